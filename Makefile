@@ -1,0 +1,59 @@
+# Two commands do all the set-up: `make demo` drives the simulated car, `make test` runs the checks.
+# Everything is installed into .venv; a second run reuses it.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+INSTALL := $(PIP) install --quiet --constraint constraints.txt --editable
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint policy bench gl clean
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+
+demo: $(VENV)/.demo gl ## a liquid network drives the simulated car over ROS 2 (DEMO="--scene winter" for winter)
+	$(BIN)/lnn demo $(DEMO)
+
+test: lint ## linters, types and the whole test suite
+	$(BIN)/python -m pytest $(TESTS)
+
+lint: $(VENV)/.test gl
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+policy: $(VENV)/.test gl ## make policies/car_lane anew: collect demonstrations, train, evaluate
+	$(BIN)/lnn policy
+
+bench: $(VENV)/.test gl ## measure what the README claims
+	$(BIN)/python benchmarks/step_latency.py
+
+gl: # MuJoCo renders the camera through EGL; it needs the system's GL libraries, no GPU
+	@if ! ldconfig -p 2>/dev/null | grep -q 'libEGL\.so\.1 ' || ! ldconfig -p | grep -q 'libGL\.so\.1 '; then \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    echo 'Installing the GL libraries for the simulated camera (apt: libegl1 libgl1)'; \
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq libegl1 libgl1 >/dev/null; \
+	  else \
+	    echo 'The simulated camera needs the GL libraries: sudo apt-get install -y libegl1 libgl1' >&2; exit 1; \
+	  fi; \
+	fi
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || { \
+	  echo "Python 3.11, 3.12 or 3.13 is needed, $$($(PYTHON) --version 2>&1) was found: try make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { echo 'Python cannot make a virtual environment here: sudo apt-get install -y python3-venv' >&2; exit 1; }
+
+# The stamps say which extras are in; a change of what is needed installs anew.
+$(VENV)/.demo: setup.py constraints.txt | $(VENV)/bin/python
+	@echo 'Installing ROS 2 (rclpy), MuJoCo and ONNX Runtime into $(VENV) (about 700 MB, a minute or two)'
+	@$(INSTALL) '.[ros,sim]'
+	@touch $@
+
+$(VENV)/.test: setup.py constraints.txt | $(VENV)/bin/python
+	@echo 'Installing everything, PyTorch included, into $(VENV) (about 2 GB, some minutes)'
+	@$(INSTALL) '.[ros,sim,train,test]'
+	@touch $@ $(VENV)/.demo
+
+clean: ## remove the environment and everything that was made
+	rm -rf $(VENV) build install log out *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,50 @@
+"""An ament_python package that pip can install too; the extras bring what a ROS installation would."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+NAME = 'lnn_controller'
+HERE = Path(__file__).parent
+
+
+def share(*folders: str) -> list[tuple[str, list[str]]]:
+    """Every file below the given folders, each to the same place below share/lnn_controller."""
+    # colcon calls from another folder with a relative path: data_files must stay relative to this file.
+    files = [file.relative_to(HERE) for folder in folders for file in sorted((HERE / folder).rglob('*')) if file.is_file()]
+    return [(f'share/{NAME}/{file.parent}', [str(file)]) for file in files if '__pycache__' not in file.parts]
+
+
+setup(
+    name=NAME,
+    version='0.1.0',
+    description='Liquid neural control for ROS 2 robots: record, train, drive, adapt.',
+    long_description=(HERE / 'README.md').read_text() if (HERE / 'README.md').exists() else '',
+    long_description_content_type='text/markdown',
+    license='Apache-2.0',
+    maintainer='The lnn_controller authors',
+    maintainer_email='lnn_controller@users.noreply.github.com',
+    python_requires='>=3.11,<3.14',
+    packages=find_packages(include=[NAME, f'{NAME}.*']),
+    data_files=[
+        ('share/ament_index/resource_index/packages', [f'resource/{NAME}']),
+        (f'share/{NAME}', ['package.xml']),
+        *share('launch', 'config', 'policies'),
+    ],
+    zip_safe=False,
+    install_requires=['setuptools', 'numpy', 'onnxruntime', 'rosbags', 'rosbags-image[opencv-headless]', 'pyyaml', 'tqdm'],
+    extras_require={
+        'ros': ['ros-rclpy[fastrtps]==9.1.2', 'ros-common-interfaces==5.5.1'],
+        'sim': ['mujoco', 'matplotlib', 'av'],
+        'train': ['torch', 'lightning', 'onnx', 'onnxscript', 'safetensors', 'tensorboard', 'matplotlib'],
+        'test': ['pytest', 'pytest-timeout', 'hypothesis', 'ncps==1.0.1', 'ruff', 'mypy', 'types-PyYAML', 'onnx'],
+    },
+    entry_points={
+        'console_scripts': [
+            'lnn = lnn_controller.cli:main',
+            'controller_node = lnn_controller.nodes.controller_node:main',
+            'sim_node = lnn_controller.nodes.sim_node:main',
+            'record_node = lnn_controller.nodes.record_node:main',
+        ],
+    },
+)
