@@ -1,0 +1,179 @@
+"""A policy on disk: a directory of four files, checked by hash when read, replaced as a whole when written."""
+
+import hashlib
+import os
+import re
+import shutil
+import sys
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from lnn_controller.errors import InputError
+from lnn_controller.policy.spec import BUNDLE_FILES, PolicySpec
+
+__all__ = ['Bundle', 'find_policy', 'read_bundle', 'read_spec', 'shipped_policies', 'write_bundle']
+
+SPEC_FILE = 'policy.json'
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """
+    A bundle's checked content.
+
+    :param path: the folder it was read from
+    :param spec: what ``policy.json`` says
+    :param weights: bytes of ``weights.safetensors``
+    :param encoder: bytes of ``encoder.onnx``
+    :param core: bytes of ``core.onnx``
+    """
+
+    path: Path
+    spec: PolicySpec
+    weights: bytes
+    encoder: bytes
+    core: bytes
+
+
+def write_bundle(path: str | Path, spec: PolicySpec, weights: bytes, encoder: bytes, core: bytes) -> Path:
+    """
+    Write a bundle as a whole: a reader sees the old one or the new one, never a mixture.
+
+    A bundle that is already there is replaced; other files in its folder are kept.
+
+    :param path: folder of the bundle; its parents are made
+    :param spec: what to write into ``policy.json``; its ``files`` are filled in here
+    :param weights: training weights, safetensors
+    :param encoder: ONNX graph of the encoder
+    :param core: ONNX graph of the liquid core
+    :returns: the folder
+    :raises InputError: if the path is a file or a folder that is no bundle, or cannot be written
+    """
+    target = Path(path).expanduser().resolve()
+    if target.exists() and not (target / SPEC_FILE).is_file() and not (target.is_dir() and not any(target.iterdir())):
+        raise InputError(f'a bundle must go to a new folder or replace a bundle. Got {path}, which is neither')
+    content = dict(zip(BUNDLE_FILES, (weights, encoder, core), strict=True))
+    spec = replace(spec, files={name: hashlib.sha256(data).hexdigest() for name, data in content.items()})
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f'.{target.name}-', dir=target.parent) as beside:
+            fresh, old = Path(beside, 'fresh'), Path(beside, 'old')
+            fresh.mkdir()
+            for name, data in content.items():
+                (fresh / name).write_bytes(data)
+            (fresh / SPEC_FILE).write_text(spec.to_json(), encoding='utf-8')
+            if not target.exists():
+                fresh.rename(target)
+                return target
+            target.rename(old)
+            try:
+                fresh.rename(target)
+            except OSError:
+                old.rename(target)
+                raise
+            for other in old.iterdir():
+                if other.name not in (SPEC_FILE, *BUNDLE_FILES):
+                    shutil.move(other, target / other.name)
+    except OSError as error:
+        raise InputError(f'the folder of a bundle must be writable. Got {path}: {error.strerror}') from None
+    return target
+
+
+def read_bundle(path: str | Path) -> Bundle:
+    """
+    Read a bundle and check every file of it.
+
+    :param path: folder of the bundle
+    :returns: the bundle; its bytes are those that were checked
+    :raises InputError: if the folder or a file is missing or unreadable, ``policy.json`` is not exactly of the
+        format, or a file differs from its hash or refers to data outside itself
+    """
+    path = Path(path).expanduser()
+    if not path.is_dir():
+        raise InputError(f'a policy must be a folder with a {SPEC_FILE}. Got {path}, which is no folder')
+    try:
+        text = _read(path / SPEC_FILE).decode('utf-8')
+    except UnicodeDecodeError:
+        raise InputError(f'{path / SPEC_FILE}: must be UTF-8 text. Got other bytes') from None
+    spec = PolicySpec.from_json(text, source=str(path / SPEC_FILE))
+    content = {}
+    for name in BUNDLE_FILES:
+        content[name] = _read(path / name)
+        found = hashlib.sha256(content[name]).hexdigest()
+        if found != spec.files[name]:
+            wanted = spec.files[name][:12]
+            raise InputError(
+                f'{path / name}: must be the file that {SPEC_FILE} was written with, SHA-256 {wanted}…. '
+                f'Got {found[:12]}…: it was altered, write the bundle again'
+            )
+        # The key of ONNX's external data: a graph could name any file of the machine with it.
+        if name.endswith('.onnx') and b'\x0a\x08location\x12' in content[name]:
+            raise InputError(f'{path / name}: must hold its weights itself. Got a graph with external data')
+    return Bundle(path, spec, *(content[name] for name in BUNDLE_FILES))
+
+
+def read_spec(path: str | Path) -> PolicySpec:
+    """
+    Read a bundle's spec; every file is checked all the same.
+
+    :param path: folder of the bundle
+    :returns: the spec
+    :raises InputError: as :func:`read_bundle` does
+    """
+    return read_bundle(path).spec
+
+
+def find_policy(name_or_path: str | Path) -> Path:
+    """
+    Find a bundle by its folder or by the name of a policy that ships with the package.
+
+    :param name_or_path: folder of a bundle, or a shipped policy's name
+    :returns: folder of the bundle
+    :raises InputError: if it is neither; the message lists the names there are
+    """
+    path = Path(name_or_path).expanduser()
+    if (path / SPEC_FILE).is_file():
+        return path
+    shipped = shipped_policies()
+    if str(name_or_path) in shipped:
+        return shipped[str(name_or_path)]
+    why = f'a folder without a {SPEC_FILE}' if path.is_dir() else 'which is neither'
+    names = ', '.join(shipped) or 'none'
+    raise InputError(f'a policy must be a folder or one of the shipped names ({names}). Got "{name_or_path}", {why}')
+
+
+def shipped_policies() -> dict[str, Path]:
+    """
+    List the policies that ship with the package.
+
+    :returns: folder by name, sorted; of two with one name the nearer one: the source tree's, the sourced ROS
+        workspace's, the Python environment's
+    """
+    found: dict[str, Path] = {}
+    for root in _shares():
+        for spec in root.glob(f'*/{SPEC_FILE}'):
+            if re.match('[A-Za-z0-9]', spec.parent.name):  # not the hidden folder of a bundle being written
+                found.setdefault(spec.parent.name, spec.parent)
+    return dict(sorted(found.items()))
+
+
+def _shares() -> list[Path]:
+    """The folders that may hold shipped policies, nearest first."""
+    here = Path(__file__).resolve().parents
+    # An ament index is this variable: a list of prefixes with share/<package> below each.
+    prefixes = [Path(entry) for entry in os.environ.get('AMENT_PREFIX_PATH', '').split(os.pathsep) if entry]
+    # here[5] is the prefix of <prefix>/lib/python3.x/site-packages/lnn_controller/policy/bundle.py.
+    prefixes += [here[5]] if len(here) > 5 else []
+    prefixes += [Path(sys.prefix)]
+    source = [here[2] / 'policies'] if (here[2] / 'resource' / 'lnn_controller').is_file() else []
+    return source + [prefix / 'share' / 'lnn_controller' / 'policies' for prefix in prefixes]
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except FileNotFoundError:
+        raise InputError(f'{file}: a bundle must have this file. Got none') from None
+    except OSError as error:
+        raise InputError(f'{file}: a bundle must have this file, readable. Got: {error.strerror}') from None

@@ -1,0 +1,127 @@
+"""Tiny real bundles for tests: an encoder and a core built with onnx, small enough to be checked by hand."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from lnn_controller.policy import ImageSpec, ImuSpec, NetworkSpec, OutputSpec, PolicySpec, write_bundle
+
+STRIPES = 4
+FEATURES = 3 * STRIPES
+UNITS = 5
+CAR = (OutputSpec('linear_x', 'm/s', 0.0, 2.0), OutputSpec('angular_z', 'rad/s', -1.5, 1.5))
+
+
+def tiny_spec(*, imu=True, name='tiny', height=12, width=16, outputs=CAR, **changes):
+    """A spec that fits the tiny graphs; ``changes`` replace any field of it."""
+    given = {
+        'name': name,
+        'image': ImageSpec(height, width),
+        'imu': ImuSpec(gyro_scale=1.0, accel_scale=9.81) if imu else None,
+        'outputs': tuple(outputs),
+        'network': NetworkSpec('leaky_integrator', UNITS, UNITS, FEATURES, time_scale=4.0),
+        'dt_min_s': 0.005,
+        'dt_max_s': 0.15,
+        'provenance': {'seed': 7, 'bags': [], 'parameters': 120, 'metrics': {'cross_track_error_rms_m': 0.03}},
+    }
+    return PolicySpec(**(given | changes))
+
+
+def _model(nodes, inputs, outputs, constants):
+    initialisers = [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()]
+    graph = helper.make_graph(nodes, 'tiny', inputs, outputs, initialisers)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid('', 17)], ir_version=8)
+    onnx.checker.check_model(model)
+    return model.SerializeToString()
+
+
+def _float(name, width):
+    return helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, width])
+
+
+def tiny_encoder(spec, *, features=FEATURES):
+    """uint8 frame → mean of each colour in four stripes from left to right, 0 … 1."""
+    height, width = spec.image.height, spec.image.width
+    stripe = width // STRIPES
+    nodes = [
+        helper.make_node('Cast', ['image'], ['pixels'], to=TensorProto.FLOAT),
+        helper.make_node('Div', ['pixels', 'full'], ['unit']),
+        helper.make_node('Transpose', ['unit'], ['chw'], perm=[0, 3, 1, 2]),
+        helper.make_node('AveragePool', ['chw'], ['pooled'], kernel_shape=[height, stripe], strides=[height, stripe]),
+        helper.make_node('Flatten', ['pooled'], ['stripes']),
+        helper.make_node('MatMul', ['stripes', 'mix'], ['features']),
+    ]
+    image = helper.make_tensor_value_info('image', TensorProto.UINT8, [1, height, width, 3])
+    constants = {'full': np.float32(255.0), 'mix': np.eye(FEATURES, features, dtype=np.float32)}
+    return _model(nodes, [image], [_float('features', features)], constants)
+
+
+def tiny_core(spec, *, seed=0, time_constants=True, not_finite='', gain=1.0):
+    """A leaky integrator: hx' = hx + Δt · time_scale · (W inputs − hx), command = V hx'."""
+    random = np.random.default_rng(seed)
+    channels, inputs = len(spec.outputs), FEATURES + (6 if spec.imu else 0)
+    constants = {
+        'W': random.normal(0.0, 0.5, (inputs, UNITS)).astype(np.float32),
+        'V': (gain * random.normal(0.0, 1.0, (UNITS, channels))).astype(np.float32),
+        'time_scale': np.float32(spec.network.time_scale),
+        'tau': np.full((1, UNITS), 1.0 / spec.network.time_scale, np.float32),
+        'zero': np.float32(0.0),
+    }
+    nodes = []
+    given = [_float('features', FEATURES)]
+    if spec.imu:
+        given.append(_float('imu', 6))
+        scales = [spec.imu.gyro_scale] * 3 + [spec.imu.accel_scale] * 3
+        constants['scales'] = np.array([scales], np.float32)
+        nodes += [
+            helper.make_node('Div', ['imu', 'scales'], ['scaled_imu']),
+            helper.make_node('Concat', ['features', 'scaled_imu'], ['inputs'], axis=1),
+        ]
+    else:
+        nodes += [helper.make_node('Identity', ['features'], ['inputs'])]
+    nodes += [
+        helper.make_node('MatMul', ['inputs', 'W'], ['drive']),
+        helper.make_node('Sub', ['drive', 'hx'], ['away']),
+        helper.make_node('Mul', ['dt', 'time_scale'], ['network_dt']),
+        helper.make_node('Mul', ['away', 'network_dt'], ['change']),
+        helper.make_node('Add', ['hx', 'change'], ['basis']),
+        helper.make_node('MatMul', ['basis', 'V'], ['readout']),
+    ]
+    if not_finite:  # 0/0 is NaN at run time, whatever the input
+        nodes.append(helper.make_node('Div', ['zero', 'zero'], ['nan']))
+    spoilt = {'command': ['nan', 'zero'], 'state': ['zero', 'nan'], '': ['zero', 'zero']}[not_finite]
+    nodes.append(helper.make_node('Add', ['readout', spoilt[0]], ['command']))
+    nodes.append(helper.make_node('Add', ['basis', spoilt[1]], ['hx_next']))
+    outputs = [_float('command', channels), _float('hx_next', UNITS), _float('basis', UNITS)]
+    if time_constants:
+        nodes.append(helper.make_node('Identity', ['tau'], ['time_constants']))
+        outputs.append(_float('time_constants', UNITS))
+    return _model(nodes, [*given, _float('hx', UNITS), _float('dt', 1)], outputs, constants)
+
+
+def make_tiny_bundle(
+    path, *, imu=True, seed=0, time_constants=True, not_finite='', gain=1.0, encoder=None, core=None, **changes
+):
+    """
+    Write a tiny but real bundle.
+
+    :param path: where it goes; also names the policy unless ``changes`` has a name
+    :param imu: whether the policy needs an IMU
+    :param seed: of the core's weights
+    :param time_constants: whether the core tells its time constants
+    :param not_finite: 'command' or 'state': which output of the core is NaN; '': neither
+    :param gain: factor on the commands, to drive them into the limits
+    :param encoder: bytes that replace the encoder
+    :param core: bytes that replace the core
+    :param changes: fields of the spec to replace, and height, width of the image
+    :returns: the bundle's folder
+    """
+    path = Path(path)
+    spec = tiny_spec(imu=imu, **({'name': path.name} | changes))
+    encoder = tiny_encoder(spec) if encoder is None else encoder
+    if core is None:
+        core = tiny_core(spec, seed=seed, time_constants=time_constants, not_finite=not_finite, gain=gain)
+    write_bundle(path, spec, b'no training weights', encoder, core)
+    return path
