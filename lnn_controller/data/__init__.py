@@ -1,0 +1,44 @@
+"""
+Bags ↔ episodes: read and write rosbag2 recordings, decode their images, align them to control ticks.
+
+One way in for every demonstration: a bag by the recorder node, by ``lnn collect`` or by ``ros2 bag record`` becomes
+an :class:`Episode`. The names below are loaded when first asked for, so that a process that drives, and wants
+``images`` alone, never loads the bag reader or writer. (The function ``align`` has its module's name, so it is
+imported from there: ``from lnn_controller.data.align import align``.)
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .align import Ticks
+    from .bag import Bag, Topics
+    from .episode import Episode, read_episode
+    from .images import decode_image
+    from .writer import BagWriter
+
+__all__ = ['Bag', 'BagWriter', 'Episode', 'Ticks', 'Topics', 'decode_image', 'read_episode']
+
+_HOME = {
+    'Bag': 'bag',
+    'BagWriter': 'writer',
+    'Episode': 'episode',
+    'Ticks': 'align',
+    'Topics': 'bag',
+    'decode_image': 'images',
+    'read_episode': 'episode',
+}
+
+
+def __getattr__(name: str) -> Any:
+    """
+    Load a public name from the module that holds it, on first use.
+
+    :param name: one of ``__all__``
+    :returns: the class or function
+    :raises AttributeError: if this folder has no such name
+    """
+    if name not in _HOME:
+        msg = f'module {__name__!r} has no attribute {name!r}'
+        raise AttributeError(msg)
+    return getattr(import_module(f'.{_HOME[name]}', __name__), name)

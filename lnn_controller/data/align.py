@@ -1,0 +1,185 @@
+"""Align an episode to control ticks: what the controller would have known at each, and what the demonstrator did."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from lnn_controller.errors import InputError
+
+from .episode import Episode
+
+__all__ = ['Ticks', 'align', 'latest_index', 'window_mean']
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ticks:
+    """
+    The control ticks of an episode that have all they need, T of them, in order of time.
+
+    :param stamp_ns: time of each, ns, (T,) int64
+    :param dt_s: time since the tick before, s, (T,) float32; at the start of a segment the control period
+    :param frame_index: newest frame at the tick, index into the episode's images, (T,) int64
+    :param imu: mean of gyro and accelerometer since the tick before, (T, 6) float32, or none
+    :param command: the demonstrator's command at the tick, (T, C) float32
+    :param segment: number of the unbroken stretch that the tick is in, from 0, (T,) int64
+    :param drops: ticks left out, by reason (:data:`.drops.DROP_REASONS`)
+    """
+
+    stamp_ns: NDArray[np.int64]
+    dt_s: NDArray[np.float32]
+    frame_index: NDArray[np.int64]
+    imu: NDArray[np.float32] | None
+    command: NDArray[np.float32]
+    segment: NDArray[np.int64]
+    drops: dict[str, int]
+
+    def __len__(self) -> int:
+        """Ticks kept, T."""
+        return len(self.stamp_ns)
+
+
+def latest_index(stamps_ns: ArrayLike, at_ns: ArrayLike) -> NDArray[np.int64]:
+    """
+    Find the newest sample at given times, those at the very time included.
+
+    :param stamps_ns: strictly increasing stamps, ns, (N,)
+    :param at_ns: times, ns, any shape
+    :returns: index of the newest sample ≤ each time, −1 where there is none, shape of ``at_ns``
+    """
+    return np.asarray(np.searchsorted(stamps_ns, at_ns, side='right') - 1, np.int64)
+
+
+def window_mean(
+    samples: NDArray[Any], stamps_ns: NDArray[np.int64], start_ns: ArrayLike, stop_ns: ArrayLike
+) -> NDArray[np.float64]:
+    """
+    Average the samples in each of consecutive windows (start, stop], as the controller does between its ticks.
+
+    A window without samples holds the mean of the window before; if there is none, the newest sample before its end;
+    if there is none either, the first sample of all.
+
+    :param samples: values, (N, D), N ≥ 1
+    :param stamps_ns: their strictly increasing stamps, ns, (N,)
+    :param start_ns: where each window starts, ns, (..., W)
+    :param stop_ns: where each window ends, ns, (..., W)
+    :returns: means, (..., W, D) float64
+    :raises ValueError: if there are no samples, or not one stamp for each
+    """
+    if not len(samples) or len(samples) != len(stamps_ns):
+        msg = f'at least one sample, and a stamp for each, are needed. Got {len(samples)} and {len(stamps_ns)} stamps.'
+        raise ValueError(msg)
+    low = latest_index(stamps_ns, start_ns) + 1
+    high = np.maximum(latest_index(stamps_ns, stop_ns) + 1, low)
+    # Sums over the stretch in question only: an epoch of short windows does not add up the whole episode each time.
+    first = int(low.min(initial=len(samples)))
+    last = int(high.max(initial=first))
+    sums = np.zeros((last - first + 1, samples.shape[1]))
+    np.cumsum(samples[first:last], axis=0, dtype=np.float64, out=sums[1:])
+    count = high - low
+    means = (sums[high - first] - sums[low - first]) / np.maximum(count, 1)[..., None]
+    if count.all():
+        return means
+    newest = samples[np.clip(high - 1, 0, None)]
+    held = np.maximum.accumulate(np.where(count > 0, np.arange(count.shape[-1]), -1), axis=-1)
+    filled = np.take_along_axis(means, np.maximum(held, 0)[..., None], axis=-2)
+    return np.where((held >= 0)[..., None], filled, newest)
+
+
+def align(
+    episode: Episode,
+    *,
+    rate_hz: float,
+    image_timeout_s: float = 0.3,
+    imu_timeout_s: float = 0.3,
+    command_timeout_s: float = 0.5,
+) -> Ticks:
+    """
+    Lay control ticks of a fixed rate over an episode.
+
+    Each tick has what the controller would have at that time: the newest frame (held between arrivals) and the mean
+    of the IMU since the tick before. The label is the demonstrator's command at the tick, interpolated linearly
+    between the two around it: held commands would lag by half their period on average, and a policy trained on them
+    would learn the lag. Across a gap longer than ``command_timeout_s`` nothing is interpolated: the command is held
+    for that time, as the robot's base does (0.5 s in diff_drive_controller), then the ticks are dropped.
+
+    The ticks run from the first to the last of frames and commands; one that lacks anything is dropped and counted
+    under the first reason that applies, and the next kept one starts a new segment.
+
+    :param episode: frames, commands, perhaps an IMU
+    :param rate_hz: control rate, 1/s, > 0
+    :param image_timeout_s: oldest frame to act on, s
+    :param imu_timeout_s: oldest IMU sample to act on, s
+    :param command_timeout_s: longest time that a command holds, s
+    :returns: the ticks; kept and dropped ones add up to the whole grid
+    :raises InputError: if ``rate_hz`` or a timeout is not positive, or no tick is left
+    """
+    for name, value in (
+        ('rate_hz', rate_hz),
+        ('image_timeout_s', image_timeout_s),
+        ('imu_timeout_s', imu_timeout_s),
+        ('command_timeout_s', command_timeout_s),
+    ):
+        if not value > 0 or not np.isfinite(value):
+            msg = f'{name} must be positive and finite. Got {value}.'
+            raise InputError(msg)
+    frames, commands = episode.image_stamps_ns, episode.command_stamps_ns
+    start, end = min(frames[0], commands[0]), max(frames[-1], commands[-1])
+    count = int((int(end) - int(start)) * rate_hz / 1e9) + 1
+    grid = int(start) + np.rint(np.arange(count) * (1e9 / rate_hz)).astype(np.int64)
+
+    frame, command = latest_index(frames, grid), latest_index(commands, grid)
+    following = np.minimum(command + 1, len(commands) - 1)
+    gap = commands[following] - commands[command]
+    bridged = (gap > 0) & (gap <= command_timeout_s * 1e9)
+    checks = [
+        ('before_first_image', frame < 0),
+        ('before_first_command', command < 0),
+        ('after_last_command', grid > commands[-1]),
+        ('image_stale', _age(grid, frames, frame) > image_timeout_s * 1e9),
+        ('command_stale', ~bridged & (_age(grid, commands, command) > command_timeout_s * 1e9)),
+    ]
+    imu = None
+    if episode.imu is not None and episode.imu_stamps_ns is not None:
+        stamps = episode.imu_stamps_ns
+        newest = latest_index(stamps, grid)
+        checks += [
+            ('before_first_imu', newest < 0),
+            ('imu_stale', _age(grid, stamps, newest) > imu_timeout_s * 1e9),
+        ]
+        before = np.concatenate([[grid[0] - round(1e9 / rate_hz)], grid[:-1]])
+        imu = window_mean(episode.imu, stamps, before, grid).astype(np.float32)
+
+    kept = np.ones(count, bool)
+    drops = {}
+    for reason, fails in checks:
+        dropped = int(np.count_nonzero(kept & fails))
+        if dropped:
+            drops[reason] = dropped
+        kept &= ~fails
+    index = np.flatnonzero(kept)
+    if not len(index):
+        msg = f'{episode.name}: no control tick has all it needs. Got {drops}: check the topics and their stamps.'
+        raise InputError(msg)
+    weight = np.where(bridged, (grid - commands[command]) / np.maximum(gap, 1), 0.0)[:, None]
+    label = episode.commands[command] * (1 - weight) + episode.commands[following] * weight
+
+    steps = np.diff(index, prepend=index[0])
+    segment = np.cumsum(steps > 1)
+    dt_s = np.diff(grid[index], prepend=0) * 1e-9
+    dt_s[np.concatenate([[True], steps[1:] > 1])] = 1.0 / rate_hz
+    return Ticks(
+        stamp_ns=grid[index],
+        dt_s=dt_s.astype(np.float32),
+        frame_index=frame[index],
+        imu=None if imu is None else imu[index],
+        command=label[index].astype(np.float32),
+        segment=segment.astype(np.int64),
+        drops=drops,
+    )
+
+
+def _age(at: NDArray[np.int64], stamps: NDArray[np.int64], index: NDArray[np.int64]) -> NDArray[np.int64]:
+    # Where there is no sample yet, the age to the first one is negative: that has its own reason.
+    return np.asarray(at - stamps[np.maximum(index, 0)])

@@ -1,0 +1,184 @@
+"""Read a bag, whoever wrote it: topics, messages in order of time, and errors that name the bag and the remedy."""
+
+import hashlib
+from collections.abc import Collection, Iterator
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple, Self
+
+from rosbags.rosbag2 import Reader
+
+from lnn_controller.errors import InputError
+
+from .messages import typestore
+from .storage import check_whole, find_bags, locate, storage_files
+from .topics import Topic, Topics, choose_topic
+
+__all__ = ['Bag', 'Message', 'Topic', 'Topics', 'find_bags']
+
+
+class Message(NamedTuple):
+    """
+    One recorded message.
+
+    :param topic: its topic
+    :param stamp_ns: receive time, ns
+    :param data: CDR bytes with their encapsulation header, perhaps with up to three bytes of padding at the end
+    :param msgtype: e.g. ``sensor_msgs/msg/Image``
+    """
+
+    topic: str
+    stamp_ns: int
+    data: bytes
+    msgtype: str
+
+
+class Bag:
+    """
+    A recorded bag, open for reading; a context manager.
+
+    MCAP or sqlite3, as a rosbag2 directory or one of its storage files alone.
+
+    :param path: directory with metadata.yaml, or a .mcap or .db3 file
+    :raises InputError: if there is no such bag, or it is empty, cut off, damaged, or of another format
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        source = locate(self.path)
+        self.name = self.path.stem if self.path.is_file() else self.path.resolve().name
+        self._files = [source] if source.is_file() else storage_files(source)
+        for file in self._files:
+            check_whole(self.path, file)
+        try:
+            self._reader = Reader(source)
+            self._reader.open()
+        # Damaged bytes come out of rosbags as errors of every kind (struct, Unicode, apsw, assertions…).
+        except Exception as err:
+            raise _damaged(self.path, err) from None
+        self.topics: dict[str, Topic] = {
+            name: Topic(name, info.msgtype or '', info.msgcount) for name, info in self._reader.topics.items()
+        }
+        if not self._reader.message_count:
+            self.close()
+            announced = f'only topics without messages: {", ".join(self.topics)}' if self.topics else 'no topics'
+            msg = f'bag {self.path} is empty: at least one message is needed. Got {announced}.'
+            raise InputError(msg)
+
+    @property
+    def start_ns(self) -> int:
+        """Receive time of the first message, ns."""
+        return self._reader.start_time
+
+    @property
+    def end_ns(self) -> int:
+        """Receive time of the last message, ns."""
+        return self._reader.end_time - 1
+
+    def messages(self, topics: Collection[str] | None = None) -> Iterator[Message]:
+        """
+        Iterate the messages in order of receive time.
+
+        :param topics: names of topics; none: all
+        :returns: an iterator, to be used while the bag is open
+        :raises InputError: if the bag has no such topic, or is damaged where it is being read
+        """
+        for name in topics or ():
+            self.topic(name)
+        connections = [c for c in self._reader.connections if topics is None or c.topic in topics]
+        if not connections:
+            return
+        rows = self._reader.messages(connections)
+        while True:
+            try:
+                row = next(rows, None)
+            except Exception as err:
+                raise _damaged(self.path, err) from None
+            if row is None:
+                return
+            connection, stamp_ns, data = row
+            yield Message(connection.topic, stamp_ns, data, connection.msgtype)
+
+    def topic(self, name: str) -> Topic:
+        """
+        Look up a topic by name.
+
+        :param name: the name; the leading slash may be left out
+        :returns: the topic
+        :raises InputError: if the bag has no such topic
+        """
+        found = self.topics.get(name) or self.topics.get(f'/{name}')
+        if found is None:
+            msg = f'bag {self.path} has no topic {name}. Topics there: {self.describe_topics()}.'
+            raise InputError(msg)
+        return found
+
+    def choose(self, kind: str, name: str | None = None) -> Topic | None:
+        """
+        Choose the topic of images, IMU samples or commands: by name, else by type.
+
+        :param kind: ``'image'``, ``'imu'`` or ``'command'``
+        :param name: its name; none: found by type, as :func:`.topics.choose_topic` says
+        :returns: the topic, or none if there is none of the kind
+        :raises InputError: if the named topic is missing, empty or of another kind, or several come into question
+        """
+        named = None if name is None else self.topic(name)
+        return choose_topic(kind, named, self.topics.values(), bag=str(self.path))
+
+    def describe_topics(self) -> str:
+        """
+        List the topics for an error or a card.
+
+        :returns: ``name (type, count)``, separated by commas
+        """
+        return ', '.join(str(topic) for topic in self.topics.values())
+
+    def deserialize(self, message: Message) -> Any:
+        """
+        Build the message from its bytes.
+
+        :param message: of this bag
+        :returns: the message in rosbags' types
+        :raises InputError: if the type is none of ROS 2's common interfaces, or the bytes are damaged
+        """
+        if message.msgtype not in typestore().types:
+            msg = f'bag {self.path}, topic {message.topic}: the type {message.msgtype!r} is not one that can be read.'
+            raise InputError(msg)
+        try:
+            return typestore().deserialize_cdr(message.data, message.msgtype)
+        except Exception as err:
+            msg = f'bag {self.path}, topic {message.topic}: a damaged {message.msgtype}: {err}'
+            raise InputError(msg) from None
+
+    def sha256(self) -> str:
+        """
+        Hash what the bag holds: its storage files in order of name, without metadata.yaml.
+
+        :returns: SHA-256 in hexadecimal digits
+        """
+        digest = hashlib.sha256()
+        for file in self._files:
+            with file.open('rb') as stream:
+                while block := stream.read(1 << 20):
+                    digest.update(block)
+        return digest.hexdigest()
+
+    def close(self) -> None:
+        """Close the files; further calls do nothing."""
+        if self._reader.is_open:
+            with suppress(Exception):
+                self._reader.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _damaged(bag: Path, error: Exception) -> InputError:
+    reason = ' '.join(str(error).split()) or type(error).__name__
+    return InputError(f'bag {bag} is damaged, or of a kind that cannot be read: {reason} Copy or record it again.')

@@ -1,0 +1,38 @@
+"""Why samples and control ticks were left out, in words: each reason that is counted has its sentence here."""
+
+from collections.abc import Mapping
+
+__all__ = ['DROP_REASONS', 'explain_drops']
+
+DROP_REASONS = {
+    # samples, by read_episode
+    'image_undecodable': 'frames whose bytes or encoding do not decode',
+    'image_without_stamp': 'frames stamped zero in a topic that is otherwise stamped by another clock',
+    'image_stamp_not_increasing': 'frames not newer than the one before (repeated, or the clock went back)',
+    'imu_unreadable': 'IMU samples whose bytes are damaged',
+    'imu_not_finite': 'IMU samples with NaN or infinity',
+    'imu_without_stamp': 'IMU samples stamped zero in a topic that is otherwise stamped by another clock',
+    'imu_stamp_not_increasing': 'IMU samples not newer than the one before (repeated, or the clock went back)',
+    'command_unreadable': 'commands whose bytes are damaged',
+    'command_not_finite': 'commands with NaN or infinity',
+    'command_without_stamp': 'commands stamped zero in a topic that is otherwise stamped by another clock',
+    'command_stamp_not_increasing': 'commands not newer than the one before (repeated, or the clock went back)',
+    # control ticks, by align
+    'before_first_image': 'ticks before the first frame',
+    'before_first_command': 'ticks before the first command',
+    'after_last_command': 'ticks after the last command',
+    'image_stale': 'ticks whose newest frame is older than the image timeout',
+    'command_stale': 'ticks whose newest command is older than the command timeout',
+    'before_first_imu': 'ticks before the first IMU sample',
+    'imu_stale': 'ticks whose newest IMU sample is older than the IMU timeout',
+}
+
+
+def explain_drops(drops: Mapping[str, int]) -> list[str]:
+    """
+    Put counted drops into words.
+
+    :param drops: number by reason, of an Episode or of Ticks
+    :returns: one line for each reason that occurred, e.g. ``'3 frames whose … (image_undecodable)'``
+    """
+    return [f'{count} {DROP_REASONS.get(reason, reason)} ({reason})' for reason, count in drops.items() if count]

@@ -1,0 +1,237 @@
+"""From a bag to an episode: frames fitted to the encoder, IMU, commands, and their stamps on one clock."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lnn_controller.errors import InputError
+from lnn_controller.policy.frame import fit_frame
+from lnn_controller.policy.spec import ImageSpec
+
+from .bag import Bag
+from .cdr import imu_from_cdr, twist_from_cdr
+from .drops import DROP_REASONS
+from .images import compressed_from_cdr, image_from_cdr
+from .stamps import Stamps, choose_stamps
+from .topics import COMPRESSED_IMAGE, Topic, Topics
+
+__all__ = ['Episode', 'camera_size', 'read_episode']
+
+# Where each channel stands in a twist's linear x, y, z, angular x, y, z.
+_CHANNELS = {'linear_x': 0, 'linear_y': 1, 'linear_z': 2, 'angular_z': 5}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Episode:
+    """
+    One demonstration: three streams of samples, each with strictly increasing stamps on the same clock.
+
+    :param name: the bag's path, as it was given
+    :param images: frames as the encoder takes them, (F, H, W, 3) uint8
+    :param image_stamps_ns: their stamps, ns, (F,) int64
+    :param imu: gyro x, y, z, rad/s, then accelerometer x, y, z, m/s², (M, 6) float32, or none
+    :param imu_stamps_ns: their stamps, ns, (M,) int64, or none
+    :param commands: the demonstrator's, in the channels' units, (K, C) float32
+    :param command_stamps_ns: their stamps, ns, (K,) int64
+    :param channels: names of the C channels
+    :param drops: samples left out, by reason (:data:`.drops.DROP_REASONS`)
+    :param topics: topics read, by kind: image, imu, command
+    :param sha256: hash of the bag's storage files
+    :param clock: ``'header'``, or ``'receive'`` where headers and receive times come from different clocks
+    """
+
+    name: str
+    images: NDArray[np.uint8]
+    image_stamps_ns: NDArray[np.int64]
+    imu: NDArray[np.float32] | None
+    imu_stamps_ns: NDArray[np.int64] | None
+    commands: NDArray[np.float32]
+    command_stamps_ns: NDArray[np.int64]
+    channels: tuple[str, ...]
+    drops: dict[str, int] = field(default_factory=dict)
+    topics: dict[str, str] = field(default_factory=dict)
+    sha256: str = ''
+    clock: str = 'header'
+
+    @property
+    def duration_s(self) -> float:
+        """Time from the first to the last frame, s."""
+        return float(self.image_stamps_ns[-1] - self.image_stamps_ns[0]) * 1e-9
+
+
+def read_episode(
+    bag: str | Path | Bag,
+    *,
+    image: ImageSpec,
+    channels: Sequence[str] = ('linear_x', 'angular_z'),
+    use_imu: bool | None = None,
+    topics: Topics | None = None,
+) -> Episode:
+    """
+    Read a demonstration from a bag.
+
+    Stamps are those of the headers; where a topic has none (Twist, or headers left zero), the bag's receive times. If
+    the two turn out to be different clocks (simulated and wall time, say), receive times are used throughout.
+
+    :param bag: path of the bag, or the open bag
+    :param image: frame that the encoder takes
+    :param channels: command channels wanted, of ``linear_x``, ``linear_y``, ``linear_z``, ``angular_z``
+    :param use_imu: whether to read the IMU; none: if the bag has one
+    :param topics: names of topics; without, they are found by type
+    :returns: the episode
+    :raises InputError: if the bag cannot be read, lacks images, commands or the wanted IMU, leaves the choice of a
+        topic open, holds not one usable sample of a topic, its topics do not overlap in time, or a channel is unknown
+    """
+    if isinstance(bag, Bag):
+        return _read(bag, image, tuple(channels), use_imu, topics or Topics())
+    with Bag(bag) as opened:
+        return _read(opened, image, tuple(channels), use_imu, topics or Topics())
+
+
+def camera_size(bag: str | Path | Bag, topics: Topics | None = None) -> tuple[int, int]:
+    """
+    Tell the size of a bag's camera frames from the first that decodes.
+
+    :param bag: path of the bag, or the open bag
+    :param topics: names of topics; without, they are found by type
+    :returns: height, width, px
+    :raises InputError: as :func:`read_episode`, for images
+    """
+    if not isinstance(bag, Bag):
+        with Bag(bag) as opened:
+            return camera_size(opened, topics)
+    topic = _required(bag, 'image', (topics or Topics()).image)
+    decode = compressed_from_cdr if topic.msgtype == COMPRESSED_IMAGE else image_from_cdr
+    first_error = ''
+    for message in bag.messages([topic.name]):
+        try:
+            height, width, _ = decode(message.data)[2].shape
+        except InputError as err:
+            first_error = first_error or str(err)
+            continue
+        return height, width
+    raise _no_frame(bag, topic, first_error)
+
+
+def _read(bag: Bag, image: ImageSpec, channels: tuple[str, ...], use_imu: bool | None, topics: Topics) -> Episode:
+    unknown = [name for name in channels if name not in _CHANNELS]
+    if unknown or not channels:
+        msg = f'command channels are of {", ".join(_CHANNELS)}. Got {", ".join(unknown) or "none"}.'
+        raise InputError(msg)
+    chosen = {'image': _required(bag, 'image', topics.image), 'command': _required(bag, 'command', topics.command)}
+    imu_topic = None
+    if use_imu is not False:
+        imu_topic = _required(bag, 'imu', topics.imu) if use_imu else bag.choose('imu', topics.imu)
+    if imu_topic is not None:
+        chosen['imu'] = imu_topic
+    reader = _Reader(bag, image, chosen)
+    drops = reader.read()
+    streams, clock = choose_stamps(reader.stamps, bag=str(bag.path), topics={k: t.name for k, t in chosen.items()})
+    values: dict[str, NDArray[np.float32]] = {}
+    for kind, stream in streams.items():
+        drops.update({f'{kind}_{reason}': n for reason, n in stream.drops.items() if n})
+        if kind != 'image':
+            values[kind] = np.array(reader.values[kind])[stream.kept].astype(np.float32)
+    frames = reader.frames[: len(reader.stamps['image'].header)]
+    kept = streams['image'].kept
+    columns = [_CHANNELS[name] for name in channels]
+    return Episode(
+        name=str(bag.path),
+        images=frames if kept.all() else frames[kept],
+        image_stamps_ns=streams['image'].stamps_ns,
+        imu=values.get('imu'),
+        imu_stamps_ns=streams['imu'].stamps_ns if 'imu' in streams else None,
+        commands=np.ascontiguousarray(values['command'][:, columns]),
+        command_stamps_ns=streams['command'].stamps_ns,
+        channels=channels,
+        drops={reason: drops[reason] for reason in DROP_REASONS if reason in drops},
+        topics={kind: topic.name for kind, topic in chosen.items()},
+        sha256=bag.sha256(),
+        clock=clock,
+    )
+
+
+class _Reader:
+    """One pass over the bag: values of each stream, with both stamps of each sample."""
+
+    def __init__(self, bag: Bag, image: ImageSpec, chosen: dict[str, Topic]) -> None:
+        self.bag = bag
+        self.spec = image
+        self.chosen = chosen
+        # Room for every frame that the bag announces; memory is taken only as frames come in.
+        self.frames = np.empty((chosen['image'].count, image.height, image.width, 3), np.uint8)
+        self.values: dict[str, list[NDArray[np.float64]]] = {'imu': [], 'command': []}
+        self.stamps = {kind: Stamps() for kind in chosen}
+        self.first_error: dict[str, str] = {}
+
+    def read(self) -> dict[str, int]:
+        drops: dict[str, int] = {}
+        kinds = {topic.name: kind for kind, topic in self.chosen.items()}
+        for message in self.bag.messages(list(kinds)):
+            kind = kinds[message.topic]
+            try:
+                if kind == 'image':
+                    header_ns = self._frame(message.data, message.msgtype)
+                elif kind == 'imu':
+                    header_ns, gyro, accel = imu_from_cdr(message.data)
+                    self._finite(kind, np.concatenate([gyro, accel]))
+                else:
+                    header_ns, twist = twist_from_cdr(message.data, message.msgtype)
+                    self._finite(kind, twist)
+            except _NotFiniteError:
+                drops[f'{kind}_not_finite'] = drops.get(f'{kind}_not_finite', 0) + 1
+            except InputError as err:
+                reason = 'image_undecodable' if kind == 'image' else f'{kind}_unreadable'
+                drops[reason] = drops.get(reason, 0) + 1
+                self.first_error.setdefault(kind, str(err))
+            else:
+                self.stamps[kind].add(header_ns, message.stamp_ns)
+        for kind, topic in self.chosen.items():
+            if not self.stamps[kind].header:
+                if kind == 'image':
+                    raise _no_frame(self.bag, topic, self.first_error.get(kind, ''))
+                reason = self.first_error.get(kind) or 'all hold NaN or infinity'
+                msg = (
+                    f'bag {self.bag.path}, topic {topic.name}: not one of its {topic.count} samples is usable: {reason}'
+                )
+                raise InputError(msg)
+        return drops
+
+    def _frame(self, data: bytes, msgtype: str) -> int:
+        decode = compressed_from_cdr if msgtype == COMPRESSED_IMAGE else image_from_cdr
+        header_ns, _, picture = decode(data)
+        slot = len(self.stamps['image'].header)
+        if slot == len(self.frames):  # a metadata.yaml that counts too few
+            self.frames = np.concatenate([self.frames, np.empty_like(self.frames)])
+        self.frames[slot] = fit_frame(picture, self.spec)
+        return header_ns
+
+    def _finite(self, kind: str, values: NDArray[np.float64]) -> None:
+        # float32 is what networks take: a value beyond its range is as unusable as infinity.
+        if not np.all(np.abs(values) < np.finfo(np.float32).max):
+            raise _NotFiniteError
+        self.values[kind].append(values)
+
+
+class _NotFiniteError(Exception):
+    """A sample holds NaN or infinity."""
+
+
+def _required(bag: Bag, kind: str, name: str | None) -> Topic:
+    topic = bag.choose(kind, name)
+    if topic is None:
+        types = {'image': 'Image or CompressedImage', 'imu': 'Imu', 'command': 'Twist, TwistStamped or Odometry'}[kind]
+        plural = {'image': 'images', 'imu': 'IMU samples', 'command': 'commands'}[kind]
+        msg = f'bag {bag.path} has no {plural}: a topic of {types} is needed. Topics there: {bag.describe_topics()}.'
+        raise InputError(msg)
+    return topic
+
+
+def _no_frame(bag: Bag, topic: Topic, reason: str) -> InputError:
+    return InputError(
+        f'bag {bag.path}, topic {topic.name}: not one of its {topic.count} images can be decoded. '
+        f'The first: {reason or "no message was found"}'
+    )

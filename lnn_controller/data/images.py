@@ -1,0 +1,190 @@
+"""
+Pictures out of messages: one decoder for what is live and what is recorded.
+
+Two ways in, one result, an rgb8 array: :func:`decode_image` takes a message of rclpy or rosbags; the ``…_from_cdr``
+functions view the bytes that a raw subscription or a bag gives, which for a large rgb8 image costs nothing per
+pixel. OpenCV and rosbags' image part are loaded with the first picture that needs them: a robot whose camera sends
+rgb8 stays some 20 MB smaller, and no process that drives loads rosbags' reader or writer.
+"""
+
+from typing import Any, NamedTuple, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lnn_controller.errors import InputError
+
+from .cdr import Cdr, imu_from_cdr, stamp_from_cdr
+
+__all__ = ['compressed_from_cdr', 'decode_image', 'image_from_cdr', 'imu_from_cdr', 'stamp_from_cdr']
+
+# A matrix type says how many channels of what number, not which colours: read as the colours it most often holds,
+# in the order given (as rosbags-image and cv_bridge pass them through).
+_MATRIX_COLOURS = {
+    '8U': 'mono8', '8UC1': 'mono8', '8UC3': 'rgb8', '8UC4': 'rgba8',
+    '16U': 'mono16', '16UC1': 'mono16', '16UC3': 'rgb16', '16UC4': 'rgba16',
+}  # fmt: skip
+_PLANAR_420 = ('nv12', 'nv21')
+
+
+class _Picture(NamedTuple):
+    """A sensor_msgs/Image without its header."""
+
+    height: int
+    width: int
+    encoding: str
+    is_bigendian: bool
+    step: int
+    data: NDArray[np.uint8]
+
+
+class _Packed(NamedTuple):
+    """A sensor_msgs/CompressedImage without its header."""
+
+    format: str
+    data: NDArray[np.uint8]
+
+
+def decode_image(message: Any) -> NDArray[np.uint8]:
+    """
+    Decode a sensor_msgs/Image or sensor_msgs/CompressedImage.
+
+    Integers of 16 bits are scaled to 8; of matrix types (``16UC1``, ``32FC1``…), white is the type's largest value,
+    1.0 for floats, and what is negative or not a number is black. An rgb8 image without row padding is viewed, not
+    copied: it is valid as long as the message's data is not changed.
+
+    :param message: the message, of rclpy or rosbags
+    :returns: rgb8 picture, (H, W, 3) uint8
+    :raises InputError: if the encoding is not supported, or the data do not fit size and step, or do not decode
+    :raises TypeError: if ``message`` is neither
+    """
+    if hasattr(message, 'format'):
+        return _unpack(_Packed(message.format, _octets(message.data)))
+    if hasattr(message, 'encoding'):
+        return _rgb(
+            _Picture(
+                message.height,
+                message.width,
+                message.encoding,
+                bool(message.is_bigendian),
+                message.step,
+                _octets(message.data),
+            )
+        )
+    msg = f'a sensor_msgs/Image or CompressedImage is needed. Got {type(message).__name__}.'
+    raise TypeError(msg)
+
+
+def image_from_cdr(buffer: Any) -> tuple[int, str, NDArray[np.uint8]]:
+    """
+    Decode the serialised bytes of a sensor_msgs/Image; rgb8 without row padding is viewed, not copied.
+
+    :param buffer: CDR with its encapsulation header, bytes-like
+    :returns: header stamp, ns; header frame_id; rgb8 picture, (H, W, 3) uint8, read-only where it is a view
+    :raises InputError: if the bytes are not such a message, or as :func:`decode_image`
+    """
+    cdr = Cdr(buffer, 'sensor_msgs/Image')
+    stamp_ns, frame_id = cdr.header()
+    height, width = cdr.numbers('II')
+    encoding = cdr.string()
+    (is_bigendian,) = cdr.numbers('B', align=1)
+    (step,) = cdr.numbers('I')
+    data = cdr.octets()
+    cdr.end()
+    return stamp_ns, frame_id, _rgb(_Picture(height, width, encoding, bool(is_bigendian), step, data))
+
+
+def compressed_from_cdr(buffer: Any) -> tuple[int, str, NDArray[np.uint8]]:
+    """
+    Decode the serialised bytes of a sensor_msgs/CompressedImage (JPEG, PNG, what OpenCV reads).
+
+    :param buffer: CDR with its encapsulation header, bytes-like
+    :returns: header stamp, ns; header frame_id; rgb8 picture, (H, W, 3) uint8
+    :raises InputError: if the bytes are not such a message, or as :func:`decode_image`
+    """
+    cdr = Cdr(buffer, 'sensor_msgs/CompressedImage')
+    stamp_ns, frame_id = cdr.header()
+    packed = _Packed(cdr.string(), cdr.octets())
+    cdr.end()
+    return stamp_ns, frame_id, _unpack(packed)
+
+
+def _octets(data: Any) -> NDArray[np.uint8]:
+    # rclpy gives array.array, rosbags an ndarray: both are viewed at no cost.
+    return np.frombuffer(data, np.uint8)
+
+
+def _unpack(packed: _Packed) -> NDArray[np.uint8]:
+    import cv2
+    from rosbags.image import compressed_image_to_cvimage
+
+    try:
+        # Some versions of OpenCV fill up a JPEG that was cut off with grey instead of refusing it.
+        cut_off = packed.data[:2].tobytes() == b'\xff\xd8' and b'\xff\xd9' not in packed.data.tobytes()
+        image = None if cut_off else compressed_image_to_cvimage(cast(Any, packed))
+    except (AssertionError, cv2.error):
+        image = None
+    if image is None:
+        msg = (
+            f'compressed image of format {packed.format!r} and {packed.data.size} bytes does not decode: '
+            'JPEG, PNG or another format that OpenCV reads is supported.'
+        )
+        raise InputError(msg)
+    # A grey JPEG comes back as one channel, which rosbags-image's own bgr8 → rgb8 step would refuse.
+    return cv2.cvtColor(image, cv2.COLOR_GRAY2RGB if image.ndim == 2 else cv2.COLOR_BGR2RGB)  # type: ignore[return-value]
+
+
+def _rgb(picture: _Picture) -> NDArray[np.uint8]:
+    picture = picture._replace(encoding=_MATRIX_COLOURS.get(picture.encoding, picture.encoding))
+    if picture.encoding == 'rgb8':
+        picture = _without_row_padding(picture, 3)
+        return picture.data.reshape(picture.height, picture.width, 3)
+    import cv2
+    from rosbags.image import ImageError, image_to_cvimage
+    from rosbags.image.image import ENCODINGMAP, to_cvtype
+
+    try:
+        _, _, dtype, channels = to_cvtype(picture.encoding)
+    except ImageError:
+        supported = f'{", ".join(ENCODINGMAP)}, and 8U, 8S, 16U, 16S, 32S, 32F, 64F with C1, C3 or C4'
+        raise _undecodable(picture, f'supported are {supported}') from None
+    picture = _without_row_padding(picture, np.dtype(dtype).itemsize * channels)
+    try:
+        if picture.encoding in ENCODINGMAP:
+            return np.ascontiguousarray(image_to_cvimage(cast(Any, picture), 'rgb8'), np.uint8)
+        return _grade(image_to_cvimage(cast(Any, picture)), picture)
+    except (ImageError, cv2.error) as err:
+        reason = str(getattr(err, 'err', '') or err).strip()
+        raise _undecodable(picture, f'its size does not suit the encoding ({reason})') from None
+
+
+def _without_row_padding(picture: _Picture, pixel_bytes: int) -> _Picture:
+    # rosbags-image ignores `step`; padded rows would come out skewed.
+    height, width, step, data = picture.height, picture.width, picture.step, picture.data
+    row = width * pixel_bytes
+    if picture.encoding in _PLANAR_420 and data.size == step * (height * 3 // 2):
+        height = height * 3 // 2  # drivers count the picture's rows, or (as OpenCV) those of the chroma plane too
+    if not row or not height or step < row or data.size != step * height:
+        reason = f'{height} rows of step {step} ≥ {row} bytes are needed, {data.size} bytes arrived'
+        raise _undecodable(picture, reason)
+    if step != row:
+        data = np.ascontiguousarray(data.reshape(height, step)[:, :row]).reshape(-1)
+    return picture._replace(height=height, step=row, data=data)
+
+
+def _grade(image: NDArray[Any], picture: _Picture) -> NDArray[np.uint8]:
+    channels = 1 if image.ndim == 2 else image.shape[2]
+    if channels not in (1, 3, 4):
+        raise _undecodable(picture, '1, 3 or 4 channels make a picture')
+    full = 1.0 if image.dtype.kind == 'f' else float(np.iinfo(image.dtype).max)
+    grey = np.clip(np.nan_to_num(image / full, nan=0.0, posinf=1.0, neginf=0.0), 0.0, 1.0)
+    levels = np.rint(grey * 255.0).astype(np.uint8)
+    if channels == 1:
+        return np.repeat(levels.reshape(*levels.shape[:2], 1), 3, axis=2)
+    return np.ascontiguousarray(levels[..., :3])
+
+
+def _undecodable(picture: _Picture, reason: str) -> InputError:
+    return InputError(
+        f'image of encoding {picture.encoding!r}, {picture.width}×{picture.height}, cannot be decoded: {reason}.'
+    )

@@ -1,0 +1,110 @@
+"""Put the streams of a bag on one clock: header stamps, else receive times, and strictly increasing."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lnn_controller.errors import InputError
+
+__all__ = ['Stamps', 'Stream', 'choose_stamps']
+
+# No network or disk delays a message by more; two clocks are usually years apart.
+_SAME_CLOCK_NS = 10_000_000_000
+
+
+@dataclass
+class Stamps:
+    """
+    Both stamps of each sample of a stream, in the bag's order.
+
+    :param header: header stamps, ns, 0 where there is none
+    :param receive: receive times, ns
+    """
+
+    header: list[int] = field(default_factory=list)
+    receive: list[int] = field(default_factory=list)
+
+    def add(self, header_ns: int, receive_ns: int) -> None:
+        """
+        Append a sample.
+
+        :param header_ns: header stamp, ns, 0 for none
+        :param receive_ns: receive time, ns
+        """
+        self.header.append(header_ns)
+        self.receive.append(receive_ns)
+
+
+@dataclass(frozen=True)
+class Stream:
+    """
+    The stamps that a stream goes by.
+
+    :param stamps_ns: strictly increasing, ns, (N,) int64
+    :param kept: which of the samples they belong to, mask over all
+    :param drops: samples left out: ``without_stamp``, ``stamp_not_increasing``
+    """
+
+    stamps_ns: NDArray[np.int64]
+    kept: NDArray[np.bool_]
+    drops: dict[str, int]
+
+
+def choose_stamps(
+    samples: Mapping[str, Stamps], *, bag: str, topics: Mapping[str, str]
+) -> tuple[dict[str, Stream], str]:
+    """
+    Choose the clock of an episode.
+
+    :param samples: stamps by kind: image, command and perhaps imu, each with at least one sample
+    :param bag: the bag's name, for errors
+    :param topics: names of the topics by kind, for errors
+    :returns: streams by kind; the clock: ``'header'`` (receive times where a stream has no header stamps) or
+        ``'receive'`` (for every stream, because header stamps and receive times are different clocks)
+    :raises InputError: if frames and another stream do not overlap in time, on either clock
+    """
+    by_header = {kind: _by_header(stamps) for kind, stamps in samples.items()}
+    if not _apart(by_header):
+        return by_header, 'header'
+    by_receive = {kind: _increasing(np.array(s.receive, np.int64), usable=None) for kind, s in samples.items()}
+    if apart := _apart(by_receive):
+        frames, other = by_receive['image'].stamps_ns, by_receive[apart].stamps_ns
+        gap_s = max(int(other[0] - frames[-1]), int(frames[0] - other[-1])) * 1e-9
+        msg = (
+            f'bag {bag}: {topics["image"]} and {topics[apart]} do not overlap in time: {gap_s:.1f} s lie between them. '
+            f'Record them together, or choose another with --{apart}-topic.'
+        )
+        raise InputError(msg)
+    return by_receive, 'receive'
+
+
+def _apart(streams: Mapping[str, Stream]) -> str:
+    frames = streams['image'].stamps_ns
+    for kind, stream in streams.items():
+        if stream.stamps_ns[0] > frames[-1] or stream.stamps_ns[-1] < frames[0]:
+            return kind
+    return ''
+
+
+def _by_header(stamps: Stamps) -> Stream:
+    header, receive = np.array(stamps.header, np.int64), np.array(stamps.receive, np.int64)
+    stamped = header != 0
+    if not stamped.any():
+        return _increasing(receive, usable=None)
+    # A simulation's first sample is at time zero, and its receive time says so too. Under a header clock of its own,
+    # a receive time would put the sample years away.
+    same_clock = np.median(np.abs(receive - header)[stamped]) <= _SAME_CLOCK_NS
+    return _increasing(np.where(stamped, header, receive), usable=None if same_clock else stamped)
+
+
+def _increasing(stamps: NDArray[np.int64], *, usable: NDArray[np.bool_] | None) -> Stream:
+    kept = np.ones(len(stamps), bool) if usable is None else usable.copy()
+    without = int(np.count_nonzero(~kept))
+    candidates = stamps[kept]
+    newest_before = np.maximum.accumulate(candidates)[:-1]
+    newer = np.concatenate([[True], candidates[1:] > newest_before])
+    kept[kept] = newer
+    drops = {'without_stamp': without, 'stamp_not_increasing': int(np.count_nonzero(~newer))}
+    return Stream(candidates[newer], kept, drops)

@@ -1,0 +1,126 @@
+"""Find a bag's files on disk, and tell what is wrong with them before anything reads them."""
+
+from pathlib import Path
+
+from lnn_controller.errors import InputError
+
+__all__ = ['check_whole', 'find_bags', 'locate', 'storage_files']
+
+_MCAP_MAGIC = b'\x89MCAP0\r\n'
+_SUFFIXES = ('.mcap', '.db3')
+
+
+def find_bags(path: str | Path) -> list[Path]:
+    """
+    Find the bags that a path means: the bag itself, or those in the folder, as ``lnn collect`` leaves them.
+
+    :param path: a bag, or a folder of bags
+    :returns: at least one path for :class:`Bag`, sorted
+    :raises InputError: if there is none
+    """
+    path = Path(path)
+    try:
+        inside = _bags_inside(path)
+        if inside and not (path / 'metadata.yaml').exists() and not storage_files(path):
+            return inside
+    except OSError as err:
+        raise _unreadable(path, err) from None
+    locate(path)
+    return [path]
+
+
+def _bags_inside(path: Path) -> list[Path]:
+    if not path.is_dir():
+        return []
+    return sorted(p for p in path.iterdir() if p.is_dir() and ((p / 'metadata.yaml').exists() or storage_files(p)))
+
+
+def storage_files(folder: Path) -> list[Path]:
+    """
+    List the storage files in a folder: MCAP, sqlite3, and those compressed as a whole.
+
+    :param folder: an existing directory
+    :returns: paths, sorted
+    """
+    return sorted(p for p in folder.iterdir() if p.is_file() and any(s in _SUFFIXES for s in p.suffixes[-2:]))
+
+
+def locate(path: Path) -> Path:
+    """
+    Find what to open for a path.
+
+    :param path: a bag, as the user named it
+    :returns: a directory with metadata.yaml, or one storage file
+    :raises InputError: if ``path`` is missing, not readable, a folder without a bag or with several, or a file of
+        another kind
+    """
+    needed = 'a rosbag2 directory, a .mcap or a .db3 file is needed'
+    try:
+        if path.is_dir():
+            files = storage_files(path)
+            if (path / 'metadata.yaml').exists():
+                return path
+            if len(files) == 1:  # a recorder that was killed leaves no metadata
+                return files[0]
+            if files:
+                names = ', '.join(p.name for p in files)
+                msg = f'bag {path} has no metadata.yaml for its files {names}: run `ros2 bag reindex {path}` first.'
+            elif inside := _bags_inside(path):
+                msg = f'{path} is a folder of bags, not a bag: name one, e.g. {inside[0]}.'
+            else:
+                names = ', '.join(sorted(p.name for p in path.iterdir())[:5]) or 'nothing'
+                msg = f'{path} is no bag: {needed}. Got a folder with {names}.'
+            raise InputError(msg)
+        if not path.exists():
+            msg = f'no bag at {path}: {needed}. Check the path.'
+            raise InputError(msg)
+    except OSError as err:
+        raise _unreadable(path, err) from None
+    if path.suffix == '.bag':
+        msg = (
+            f'{path} is a ROS 1 bag: convert it with `rosbags-convert --src {path} --dst {path.with_suffix("")}` first.'
+        )
+        raise InputError(msg)
+    if path.suffix not in _SUFFIXES:
+        msg = f'{path} is no bag: {needed}. Got a file of another kind.'
+        raise InputError(msg)
+    return path
+
+
+def check_whole(bag: Path, file: Path) -> None:
+    """
+    Tell a file that is empty, foreign or cut off, which rosbags' own errors do not tell apart.
+
+    :param bag: the bag's path, for errors
+    :param file: one of its storage files
+    :raises InputError: if the file is not readable, or not a whole file of its kind
+    """
+    try:
+        with file.open('rb') as stream:
+            start = stream.read(16)
+            size = stream.seek(0, 2)
+            stream.seek(max(0, size - len(_MCAP_MAGIC)))
+            end = stream.read()
+    except OSError as err:
+        msg = f'bag {bag} cannot be read: {file}: {err.strerror or err}.'
+        raise InputError(msg) from None
+    if file.suffix not in _SUFFIXES:  # compressed as a whole: rosbags unpacks it
+        return
+    if not size:
+        msg = f'bag {bag} is empty: {file} has 0 bytes.'
+        raise InputError(msg)
+    magic = _MCAP_MAGIC if file.suffix == '.mcap' else b'SQLite format 3\0'
+    if not start.startswith(magic[: len(start)]):
+        kind = 'an MCAP' if file.suffix == '.mcap' else 'a sqlite3'
+        msg = f'bag {bag} is foreign: {file} is not {kind} file, whatever its name. Got {size} bytes of another kind.'
+        raise InputError(msg)
+    if file.suffix == '.mcap' and (end != _MCAP_MAGIC or size <= 2 * len(_MCAP_MAGIC)):
+        msg = (
+            f'bag {bag} is cut off: {file} ends after {size} bytes without its index, so recording or copying did not '
+            f'finish. Copy it again, or save what is there with `mcap recover {file} -o whole.mcap` and use whole.mcap.'
+        )
+        raise InputError(msg)
+
+
+def _unreadable(path: Path, error: OSError) -> InputError:
+    return InputError(f'bag {path} cannot be read: {error.strerror or error}.')

@@ -1,0 +1,100 @@
+"""Which of a bag's topics are the images, the IMU and the commands: by name, else by type."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from lnn_controller.errors import InputError
+
+__all__ = ['Topic', 'Topics', 'choose_topic']
+
+IMAGE = 'sensor_msgs/msg/Image'
+COMPRESSED_IMAGE = 'sensor_msgs/msg/CompressedImage'
+IMU = 'sensor_msgs/msg/Imu'
+TWIST = 'geometry_msgs/msg/Twist'
+TWIST_STAMPED = 'geometry_msgs/msg/TwistStamped'
+ODOMETRY = 'nav_msgs/msg/Odometry'
+
+# Types by kind; a later group counts only if the bag has none of an earlier one.
+_TYPES: dict[str, tuple[tuple[str, ...], ...]] = {
+    'image': ((IMAGE, COMPRESSED_IMAGE),),
+    'imu': ((IMU,),),
+    'command': ((TWIST_STAMPED, TWIST), (ODOMETRY,)),
+}
+
+
+@dataclass(frozen=True)
+class Topic:
+    """
+    A topic of a bag.
+
+    :param name: e.g. ``/cmd_vel``
+    :param msgtype: e.g. ``geometry_msgs/msg/Twist``; empty if it was recorded with several types
+    :param count: messages
+    """
+
+    name: str
+    msgtype: str
+    count: int
+
+    def __str__(self) -> str:
+        return f'{self.name} ({self.msgtype or "several types"}, {self.count})'
+
+
+@dataclass(frozen=True)
+class Topics:
+    """
+    Names of the topics to read; none: found by type.
+
+    :param image: of the Image or CompressedImage topic
+    :param imu: of the Imu topic
+    :param command: of the Twist, TwistStamped or Odometry topic
+    """
+
+    image: str | None = None
+    imu: str | None = None
+    command: str | None = None
+
+
+def choose_topic(kind: str, named: Topic | None, topics: Collection[Topic], *, bag: str) -> Topic | None:
+    """
+    Choose the topic of a kind.
+
+    Without a name: the one topic of fitting type that has messages. Of a camera's raw and compressed topics the raw
+    one is taken (``x`` over ``x/compressed``). Twist and TwistStamped go before Odometry; of several, ``cmd_vel``.
+
+    :param kind: ``'image'``, ``'imu'`` or ``'command'``
+    :param named: the topic that the user named, if any
+    :param topics: the bag's topics
+    :param bag: the bag's name, for errors
+    :returns: the topic, or none if there is none of the kind
+    :raises InputError: if the named topic is empty or of another kind, or several come into question
+    """
+    groups = _TYPES[kind]
+    if named is not None:
+        allowed = [msgtype for group in groups for msgtype in group]
+        if named.msgtype not in allowed:
+            msg = f'bag {bag}, topic {named.name}: {kind}s are read from {" or ".join(allowed)}. Got {named.msgtype}.'
+            raise InputError(msg)
+        if not named.count:
+            msg = f'bag {bag}, topic {named.name}: no message was recorded. Choose another with --{kind}-topic.'
+            raise InputError(msg)
+        return named
+    for group in groups:
+        found = [topic for topic in topics if topic.msgtype in group and topic.count]
+        if kind == 'image':
+            found = _without_transports(found)
+        if kind == 'command' and len(found) > 1:
+            found = [topic for topic in found if topic.name.rpartition('/')[2] == 'cmd_vel'] or found
+        if len(found) > 1:
+            listed = ', '.join(str(topic) for topic in found)
+            msg = f'bag {bag} has several {kind} topics: {listed}. Choose one with --{kind}-topic.'
+            raise InputError(msg)
+        if found:
+            return found[0]
+    return None
+
+
+def _without_transports(found: list[Topic]) -> list[Topic]:
+    # image_transport publishes x/compressed, x/compressedDepth… beside x: the same pictures, with loss.
+    raw = {topic.name for topic in found if topic.msgtype == IMAGE}
+    return [topic for topic in found if topic.msgtype == IMAGE or topic.name.rpartition('/')[0] not in raw]

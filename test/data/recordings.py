@@ -1,0 +1,35 @@
+"""Small bags for tests, and what they hold."""
+
+from pathlib import Path
+
+import numpy as np
+
+from lnn_controller.data.messages import image_message, imu_message, twist_stamped_message
+from lnn_controller.data.writer import BagWriter
+
+MS = 1_000_000
+HEIGHT, WIDTH = 12, 16
+
+
+def picture(number, height=HEIGHT, width=WIDTH):
+    """A frame that differs for each number and in each pixel."""
+    return np.random.default_rng(number).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+def write_drive(path, *, storage='mcap', seconds=2, start_ns=10**18, imu=True):
+    """A small whole demonstration: frames at 20 Hz, IMU at 100 Hz, commands at 50 Hz."""
+    with BagWriter(path, storage=storage) as bag:
+        bag.add_topic('/image_raw', 'sensor_msgs/msg/Image')
+        bag.add_topic('/cmd_vel', 'geometry_msgs/msg/TwistStamped')
+        if imu:
+            bag.add_topic('/imu/data', 'sensor_msgs/msg/Imu')
+        for ms in range(0, seconds * 1000, 10):
+            stamp = start_ns + ms * MS
+            if ms % 50 == 0:
+                bag.write('/image_raw', stamp + 3 * MS, image_message(stamp, picture(ms // 50)))
+            if imu:
+                bag.write('/imu/data', stamp + 3 * MS, imu_message(stamp, (0, 0, ms), (0, ms, 9.81)))
+            if ms % 20 == 0:
+                command = twist_stamped_message(stamp, linear=(ms, 0, 0), angular=(0, 0, -ms))
+                bag.write('/cmd_vel', stamp + 3 * MS, command)
+    return Path(path)

@@ -1,0 +1,294 @@
+import hashlib
+import shutil
+import sqlite3
+
+import pytest
+from recordings import MS, picture, write_drive
+from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
+
+from lnn_controller.data import Bag, BagWriter, Topics
+from lnn_controller.data import messages as m
+from lnn_controller.data.bag import find_bags
+from lnn_controller.data.topics import Topic, choose_topic
+from lnn_controller.errors import InputError
+
+IMAGE, COMPRESSED, IMU = 'sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage', 'sensor_msgs/msg/Imu'
+TWIST, STAMPED, ODOMETRY = 'geometry_msgs/msg/Twist', 'geometry_msgs/msg/TwistStamped', 'nav_msgs/msg/Odometry'
+
+
+def topics_of(*rows):
+    return [Topic(name, msgtype, count) for name, msgtype, count in rows]
+
+
+@pytest.mark.parametrize('alone', [False, True], ids=['directory', 'file'])
+def test_topics_and_messages_in_order(tmp_path, storage, alone):
+    path = write_drive(tmp_path / 'drive', storage=storage, start_ns=1000)
+    if alone:
+        (path,) = path.glob('drive.*')
+    with Bag(path) as bag:
+        assert bag.name == 'drive'
+        assert {t.name: (t.msgtype, t.count) for t in bag.topics.values()} == {
+            '/image_raw': (IMAGE, 40),
+            '/cmd_vel': (STAMPED, 100),
+            '/imu/data': (IMU, 200),
+        }
+        messages = list(bag.messages())
+        assert len(messages) == 340
+        stamps = [message.stamp_ns for message in messages]
+        assert stamps == sorted(stamps)
+        assert (bag.start_ns, bag.end_ns) == (stamps[0], stamps[-1])
+        assert {message.topic for message in bag.messages(['/cmd_vel'])} == {'/cmd_vel'}
+        twist = bag.deserialize(next(bag.messages(['/cmd_vel'])))
+        assert twist.header.stamp.nanosec == 1000
+        assert list(bag.messages([])) == []
+    bag.close()  # again: nothing happens
+
+
+def test_messages_written_out_of_order_are_read_in_order(tmp_path, storage):
+    with BagWriter(tmp_path / 'bag', storage=storage) as bag:
+        bag.add_topic('/cmd_vel', TWIST)
+        for stamp in (5, 1, 3, 4, 2):
+            bag.write('/cmd_vel', stamp, m.twist_message())
+    with Bag(tmp_path / 'bag') as bag:
+        assert [message.stamp_ns for message in bag.messages()] == [1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize('mode', [CompressionMode.FILE, CompressionMode.MESSAGE, CompressionMode.STORAGE])
+def test_compressed_bags(tmp_path, mode):
+    writer = Writer(tmp_path / 'bag', version=9, storage_plugin=StoragePlugin.MCAP)
+    writer.set_compression(mode, CompressionFormat.ZSTD)
+    raw = bytes(m.serialize(m.twist_message(linear=(1, 2, 3))))
+    with writer:
+        connection = writer.add_connection('/cmd_vel', TWIST, typestore=m.typestore())
+        writer.write(connection, 5, raw)
+    with Bag(tmp_path / 'bag') as bag:
+        assert [(message.topic, message.data) for message in bag.messages()] == [('/cmd_vel', raw)]
+        assert len(bag.sha256()) == 64
+
+
+def test_topics_of_unknown_types_are_listed_and_do_no_harm(tmp_path):
+    with Writer(tmp_path / 'bag', version=9, storage_plugin=StoragePlugin.MCAP) as writer:
+        own = writer.add_connection(
+            '/wheels', 'my_msgs/msg/Wheels', msgdef='float64 left\n', rihs01='RIHS01_' + '0' * 64
+        )
+        twist = writer.add_connection('/cmd_vel', TWIST, typestore=m.typestore())
+        writer.write(own, 1, b'\0\1\0\0' + b'\0' * 8)
+        writer.write(twist, 2, bytes(m.serialize(m.twist_message())))
+    with Bag(tmp_path / 'bag') as bag:
+        assert bag.topics['/wheels'].msgtype == 'my_msgs/msg/Wheels'
+        assert bag.choose('command').name == '/cmd_vel'
+        wheels, _ = bag.messages()
+        with pytest.raises(InputError, match=r"bag, topic /wheels: the type 'my_msgs/msg/Wheels' is not one that can"):
+            bag.deserialize(wheels)
+        with pytest.raises(InputError, match=r'bag, topic /cmd_vel: a damaged geometry_msgs/msg/Twist'):
+            bag.deserialize(wheels._replace(topic='/cmd_vel', msgtype=TWIST))
+
+
+def test_sha256_is_of_the_storage_file(drive):
+    with Bag(drive) as bag:
+        assert bag.sha256() == hashlib.sha256((drive / 'drive.mcap').read_bytes()).hexdigest()
+
+
+def test_a_killed_recorders_bag_without_metadata_is_read(drive, tmp_path):
+    shutil.copytree(drive, tmp_path / 'bag')
+    (tmp_path / 'bag' / 'metadata.yaml').unlink()
+    with Bag(tmp_path / 'bag') as bag:
+        assert len(list(bag.messages())) == 340
+    shutil.copy(drive / 'drive.mcap', tmp_path / 'bag' / 'drive_1.mcap')
+    with pytest.raises(InputError, match=r'has no metadata.yaml for its files drive.mcap, drive_1.mcap: run `ros2 bag'):
+        Bag(tmp_path / 'bag')
+
+
+def test_no_such_bag(tmp_path):
+    with pytest.raises(InputError, match=r'no bag at .*missing: a rosbag2 directory, a .mcap or a .db3 file is needed'):
+        Bag(tmp_path / 'missing')
+
+
+def test_an_empty_bag(tmp_path, storage):
+    with BagWriter(tmp_path / 'bag', storage=storage) as bag:
+        bag.add_topic('/cmd_vel', TWIST)
+    for path in (tmp_path / 'bag', next((tmp_path / 'bag').glob('bag.*'))):
+        with pytest.raises(InputError, match=r'bag .* is empty: .* Got only topics without messages: /cmd_vel'):
+            Bag(path)
+    with BagWriter(tmp_path / 'none', storage=storage):
+        pass
+    with pytest.raises(InputError, match=r'bag .*none is empty: .* Got no topics'):
+        Bag(tmp_path / 'none')
+
+
+def test_an_empty_file(tmp_path):
+    (tmp_path / 'bag.mcap').touch()
+    with pytest.raises(InputError, match=r'bag .*bag.mcap is empty: .* has 0 bytes'):
+        Bag(tmp_path / 'bag.mcap')
+
+
+@pytest.mark.parametrize('kept', [4, 8, 20, 40, 0.3, 0.7, 0.98, -30, -8, -1])
+@pytest.mark.parametrize('alone', [False, True], ids=['directory', 'file'])
+def test_a_truncated_mcap(drive, tmp_path, kept, alone):
+    shutil.copytree(drive, tmp_path / 'cut')
+    file = tmp_path / 'cut' / 'drive.mcap'
+    whole = file.read_bytes()
+    file.write_bytes(whole[: int(kept * len(whole)) if isinstance(kept, float) else kept])
+    path = file if alone else tmp_path / 'cut'
+    with pytest.raises(InputError, match=r'bag .*cut.* is cut off: .*drive.mcap ends after .* `mcap recover .*`'):
+        Bag(path)
+
+
+def test_a_truncated_sqlite3(tmp_path):
+    path = write_drive(tmp_path / 'drive', storage='sqlite3')
+    file = path / 'drive.db3'
+    whole = file.read_bytes()
+    for kept in (10, 100, 5000, len(whole) // 2):
+        file.write_bytes(whole[:kept])
+        with pytest.raises(InputError, match=r'bag .*drive is damaged'), Bag(path) as bag:
+            list(bag.messages())
+
+
+def test_bytes_damaged_in_the_middle_of_an_mcap(drive, tmp_path):
+    whole = bytearray((drive / 'drive.mcap').read_bytes())
+    middle = len(whole) // 3
+    whole[middle : middle + 4000] = b'\xff' * 4000
+    (tmp_path / 'bad.mcap').write_bytes(whole)
+    with pytest.raises(InputError, match=r'bag .*bad.mcap is damaged'), Bag(tmp_path / 'bad.mcap') as bag:
+        list(bag.messages())
+
+
+@pytest.mark.parametrize(
+    ('name', 'content', 'reason'),
+    [
+        ('notes.txt', b'hello', r'notes.txt is no bag: .* Got a file of another kind'),
+        ('old.bag', b'#ROSBAG V2.0\n', r'old.bag is a ROS 1 bag: convert it with `rosbags-convert'),
+        ('zip.mcap', b'PK\3\4' + b'\0' * 100, r'zip.mcap is foreign: .* is not an MCAP file'),
+        ('zip.db3', b'PK\3\4' + b'\0' * 100, r'zip.db3 is foreign: .* is not a sqlite3 file'),
+    ],
+)
+def test_a_foreign_file(tmp_path, name, content, reason):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError, match=reason):
+        Bag(tmp_path / name)
+
+
+def test_a_foreign_database(tmp_path):
+    database = sqlite3.connect(tmp_path / 'other.db3')
+    database.execute('CREATE TABLE books(name TEXT)')
+    database.commit()
+    database.close()
+    with pytest.raises(InputError, match=r'bag .*other.db3 is damaged, or of a kind .* missing tables'):
+        Bag(tmp_path / 'other.db3')
+
+
+@pytest.mark.parametrize('text', ['', 'a: 1', '[1, 2', 'rosbag2_bagfile_information: {version: 99}', '\0'])
+def test_foreign_metadata(drive, tmp_path, text):
+    shutil.copytree(drive, tmp_path / 'bag')
+    (tmp_path / 'bag' / 'metadata.yaml').write_text(text)
+    with pytest.raises(InputError, match=r'bag .*bag is damaged, or of a kind that cannot be read'):
+        Bag(tmp_path / 'bag')
+
+
+def test_a_missing_storage_file(drive, tmp_path):
+    shutil.copytree(drive, tmp_path / 'bag')
+    (tmp_path / 'bag' / 'drive.mcap').unlink()
+    with pytest.raises(InputError, match=r'bag .* is damaged, .* files are missing: .*drive.mcap'):
+        Bag(tmp_path / 'bag')
+
+
+def test_folders_that_are_no_bag(drive, tmp_path):
+    (tmp_path / 'empty').mkdir()
+    with pytest.raises(InputError, match=r'empty is no bag: .* Got a folder with nothing'):
+        Bag(tmp_path / 'empty')
+    (tmp_path / 'other').mkdir()
+    (tmp_path / 'other' / 'notes.txt').touch()
+    with pytest.raises(InputError, match=r'other is no bag: .* Got a folder with notes.txt'):
+        Bag(tmp_path / 'other')
+    shutil.copytree(drive, tmp_path / 'many' / 'one')
+    with pytest.raises(InputError, match=r'many is a folder of bags, not a bag: name one, e.g. .*one'):
+        Bag(tmp_path / 'many')
+
+
+def test_a_bag_that_may_not_be_read(tmp_path, unprivileged):
+    with pytest.raises(InputError, match=r'bag .*bag cannot be read: Permission denied'):
+        Bag(tmp_path / 'bag')
+    with pytest.raises(InputError, match=r'bag .*bag cannot be read: Permission denied'):
+        find_bags(tmp_path / 'bag')
+
+
+def test_find_bags(drive, tmp_path):
+    for name in ('b', 'a'):
+        shutil.copytree(drive, tmp_path / name)
+    assert find_bags(tmp_path) == [tmp_path / 'a', tmp_path / 'b']
+    assert find_bags(drive) == [drive]
+    assert find_bags(drive / 'drive.mcap') == [drive / 'drive.mcap']
+    with pytest.raises(InputError, match='no bag at'):
+        find_bags(tmp_path / 'c')
+
+
+def test_topics_by_name(drive):
+    with Bag(drive) as bag:
+        assert bag.choose('image', 'image_raw').name == '/image_raw'
+        assert bag.choose('imu').name == '/imu/data'
+        with pytest.raises(InputError, match=r'drive has no topic /camera. Topics there: .*/image_raw \(.*, 40\)'):
+            bag.choose('image', '/camera')
+        with pytest.raises(InputError, match=r'topic /imu/data: images are read from .* Got sensor_msgs/msg/Imu'):
+            bag.choose('image', '/imu/data')
+        with pytest.raises(InputError, match='has no topic /nothing'):
+            list(bag.messages(['/nothing']))
+
+
+@pytest.mark.parametrize(
+    ('kind', 'rows', 'expected'),
+    [
+        ('image', [('/a', IMAGE, 3), ('/b', COMPRESSED, 0)], '/a'),
+        ('image', [('/a/compressed', COMPRESSED, 3), ('/cmd_vel', TWIST, 1)], '/a/compressed'),
+        ('image', [('/a/compressed', COMPRESSED, 3), ('/a', IMAGE, 3), ('/a/compressedDepth', COMPRESSED, 3)], '/a'),
+        ('image', [('/cmd_vel', TWIST, 3)], None),
+        ('imu', [('/imu', IMU, 0)], None),
+        ('command', [('/t', TWIST, 3)], '/t'),
+        ('command', [('/odom', ODOMETRY, 3)], '/odom'),
+        ('command', [('/odom', ODOMETRY, 3), ('/t', STAMPED, 1)], '/t'),
+        ('command', [('/odom', ODOMETRY, 3), ('/t', STAMPED, 0)], '/odom'),
+        ('command', [('/cmd_vel_nav', TWIST, 3), ('/robot/cmd_vel', STAMPED, 1)], '/robot/cmd_vel'),
+    ],
+)
+def test_topics_by_type(kind, rows, expected):
+    chosen = choose_topic(kind, None, topics_of(*rows), bag='b')
+    assert (chosen and chosen.name) == expected
+
+
+@pytest.mark.parametrize(
+    ('kind', 'rows'),
+    [
+        ('image', [('/left/image_raw', IMAGE, 3), ('/right/image_raw', IMAGE, 3)]),
+        ('image', [('/left/compressed', COMPRESSED, 3), ('/right', IMAGE, 3)]),
+        ('imu', [('/imu/data', IMU, 3), ('/imu/data_raw', IMU, 3)]),
+        ('command', [('/a', TWIST, 3), ('/b', STAMPED, 3)]),
+        ('command', [('/a/cmd_vel', TWIST, 3), ('/b/cmd_vel', TWIST, 3), ('/c', TWIST, 9)]),
+        ('command', [('/odom', ODOMETRY, 3), ('/odometry/filtered', ODOMETRY, 3)]),
+    ],
+)
+def test_several_topics_are_listed_with_the_flag_to_use(kind, rows):
+    first, second = rows[0][0], rows[1][0]
+    with pytest.raises(InputError, match=rf'bag b has several {kind} topics: {first} .*{second}.* with --{kind}-topic'):
+        choose_topic(kind, None, topics_of(*rows), bag='b')
+    named = topics_of(*rows)[1]
+    assert choose_topic(kind, named, topics_of(*rows), bag='b') == named
+
+
+def test_a_named_topic_without_messages():
+    with pytest.raises(InputError, match=r'bag b, topic /a: no message was recorded. Choose another with --imu-topic'):
+        choose_topic('imu', Topic('/a', IMU, 0), [], bag='b')
+
+
+def test_a_topic_recorded_with_two_types(tmp_path):
+    with Writer(tmp_path / 'bag', version=9, storage_plugin=StoragePlugin.MCAP) as writer:
+        for msgtype, message in ((TWIST, m.twist_message()), (STAMPED, m.twist_stamped_message(5))):
+            connection = writer.add_connection('/cmd_vel', msgtype, typestore=m.typestore())
+            writer.write(connection, MS, bytes(m.serialize(message)))
+        image = writer.add_connection('/image_raw', IMAGE, typestore=m.typestore())
+        writer.write(image, MS, bytes(m.serialize(m.image_message(MS, picture(0)))))
+    with Bag(tmp_path / 'bag') as bag:
+        assert bag.choose('command') is None
+        assert '/cmd_vel (several types, 2)' in bag.describe_topics()
+
+
+def test_topics_default_to_none():
+    assert Topics() == Topics(image=None, imu=None, command=None)

@@ -1,0 +1,258 @@
+import array
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import cv2
+import numpy as np
+import pytest
+from recordings import picture
+from rosbags.image.image import ENCODINGMAP
+
+from lnn_controller.data import messages as m
+from lnn_controller.data.images import compressed_from_cdr, decode_image, image_from_cdr
+from lnn_controller.errors import InputError
+
+H, W = 12, 16
+RGB = picture(3)
+BGR = RGB[..., ::-1]
+ALPHA = np.dstack([RGB, np.full((H, W), 7, np.uint8)])
+GREY = cv2.cvtColor(RGB, cv2.COLOR_RGB2GRAY)
+WIDE = RGB.astype(np.uint16) * 257
+FLOAT = RGB.astype(np.float32) / 255
+
+
+def grey(levels):
+    return np.repeat(levels[..., None], 3, axis=2)
+
+
+def image(encoding, pixels, *, step=None, height=H, width=W, is_bigendian=0):
+    pixels = np.ascontiguousarray(pixels)
+    return m.typestore().types['sensor_msgs/msg/Image'](
+        header=m.image_message(5, RGB).header,
+        height=height,
+        width=width,
+        encoding=encoding,
+        is_bigendian=is_bigendian,
+        step=pixels.nbytes // height if step is None else step,
+        data=pixels.view(np.uint8).reshape(-1),
+    )
+
+
+def compressed(data, name='jpeg'):
+    return m.typestore().types['sensor_msgs/msg/CompressedImage'](
+        header=m.image_message(5, RGB).header, format=name, data=np.frombuffer(data, np.uint8)
+    )
+
+
+# Exact: what the encoding says, without interpolation.
+EXACT = {
+    'rgb8': (RGB, RGB),
+    'bgr8': (BGR, RGB),
+    'rgba8': (ALPHA, RGB),
+    'bgra8': (ALPHA[..., [2, 1, 0, 3]], RGB),
+    'mono8': (GREY, grey(GREY)),
+    '8UC1': (GREY, grey(GREY)),
+    '8UC3': (RGB, RGB),
+    '8UC4': (ALPHA, RGB),
+    'rgb16': (WIDE, RGB),
+    'bgr16': (WIDE[..., ::-1], RGB),
+    'rgba16': (np.dstack([WIDE, WIDE[..., 0]]), RGB),
+    'bgra16': (np.dstack([WIDE[..., ::-1], WIDE[..., 0]]), RGB),
+    'mono16': (WIDE[..., 0], grey(RGB[..., 0])),
+    '16UC1': (WIDE[..., 0], grey(RGB[..., 0])),
+    '16UC3': (WIDE, RGB),
+    '32FC1': (FLOAT[..., 0], grey(RGB[..., 0])),
+    '32FC3': (FLOAT, RGB),
+    '64FC1': (FLOAT[..., 0].astype(float), grey(RGB[..., 0])),
+    '8SC1': (np.full((H, W), 127, np.int8), np.full((H, W, 3), 255, np.uint8)),
+    '16SC3': (np.full((H, W, 3), -5, np.int16), np.zeros((H, W, 3), np.uint8)),
+    '32SC1': (np.full((H, W), 2**31 - 1, np.int32), np.full((H, W, 3), 255, np.uint8)),
+}
+# Interpolated colours: OpenCV is the reference. OpenCV names a Bayer pattern by its second row and column.
+INTERPOLATED = {
+    'bayer_rggb8': cv2.COLOR_BAYER_BG2RGB,
+    'bayer_bggr8': cv2.COLOR_BAYER_RG2RGB,
+    'bayer_gbrg8': cv2.COLOR_BAYER_GR2RGB,
+    'bayer_grbg8': cv2.COLOR_BAYER_GB2RGB,
+    'yuv422': cv2.COLOR_YUV2RGB_UYVY,
+    'uyvy': cv2.COLOR_YUV2RGB_UYVY,
+    'yuv422_yuy2': cv2.COLOR_YUV2RGB_YUYV,
+    'yuyv': cv2.COLOR_YUV2RGB_YUYV,
+    'nv12': cv2.COLOR_YUV2RGB_NV12,
+    'nv21': cv2.COLOR_YUV2RGB_NV21,
+}
+
+
+def both_ways(message):
+    """Decode the message, and its bytes: the same picture must come out."""
+    decoded = decode_image(message)
+    from_bytes = compressed_from_cdr if hasattr(message, 'format') else image_from_cdr
+    stamp, frame_id, view = from_bytes(bytes(m.serialize(message)))
+    assert (stamp, frame_id) == (5, 'camera_optical_frame')
+    np.testing.assert_array_equal(view, decoded)
+    assert decoded.dtype == np.uint8
+    assert decoded.flags.c_contiguous
+    return decoded
+
+
+@pytest.mark.parametrize('encoding', EXACT)
+def test_encoding(encoding):
+    pixels, expected = EXACT[encoding]
+    # rosbags-image scales 16 bits to 8 by truncation, so a level may come out one lower.
+    tolerance = 1 if '16' in encoding else 0
+    decoded = both_ways(image(encoding, pixels)).astype(int)
+    np.testing.assert_allclose(decoded, expected, rtol=0, atol=tolerance)
+
+
+@pytest.mark.parametrize('encoding', INTERPOLATED)
+def test_interpolated_encoding(encoding):
+    rng = np.random.default_rng(0)
+    shape = {'b': (H, W), 'y': (H, W, 2), 'u': (H, W, 2), 'n': (H * 3 // 2, W)}[encoding[0]]
+    pixels = rng.integers(0, 256, shape, dtype=np.uint8)
+    message = image(encoding, pixels, step=pixels.nbytes // shape[0])
+    expected = cv2.cvtColor(pixels, INTERPOLATED[encoding])
+    if encoding.startswith('bayer'):
+        # The pattern's meaning, apart from OpenCV's names: a red filter's level is the picture's red there.
+        row, column = {'rggb': (0, 0), 'bggr': (1, 1), 'gbrg': (1, 0), 'grbg': (0, 1)}[encoding[6:10]]
+        inner = np.s_[2 + row : -2 : 2, 2 + column : -2 : 2]
+        np.testing.assert_array_equal(both_ways(message)[inner][..., 0], pixels[inner])
+    assert expected.shape == (H, W, 3)
+    np.testing.assert_array_equal(both_ways(message), expected)
+
+
+@pytest.mark.parametrize('encoding', [name for name in ENCODINGMAP if name.startswith('bayer') and '16' in name])
+def test_bayer_of_16_bits(encoding):
+    pixels = np.random.default_rng(0).integers(0, 256, (H, W), dtype=np.uint8)
+    wide = both_ways(image(encoding, pixels.astype(np.uint16) * 257)).astype(int)
+    narrow = both_ways(image(encoding.replace('16', '8'), pixels)).astype(int)
+    np.testing.assert_allclose(wide, narrow, rtol=0, atol=1)
+
+
+def test_all_encodings_of_rosbags_image_are_tried():
+    tried = {*EXACT, *INTERPOLATED, *(name for name in ENCODINGMAP if name.startswith('bayer') and '16' in name)}
+    assert set(ENCODINGMAP) <= tried
+
+
+def test_nv12_with_the_chroma_rows_counted_in_height():
+    pixels = np.random.default_rng(0).integers(0, 256, (H * 3 // 2, W), dtype=np.uint8)
+    expected = cv2.cvtColor(pixels, cv2.COLOR_YUV2RGB_NV12)
+    np.testing.assert_array_equal(both_ways(image('nv12', pixels, height=H * 3 // 2)), expected)
+
+
+@pytest.mark.parametrize('encoding', ['rgb8', 'bgr8', 'mono16', '32FC3'])
+def test_row_padding_is_left_out(encoding):
+    pixels, expected = EXACT[encoding]
+    rows = np.ascontiguousarray(pixels).view(np.uint8).reshape(H, -1)
+    padded = np.hstack([rows, np.full((H, 8), 99, np.uint8)])
+    decoded = both_ways(image(encoding, padded)).astype(int)
+    np.testing.assert_allclose(decoded, expected, rtol=0, atol=encoding == 'mono16')
+
+
+def test_big_endian_pixels():
+    decoded = both_ways(image('mono16', WIDE[..., 0].astype('>u2'), is_bigendian=1)).astype(int)
+    np.testing.assert_allclose(decoded, grey(RGB[..., 0]), rtol=0, atol=1)
+
+
+def test_floats_that_are_no_numbers():
+    levels = np.zeros((H, W), np.float32)
+    levels[0, :5] = np.nan, np.inf, -np.inf, -3, 7
+    assert both_ways(image('32FC1', levels))[0, :5, 1].tolist() == [0, 255, 0, 0, 255]
+
+
+def test_rclpy_messages_decode_without_copy_and_alike():
+    ros = pytest.importorskip('sensor_msgs.msg')
+    message = ros.Image(height=H, width=W, encoding='rgb8', step=W * 3, data=array.array('B', RGB.tobytes()))
+    decoded = decode_image(message)
+    np.testing.assert_array_equal(decoded, RGB)
+    assert np.shares_memory(decoded, np.frombuffer(message.data, np.uint8))
+    message = ros.Image(height=H, width=W, encoding='bgr8', step=W * 3, data=array.array('B', BGR.tobytes()))
+    np.testing.assert_array_equal(decode_image(message), RGB)
+    png = array.array('B', cv2.imencode('.png', BGR)[1].tobytes())
+    np.testing.assert_array_equal(decode_image(ros.CompressedImage(format='png', data=png)), RGB)
+
+
+@pytest.mark.parametrize('name', ['png', 'rgb8; png compressed bgr8'])
+def test_png_is_exact(name):
+    np.testing.assert_array_equal(both_ways(compressed(cv2.imencode('.png', BGR)[1].tobytes(), name)), RGB)
+
+
+def test_grey_and_wide_png():
+    np.testing.assert_array_equal(both_ways(compressed(cv2.imencode('.png', GREY)[1].tobytes())), grey(GREY))
+    decoded = both_ways(compressed(cv2.imencode('.png', WIDE[..., ::-1])[1].tobytes())).astype(int)
+    np.testing.assert_allclose(decoded, RGB, rtol=0, atol=1)
+
+
+def test_jpeg_has_the_colours_in_their_places():
+    smooth = np.zeros((H, W, 3), np.uint8)
+    smooth[..., 0], smooth[..., 1], smooth[..., 2] = 200, 100, 20
+    data = cv2.imencode('.jpg', smooth[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 95])[1].tobytes()
+    np.testing.assert_allclose(both_ways(compressed(data)).astype(int), smooth, rtol=0, atol=6)
+    level = np.full((H, W), 90, np.uint8)
+    np.testing.assert_allclose(
+        both_ways(compressed(cv2.imencode('.jpg', level)[1].tobytes())).astype(int), grey(level), rtol=0, atol=3
+    )
+
+
+@pytest.mark.parametrize('encoding', ['', 'h264', 'RGB8', '8UC', '16FC1', 'compressed'])
+def test_an_unknown_encoding_is_named_with_what_is_supported(encoding):
+    with pytest.raises(InputError, match=rf"image of encoding '{encoding}', 16×12, .* supported are mono8, .*rgb8"):
+        decode_image(image(encoding, RGB))
+
+
+@pytest.mark.parametrize(
+    'change',
+    [
+        {'height': 11, 'step': 48},
+        {'height': 13, 'step': 48},
+        {'width': 17, 'step': 48},
+        {'step': 47},
+        {'step': 0},
+        {'height': 0, 'step': 48},
+        {'width': 0},
+        {'height': 2**32 - 1, 'width': 2**32 - 1, 'step': 2**32 - 1},
+    ],
+)
+@pytest.mark.parametrize('encoding', ['rgb8', 'bgr8'])
+def test_data_that_do_not_fit_the_size_are_refused(encoding, change):
+    message = image(encoding, RGB, **{'step': 48, **change})
+    with pytest.raises(InputError, match=rf"image of encoding '{encoding}', .* bytes are needed, 576 bytes arrived"):
+        decode_image(message)
+
+
+def test_a_size_that_the_encoding_cannot_have_is_refused():
+    with pytest.raises(InputError, match=r"encoding 'yuv422', 15×12, .* its size does not suit the encoding"):
+        decode_image(image('yuv422', np.zeros((12, 15, 2), np.uint8), width=15))
+    with pytest.raises(InputError, match=r"encoding '8UC2', .* 1, 3 or 4 channels make a picture"):
+        decode_image(image('8UC2', np.zeros((H, W, 2), np.uint8)))
+    with pytest.raises(InputError, match=r'encoding .8UC0.'):
+        decode_image(image('8UC0', RGB))
+
+
+def test_compressed_data_that_do_not_decode_are_named():
+    jpeg = cv2.imencode('.jpg', BGR)[1].tobytes()
+    png = cv2.imencode('.png', BGR)[1].tobytes()
+    for data in (b'', b'abc', jpeg[:-2], jpeg[: len(jpeg) // 2], png[: len(png) // 2]):
+        with pytest.raises(InputError, match=rf"format 'jpeg' and {len(data)} bytes does not decode: JPEG, PNG"):
+            decode_image(compressed(data))
+
+
+def test_what_is_no_image_is_a_programming_error():
+    with pytest.raises(TypeError, match=r'sensor_msgs/Image or CompressedImage is needed. Got SimpleNamespace'):
+        decode_image(SimpleNamespace())
+
+
+def test_decoding_loads_no_reader_or_writer():
+    program = (
+        'import sys, numpy as np\n'
+        'from lnn_controller.data.images import decode_image, image_from_cdr\n'
+        "assert not any(name == 'cv2' or name.startswith('rosbags') for name in sys.modules), 'loaded early'\n"
+        'class Message: height, width, encoding, is_bigendian, step = 1, 2, "bgr8", 0, 6\n'
+        'message = Message(); message.data = np.arange(6, dtype=np.uint8)\n'
+        'assert decode_image(message).tolist() == [[[2, 1, 0], [5, 4, 3]]]\n'
+        "print(*sorted(name for name in sys.modules if name.startswith(('rosbags', 'torch', 'mujoco'))))\n"
+    )
+    done = subprocess.run([sys.executable, '-c', program], capture_output=True, text=True, check=True)
+    loaded = done.stdout.split()
+    assert 'rosbags.image' in loaded
+    assert not [name for name in loaded if name.startswith(('rosbags.rosbag2', 'rosbags.highlevel', 'torch', 'mujoco'))]

@@ -1,0 +1,137 @@
+import os
+import sqlite3
+
+import pytest
+from recordings import MS
+from rosbags.highlevel import AnyReader
+from rosbags.interfaces import QosDurability, QosReliability
+
+from lnn_controller.data import Bag, BagWriter
+from lnn_controller.data.messages import clock_message, serialize, twist_message, twist_stamped_message
+from lnn_controller.data.writer import offered_qos
+from lnn_controller.errors import InputError
+
+TWIST = 'geometry_msgs/msg/Twist'
+
+
+def test_rosbags_reads_back_what_was_written(tmp_path, storage):
+    with BagWriter(tmp_path / 'bag', storage=storage) as bag:
+        bag.add_topic('/cmd_vel', 'geometry_msgs/TwistStamped')
+        bag.add_topic('/clock', 'rosgraph_msgs/msg/Clock')
+        bag.write('/clock', 5, clock_message(1_500_000_000))
+        bag.write('/cmd_vel', 7, twist_stamped_message(2_000_000_003, linear=(1, 2, 3), angular=(4, 5, 6)))
+        assert bag.topics == {'/cmd_vel': 'geometry_msgs/msg/TwistStamped', '/clock': 'rosgraph_msgs/msg/Clock'}
+        assert bag.counts == {'/cmd_vel': 1, '/clock': 1}
+    with AnyReader([tmp_path / 'bag']) as reader:
+        rows = [(c.topic, t, reader.deserialize(raw, c.msgtype)) for c, t, raw in reader.messages()]
+    (clock_topic, clock_ns, clock), (twist_topic, twist_ns, twist) = rows
+    assert (clock_topic, clock_ns, clock.clock.sec, clock.clock.nanosec) == ('/clock', 5, 1, 500_000_000)
+    assert (twist_topic, twist_ns, twist.header.stamp.nanosec) == ('/cmd_vel', 7, 3)
+    assert (twist.twist.linear.y, twist.twist.angular.z) == (2.0, 6.0)
+
+
+def test_raw_bytes_are_kept_as_they_are(tmp_path, storage):
+    raw = bytes(serialize(twist_message(linear=(1, 2, 3)))) + b'\0\0\0'
+    with BagWriter(tmp_path / 'bag', storage=storage) as bag:
+        bag.add_topic('/cmd_vel', TWIST)
+        for stamp, data in enumerate((raw, bytearray(raw), memoryview(raw))):
+            bag.write('/cmd_vel', stamp, data)
+    with Bag(tmp_path / 'bag') as bag:
+        assert [m.data for m in bag.messages()] == [raw] * 3
+
+
+def test_metadata_has_type_hash_and_offered_qos(tmp_path, storage):
+    with BagWriter(tmp_path / 'bag', storage=storage) as bag:
+        bag.add_topic('/a', TWIST, qos=offered_qos(reliable=False, transient_local=True, depth=3))
+        bag.add_topic('/b', TWIST)
+        bag.write('/a', 1, twist_message())
+        bag.write('/b', 1, twist_message())
+    with AnyReader([tmp_path / 'bag']) as reader:
+        a, b = sorted(reader.connections, key=lambda c: c.topic)
+        assert a.digest == b.digest == 'RIHS01_9c45bf16fe0983d80e3cfe750d6835843d265a9a6c46bd2e609fcddde6fb8d2a'
+        (qos,) = a.ext.offered_qos_profiles
+        assert (qos.reliability, qos.durability, qos.depth) == (
+            QosReliability.BEST_EFFORT,
+            QosDurability.TRANSIENT_LOCAL,
+            3,
+        )
+        assert b.ext.offered_qos_profiles == []
+        assert reader.message_count == 2
+
+
+@pytest.mark.parametrize('interruption', [KeyboardInterrupt, RuntimeError])
+def test_an_exception_leaves_a_whole_bag(tmp_path, storage, interruption):
+    with pytest.raises(interruption), BagWriter(tmp_path / 'bag', storage=storage) as bag:
+        bag.add_topic('/cmd_vel', TWIST)
+        for stamp in range(10):
+            bag.write('/cmd_vel', stamp * MS, twist_message())
+        raise interruption
+    with Bag(tmp_path / 'bag') as bag:
+        assert bag.topics['/cmd_vel'].count == 10
+        assert len(list(bag.messages())) == 10
+
+
+def test_an_existing_bag_is_not_overwritten(tmp_path):
+    (tmp_path / 'bag').mkdir()
+    with pytest.raises(InputError, match=r'bag .*bag exists already and is not overwritten'):
+        BagWriter(tmp_path / 'bag')
+
+
+def test_an_unknown_storage_is_refused(tmp_path):
+    with pytest.raises(InputError, match=r"storage must be one of mcap, sqlite3. Got 'bag'"):
+        BagWriter(tmp_path / 'bag', storage='bag')
+
+
+def test_a_place_that_cannot_be_written_is_named(tmp_path):
+    (tmp_path / 'file').touch()
+    with pytest.raises(InputError, match=r'file/bag cannot be written: Not a directory. Choose a folder'):
+        BagWriter(tmp_path / 'file' / 'bag')
+
+
+def test_no_write_permission(tmp_path, unprivileged):
+    with pytest.raises(InputError, match=r'bag .*bag cannot be written: Permission denied. Choose a folder'):
+        BagWriter(tmp_path / 'bag')
+
+
+def test_topics_are_checked(tmp_path):
+    with BagWriter(tmp_path / 'bag') as bag:
+        bag.add_topic('/a', TWIST)
+        with pytest.raises(InputError, match=r"topic /b: a message type .* is needed. Got 'my_msgs/msg/Wheel'"):
+            bag.add_topic('/b', 'my_msgs/msg/Wheel')
+        with pytest.raises(InputError, match='has the topic /a already, with type geometry_msgs/msg/Twist'):
+            bag.add_topic('/a', TWIST)
+        with pytest.raises(ValueError, match='has no topic /b: add_topic comes first'):
+            bag.write('/b', 0, twist_message())
+        with pytest.raises(ValueError, match=r'a stamp is 0 to .* Got -1'):
+            bag.write('/a', -1, twist_message())
+        with pytest.raises(TypeError, match=r'CDR bytes or a geometry_msgs/msg/Twist are needed. Got .*TwistStamped'):
+            bag.write('/a', 0, twist_stamped_message(0))
+        bag.write('/a', 0, twist_message())
+    bag.close()
+    with pytest.raises(ValueError, match='is closed'):
+        bag.write('/a', 0, twist_message())
+
+
+@pytest.mark.skipif(not os.path.exists('/dev/full'), reason='needs a device that is always full')  # noqa: PTH110
+def test_a_full_disk_is_named(tmp_path):
+    bag = BagWriter(tmp_path / 'bag')
+    bag.add_topic('/cmd_vel', TWIST)
+    storage = bag._writer.storage
+    storage.bio.close()
+    storage.bio = open('/dev/full', 'wb')  # noqa: PTH123, SIM115
+    with pytest.raises(InputError, match='cannot be written any further: No space left on device'):
+        for stamp in range(40_000):  # until a chunk is full and goes to the disk
+            bag.write('/cmd_vel', stamp, twist_message())
+    with pytest.raises(InputError, match='cannot be closed whole: No space left on device'):
+        bag.close()
+
+
+def test_a_locked_database_is_named(tmp_path):
+    bag = BagWriter(tmp_path / 'bag', storage='sqlite3')
+    bag._writer.storage.conn.execute('PRAGMA busy_timeout = 0')
+    other = sqlite3.connect(tmp_path / 'bag' / 'bag.db3')
+    other.execute('BEGIN EXCLUSIVE')
+    with pytest.raises(InputError, match='cannot be written any further: database is locked'):
+        bag.add_topic('/cmd_vel', TWIST)
+    other.close()
+    bag.close()
