@@ -1,0 +1,134 @@
+import itertools
+import math
+
+import numpy as np
+import pytest
+
+from lnn_controller.data import Bag
+from lnn_controller.errors import InputError
+from lnn_controller.sim import LANE_OFFSET_M, CarWorld, PurePursuit, Track
+from lnn_controller.sim.collect import TOPICS, Disturbance, collect, record_episode
+
+
+def messages(bag, topic):
+    with Bag(bag) as opened:
+        return [(message.stamp_ns, opened.deserialize(message)) for message in opened.messages([topic])]
+
+
+@pytest.fixture(scope='module')
+def bags(tmp_path_factory):
+    return collect(tmp_path_factory.mktemp('demonstrations'), tracks=[5, 60], seconds=6, seed=1, progress=False)
+
+
+def test_each_road_gets_its_bags_with_everything_at_its_rate(bags):
+    assert [bag.name for bag in bags] == ['summer_005_00', 'summer_060_00']
+    for path in bags:
+        with Bag(path) as bag:
+            assert {name: topic.msgtype for name, topic in bag.topics.items()} == TOPICS
+            counts = {name: topic.count for name, topic in bag.topics.items()}
+            assert counts == {'/image_raw': 180, '/imu/data': 1200, '/cmd_vel': 300, '/odom': 300}
+            assert bag.start_ns >= 1_000_000_000
+
+
+def test_stamps_are_regular_and_in_the_headers(bags):
+    stamped = messages(bags[0], '/image_raw')
+    stamps = np.array([stamp for stamp, _ in stamped])
+    assert np.all(np.abs(np.diff(stamps) - 1e9 / 30) <= 1)
+    for stamp, message in stamped[::30]:
+        assert message.header.stamp.sec * 1_000_000_000 + message.header.stamp.nanosec == stamp
+
+
+def test_images_are_the_cameras(bags):
+    _, first = messages(bags[0], '/image_raw')[0]
+    assert (first.height, first.width, first.encoding) == (66, 200, 'rgb8')
+    _, odometry = messages(bags[0], '/odom')[0]
+    yaw = 2 * np.arctan2(odometry.pose.pose.orientation.z, odometry.pose.pose.orientation.w)
+    with CarWorld(5, seed=1) as world:
+        world.set_pose(odometry.pose.pose.position.x, odometry.pose.pose.position.y, yaw)
+        again = world.camera()
+    difference = np.abs(again.astype(int) - first.data.reshape(66, 200, 3))
+    assert np.mean(difference > 8) < 0.002  # the bag's yaw is rounded: a pixel on an outline may differ
+
+
+def test_the_label_is_the_experts_command_and_the_car_was_disturbed(bags):
+    recovered = []
+    for bag, seed in zip(bags, (5, 60), strict=True):
+        track = Track(seed)
+        expert = PurePursuit(track)
+        for (_, odometry), (_, command) in zip(messages(bag, '/odom'), messages(bag, '/cmd_vel'), strict=True):
+            position, orientation = odometry.pose.pose.position, odometry.pose.pose.orientation
+            yaw = 2 * np.arctan2(orientation.z, orientation.w)
+            speed, turn = expert.command(position.x, position.y, yaw)
+            assert command.twist.linear.x == pytest.approx(speed, abs=1e-6)
+            assert command.twist.angular.z == pytest.approx(turn, abs=1e-6)
+            recovered.append(track.project(position.x, position.y)[1] - LANE_OFFSET_M)
+    assert np.abs(recovered).max() > 0.1  # undisturbed, it would stay within 3 cm
+    assert np.abs(recovered).max() < 1.1
+
+
+def test_the_same_seed_writes_the_same_demonstrations(bags, tmp_path):
+    again = collect(tmp_path, tracks=[60], seconds=6, seed=1, progress=False)
+    for topic in TOPICS:
+        with Bag(again[0]) as new, Bag(bags[1]) as old:
+            assert [m.data for m in new.messages([topic])] == [m.data for m in old.messages([topic])]
+    other = collect(tmp_path / 'other', tracks=[60], seconds=2, seed=2, progress=False)
+    assert (
+        messages(other[0], '/odom')[0][1].pose.pose.position.x != messages(bags[1], '/odom')[0][1].pose.pose.position.x
+    )
+
+
+def test_leaving_the_road_ends_an_episode(tmp_path):
+    with CarWorld(5) as world:
+        # An expert that makes for the meadow: its lane lies six metres aside.
+        world.track.lane_ahead = lambda s_m, _distance_m: world.track.at(s_m + 2.0, 6.0)[:2]
+        recorded = record_episode(world, tmp_path / 'astray', seconds=20, rng=np.random.default_rng(0))
+    assert 0.5 < recorded < 19
+    odometry = messages(tmp_path / 'astray', '/odom')
+    assert len(odometry) == round(recorded * 50) + 1
+    position = odometry[-1][1].pose.pose.position
+    assert abs(Track(5).project(position.x, position.y)[1] - LANE_OFFSET_M) > 1.1
+
+
+def test_bursts_last_begin_at_their_rate_and_end_far_aside():
+    disturbance = Disturbance(np.random.default_rng(0))
+    biases = np.array([disturbance.bias(0.0) for _ in range(50 * 600)])
+    running = biases != 0
+    begins = np.count_nonzero(running[1:] & ~running[:-1])
+    assert begins / 600 == pytest.approx(0.5 / (1 + 0.5 * 0.38), rel=0.2)
+    assert np.abs(biases).max() <= 1.0
+    assert abs(np.mean(biases)) < 0.03
+    far = Disturbance(np.random.default_rng(0))
+    biases = [far.bias(math.copysign(0.5, far._bias)) for _ in range(5000)]
+    assert np.count_nonzero(biases) > 10
+    assert not any(first and second for first, second in itertools.pairwise(biases))
+
+
+def test_the_progress_bar_counts_simulated_seconds(tmp_path, capsys):
+    collect(tmp_path, tracks=[3], scene='winter', seconds=2, progress=True)
+    shown = capsys.readouterr().err
+    assert 'collect (winter): 100%' in shown
+    assert '2/2' in shown
+
+
+def test_bad_wishes_are_refused_before_anything_is_written(tmp_path, bags):
+    with pytest.raises(InputError, match='one of summer, winter'):
+        collect(tmp_path, tracks=[1], scene='mars')
+    with pytest.raises(InputError, match='at least one track'):
+        collect(tmp_path, tracks=[])
+    with pytest.raises(InputError, match=r'at least 2 s on each track\. Got 1'):
+        collect(tmp_path, tracks=[1], seconds=1)
+    with pytest.raises(InputError, match=r'at least 2 s on each track\. Got nan'):
+        collect(tmp_path, tracks=[1], seconds=float('nan'))
+    with pytest.raises(InputError, match='each track once'):
+        collect(tmp_path, tracks=[1, 2, 1])
+    with pytest.raises(InputError, match='integer seed ≥ 0'):
+        collect(tmp_path, tracks=[-1])
+    with pytest.raises(InputError, match='summer_060_00 exists already and is not overwritten'):
+        collect(bags[1].parent, tracks=[60])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path):
+    (tmp_path / 'file').write_text('')
+    with pytest.raises(InputError, match='file'):
+        collect(tmp_path / 'file', tracks=[1], seconds=2, progress=False)

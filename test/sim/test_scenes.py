@@ -1,0 +1,53 @@
+import numpy as np
+import pytest
+
+from lnn_controller.errors import InputError
+from lnn_controller.sim.scenes import SCENES, find_scene
+from lnn_controller.sim.textures import ROAD_TEXELS, ground_tile, road_tile, sky_faces
+
+
+def test_an_unknown_scene_lists_those_there_are():
+    with pytest.raises(InputError, match=rf"one of {', '.join(SCENES)}\. Got 'spring'"):
+        find_scene('spring')
+
+
+@pytest.mark.parametrize('name', SCENES)
+def test_every_scene_paints_whole_pictures(name):
+    scene = find_scene(name)
+    road = road_tile(scene, np.random.default_rng(0))
+    ground = ground_tile(scene, np.random.default_rng(0))
+    assert road.shape == (*ROAD_TEXELS, 3)
+    assert sky_faces(scene).shape == (384, 64, 3)
+    assert road.dtype == ground.dtype == np.uint8
+    assert ground.std() > 2  # not flat: the picture must move when the car does
+
+
+@pytest.mark.parametrize('name', SCENES)
+def test_a_tile_repeats_without_a_seam(name):
+    tile = ground_tile(find_scene(name), np.random.default_rng(0)).astype(float)
+    inner = np.abs(np.diff(tile, axis=0)).mean()
+    assert np.abs(tile[0] - tile[-1]).mean() < 1.3 * inner
+
+
+def test_the_same_generator_paints_the_same():
+    scene = find_scene('winter')
+    a, b = (road_tile(scene, np.random.default_rng(3)) for _ in range(2))
+    assert np.array_equal(a, b)
+
+
+def test_lines_are_painted_where_they_belong_and_are_muted_in_winter():
+    contrast = {}
+    for name in SCENES:
+        tile = road_tile(find_scene(name), np.random.default_rng(0)).astype(float)
+        middle, beside = tile[:, 126:130], tile[:, 100:120]
+        dashes = middle[..., 0].mean(1) > beside[..., 0].mean() + 40
+        assert 0.35 < dashes.mean() < 0.6  # a metre of paint, a metre of gap
+        contrast[name] = middle[dashes].mean() - beside.mean()
+    assert contrast['winter'] < 0.7 * contrast['summer']
+
+
+def test_snow_drifts_in_from_the_border_only():
+    tile = road_tile(find_scene('winter'), np.random.default_rng(0)).astype(float).mean(2)
+    border, lane = tile[:, [0, 1, 2, -3, -2, -1]], tile[:, 60:100]
+    assert border.mean() > lane.mean() + 60
+    assert np.ptp(border) > 40  # ragged, not a second kerb
