@@ -1,0 +1,44 @@
+"""What one control tick decided, and why."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ['STOP_REASONS', 'Decision']
+
+# What Controller.step itself can stop for; callers of Controller.stop add their own.
+STOP_REASONS = ('no_image', 'image_stale', 'no_imu', 'imu_stale', 'not_finite', 'clock_jump')
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Decision:
+    """
+    One control tick's outcome.
+
+    :param stamp_ns: when it was decided, ns
+    :param command: what to publish, (C,) float64, in the units and order of the policy's outputs; zeros in a stop
+    :param mode: 'policy', or 'stop'
+    :param reason: '' or why it stopped: 'no_image', 'image_stale', 'no_imu', 'imu_stale', 'not_finite',
+        'clock_jump', or what :meth:`Controller.stop` was given, such as 'shutdown'
+    :param dt_s: real time since the previous step, s; the control period after a start, reset or stop; 0 in a stop
+    :param neurons: the neurons' states, (N,) float32; zeros in a stop, which resets them
+    :param time_constants: effective time constants, s, (N,) float32; ``None`` in a stop and where the cell has none
+    :param image_age_s: age of the newest frame, s; ``None`` where there is none
+    :param limited: which limits bit, such as 'linear_x_maximum' or 'angular_z_acceleration'
+    :param encode_us: time that encoding the newest frame took, µs; 0 where no frame came since the previous tick
+    :param step_us: time that the liquid core took, µs; 0 where it was not run
+    """
+
+    stamp_ns: int
+    command: NDArray[np.float64]
+    mode: Literal['policy', 'stop']
+    reason: str
+    dt_s: float
+    neurons: NDArray[np.float32]
+    time_constants: NDArray[np.float32] | None
+    image_age_s: float | None
+    limited: tuple[str, ...]
+    encode_us: float
+    step_us: float

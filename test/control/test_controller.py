@@ -1,0 +1,364 @@
+import math
+
+import numpy as np
+import pytest
+from bundles import CAR, make_tiny_bundle
+
+from lnn_controller.control import STOP_REASONS, Controller, ControlSettings
+from lnn_controller.errors import InputError
+from lnn_controller.policy import Policy
+
+MS = 1_000_000
+PERIOD = 20 * MS
+GRAVITY = (0.0, 0.0, 9.81)
+
+
+@pytest.fixture(scope='module')
+def policy(tiny_bundle):
+    return Policy.load(tiny_bundle)
+
+
+@pytest.fixture(scope='module')
+def camera_policy(tiny_bundle_without_imu):
+    return Policy.load(tiny_bundle_without_imu)
+
+
+def frame(seed=0):
+    return np.random.default_rng(seed).integers(0, 256, (12, 16, 3), np.uint8)
+
+
+class Robot:
+    """A controller with a camera, an IMU and a clock that can be made to fail."""
+
+    def __init__(self, policy, settings=None, start_ns=1_000 * MS):
+        self.controller = Controller(policy, settings)
+        self.now_ns = start_ns
+        self.camera = self.imu = True
+
+    def tick(self, count=1, *, period_ns=PERIOD):
+        """Sensors, then a step, ``count`` times; the last decision."""
+        for _ in range(count):
+            self.now_ns += period_ns
+            if self.camera:
+                self.controller.on_image(self.now_ns, frame(self.now_ns // PERIOD))
+            if self.imu:
+                self.controller.on_imu(self.now_ns, (0.0, 0.0, 0.1), GRAVITY)
+            decision = self.controller.step(self.now_ns)
+        return decision
+
+
+def facts(decision):
+    """Everything in a decision that is not measured time."""
+    constants = decision.time_constants
+    return (
+        *(decision.stamp_ns, decision.mode, decision.reason, decision.dt_s, decision.image_age_s, decision.limited),
+        *(decision.command.tobytes(), decision.neurons.tobytes(), None if constants is None else constants.tobytes()),
+    )
+
+
+def test_it_drives_as_the_policy_says(policy):
+    controller = Controller(policy, ControlSettings(control_rate_hz=100))
+    hx = policy.initial_state()
+    imu = np.array([0.2, 0, 0, 0, 0, 9.81], np.float32)
+    for tick, dt_s in ((0, 0.01), (1, 0.03), (2, 0.03)):
+        now_ns = 1_000 * MS + tick * 30 * MS
+        assert controller.on_image(now_ns, frame(tick))
+        assert controller.on_imu(now_ns - 1, (0.1, 0, 0), GRAVITY)
+        assert controller.on_imu(now_ns, (0.3, 0, 0), GRAVITY)
+        decision = controller.step(now_ns)
+        made = policy.step(policy.encode(frame(tick)), imu, hx, dt_s)
+        hx = made.hx
+        assert (decision.mode, decision.reason, decision.stamp_ns) == ('policy', '', now_ns)
+        assert decision.dt_s == dt_s, 'the real Δt, and the control period in the first step'
+        expected = np.clip(made.command.astype(np.float64), [0.0, -1.5], [2.0, 1.5])
+        np.testing.assert_array_equal(decision.command, expected)
+        np.testing.assert_array_equal(decision.neurons, made.basis)
+        np.testing.assert_array_equal(decision.time_constants, made.time_constants)
+        assert decision.image_age_s == 0.0
+        assert decision.encode_us > 0
+        assert decision.step_us > 0
+    assert controller.counters['ticks'] == controller.counters['images'] == 3
+    assert controller.counters['imu_samples'] == 6
+    assert controller.counters['stopped_ticks'] == 0
+
+
+def test_a_command_cannot_be_changed_afterwards(policy):
+    with pytest.raises(ValueError, match='read-only'):
+        Robot(policy).tick().command[0] = 9.0
+
+
+def test_a_frame_is_encoded_once_and_held(policy):
+    robot = Robot(policy)
+    robot.tick()
+    robot.camera = False
+    decision = robot.tick()
+    assert decision.mode == 'policy'
+    assert decision.encode_us == 0.0
+    assert decision.image_age_s == 0.02
+
+
+def test_a_frame_of_another_size_is_fitted(camera_policy):
+    controller = Controller(camera_policy)
+    big = np.repeat(np.repeat(frame(), 4, axis=0), 4, axis=1)
+    controller.on_image(MS, big)
+    by_big = controller.step(MS)
+    controller.reset()
+    controller.on_image(2 * MS, frame())
+    np.testing.assert_array_equal(controller.step(2 * MS).command, by_big.command)
+
+
+def test_before_the_first_frame_and_the_first_sample(policy):
+    robot = Robot(policy)
+    robot.camera = robot.imu = False
+    decision = robot.tick()
+    assert (decision.mode, decision.reason, decision.image_age_s) == ('stop', 'no_image', None)
+    robot.camera = True
+    assert robot.tick().reason == 'no_imu'
+    robot.imu = True
+    assert robot.tick().mode == 'policy'
+
+
+def test_a_policy_without_imu_needs_none(camera_policy):
+    with_imu, without = Robot(camera_policy), Robot(camera_policy)
+    without.imu = False
+    decision = without.tick(50)
+    assert decision.mode == 'policy'
+    assert facts(decision) == facts(with_imu.tick(50))
+
+
+@pytest.mark.parametrize(('sensor', 'reason'), [('camera', 'image_stale'), ('imu', 'imu_stale')])
+def test_a_silent_sensor_stops_the_robot_in_time_and_it_recovers(policy, sensor, reason):
+    robot = Robot(policy, ControlSettings(image_timeout_s=0.1, imu_timeout_s=0.1))
+    first = robot.tick()
+    driving = robot.tick(10)
+    assert driving.mode == 'policy'
+    assert np.any(driving.command != 0)
+    setattr(robot, sensor, False)
+    assert robot.tick(5).mode == 'policy', 'exactly at its timeout a sensor is not yet stale'
+    stopped = robot.tick()
+    assert (stopped.mode, stopped.reason) == ('stop', reason)
+    assert not stopped.command.any()
+    assert not stopped.neurons.any()
+    assert (stopped.dt_s, stopped.time_constants, stopped.limited, stopped.step_us) == (0.0, None, (), 0.0)
+    robot.tick(20)
+    setattr(robot, sensor, True)
+    again = robot.tick()
+    assert again.mode == 'policy'
+    assert again.dt_s == first.dt_s == 0.02
+    fresh = Robot(policy, start_ns=robot.now_ns - PERIOD)
+    np.testing.assert_array_equal(again.neurons, fresh.tick().neurons, 'the hidden state began anew')
+    assert robot.controller.counters[f'stop_{reason}'] == 1, 'one stop, however many ticks it lasted'
+    assert robot.controller.counters['stopped_ticks'] == 21
+
+
+def test_a_frozen_stamp_is_a_silent_camera(policy):
+    robot = Robot(policy)
+    robot.tick()
+    stamp_ns, robot.camera = robot.now_ns, False
+    for _ in range(16):
+        assert not robot.controller.on_image(stamp_ns, frame())
+        decision = robot.tick()
+    assert decision.reason == 'image_stale'
+    assert robot.controller.counters['image_not_newer'] == 16
+
+
+def test_older_frames_and_samples_are_left(policy):
+    controller = Controller(policy)
+    controller.on_image(100 * MS, frame(0))
+    assert not controller.on_image(90 * MS, frame(1))
+    controller.on_imu(100 * MS, (0, 0, 0), GRAVITY)
+    assert not controller.on_imu(100 * MS, (9, 9, 9), GRAVITY)
+    assert not controller.on_imu(110 * MS, (0, math.nan, 0), GRAVITY)
+    decision = controller.step(110 * MS)
+    expected = policy.step(
+        policy.encode(frame(0)), np.array([0, 0, 0, 0, 0, 9.81], np.float32), policy.initial_state(), 0.02
+    )
+    np.testing.assert_array_equal(decision.neurons, expected.basis)
+    counters = controller.counters
+    assert [counters[key] for key in ('images', 'image_not_newer', 'imu_not_newer', 'imu_not_finite')] == [1, 1, 1, 1]
+
+
+def test_an_array_that_is_no_frame(policy):
+    robot = Robot(policy)
+    robot.tick()
+    with pytest.raises(InputError, match='an image must be an rgb8 array'):
+        robot.controller.on_image(robot.now_ns + 1, np.zeros((12, 16), np.uint8))
+    assert robot.controller.counters['image_refused'] == 1
+    assert robot.controller.counters['images'] == 1
+    robot.camera = False
+    assert robot.tick().image_age_s == 0.02, 'the frame before it stays the newest'
+
+
+def test_a_sample_that_is_no_three_numbers(policy):
+    with pytest.raises(ValueError, match='broadcast'):
+        Controller(policy).on_imu(1, (0, 0), GRAVITY)
+
+
+def test_an_imu_that_says_nan_goes_stale(policy):
+    robot = Robot(policy)
+    robot.tick()
+    robot.imu = False
+    for _ in range(16):
+        robot.controller.on_imu(robot.now_ns + 1, (math.nan,) * 3, GRAVITY)
+        decision = robot.tick()
+    assert decision.reason == 'imu_stale'
+
+
+@pytest.mark.parametrize('output', ['command', 'state'])
+def test_an_output_that_is_not_finite_stops(tmp_path, output):
+    robot = Robot(Policy.load(make_tiny_bundle(tmp_path / 'nan', not_finite=output)))
+    decision = robot.tick()
+    assert (decision.mode, decision.reason) == ('stop', 'not_finite')
+    assert not decision.command.any()
+    assert decision.step_us > 0
+    assert robot.tick(3).reason == 'not_finite'
+    assert robot.controller.counters['stop_not_finite'] == 1
+
+
+def test_a_hidden_state_that_overflows_stops_and_recovers(policy):
+    robot = Robot(policy)
+    robot.tick()
+    robot.imu = False
+    robot.controller.on_imu(robot.now_ns + 1, (3e38, 3e38, 3e38), (3e38, 3e38, 3e38))
+    seen = {robot.tick().reason for _ in range(10)}
+    assert 'not_finite' in seen
+    robot.imu = True
+    decision = robot.tick()
+    assert decision.mode == 'policy'
+    assert np.isfinite(decision.neurons).all()
+
+
+@pytest.mark.parametrize('jump_ns', [-5_000 * MS, -PERIOD - MS, -PERIOD, 600 * MS])
+def test_a_clock_jump_stops_once_and_driving_goes_on(policy, jump_ns):
+    robot = Robot(policy, start_ns=10_000 * MS)
+    robot.tick(5)
+    robot.now_ns += jump_ns
+    jumped = robot.tick()
+    assert (jumped.mode, jumped.reason) == ('stop', 'clock_jump')
+    assert not jumped.command.any()
+    decisions = [robot.tick() for _ in range(4)]
+    assert decisions[-1].mode == 'policy'
+    assert decisions[-1].image_age_s < 0.1
+    assert robot.controller.counters['stop_clock_jump'] == 1
+
+
+@pytest.mark.parametrize(('sensor', 'reason'), [('image', 'image_stale'), ('imu', 'imu_stale')])
+def test_a_stamp_from_the_future_is_stale_and_does_not_keep_out_later_ones(policy, sensor, reason):
+    robot = Robot(policy)
+    robot.tick()
+    later_ns = robot.now_ns + 3_600_000 * MS
+    if sensor == 'image':
+        robot.controller.on_image(later_ns, frame())
+    else:
+        robot.controller.on_imu(later_ns, (0, 0, 0), GRAVITY)
+    assert robot.tick().reason == reason
+    assert robot.controller.counters[f'{sensor}_in_future'] == 1
+    assert robot.tick().mode == 'policy'
+
+
+def test_a_clock_a_little_ahead_is_tolerated(policy):
+    robot = Robot(policy)
+    robot.tick()
+    robot.controller.on_image(robot.now_ns + 100 * MS, frame())
+    assert robot.tick().mode == 'policy'
+
+
+def test_a_dt_outside_training_is_told_and_clamped(policy):
+    robot = Robot(policy)
+    robot.tick(2)
+    assert robot.controller.counters['dt_outside_training'] == 0
+    decision = robot.tick(period_ns=400 * MS)
+    assert decision.dt_s == 0.4
+    assert robot.controller.counters['dt_outside_training'] == 1
+    other = Robot(policy)
+    hx = other.tick(2).neurons
+    imu = np.array([0, 0, 0.1, 0, 0, 9.81], np.float32)
+    image = frame((other.now_ns + 400 * MS) // PERIOD)
+    expected = policy.step(policy.encode(image), imu, hx, policy.spec.dt_max_s)
+    np.testing.assert_array_equal(decision.neurons, expected.basis)
+
+
+def test_limits_and_ramp(tmp_path):
+    policy = Policy.load(make_tiny_bundle(tmp_path / 'wild', gain=1e3))
+    settings = ControlSettings(maximum={'linear_x': 0.5, 'angular_z': 0.5}, max_acceleration={'angular_z': 2.0})
+    robot = Robot(policy, settings)
+    before, turned = np.zeros(2), 0.0
+    for _ in range(40):
+        decision = robot.tick()
+        assert 0.0 <= decision.command[0] <= 0.5
+        assert -1.5 <= decision.command[1] <= 0.5
+        assert abs(decision.command[1] - before[1]) <= 0.04 + 1e-12
+        before, turned = decision.command, max(turned, abs(decision.command[1]))
+    assert turned > 0.3
+    assert robot.controller.counters['limited_ticks'] > 0
+    stopped = robot.controller.stop(robot.now_ns + 1, 'shutdown')
+    assert not stopped.command.any(), 'a stop passes by the ramp'
+    again = robot.tick()
+    assert abs(again.command[1]) == pytest.approx(0.04)
+    assert 'angular_z_acceleration' in again.limited
+
+
+def test_speed_scale(policy):
+    full, half = Robot(policy), Robot(policy, ControlSettings(speed_scale=0.5))
+    none = Robot(policy, ControlSettings(speed_scale=0.0))
+    wanted = full.tick().command[1]
+    assert 0 < abs(wanted) < 1.5
+    assert half.tick().command[1] == wanted / 2
+    assert not none.tick().command.any()
+
+
+def test_settings_may_change_while_driving(policy):
+    robot = Robot(policy)
+    robot.tick(3)
+    robot.controller.settings = ControlSettings(maximum=dict.fromkeys(('linear_x', 'angular_z'), 0.0))
+    decision = robot.tick()
+    assert (decision.command <= 0.0).all()
+    assert decision.dt_s == 0.02, 'the drive goes on'
+
+
+def test_a_stop_of_the_callers(policy):
+    robot = Robot(policy)
+    robot.tick(3)
+    decision = robot.controller.stop(robot.now_ns + MS, 'shutdown')
+    assert (decision.mode, decision.reason, decision.stamp_ns) == ('stop', 'shutdown', robot.now_ns + MS)
+    assert not decision.command.any()
+    assert robot.controller.counters['stop_shutdown'] == 1
+    with pytest.raises(ValueError, match='a stop needs a reason'):
+        robot.controller.stop(robot.now_ns, '')
+
+
+def test_reset_begins_anew(policy):
+    robot, fresh = Robot(policy), Robot(policy, start_ns=1_000 * MS + 7 * PERIOD)
+    robot.tick(7)
+    robot.controller.reset()
+    assert facts(robot.tick()) == facts(fresh.tick())
+    robot.controller.reset()
+    robot.now_ns -= 500 * MS
+    assert robot.tick().reason != 'clock_jump', 'no step before it, no jump'
+
+
+def test_other_channels(tmp_path):
+    from lnn_controller.policy import OutputSpec
+
+    up = OutputSpec('linear_z', 'm/s', -0.25, 0.5)
+    robot = Robot(Policy.load(make_tiny_bundle(tmp_path / 'drone', outputs=(*CAR, up), gain=100.0)))
+    commands = np.array([robot.tick().command for _ in range(10)])
+    assert commands.shape == (10, 3)
+    assert (commands[:, 2] >= -0.25).all()
+    assert (commands[:, 2] <= 0.5).all()
+
+
+def test_the_reasons_are_the_listed_ones():
+    assert set(STOP_REASONS) == {'no_image', 'image_stale', 'no_imu', 'imu_stale', 'not_finite', 'clock_jump'}
+
+
+def test_the_same_events_give_the_same_decisions(policy):
+    def drive():
+        robot = Robot(policy, ControlSettings(max_acceleration={'angular_z': 1.0}))
+        decisions = []
+        for tick in range(120):
+            robot.camera, robot.imu = tick % 50 < 25, tick % 7 != 0
+            decisions.append(facts(robot.tick(period_ns=PERIOD + (tick % 5) * MS)))
+        return decisions, dict(robot.controller.counters)
+
+    assert drive() == drive()

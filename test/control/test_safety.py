@@ -1,0 +1,94 @@
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lnn_controller.control.safety import all_finite, limit, limit_acceleration, limit_speed
+from lnn_controller.control.settings import Limits
+
+CAR = Limits(('linear_x', 'angular_z'), (0.0, -1.5), (2.0, 1.5), (1.0, math.inf))
+
+finite = st.floats(allow_nan=False, allow_infinity=False)
+below, above = st.floats(-1e6, 0.0), st.floats(0.0, 1e6)
+acceleration = st.floats(1e-6, 1e6) | st.just(math.inf)
+three = ('linear_x', 'linear_y', 'angular_z')
+
+
+def triple(values):
+    return st.tuples(values, values, values)
+
+
+any_limits = st.builds(Limits, st.just(three), triple(below), triple(above), triple(acceleration))
+
+
+def test_the_range():
+    assert limit_speed([2.5, -2.0], CAR) == ([2.0, -1.5], ('linear_x_maximum', 'angular_z_minimum'))
+    assert limit_speed([2.0, -1.5], CAR) == ([2.0, -1.5], ())
+
+
+def test_the_ramp():
+    assert limit_acceleration([1.0, 1.0], [0.5, -1.0], 0.1, CAR) == ([0.6, 1.0], ('linear_x_acceleration',))
+    assert limit_acceleration([0.0, 1.0], [0.5, -1.0], 0.1, CAR) == ([0.4, 1.0], ('linear_x_acceleration',))
+    assert limit_acceleration([0.5625, 0.0], [0.5, 0.0], 0.0625, CAR) == ([0.5625, 0.0], ())
+
+
+def test_the_chain_names_what_bit_in_order():
+    command, bitten = limit([3.0, 9.0], [1.0, 0.0], 0.5, CAR)
+    assert command == [1.5, 1.5]
+    assert bitten == ('linear_x_maximum', 'angular_z_maximum', 'linear_x_acceleration')
+
+
+def test_a_narrowed_range_holds_at_once():
+    narrow = Limits(('linear_x', 'angular_z'), (0.0, -1.5), (0.5, 1.5), (1.0, 1.0))
+    assert limit([2.0, 0.0], [2.0, 0.0], 0.02, narrow)[0] == [0.5, 0.0]
+
+
+def test_tiny_steps_add_up():
+    """No deadband: a robot that may only accelerate slowly still reaches its speed."""
+    slow = Limits(('linear_x',), (0.0,), (1.0,), (1e-3,))
+    command = [0.0]
+    for _ in range(1000):
+        command, bitten = limit([1.0], command, 0.02, slow)
+        assert bitten == ('linear_x_acceleration',)
+    assert command[0] == pytest.approx(0.02)
+
+
+@pytest.mark.parametrize('value', [math.nan, math.inf, -math.inf])
+def test_one_bad_channel_spoils_the_command(value):
+    assert not all_finite([0.0, value])
+    assert all_finite([0.0, 1e300])
+    with pytest.raises(ValueError, match=r'finite commands and dt_s > 0'):
+        limit([value, 0.0], [0.0, 0.0], 0.02, CAR)
+    with pytest.raises(ValueError, match=r'finite commands and dt_s > 0'):
+        limit([0.0, 0.0], [0.0, value], 0.02, CAR)
+
+
+def test_wrong_arguments():
+    for dt_s in (0.0, -1.0, math.nan, math.inf):
+        with pytest.raises(ValueError, match=r'dt_s > 0'):
+            limit([0.0, 0.0], [0.0, 0.0], dt_s, CAR)
+    with pytest.raises(ValueError, match=r'limit needs 2 channels. Got 1 and 2 before'):
+        limit([0.0], [0.0, 0.0], 0.02, CAR)
+    with pytest.raises(ValueError, match=r'limit needs 2 channels. Got 2 and 3 before'):
+        limit([0.0, 0.0], [0.0, 0.0, 0.0], 0.02, CAR)
+
+
+@given(triple(finite), triple(finite), st.floats(1e-6, 10.0), any_limits)
+def test_no_command_leaves_the_limits(command, previous, dt_s, limits):
+    result, bitten = limit(command, previous, dt_s, limits)
+    start, _ = limit_speed(previous, limits)
+    for i, value in enumerate(result):
+        assert limits.minimum[i] <= value <= limits.maximum[i]
+        change = limits.max_acceleration[i] * dt_s
+        assert abs(value - start[i]) <= change + 1e-9 * max(1.0, abs(value), abs(start[i]))
+        if not any(name.startswith(limits.channels[i]) for name in bitten):
+            assert value == command[i], 'a command that no limit bites is left as it is'
+
+
+@given(triple(finite), triple(finite), st.floats(1e-6, 10.0), any_limits)
+def test_the_command_never_moves_away_from_what_is_wanted(command, previous, dt_s, limits):
+    result, _ = limit(command, previous, dt_s, limits)
+    wanted, start = limit_speed(command, limits)[0], limit_speed(previous, limits)[0]
+    for value, goal, before in zip(result, wanted, start, strict=True):
+        assert min(goal, before) <= value <= max(goal, before)
