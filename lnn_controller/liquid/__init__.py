@@ -1,0 +1,28 @@
+"""
+The liquid networks: wirings, cells (LTC, CfC, NCP-wired CfC, mixed memory, baselines), sequences of them; PyTorch.
+
+Every cell is ``y, hx = cell(x, hx, dt)`` with one flat state and exports to ONNX; nothing here is needed to drive.
+"""
+
+from lnn_controller.liquid.cell import Cell, CellStep
+from lnn_controller.liquid.cells import CELLS, cell_options, make_cell
+from lnn_controller.liquid.convert import from_ncps, wiring_from_ncps
+from lnn_controller.liquid.sequence import Sequence
+from lnn_controller.liquid.wiring import Wiring
+from lnn_controller.liquid.wirings import auto_ncp, fully_connected, ncp, random_wiring
+
+__all__ = [
+    'CELLS',
+    'Cell',
+    'CellStep',
+    'Sequence',
+    'Wiring',
+    'auto_ncp',
+    'cell_options',
+    'from_ncps',
+    'fully_connected',
+    'make_cell',
+    'ncp',
+    'random_wiring',
+    'wiring_from_ncps',
+]

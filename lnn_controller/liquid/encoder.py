@@ -1,0 +1,57 @@
+"""The convolutional head: one camera frame in, a small feature vector out."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+__all__ = ['ConvEncoder']
+
+
+class ConvEncoder(nn.Module):
+    """
+    Four small convolutions and one linear map, after the head of the NCP paper's lane keeper.
+
+    Each frame is standardised by its own mean and deviation inside the graph, so that brightness and contrast cancel
+    and a deployed policy cannot forget the normalisation it was trained with.
+
+    Source: Lechner et al., *Neural circuit policies enabling auditable autonomy*, 2020 (the idea of a small shared
+    convolutional head before the liquid network; layer sizes are our own).
+
+    :param height: frame height, pixels
+    :param width: frame width, pixels
+    :param features: length F of the feature vector
+    """
+
+    def __init__(self, height: int, width: int, features: int = 32) -> None:
+        super().__init__()
+        self.features = features
+        self.convolutions = nn.Sequential(
+            nn.Conv2d(3, 16, 5, stride=3),
+            nn.ReLU(),
+            nn.Conv2d(16, 16, 3, stride=2),
+            nn.ReLU(),
+            nn.Conv2d(16, 32, 3, stride=2),
+            nn.ReLU(),
+            nn.Conv2d(32, 8, 3),
+            nn.ReLU(),
+            nn.Flatten(),
+        )
+        try:
+            flat = self.convolutions(torch.zeros(1, 3, height, width)).shape[1]
+        except RuntimeError as error:
+            msg = f'The encoder needs frames of at least 48×48 pixels. Got {height}×{width} (height × width).'
+            raise ValueError(msg) from error
+        self.project = nn.Linear(flat, features)
+
+    def forward(self, frames: Tensor) -> Tensor:
+        """
+        Encode frames.
+
+        :param frames: rgb8 frames, uint8, (B, H, W, 3)
+        :returns: features, about unit scale, (B, F)
+        """
+        # Normalised while the channels still lie innermost: one fused pass, and the convolutions then run on that
+        # layout. The eps of one grey level² keeps a uniformly coloured frame finite.
+        flat = frames.flatten(1).float()
+        x = functional.layer_norm(flat, flat.shape[1:], eps=1.0).view(frames.shape).permute(0, 3, 1, 2)
+        return torch.tanh(self.project(self.convolutions(x)))
