@@ -23,8 +23,11 @@ lint: $(VENV)/.test gl
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-policy: $(VENV)/.test gl ## make policies/car_lane anew: collect demonstrations, train, evaluate
-	$(BIN)/lnn policy
+policy: $(VENV)/.test gl ## make policies/car_lane anew: collect demonstrations in summer, train, drive
+	rm -rf out/demonstrations
+	$(BIN)/lnn collect --out out/demonstrations --scene summer --tracks 1 2 3 4 5 6 7 8 9 10 11 12 --seconds 60 --seed 0
+	$(BIN)/lnn train out/demonstrations --config config/train.yaml --out policies/car_lane --overwrite
+	$(BIN)/lnn evaluate --policy policies/car_lane --scene summer winter --track 21 33 47 --seconds 90
 
 bench: $(VENV)/.test gl ## measure what the README claims
 	$(BIN)/python benchmarks/step_latency.py

@@ -12,7 +12,9 @@ def share(*folders: str) -> list[tuple[str, list[str]]]:
     """Every file below the given folders, each to the same place below share/lnn_controller."""
     # colcon calls from another folder with a relative path: data_files must stay relative to this file.
     files = [file.relative_to(HERE) for folder in folders for file in sorted((HERE / folder).rglob('*')) if file.is_file()]
-    return [(f'share/{NAME}/{file.parent}', [str(file)]) for file in files if '__pycache__' not in file.parts]
+    # A training's checkpoints lie beside the policy that came out of it; they do not ship.
+    kept = [file for file in files if not any(p == '__pycache__' or p.endswith('.training') for p in file.parts)]
+    return [(f'share/{NAME}/{file.parent}', [str(file)]) for file in kept]
 
 
 setup(

@@ -1,0 +1,119 @@
+"""From demonstrations and config to a policy spec, and from a policy spec to its network."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from lnn_controller.data.episode import Episode
+from lnn_controller.learning.config import TrainConfig
+from lnn_controller.liquid import Wiring, auto_ncp, make_cell
+from lnn_controller.liquid.encoder import ConvEncoder
+from lnn_controller.liquid.network import PolicyNetwork
+from lnn_controller.policy.spec import CHANNEL_UNITS, ImageSpec, ImuSpec, NetworkSpec, OutputSpec, PolicySpec
+
+__all__ = ['build_network', 'frame_size', 'new_spec']
+
+# A frame for the network has at most so many pixels: more costs time on the robot and has not driven better here.
+MOST_PIXELS = 20_000
+GRAVITY_M_S2 = 9.81
+
+
+def frame_size(height: int, width: int, config: TrainConfig) -> ImageSpec:
+    """
+    The network's frame for a camera's frame: the config's size, or the camera's own, scaled down where it is large.
+
+    :param height: rows of the camera's frame, pixels
+    :param width: columns of the camera's frame, pixels
+    :param config: size (0: automatic) and crop
+    """
+    if config.image_width:
+        rows, columns = config.image_height, config.image_width
+    else:
+        kept = height * (1 - config.crop_top - config.crop_bottom)
+        factor = min(1.0, math.sqrt(MOST_PIXELS / (kept * width)))
+        rows, columns = max(48, round(kept * factor)), max(48, round(width * factor))
+    return ImageSpec(height=rows, width=columns, crop_top=config.crop_top, crop_bottom=config.crop_bottom)
+
+
+def new_spec(name: str, config: TrainConfig, image: ImageSpec, episodes: Sequence[Episode]) -> PolicySpec:
+    """
+    The spec of a policy about to be trained.
+
+    :param name: name of the policy
+    :param config: cell, sizes, rates, seed
+    :param image: the network's frame
+    :param episodes: the training episodes: the limits of the outputs come from their commands
+    """
+    has_imu = episodes[0].imu is not None
+    commands = np.concatenate([episode.commands for episode in episodes])
+    outputs = []
+    for index, channel in enumerate(config.outputs):
+        low, high = float(commands[:, index].min()), float(commands[:, index].max())
+        if channel.startswith('angular'):
+            # A demonstrator who turned only left must not give a robot that cannot turn right.
+            high = max(abs(low), abs(high), 0.1)
+            low = -high
+        margin = 0.2
+        low, high = min(0.0, low) * (1 + margin), max(0.0, high) * (1 + margin)
+        high = max(high, low + 1e-3)
+        outputs.append(OutputSpec(channel, CHANNEL_UNITS[channel], round(low, 4), round(high, 4)))
+    inputs = config.features + (6 if has_imu else 0)
+    wiring = None
+    if config.cell in ('ncp_cfc', 'ltc'):
+        wiring = auto_ncp(inputs, config.units, len(outputs), sparsity=config.sparsity, seed=config.seed)
+    options: dict[str, Any] = {'mixed_memory': True} if config.mixed_memory else {}
+    cell = make_cell(config.cell, input_size=inputs, units=config.units, outputs=len(outputs), wiring=wiring, **options)
+    return PolicySpec(
+        name=name,
+        image=image,
+        imu=ImuSpec(gyro_scale=1.0, accel_scale=GRAVITY_M_S2) if has_imu else None,
+        outputs=tuple(outputs),
+        network=NetworkSpec(
+            cell=config.cell,
+            units=cell.units,
+            state_size=cell.state_size,
+            features=config.features,
+            # One unit of network time is the middle of the trained rates.
+            time_scale=round(math.sqrt(config.rate_min_hz * config.rate_max_hz), 3),
+            wiring=None if wiring is None else wiring.to_dict(),
+            options=options,
+        ),
+        dt_min_s=1 / config.rate_max_hz,
+        dt_max_s=1 / config.rate_min_hz,
+    )
+
+
+def build_network(spec: PolicySpec, seed: int = 0) -> PolicyNetwork:
+    """
+    The network that a spec describes, with fresh weights.
+
+    :param spec: the policy's spec
+    :param seed: seed of the weights
+    """
+    torch.manual_seed(seed)
+    inputs = spec.network.features + (6 if spec.imu else 0)
+    wiring = None if spec.network.wiring is None else Wiring.from_dict(spec.network.wiring)
+    cell = make_cell(
+        spec.network.cell,
+        input_size=inputs,
+        units=spec.network.units,
+        outputs=len(spec.outputs),
+        wiring=wiring,
+        **spec.network.options,
+    )
+    return PolicyNetwork(
+        encoder=ConvEncoder(spec.image.height, spec.image.width, spec.network.features),
+        cell=cell,
+        channels=len(spec.outputs),
+        imu_scale=None if spec.imu is None else (spec.imu.gyro_scale, spec.imu.accel_scale),
+        time_scale=spec.network.time_scale,
+    )
+
+
+def default_name(out: Path) -> str:
+    """A policy's name from the folder that it is written to."""
+    return out.resolve().name

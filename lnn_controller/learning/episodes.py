@@ -1,0 +1,142 @@
+"""Which demonstrations are trained on, which validate, which test."""
+
+import dataclasses
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lnn_controller.data.bag import find_bags
+from lnn_controller.data.drops import explain_drops
+from lnn_controller.data.episode import Episode, camera_size, read_episode
+from lnn_controller.data.topics import Topics
+from lnn_controller.errors import InputError
+from lnn_controller.learning.build import frame_size
+from lnn_controller.learning.config import TrainConfig
+from lnn_controller.policy.spec import ImageSpec
+
+__all__ = ['Split', 'load', 'part']
+
+SHORTEST_S = 4.0
+PIECES = 6
+SHORTEST_PIECE_S = 1.0
+
+
+@dataclass(frozen=True)
+class Split:
+    """
+    Episodes by use.
+
+    :param train: trained on
+    :param validation: never trained on; early stopping and the choice of weights look at them
+    :param test: with a single bag, the whole of it and the share at its end that nothing has looked at
+    :param digests: SHA-256 of each bag by name
+    """
+
+    train: tuple[Episode, ...]
+    validation: tuple[Episode, ...]
+    test: tuple[Episode, float] | None
+    digests: dict[str, str]
+
+    def summary(self) -> list[str]:
+        """What was read, and every drop with its reason, a line for each use."""
+        lines = []
+        for use, episodes in (('training', self.train), ('validation', self.validation)):
+            seconds = sum(episode.duration_s for episode in episodes)
+            frames = sum(len(episode.images) for episode in episodes)
+            imu = 'with IMU' if episodes[0].imu is not None else 'no IMU'
+            lines.append(f'{use}: {len(episodes)} episode(s), {seconds:.0f} s, {frames} frames, {imu}')
+        drops: Counter[str] = Counter()
+        for episode in {episode.name: episode for episode in self.train + self.validation}.values():
+            drops.update(episode.drops)
+        return lines + explain_drops(drops)
+
+
+def part(episode: Episode, start: float, end: float) -> Episode:
+    """
+    A stretch of an episode.
+
+    :param episode: the whole
+    :param start: where it starts, as a share of the time between first and last frame, 0–1
+    :param end: where it ends, likewise
+    """
+    first, last = int(episode.image_stamps_ns[0]), int(episode.image_stamps_ns[-1])
+    low, high = first + start * (last - first), first + end * (last - first)
+
+    def inside(stamps: np.ndarray) -> np.ndarray:
+        return (stamps >= low) & (stamps <= high)
+
+    frames, commands = inside(episode.image_stamps_ns), inside(episode.command_stamps_ns)
+    imu: dict[str, Any] = {}
+    if episode.imu is not None and episode.imu_stamps_ns is not None:
+        kept = inside(episode.imu_stamps_ns)
+        imu = {'imu': episode.imu[kept], 'imu_stamps_ns': episode.imu_stamps_ns[kept]}
+    return dataclasses.replace(
+        episode,
+        images=episode.images[frames],
+        image_stamps_ns=episode.image_stamps_ns[frames],
+        commands=episode.commands[commands],
+        command_stamps_ns=episode.command_stamps_ns[commands],
+        **imu,
+    )
+
+
+def load(bags: Sequence[Path], config: TrainConfig, topics: Topics | None = None) -> tuple[ImageSpec, Split]:
+    """
+    Read the bags and divide them.
+
+    With several bags, the last ones validate, whole. With one, its end is kept for the test, and pieces of the rest
+    validate.
+
+    :param bags: at least one; a folder of bags stands for all of them
+    :param config: frame size, channels, IMU, shares
+    :param topics: names of the topics where they cannot be found by type
+    :returns: the network's frame, and the episodes by use
+    :raises InputError: if a bag cannot be read, is too short, or the bags disagree about having an IMU
+    """
+    bags = [bag for path in bags for bag in find_bags(path)]
+    if not bags:
+        msg = 'Training needs at least one bag. Got none.'
+        raise InputError(msg)
+    topics = topics or Topics()
+    height, width = camera_size(bags[0], topics)
+    image = frame_size(height, width, config)
+    use_imu = {'auto': None, 'yes': True, 'no': False}[config.imu]
+    episodes = [read_episode(b, image=image, channels=config.outputs, use_imu=use_imu, topics=topics) for b in bags]
+    if config.imu == 'auto' and any(episode.imu is None for episode in episodes):
+        episodes = [dataclasses.replace(episode, imu=None) for episode in episodes]
+    for episode in episodes:
+        if episode.duration_s < SHORTEST_S:
+            seconds = episode.duration_s
+            msg = f'{episode.name}: a demonstration must last at least {SHORTEST_S:.0f} s. Got {seconds:.1f} s.'
+            raise InputError(msg)
+    digests = {episode.name: episode.sha256 for episode in episodes}
+    if len(episodes) == 1:
+        whole = episodes[0]
+        test_at = 1 - config.test_fraction
+        train, validation = _interleave(whole, test_at, config.validation_fraction)
+        test = (whole, config.test_fraction) if config.test_fraction else None
+        return image, Split(train, validation, test, digests)
+    kept = max(1, math.floor(len(episodes) * config.validation_fraction))
+    return image, Split(tuple(episodes[:-kept]), tuple(episodes[-kept:]), None, digests)
+
+
+def _interleave(whole: Episode, end: float, fraction: float) -> tuple[tuple[Episode, ...], tuple[Episode, ...]]:
+    """
+    Divide the first part of one recording into pieces to train on and pieces to validate on, in turn.
+
+    One piece at the end would validate on a single bend or a single straight; pieces from everywhere are a fairer
+    sample of the road, at the price of sharing their edges with the training.
+    """
+    pieces = max(1, min(PIECES, int(whole.duration_s * end * fraction / SHORTEST_PIECE_S)))
+    train, validation = [], []
+    for i in range(pieces):
+        low, high = end * i / pieces, end * (i + 1) / pieces
+        middle = high - (high - low) * fraction
+        train.append(part(whole, low, middle))
+        validation.append(part(whole, middle, high))
+    return tuple(train), tuple(validation)

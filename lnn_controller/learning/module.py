@@ -1,0 +1,116 @@
+"""The Lightning module: loss, optimiser and validation of one policy network."""
+
+from typing import Any
+
+import lightning
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from lnn_controller.learning.config import TrainConfig
+from lnn_controller.learning.windows import Batch
+from lnn_controller.liquid.network import PolicyNetwork
+
+__all__ = ['PolicyModule', 'encode', 'predict']
+
+
+class PolicyModule(lightning.LightningModule):
+    """
+    Behaviour cloning with a weighted squared error.
+
+    Two things make a liquid network learn as reliably as a feed-forward one here: the readout sees all liquid neurons,
+    and a throw-away linear readout of the *features* (its loss weighted by ``encoder_loss``) trains the encoder
+    directly, while the cell's gradients are still small and noisy.
+
+    :param network: the policy network
+    :param config: learning rates, loss weights, steps
+    :param validation: batch of whole episodes never trained on
+    :param hard_validation: the same episodes with the training's augmentation, as a stand-in for another season
+    """
+
+    def __init__(
+        self, network: PolicyNetwork, config: TrainConfig, validation: Batch, hard_validation: Batch | None
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self.config = config
+        self.encoder_readout = nn.Linear(network.encoder.features, network.readout.out_features)
+        self.validation = {'val': validation} | ({'val_hard': hard_validation} if hard_validation else {})
+        self.history: list[dict[str, float]] = []
+
+    def loss(self, predicted: Tensor, batch: Batch) -> Tensor:
+        """Squared error in units of the command's deviation; rare, large commands count for more."""
+        target = (batch.command - self.network.command_mean) / self.network.command_scale
+        predicted = (predicted - self.network.command_mean) / self.network.command_scale
+        weight = (1 + target.abs()).clamp(max=4.0) * batch.mask[..., None]
+        return (weight * (predicted - target).square()).sum() / weight.sum()
+
+    def training_step(self, batch: Batch, _: int) -> Tensor:
+        """One optimiser step's loss."""
+        features = encode(self.network, batch)
+        loss = self.loss(self.network(features, batch.imu, batch.dt_s), batch)
+        self.log('train_loss', loss, prog_bar=True, on_step=False, on_epoch=True, batch_size=len(batch.dt_s))
+        if self.config.encoder_loss > 0:
+            readout = self.network.command_mean + self.network.command_scale * self.encoder_readout(features)
+            loss = loss + self.config.encoder_loss * self.loss(readout, batch)
+        return loss
+
+    def validation_step(self, *_: Any) -> None:
+        """Whole episodes, from a fresh state to their end."""
+        total = 0.0
+        for name, batch in self.validation.items():
+            loss = self.loss(predict(self.network, batch), batch)
+            total += float(loss) / len(self.validation)
+            self.log(f'{name}_loss', loss, prog_bar=True, batch_size=1)
+        # What early stopping and the choice of weights look at.
+        self.log('val_score', total, batch_size=1)
+
+    def on_validation_epoch_end(self) -> None:
+        """Keep the history for the loss curve."""
+        self.history.append({name: float(value) for name, value in self.trainer.callback_metrics.items()})
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """A resumed run's loss curve starts where the first one's did."""
+        checkpoint['history'] = self.history
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """See :meth:`on_save_checkpoint`."""
+        self.history = checkpoint['history']
+
+    def configure_optimizers(self) -> Any:
+        """AdamW, one learning rate for the cell and one for the rest, short warm-up, cosine decay to zero."""
+        cell = list(self.network.sequence.parameters())
+        of_cell = {id(parameter) for parameter in cell}
+        rest = [parameter for parameter in self.parameters() if id(parameter) not in of_cell]
+        groups: list[dict[str, Any]] = [{'params': rest, 'lr': self.config.learning_rate}]
+        if cell:
+            groups.append({'params': cell, 'lr': self.config.cell_learning_rate, 'weight_decay': 0.0})
+        optimizer = torch.optim.AdamW(groups, weight_decay=self.config.weight_decay)
+        warm_up = min(200, max(1, self.config.steps // 10))
+
+        def factor(step: int) -> float:
+            rest_of_run = min(1.0, max(0, step - warm_up) / max(1, self.config.steps - warm_up))
+            return min(1.0, (step + 1) / warm_up) * (0.01 + 0.99 * 0.5 * (1 + float(np.cos(np.pi * rest_of_run))))
+
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
+        return {'optimizer': optimizer, 'lr_scheduler': {'scheduler': schedule, 'interval': 'step'}}
+
+
+def encode(network: PolicyNetwork, batch: Batch, frames_at_once: int | None = None) -> Tensor:
+    """
+    Features of the frame that each tick saw, (B, T, F): every frame is encoded once.
+
+    :param network: the policy network
+    :param batch: windows or episodes
+    :param frames_at_once: encode in chunks of so many frames; all together when left out
+    """
+    frames = batch.frames.flatten(0, 1)
+    each = torch.cat([network.encode(chunk) for chunk in frames.split(frames_at_once or len(frames))])
+    each = each.unflatten(0, batch.frames.shape[:2])
+    return each.gather(1, batch.frame_index[..., None].expand(-1, -1, each.shape[-1]))
+
+
+def predict(network: PolicyNetwork, batch: Batch) -> Tensor:
+    """Commands over whole episodes, (B, T, C), without gradients and in little memory."""
+    with torch.no_grad():
+        return network(encode(network, batch, frames_at_once=256), batch.imu, batch.dt_s)

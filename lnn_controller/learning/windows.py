@@ -1,0 +1,168 @@
+"""Training windows: short stretches of an episode at a random control rate with jittered, real Δt."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import IterableDataset
+
+from lnn_controller.data.align import align, latest_index, window_mean
+from lnn_controller.data.episode import Episode
+from lnn_controller.learning.augment import Augment, mirror_commands, mirror_imu
+from lnn_controller.learning.config import TrainConfig
+
+__all__ = ['Batch', 'Window', 'Windows', 'collate', 'cut', 'usable_spans']
+
+# Usable stretches are found on this grid; windows then lay their own ticks into them.
+SPAN_RATE_HZ = 50.0
+JITTER = 0.3
+
+
+@dataclass(frozen=True)
+class Window:
+    """
+    One stretch of one episode at T control ticks.
+
+    :param frames: the frames that its ticks saw, each once, uint8, (U, H, W, 3)
+    :param frame_index: which of them each tick saw, (T,)
+    :param imu: mean since the previous tick, (T, 6), or none
+    :param dt_s: since the previous tick, s, (T,)
+    :param command: the demonstrator's command at the tick, (T, C)
+    """
+
+    frames: np.ndarray
+    frame_index: np.ndarray
+    imu: np.ndarray | None
+    dt_s: np.ndarray
+    command: np.ndarray
+
+
+class Batch(NamedTuple):
+    """Windows side by side, as tensors; ``mask`` (B, T) is 0 where a shorter window was padded."""
+
+    frames: Tensor
+    frame_index: Tensor
+    imu: Tensor | None
+    dt_s: Tensor
+    command: Tensor
+    mask: Tensor
+
+
+def usable_spans(episode: Episode) -> list[tuple[int, int]]:
+    """
+    Stretches of time in which every control tick has a fresh frame, IMU and command.
+
+    :param episode: the episode to look through
+    :returns: (first, last) stamps, ns, of each stretch
+    :raises InputError: if there is no such stretch
+    """
+    ticks = align(episode, rate_hz=SPAN_RATE_HZ)
+    segments = (ticks.stamp_ns[ticks.segment == i] for i in range(int(ticks.segment[-1]) + 1))
+    return [(int(stamps[0]), int(stamps[-1])) for stamps in segments if len(stamps) > 1]
+
+
+def cut(episode: Episode, ticks_ns: np.ndarray) -> Window:
+    """
+    The window of an episode at given control ticks.
+
+    :param episode: its frames, IMU and commands
+    :param ticks_ns: T + 1 strictly increasing stamps, ns; the first only opens the first Δt and IMU mean
+    :returns: T ticks, the commands interpolated linearly between the demonstrator's
+    """
+    at = ticks_ns[1:]
+    seen = np.maximum(latest_index(episode.image_stamps_ns, at), 0)
+    unique, frame_index = np.unique(seen, return_inverse=True)
+    imu = None
+    if episode.imu is not None and episode.imu_stamps_ns is not None:
+        imu = window_mean(episode.imu, episode.imu_stamps_ns, ticks_ns[:-1], at).astype(np.float32)
+    # Relative to the window's start: float64 seconds of wall time would round away the nanoseconds.
+    origin = int(ticks_ns[0])
+    times = (episode.command_stamps_ns - origin) * 1e-9
+    query = (at - origin) * 1e-9
+    command = np.stack([np.interp(query, times, channel) for channel in episode.commands.T], axis=1)
+    return Window(
+        frames=episode.images[unique],
+        frame_index=frame_index.astype(np.int64),
+        imu=imu,
+        dt_s=(np.diff(ticks_ns) * 1e-9).astype(np.float32),
+        command=command.astype(np.float32),
+    )
+
+
+def collate(windows: Sequence[Window]) -> Batch:
+    """
+    Windows of unequal numbers of frames and ticks into one batch.
+
+    :param windows: at least one
+    :returns: frames padded with the last one, ticks padded with Δt = the last and mask 0
+    """
+    frames_most = max(len(window.frames) for window in windows)
+    ticks_most = max(len(window.dt_s) for window in windows)
+
+    def stack(arrays: list[np.ndarray], length: int) -> Tensor:
+        padded = [np.concatenate([a, np.repeat(a[-1:], length - len(a), axis=0)]) for a in arrays]
+        return torch.from_numpy(np.stack(padded))
+
+    has_imu = windows[0].imu is not None
+    mask = np.array([np.arange(ticks_most) < len(window.dt_s) for window in windows], np.float32)
+    return Batch(
+        frames=stack([window.frames for window in windows], frames_most),
+        frame_index=stack([window.frame_index for window in windows], ticks_most),
+        imu=stack([window.imu for window in windows if window.imu is not None], ticks_most) if has_imu else None,
+        dt_s=stack([window.dt_s for window in windows], ticks_most),
+        command=stack([window.command for window in windows], ticks_most),
+        mask=torch.from_numpy(mask),
+    )
+
+
+class Windows(IterableDataset):
+    """
+    An epoch of random batches; the same seed and epoch give the same, so a resumed run goes on as it would have.
+
+    Each batch draws its control rate log-uniformly from the configured range and each tick its own jitter, so that one
+    policy serves all these rates; camera frames are held between arrivals, as on the robot.
+
+    :param episodes: to draw from, each stretch by its length
+    :param config: window length, rates, batch size, augmentation, seed
+    :param epoch: number of the epoch
+    """
+
+    def __init__(self, episodes: Sequence[Episode], config: TrainConfig, epoch: int) -> None:
+        self.episodes = episodes
+        self.config = config
+        self.epoch = epoch
+        self.spans = [(i, low, high) for i, episode in enumerate(episodes) for low, high in usable_spans(episode)]
+        lengths = np.array([high - low for _, low, high in self.spans], np.float64)
+        self.weights = lengths / lengths.sum()
+
+    def __len__(self) -> int:
+        """Batches in an epoch."""
+        return self.config.steps_per_epoch
+
+    def __iter__(self) -> Iterator[Batch]:
+        rng = np.random.default_rng([self.config.seed, self.epoch])
+        augment = Augment(self.config.augmentation, rng)
+        low, high = np.log(self.config.rate_min_hz), np.log(self.config.rate_max_hz)
+        for _ in range(len(self)):
+            rate_hz = float(np.exp(rng.uniform(low, high)))
+            chosen = rng.choice(len(self.spans), self.config.batch_size, p=self.weights)
+            yield collate([self._draw(self.spans[k], rate_hz, rng, augment) for k in chosen])
+
+    def _draw(self, span: tuple[int, int, int], rate_hz: float, rng: np.random.Generator, augment: Augment) -> Window:
+        index, low_ns, high_ns = span
+        steps_s = rng.uniform(1 - JITTER, 1 + JITTER, self.config.window_ticks) / rate_hz
+        ticks = np.concatenate([[0.0], np.cumsum(steps_s)])
+        # A stretch shorter than the window is used whole, at fewer ticks.
+        ticks = ticks[: max(2, int(np.searchsorted(ticks, (high_ns - low_ns) * 1e-9)))]
+        start_ns = low_ns + rng.uniform(0, max(high_ns - low_ns - ticks[-1] * 1e9, 1))
+        episode = self.episodes[index]
+        window = cut(episode, (start_ns + ticks * 1e9).astype(np.int64))
+        frames, imu, command = window.frames, window.imu, window.command
+        if self.config.mirror and rng.random() < 0.5:
+            frames = np.ascontiguousarray(frames[:, :, ::-1])
+            imu = None if imu is None else mirror_imu(imu)
+            command = mirror_commands(command, episode.channels)
+        return Window(augment(frames), window.frame_index, imu, window.dt_s, command)

@@ -1,0 +1,59 @@
+import argparse
+
+import pytest
+
+from lnn_controller.errors import InputError
+from lnn_controller.learning.config import TrainConfig, add_arguments, config_from_arguments
+
+
+@pytest.mark.parametrize(
+    ('values', 'message'),
+    [
+        ({'cell': 'transformer'}, 'cell must be one of ncp_cfc, .*Got'),
+        ({'units': 2}, r'units must be within \[3, 4096\]. Got 2'),
+        ({'units': '19'}, "units must be of type int. Got '19'"),
+        ({'mirror': 1}, 'mirror must be of type bool. Got 1'),
+        ({'outputs': 'angular_z'}, 'outputs must be of type list of str'),
+        ({'rate_min_hz': 50.0, 'rate_max_hz': 20.0}, 'rate_min_hz must not exceed rate_max_hz. Got 50.0 > 20.0'),
+        ({'crop_top': 0.6, 'crop_bottom': 0.5}, 'must leave a tenth of the frame'),
+        ({'image_width': 100}, 'both image_width and image_height'),
+        ({'learning_rate': float('nan')}, 'learning_rate must be within'),
+    ],
+)
+def test_bad_values_are_refused(values, message):
+    with pytest.raises(InputError, match=message):
+        TrainConfig(**values)
+
+
+def test_yaml_and_flags_fill_the_config_and_flags_win(tmp_path):
+    file = tmp_path / 'train.yaml'
+    file.write_text('cell: ltc\nunits: 24\nlearning_rate: 1\noutputs: [angular_z]\n')
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    config = config_from_arguments(parser.parse_args(['--config', str(file), '--units', '32', '--mirror']))
+    assert (config.cell, config.units, config.learning_rate) == ('ltc', 32, 1.0)
+    assert config.outputs == ('angular_z',)
+    assert config.mirror
+
+
+@pytest.mark.parametrize(
+    ('text', 'message'),
+    [
+        ('unit: 19', "unknown key 'unit'"),
+        ('- 1', 'must be a YAML mapping'),
+        ('a: [', 'is not valid YAML'),
+    ],
+)
+def test_bad_files_are_refused(tmp_path, text, message):
+    file = tmp_path / 'train.yaml'
+    file.write_text(text)
+    with pytest.raises(InputError, match=message):
+        TrainConfig.from_yaml(file)
+    with pytest.raises(InputError, match='No such config file'):
+        TrainConfig.from_yaml(tmp_path / 'other.yaml')
+
+
+def test_steps_grow_with_the_root_of_the_frames():
+    assert TrainConfig().for_frames(10_000).steps == 2000
+    assert TrainConfig().for_frames(40_000).steps == 4000
+    assert TrainConfig(steps=7).for_frames(10_000).steps == 7

@@ -1,0 +1,123 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lnn_controller.errors import InputError
+from lnn_controller.learning.config import TrainConfig
+from lnn_controller.learning.episodes import load
+from lnn_controller.learning.train import train
+from lnn_controller.policy.runtime import Policy
+
+# A human driving a real car: JPEG frames, no IMU (see its README for the source).
+REAL_CAR = Path(__file__).parents[1] / 'data' / 'real_car_cut'
+QUICK = {'steps': 12, 'epochs': 3, 'batch_size': 2, 'window_ticks': 6, 'threads': 1}
+
+
+def run(out, overwrite=False, **options):
+    config = TrainConfig(**{**QUICK, **options})
+    return train([REAL_CAR], out, config, overwrite=overwrite, progress=False, report=lambda line: None)
+
+
+def weights(out):
+    return (Path(out) / 'weights.safetensors').read_bytes()
+
+
+def test_a_bag_becomes_a_policy_and_the_same_seed_the_same_weights(tmp_path):
+    result = run(tmp_path / 'a')
+    run(tmp_path / 'b')
+    run(tmp_path / 'c', seed=1)
+    assert weights(tmp_path / 'a') == weights(tmp_path / 'b') != weights(tmp_path / 'c')
+    policy = Policy.load(tmp_path / 'a')
+    assert policy.spec.imu is None
+    assert policy.spec.provenance['bags']
+    assert set(result.metrics) == {'validation', 'test'}
+    assert np.isfinite(result.metrics['test']['angular_z']['r2'])
+    run_dir = tmp_path / 'a.training'
+    assert (run_dir / 'loss.png').stat().st_size > 1000
+    assert 'val_score' in (run_dir / 'csv' / 'metrics.csv').read_text()
+    assert list((run_dir / 'tensorboard').glob('events*'))
+
+
+def test_training_learns(tmp_path):
+
+    result = run(tmp_path / 'a', steps=120, epochs=4, patience=4, augmentation='none', batch_size=4)
+    lines = (tmp_path / 'a.training' / 'csv' / 'metrics.csv').read_text().splitlines()
+    column = lines[0].split(',').index('train_loss')
+    losses = [float(line.split(',')[column]) for line in lines[1:] if line.split(',')[column]]
+    assert losses[-1] < 0.6 * losses[0]
+    assert result.seconds > 0
+
+
+def test_a_killed_run_goes_on_and_ends_as_if_it_had_not_been_killed(tmp_path):
+    flags = ['--steps', '40', '--epochs', '8', '--patience', '8', '--batch-size', '2', '--window-ticks', '6']
+    code = (
+        'import argparse, sys; from lnn_controller.learning.command import *; p = argparse.ArgumentParser(); '
+        'add_train_arguments(p); sys.exit(run_train(p.parse_args()))'
+    )
+
+    def command(out, *more):
+        return [sys.executable, '-c', code, str(REAL_CAR), '--out', str(out), '--threads', '1', '--json', *flags, *more]
+
+    whole, killed = tmp_path / 'whole', tmp_path / 'killed'
+    subprocess.run(command(whole), check=True, capture_output=True)
+    process = subprocess.Popen(command(killed), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while not (tmp_path / 'killed.training' / 'last.ckpt').exists():
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        os.sched_yield()
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not killed.exists()
+
+    refused = subprocess.run(command(killed), capture_output=True, text=True)
+    assert 'exists already' in refused.stderr
+    subprocess.run(command(killed, '--resume'), check=True, capture_output=True)
+    assert weights(whole) == weights(killed)
+
+
+def test_what_would_lose_something_is_refused_before_training(tmp_path):
+    with pytest.raises(InputError, match='--resume needs a checkpoint'):
+        train([REAL_CAR], tmp_path / 'a', TrainConfig(**QUICK), resume=True)
+    run(tmp_path / 'a')
+    before = weights(tmp_path / 'a')
+    with pytest.raises(InputError, match=r'exists already\. Add --overwrite'):
+        run(tmp_path / 'a')
+    with pytest.raises(InputError, match='needs the same config'):
+        train([REAL_CAR], tmp_path / 'a', TrainConfig(**{**QUICK, 'seed': 2}), resume=True)
+    assert weights(tmp_path / 'a') == before
+    train(
+        [REAL_CAR],
+        tmp_path / 'a',
+        TrainConfig(**{**QUICK, 'seed': 2}),
+        overwrite=True,
+        progress=False,
+        report=lambda _: None,
+    )
+    assert weights(tmp_path / 'a') != before
+
+
+def test_bags_that_cannot_serve_are_refused(tmp_path):
+    with pytest.raises(InputError, match='at least one bag'):
+        load([], TrainConfig())
+    with pytest.raises(InputError, match='nothing_here'):
+        load([tmp_path / 'nothing_here'], TrainConfig())
+    with pytest.raises(InputError, match='IMU'):
+        load([REAL_CAR], TrainConfig(imu='yes'))
+
+
+def test_one_bag_is_divided_without_overlap():
+    _, split = load([REAL_CAR], TrainConfig())
+    pieces = [*split.train, *split.validation]
+    stamps = np.concatenate([piece.image_stamps_ns for piece in pieces])
+    assert len(np.unique(stamps)) == len(stamps)
+    whole, fraction = split.test
+    test_from = whole.image_stamps_ns[0] + (1 - fraction) * (whole.image_stamps_ns[-1] - whole.image_stamps_ns[0])
+    assert stamps.max() <= test_from
+    assert any('no IMU' in line for line in split.summary())
