@@ -1,0 +1,149 @@
+"""A drive, however it came about: what the car did, what it was told, and the figures that sum it up."""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lnn_controller.errors import InputError
+from lnn_controller.evaluation.metrics import count_departures, distance, mean_rate, rms
+
+__all__ = ['SUMMARY_KEYS', 'Drive', 'summarise', 'to_json', 'write_json']
+
+Floats = NDArray[np.float64]
+
+SUMMARY_KEYS = (
+    'policy',
+    'scene',
+    'track',
+    'seconds',
+    'departures',
+    'cross_track_error_rms_m',
+    'cross_track_error_max_m',
+    'distance_m',
+    'mean_speed_m_s',
+    'realtime_factor',
+    'control_rate_hz',
+    'step_latency_p50_us',
+    'step_latency_p99_us',
+    'stops',
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drive:
+    """
+    One drive on a road: the truth of the car at K moments, and the controller's T decisions.
+
+    :param policy: name of the policy that drove
+    :param scene: how the world looked
+    :param track: seed of the road
+    :param stamp_ns: moments of the truth, increasing, (K,), ns
+    :param pose: x (m), y (m), yaw (rad) at each, (K, 3)
+    :param speed_m_s: forward speed, (K,)
+    :param cross_track_error_m: signed distance from the lane's centre, positive left, (K,)
+    :param command_stamp_ns: moments of the commands, increasing, (T,), ns
+    :param command: forward speed (m/s) and yaw rate (rad/s) commanded, (T, 2)
+    :param neuron_stamp_ns: moments of the neurons' states, (L,), ns
+    :param neurons: their states, (L, N)
+    :param step_latency_us: median and 99th percentile of the time to compute, encoder and core, a command, µs
+    :param stops: how often the controller stopped the car, by reason
+    :param put_back: how often the car was put back on the lane
+    :param wall_s: how long it took in real time, s
+    """
+
+    policy: str
+    scene: str
+    track: int
+    stamp_ns: NDArray[np.int64]
+    pose: Floats
+    speed_m_s: Floats
+    cross_track_error_m: Floats
+    command_stamp_ns: NDArray[np.int64]
+    command: Floats
+    neuron_stamp_ns: NDArray[np.int64]
+    neurons: Floats
+    step_latency_us: tuple[float, float] = (math.nan, math.nan)
+    stops: Mapping[str, int] = field(default_factory=dict)
+    put_back: int = 0
+    wall_s: float = math.nan
+
+    @property
+    def seconds(self) -> float:
+        """Time on the road, in the drive's own clock, s."""
+        return float(self.stamp_ns[-1] - self.stamp_ns[0]) * 1e-9 if self.stamp_ns.size else 0.0
+
+
+def summarise(drive: Drive) -> dict[str, Any]:
+    """
+    Sum a drive up; the demo and ``lnn evaluate`` give these same keys.
+
+    :param drive: the drive
+    :returns: value by :data:`SUMMARY_KEYS`; a number that the drive is too short for is NaN
+    """
+    error = drive.cross_track_error_m
+    p50, p99 = drive.step_latency_us
+    seconds, driven = drive.seconds, distance(drive.speed_m_s, drive.stamp_ns)
+    return {
+        'policy': drive.policy,
+        'scene': drive.scene,
+        'track': drive.track,
+        'seconds': round(seconds, 3),
+        # A car that is put back at once may never be seen outside at a moment of the truth, and the other way round.
+        'departures': max(count_departures(error), drive.put_back),
+        'cross_track_error_rms_m': rms(error),
+        'cross_track_error_max_m': float(np.max(np.abs(error))) if error.size else math.nan,
+        'distance_m': driven,
+        'mean_speed_m_s': driven / seconds if seconds > 0 else math.nan,
+        'realtime_factor': seconds / drive.wall_s if drive.wall_s > 0 else math.nan,
+        'control_rate_hz': mean_rate(drive.command_stamp_ns),
+        'step_latency_p50_us': p50,
+        'step_latency_p99_us': p99,
+        'stops': dict(drive.stops),
+    }
+
+
+def to_json(value: Any) -> str:
+    """
+    Write a result as JSON; what is not a number (NaN) becomes null, as JSON has no word for it.
+
+    :param value: dicts, lists, texts and numbers
+    :returns: indented text
+    """
+    return json.dumps(_plain(value), indent=2, ensure_ascii=False, allow_nan=False)
+
+
+def write_json(path: str | Path, value: Any) -> None:
+    """
+    Write a result to a file, as a whole or not at all.
+
+    :param path: the file; its folder is made
+    :param value: as :func:`to_json` takes it
+    :raises InputError: if it cannot be written
+    """
+    path = Path(path)
+    beside = path.with_name(f'.{path.name}.part')
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside.write_text(to_json(value) + '\n', encoding='utf-8')
+        beside.replace(path)
+    except OSError as error:
+        msg = f'the folder of results must be writable. Got {path}: {error.strerror}'
+        raise InputError(msg) from None
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(inner) for inner in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float):
+        return float(f'{value:.6g}') if math.isfinite(value) else None
+    return value

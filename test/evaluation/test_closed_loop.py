@@ -1,0 +1,85 @@
+import numpy as np
+import pytest
+from bundles import make_tiny_bundle
+
+from lnn_controller.errors import InputError
+from lnn_controller.evaluation import drive_closed_loop, summarise
+from lnn_controller.policy import OutputSpec, Policy
+
+SECONDS = 6.0
+
+
+@pytest.fixture(scope='module')
+def drive(policy):
+    return drive_closed_loop(policy, track=21, seconds=SECONDS)
+
+
+def test_rates_are_exact(drive):
+    assert set(np.diff(drive.command_stamp_ns)) == {20_000_000}
+    assert set(np.diff(drive.stamp_ns)) == {20_000_000}
+    assert len(drive.command) == 50 * SECONDS
+    summary = summarise(drive)
+    assert summary['seconds'] == pytest.approx(SECONDS, abs=0.021)
+    assert summary['control_rate_hz'] == pytest.approx(50.0)
+    assert summary['realtime_factor'] > 0
+    assert 0 < summary['step_latency_p50_us'] <= summary['step_latency_p99_us']
+
+
+def test_a_departure_is_counted_and_the_car_put_back(drive):
+    outside = np.flatnonzero(np.abs(drive.cross_track_error_m) > 0.6)
+    assert len(outside) == drive.put_back == summarise(drive)['departures'] > 0
+    following = outside[outside + 1 < len(drive.speed_m_s)] + 1
+    assert np.abs(drive.cross_track_error_m[following]).max() < 0.05
+    assert drive.speed_m_s[following].max() < 0.5 < drive.speed_m_s[outside].min()
+    assert drive.stops == {}
+
+
+def test_the_controller_starts_afresh_after_a_departure(drive):
+    outside = np.flatnonzero(np.abs(drive.cross_track_error_m) > 0.6)[0]
+    assert np.abs(drive.neurons[outside]).max() < 0.2 * np.abs(drive.neurons[outside - 1]).max()
+
+
+def test_the_same_arguments_give_the_same_drive(policy, drive):
+    again = drive_closed_loop(policy, track=21, seconds=2.0)
+    np.testing.assert_array_equal(again.command, drive.command[:100])
+    np.testing.assert_array_equal(again.pose, drive.pose[:100])
+
+
+def test_a_rate_that_does_not_divide_the_physics_is_met_on_average(policy):
+    told = []
+    drive = drive_closed_loop(policy, track=33, scene='winter', seconds=3.0, rate_hz=70.0, progress=told.append)
+    assert len(drive.command) == 210
+    assert summarise(drive)['control_rate_hz'] == pytest.approx(70.0, rel=0.002)
+    assert told == [1.0, 1.0, 1.0]
+
+
+@pytest.mark.parametrize('rate_hz', [0.0, -1.0, 601.0, float('nan')])
+def test_a_rate_out_of_range(policy, rate_hz):
+    with pytest.raises(InputError, match=r'control rate must be from 1 to 600 Hz. Got'):
+        drive_closed_loop(policy, track=21, rate_hz=rate_hz)
+
+
+@pytest.mark.parametrize('seconds', [0.0, float('inf'), float('nan')])
+def test_a_time_out_of_range(policy, seconds):
+    with pytest.raises(InputError, match=r'time to drive must be from 1 to 86400 s. Got'):
+        drive_closed_loop(policy, track=21, seconds=seconds)
+
+
+def test_an_unknown_scene(policy):
+    with pytest.raises(InputError, match=r"scene must be one of summer, winter.* Got 'mars'"):
+        drive_closed_loop(policy, track=21, scene='mars')
+
+
+def test_a_policy_for_another_robot(tmp_path):
+    outputs = (OutputSpec('linear_z', 'm/s', -1.0, 1.0), OutputSpec('angular_z', 'rad/s', -1.0, 1.0))
+    policy = Policy.load(make_tiny_bundle(tmp_path / 'drone', outputs=outputs))
+    with pytest.raises(InputError, match=r'takes linear_x and angular_z. Got a policy that gives linear_z, angular_z'):
+        drive_closed_loop(policy, track=21)
+
+
+def test_channels_in_another_order_reach_their_actuators(tmp_path):
+    outputs = (OutputSpec('angular_z', 'rad/s', -1.5, 1.5), OutputSpec('linear_x', 'm/s', 0.0, 2.0))
+    policy = Policy.load(make_tiny_bundle(tmp_path / 'swapped', height=66, width=200, seed=1, outputs=outputs))
+    drive = drive_closed_loop(policy, track=21, seconds=1.0)
+    assert np.all(drive.command[:, 0] >= 0.0)
+    assert np.any(drive.command[:, 1] < 0.0) or np.any(drive.command[:, 1] > 0.0)

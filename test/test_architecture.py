@@ -1,0 +1,103 @@
+"""Imports run one way, and each heavy library has one home: read from the source, so that lazy imports count too."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / 'lnn_controller'
+MODULES = sorted(PACKAGE.rglob('*.py'))
+
+# What each room may import of the package, itself and errors apart.
+MAY_IMPORT = {
+    'policy': set(),
+    'control': {'policy'},
+    'data': {'policy', 'control'},
+    'sim': {'policy', 'control', 'data'},
+    'evaluation': {'policy', 'control', 'data', 'sim'},
+    'nodes': {'policy', 'control', 'data', 'sim', 'evaluation'},
+    'liquid': set(),
+    'learning': {'liquid', 'policy', 'data'},
+    'cli': {'policy', 'control', 'data', 'sim', 'evaluation', 'nodes', 'liquid', 'learning'},
+    'errors': set(),
+    '__init__': set(),
+}
+HOMES = {
+    'torch': {'liquid', 'learning'},
+    'safetensors': {'liquid', 'learning'},
+    'lightning': {'learning'},
+    'rclpy': {'nodes'},
+    'mujoco': {'sim'},
+    'rosbags': {'data'},
+    'onnxruntime': {'policy', 'learning'},
+    'matplotlib': {'evaluation', 'liquid', 'learning'},
+    'av': {'evaluation'},
+    'PIL': {'evaluation'},
+}
+LAZY = {'matplotlib', 'av', 'PIL'}  # loaded only when a picture is wanted
+
+
+def room(path):
+    return path.relative_to(PACKAGE).parts[0].removesuffix('.py')
+
+
+def imports(path):
+    """Absolute names of all imported modules, and whether each import is inside a function."""
+    tree = ast.parse(path.read_text(encoding='utf-8'))
+    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    inside = {id(node) for function in functions for node in ast.walk(function)}
+    package = ['lnn_controller', *path.relative_to(PACKAGE).parts[:-1]]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            module = '.'.join([*base, *([node.module] if node.module else [])])
+            names = [f'{module}.{alias.name}' for alias in node.names]
+        else:
+            continue
+        for name in names:
+            yield name, id(node) in inside
+
+
+def test_there_is_something_to_walk():
+    assert {room(path) for path in MODULES} <= set(MAY_IMPORT)
+    assert {'policy', 'control', 'data', 'sim', 'evaluation', 'nodes', 'cli'} <= {room(path) for path in MODULES}
+
+
+@pytest.mark.parametrize('path', MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_run_one_way(path):
+    here = room(path)
+    for name, _ in imports(path):
+        parts = name.split('.')
+        if parts[0] == 'lnn_controller' and len(parts) > 1:
+            there = parts[1]
+            if there in MAY_IMPORT and there not in (here, 'errors', '__init__'):
+                assert there in MAY_IMPORT[here], f'{path}: {here} must not import {name}'
+
+
+@pytest.mark.parametrize('path', MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_heavy_libraries_stay_at_home(path):
+    for name, inside in imports(path):
+        library = name.split('.')[0]
+        if library in HOMES:
+            assert room(path) in HOMES[library], f'{path}: {library} belongs in {sorted(HOMES[library])}'
+        assert library not in LAZY or inside, f'{path}: {library} must be imported where it is used'
+
+
+@pytest.mark.parametrize(
+    ('module', 'absent'),
+    [
+        ('lnn_controller.cli', ('numpy', 'rclpy', 'mujoco', 'torch', 'matplotlib')),
+        ('lnn_controller.control', ('rclpy', 'mujoco', 'torch', 'rosbags', 'cv2', 'matplotlib')),
+        ('lnn_controller.evaluation.replay', ('rclpy', 'mujoco', 'torch', 'matplotlib')),
+        ('lnn_controller.nodes.controller_node', ('mujoco', 'torch', 'matplotlib', 'rosbags.rosbag2')),
+        ('lnn_controller.sim', ('rclpy', 'torch', 'matplotlib')),
+    ],
+)
+def test_what_a_process_loads(module, absent):
+    code = f'import sys, {module}; print([name for name in {absent!r} if name in sys.modules])'
+    done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout.strip()) == (0, '[]'), done.stderr
