@@ -1,0 +1,67 @@
+"""Drive: the controller, and with ``sim:=true`` the simulated car; with ``record:=FOLDER`` a bag of it all."""
+
+import os
+from pathlib import Path
+
+from launch.actions import DeclareLaunchArgument, SetEnvironmentVariable, Shutdown
+from launch.conditions import IfCondition
+from launch.substitutions import LaunchConfiguration, PythonExpression
+from launch_ros.actions import Node
+from launch_ros.parameter_descriptions import ParameterValue
+
+from launch import LaunchDescription
+
+# Beside this folder, in the source tree as in the installed share/.
+CONFIG = Path(__file__).parent.parent / 'config'
+PROFILES = 'FASTDDS_DEFAULT_PROFILES_FILE'
+
+
+def typed(name, kind):
+    return ParameterValue(LaunchConfiguration(name), value_type=kind)
+
+
+def generate_launch_description():
+    arguments = [
+        DeclareLaunchArgument('sim', default_value='true', choices=['true', 'false'], description='Start the car too.'),
+        DeclareLaunchArgument('policy', default_value='car_lane', description='Folder or shipped name of a policy.'),
+        DeclareLaunchArgument(
+            'params_file', default_value=str(CONFIG / 'controller.yaml'), description="The controller's parameters."
+        ),
+        DeclareLaunchArgument('record', default_value='', description='Folder of a new bag; empty: none.'),
+        DeclareLaunchArgument('scene', default_value='summer', description='How the simulated world looks.'),
+        DeclareLaunchArgument('track', default_value='21', description='Seed of the simulated road.'),
+        DeclareLaunchArgument(
+            'use_sim_time', default_value=LaunchConfiguration('sim'), description='Follow /clock; as sim:= by default.'
+        ),
+        DeclareLaunchArgument('log_level', default_value='info', description='debug, info, warn, error or fatal.'),
+    ]
+    # Large images do not fit Fast DDS' default shared memory segment; who has set a profile keeps it.
+    profile = [] if os.environ.get(PROFILES) else [SetEnvironmentVariable(PROFILES, str(CONFIG / 'fastdds.xml'))]
+    common = {'package': 'lnn_controller', 'output': 'screen', 'emulate_tty': True}
+    log = ['--ros-args', '--log-level', LaunchConfiguration('log_level')]
+    time = {'use_sim_time': typed('use_sim_time', bool)}
+    recording = IfCondition(PythonExpression(["'", LaunchConfiguration('record'), "' != ''"]))
+    nodes = [
+        Node(
+            executable='sim_node',
+            parameters=[str(CONFIG / 'sim.yaml'), {'scene': typed('scene', str), 'track': typed('track', int)}],
+            condition=IfCondition(LaunchConfiguration('sim')),
+            arguments=log,
+            **common,
+        ),
+        Node(
+            executable='controller_node',
+            parameters=[LaunchConfiguration('params_file'), {'policy': typed('policy', str)}, time],
+            arguments=log,
+            on_exit=Shutdown(reason='nothing drives any more'),
+            **common,
+        ),
+        Node(
+            executable='record_node',
+            parameters=[{'bag': typed('record', str)}, time],
+            condition=recording,
+            arguments=log,
+            **common,
+        ),
+    ]
+    return LaunchDescription([*arguments, *profile, *nodes])

@@ -1,0 +1,45 @@
+"""Record a demonstration: the topics of the recorder's ``topics`` parameter into a new bag."""
+
+import os
+from pathlib import Path
+
+from launch.actions import DeclareLaunchArgument, SetEnvironmentVariable
+from launch.substitutions import LaunchConfiguration
+from launch_ros.actions import Node
+from launch_ros.parameter_descriptions import ParameterValue
+
+from launch import LaunchDescription
+
+CONFIG = Path(__file__).parent.parent / 'config'
+PROFILES = 'FASTDDS_DEFAULT_PROFILES_FILE'
+
+
+def generate_launch_description():
+    arguments = [
+        DeclareLaunchArgument('bag', description='Folder of the new bag.'),
+        DeclareLaunchArgument(
+            'topics', default_value="['']", description="['/camera/image', …]; empty: the recorder's own list."
+        ),
+        DeclareLaunchArgument('storage', default_value='mcap', choices=['mcap', 'sqlite3'], description='Format.'),
+        DeclareLaunchArgument(
+            'use_sim_time', default_value='false', choices=['true', 'false'], description='Follow /clock.'
+        ),
+        DeclareLaunchArgument('log_level', default_value='info', description='debug, info, warn, error or fatal.'),
+    ]
+    profile = [] if os.environ.get(PROFILES) else [SetEnvironmentVariable(PROFILES, str(CONFIG / 'fastdds.xml'))]
+    recorder = Node(
+        package='lnn_controller',
+        executable='record_node',
+        parameters=[
+            {
+                'bag': ParameterValue(LaunchConfiguration('bag'), value_type=str),
+                'storage': ParameterValue(LaunchConfiguration('storage'), value_type=str),
+                'topics': ParameterValue(LaunchConfiguration('topics'), value_type=list[str]),
+                'use_sim_time': ParameterValue(LaunchConfiguration('use_sim_time'), value_type=bool),
+            }
+        ],
+        arguments=['--ros-args', '--log-level', LaunchConfiguration('log_level')],
+        output='screen',
+        emulate_tty=True,
+    )
+    return LaunchDescription([*arguments, *profile, recorder])

@@ -1,0 +1,184 @@
+"""The simulated car as a robot: camera, IMU, odometry and /clock out, velocity commands in."""
+
+import math
+import sys
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from geometry_msgs.msg import Twist, TwistStamped
+from nav_msgs.msg import Odometry
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, QoSProfile, qos_profile_sensor_data
+from rclpy.task import Future
+from rosgraph_msgs.msg import Clock
+from sensor_msgs.msg import Image, Imu
+from std_msgs.msg import Float64, UInt32
+
+from lnn_controller.nodes.convert import image_message, imu_message, stamp, velocities
+from lnn_controller.nodes.diagnostics import DIAGNOSTICS_PERIOD_S, diagnostics
+from lnn_controller.nodes.parameters import Setting, declare
+from lnn_controller.nodes.run import run_node
+from lnn_controller.sim import CAMERA_PERIOD, CONTROL_PERIOD, IMU_PERIOD, STEPS_PER_SECOND, CarWorld
+
+__all__ = ['PARAMETERS', 'SimNode', 'main']
+
+PARAMETERS = (
+    Setting('scene', 'summer', 'How the world looks.'),
+    Setting('track', 21, 'Seed of the road.', minimum=0, maximum=2**31 - 1),
+    Setting('seed', 0, 'Seed of the scenery beside the road.', minimum=0, maximum=2**31 - 1),
+    Setting('realtime_factor', 1.0, 'Simulated per real second; 0: as fast as possible.', minimum=0.0, maximum=100.0),
+    Setting('cmd_vel_timeout_s', 0.3, 'The car stops without a command for this long.', 's', 0.02, 10.0),
+    Setting('enable_stamped_cmd_vel', True, 'Take commands as TwistStamped; false: as Twist.'),
+    Setting('odom_frame_id', 'odom', 'Frame of the odometry: the world.'),
+    Setting('base_frame_id', 'base_link', "The car's frame, at the middle of the rear axle."),
+    Setting('camera_frame_id', 'camera_optical_frame', "The camera's optical frame."),
+    Setting('imu_frame_id', 'imu_link', "The IMU's frame."),
+)
+LATE_S = 0.25  # beyond this the schedule starts anew instead of racing after lost time
+
+
+class SimNode(Node):
+    """
+    A :class:`~lnn_controller.sim.CarWorld` behind the topics of a real car, all in one thread.
+
+    A car out of its lane is counted as a departure and put back on the lane, at rest.
+
+    :raises InputError: if a parameter is wrong, the scene is unknown, or OpenGL is missing
+    """
+
+    def __init__(self) -> None:
+        super().__init__('sim')
+        values = declare(self, PARAMETERS)
+        self._values = values
+        self.world = CarWorld(values['track'], values['scene'], seed=values['seed'])
+        self.steps = 0
+        self.departures = 0
+        self._command = (0.0, 0.0)
+        self._command_ns: int | None = None
+        self._measured = (time.monotonic(), self.world.time_ns)
+        latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+        self._clock_out = self.create_publisher(Clock, '/clock', 1)
+        self._image_out = self.create_publisher(Image, 'image_raw', qos_profile_sensor_data)
+        self._imu_out = self.create_publisher(Imu, 'imu/data', QoSProfile(depth=50))
+        self._odom_out = self.create_publisher(Odometry, 'odom', 10)
+        self._error_out = self.create_publisher(Float64, '~/cross_track_error', 10)
+        self._departures_out = self.create_publisher(UInt32, '~/departures', latched)
+        self._diagnostics_out = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
+        stamped = values['enable_stamped_cmd_vel']
+        self.create_subscription(TwistStamped if stamped else Twist, 'cmd_vel', self._on_command, 1)
+        self._departures_out.publish(UInt32(data=0))
+        factor = values['realtime_factor']
+        speed = f'{factor:g} × real time' if factor else 'as fast as possible'
+        self.get_logger().info(f'road {values["track"]}, {values["scene"]}, {speed}')
+
+    def close(self) -> None:
+        """Free what the pictures took."""
+        self.world.close()
+
+    def run(self, stop: Future[None]) -> None:
+        """
+        Let the world's time pass at its pace until it shall stop.
+
+        :param stop: done when it shall stop
+        """
+        executor = SingleThreadedExecutor()
+        executor.add_node(self)
+        factor = self._values['realtime_factor']
+        start_s, start_ns = time.monotonic(), self.world.time_ns
+        while not stop.done():
+            self.advance()
+            executor.spin_once(timeout_sec=0.0)
+            if not factor:
+                continue
+            ahead_s = start_s + (self.world.time_ns - start_ns) / 1e9 / factor - time.monotonic()
+            if ahead_s > 0.0:
+                time.sleep(ahead_s)
+            elif ahead_s < -LATE_S:
+                start_s, start_ns = time.monotonic(), self.world.time_ns
+        executor.shutdown()
+
+    def advance(self) -> None:
+        """Let time pass to the next sample of a sensor, and publish what is due then; the clock comes last."""
+        self._drive()
+        steps = min(period - self.steps % period for period in (IMU_PERIOD, CAMERA_PERIOD))
+        self.world.advance(steps)
+        self.steps += steps
+        now_ns = self.world.time_ns
+        if self.steps % IMU_PERIOD == 0:
+            self._imu_out.publish(imu_message(now_ns, self._values['imu_frame_id'], *self.world.imu()))
+        if self.steps % CAMERA_PERIOD == 0:
+            picture = self.world.camera()
+            self._image_out.publish(image_message(now_ns, self._values['camera_frame_id'], picture))
+        if self.steps % CONTROL_PERIOD == 0:
+            self._tell_truth(now_ns)
+        # Whoever acts on this time then has, most likely, what was measured at it.
+        self._clock_out.publish(Clock(clock=stamp(now_ns)))
+        if self.steps % round(DIAGNOSTICS_PERIOD_S * STEPS_PER_SECOND) == 0:
+            self._tell_state(now_ns)
+
+    def _on_command(self, message: Any) -> None:
+        linear_x, angular_z = velocities(message)
+        if math.isfinite(linear_x) and math.isfinite(angular_z):
+            self._command, self._command_ns = (linear_x, angular_z), self.world.time_ns
+        else:
+            self.get_logger().warning('a command that is not finite was dropped', throttle_duration_sec=5.0)
+
+    def _drive(self) -> None:
+        timeout_ns = self._values['cmd_vel_timeout_s'] * 1e9
+        if self._command_ns is not None and self.world.time_ns - self._command_ns > timeout_ns:
+            # A robot's base stops by itself when its computer falls silent.
+            self._command, self._command_ns = (0.0, 0.0), None
+            self.get_logger().warning('no command arrives: the car stops')
+        self.world.apply(*self._command)
+
+    def _tell_truth(self, now_ns: int) -> None:
+        error_m = self.world.cross_track_error_m
+        self._error_out.publish(Float64(data=error_m))
+        odometry = Odometry(child_frame_id=self._values['base_frame_id'])
+        odometry.header.stamp = stamp(now_ns)
+        odometry.header.frame_id = self._values['odom_frame_id']
+        x, y, yaw = self.world.pose()
+        pose, velocity = odometry.pose.pose, odometry.twist.twist
+        pose.position.x, pose.position.y = x, y
+        pose.orientation.z, pose.orientation.w = math.sin(yaw / 2), math.cos(yaw / 2)
+        velocity.linear.x, velocity.angular.z = self.world.speed_m_s, self.world.yaw_rate_rad_s
+        self._odom_out.publish(odometry)
+        if self.world.departed:
+            self.departures += 1
+            self._departures_out.publish(UInt32(data=self.departures))
+            self.get_logger().warning(f'lane departure {self.departures} ({error_m:+.2f} m): the car is put back')
+            self.world.reset(s_m=self.world.place()[0])
+
+    def _tell_state(self, now_ns: int) -> None:
+        (real_s, sim_ns), self._measured = self._measured, (time.monotonic(), now_ns)
+        factor = (now_ns - sim_ns) / 1e9 / max(self._measured[0] - real_s, 1e-9)
+        values = {
+            'realtime_factor': f'{factor:.3f}',
+            'departures': str(self.departures),
+            'scene': self._values['scene'],
+            'track': str(self._values['track']),
+        }
+        wanted = self._values['realtime_factor']
+        slow = bool(wanted) and factor < 0.9 * wanted
+        level, message = (DiagnosticStatus.WARN, 'behind its pace') if slow else (DiagnosticStatus.OK, 'running')
+        self._diagnostics_out.publish(
+            diagnostics(self, 'world', level, message, values, hardware=f'road {values["track"]}, {values["scene"]}')
+        )
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """
+    Run the simulator until SIGINT or SIGTERM.
+
+    :param args: command line without the program's name; ``None``: this process's
+    :returns: exit code
+    """
+    purpose = 'A simulated car with camera, IMU and odometry; sends /clock, takes velocity commands.'
+    return run_node(SimNode, args, executable='sim_node', purpose=purpose, table=PARAMETERS, loop=SimNode.run)
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,123 @@
+"""A node of the test's own: it watches the graph, feeds it, and waits for events."""
+
+import time
+
+import numpy as np
+import pytest
+import rclpy
+from geometry_msgs.msg import Twist, TwistStamped
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, QoSProfile, qos_profile_sensor_data
+from sensor_msgs.msg import Image, Imu
+
+from lnn_controller.nodes.convert import image_message, imu_message
+
+DEADLINE_S = 30.0
+
+
+class Probe:
+    """Subscribes, publishes, feeds a camera and an IMU, and spins until something has happened."""
+
+    def __init__(self, domain_id):
+        self.context = rclpy.Context()
+        rclpy.init(context=self.context, domain_id=domain_id)
+        self.node = Node('probe', context=self.context)
+        self.executor = SingleThreadedExecutor(context=self.context)
+        self.executor.add_node(self.node)
+        self.image = np.full((12, 16, 3), 128, np.uint8)
+        self.feeds = {}
+
+    def close(self):
+        self.executor.shutdown()
+        self.node.destroy_node()
+        rclpy.shutdown(context=self.context)
+
+    def collect(self, kind, topic, *, latched=False):
+        """A list that every message of a topic is appended to."""
+        messages = []
+        durability = DurabilityPolicy.TRANSIENT_LOCAL if latched else DurabilityPolicy.VOLATILE
+        qos = QoSProfile(depth=1000, durability=durability)
+        if kind in (Image, Imu):
+            qos = qos_profile_sensor_data
+        self.node.create_subscription(kind, topic, messages.append, qos)
+        return messages
+
+    def commands(self, kind=TwistStamped):
+        return self.collect(kind, 'cmd_vel')
+
+    def until(self, happened, what, *, deadline_s=DEADLINE_S):
+        """Spin until ``happened()``; its value is returned."""
+        end = time.monotonic() + deadline_s
+        while time.monotonic() < end:
+            value = happened()
+            if value:
+                return value
+            self.executor.spin_once(timeout_sec=0.05)
+        pytest.fail(f'{what}: did not happen within {deadline_s} s')
+
+    def feed(self, name, publisher, rate_hz, make):
+        """Publish ``make(now_ns)`` at a rate while the probe spins, until :meth:`silence`."""
+        tick = lambda: publisher.publish(make(self.node.get_clock().now().nanoseconds))  # noqa: E731
+        self.feeds[name] = self.node.create_timer(1.0 / rate_hz, tick)
+
+    def silence(self, name):
+        self.node.destroy_timer(self.feeds.pop(name))
+
+    def camera_out(self):
+        return self.node.create_publisher(Image, 'image_raw', qos_profile_sensor_data)
+
+    def imu_out(self):
+        return self.node.create_publisher(Imu, 'imu/data', qos_profile_sensor_data)
+
+    def picture(self, now_ns):
+        return image_message(now_ns, 'camera', self.image)
+
+    def sample(self, now_ns):
+        return imu_message(now_ns, 'imu', np.array([0.0, 0.0, 0.1]), np.array([0.0, 0.0, 9.81]))
+
+    def camera(self, rate_hz=30.0):
+        publisher = self.camera_out()
+        self.feed('camera', publisher, rate_hz, self.picture)
+        return publisher
+
+    def imu(self, rate_hz=100.0):
+        self.feed('imu', self.imu_out(), rate_hz, self.sample)
+
+    def call(self, kind, service, request):
+        client = self.node.create_client(kind, service)
+        self.until(client.service_is_ready, f'{service} is offered')
+        future = client.call_async(request)
+        self.until(future.done, f'{service} answers')
+        return future.result()
+
+
+def values(message):
+    """The six numbers of a Twist or TwistStamped."""
+    twist = message if isinstance(message, Twist) else message.twist
+    return [*(getattr(twist.linear, axis) for axis in 'xyz'), *(getattr(twist.angular, axis) for axis in 'xyz')]
+
+
+def stands(message):
+    return values(message) == [0.0] * 6
+
+
+def stamp_ns(message):
+    return message.header.stamp.sec * 1_000_000_000 + message.header.stamp.nanosec
+
+
+def status(messages, name):
+    """The newest status of that name on /diagnostics, as text by key."""
+    for message in reversed(messages):
+        for each in message.status:
+            if each.name == name:
+                return {item.key: item.value for item in each.values}
+    return {}
+
+
+def one_line(result):
+    """The one line of an ended process's stderr."""
+    lines = result.stderr.strip().splitlines()
+    assert len(lines) == 1, result.stderr
+    assert 'Traceback' not in result.stderr
+    return lines[0]

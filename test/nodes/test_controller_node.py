@@ -1,0 +1,251 @@
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from diagnostic_msgs.msg import DiagnosticArray
+from geometry_msgs.msg import Twist
+from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
+from rcl_interfaces.srv import DescribeParameters, SetParameters
+from ros_probe import one_line, stamp_ns, stands, status, values
+from rosgraph_msgs.msg import Clock
+from sensor_msgs.msg import CompressedImage, JointState
+
+from lnn_controller.nodes import dds_environment
+from lnn_controller.nodes.convert import stamp
+
+CONTROLLER = 'lnn_controller.nodes.controller_node'
+MS = 1_000_000
+
+
+def start(graph, policy, **parameters):
+    return graph.start('controller', CONTROLLER, parameters={'policy': str(policy)} | parameters)
+
+
+def driving(commands):
+    return lambda: commands and not stands(commands[-1])
+
+
+def standing(commands):
+    return lambda: commands and stands(commands[-1])
+
+
+def set_parameter(probe, name, value):
+    given = ParameterValue(type=ParameterType.PARAMETER_DOUBLE, double_value=value)
+    if isinstance(value, str):
+        given = ParameterValue(type=ParameterType.PARAMETER_STRING, string_value=value)
+    request = SetParameters.Request(parameters=[Parameter(name=name, value=given)])
+    return probe.call(SetParameters, '/controller/set_parameters', request).results[0]
+
+
+def test_drives_stops_when_a_sensor_is_silent_and_drives_again(graph, probe, tiny_bundle, tmp_path):
+    start(graph, tiny_bundle, control_rate_hz=50)
+    commands, told = probe.commands(), probe.collect(DiagnosticArray, '/diagnostics')
+    probe.until(standing(commands), 'zeros before the first image')
+    camera_silent = [('camera', probe.camera, 'image_stale'), ('imu', probe.imu, 'imu_stale')]
+    for _, feed, _ in camera_silent:
+        feed()
+    probe.until(driving(commands), 'commands flow')
+    first = len(commands)
+    probe.until(lambda: len(commands) >= first + 100, 'they keep flowing')
+    period_ms = np.diff([stamp_ns(command) for command in commands[first:]]) / MS
+    assert np.median(period_ms) == pytest.approx(20.0, rel=0.1)
+    for name, feed, reason in camera_silent:
+        probe.silence(name)
+        probe.until(standing(commands), f'zeros without {name}')
+        probe.until(lambda r=reason: status(told, 'controller: control').get('reason') == r, f'{reason} is told')
+        assert stands(commands[-1])
+        feed()
+        probe.until(driving(commands), f'drives again with {name}')
+    assert all(np.diff([stamp_ns(command) for command in commands]) > 0)
+    assert all(command.header.frame_id == 'base_link' for command in commands)
+    graph.stop('controller')
+    log = (tmp_path / 'logs' / 'controller.log').read_text()
+    assert log.count('robot stopped (image_stale)') == 1
+    assert log.count('robot stopped (imu_stale)') == 1
+    assert 'the robot drives again' in log
+
+
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+def test_zeros_are_the_last_command(graph, probe, tiny_bundle, number):
+    process = start(graph, tiny_bundle)
+    commands = probe.commands()
+    probe.camera()
+    probe.imu()
+    probe.until(driving(commands), 'commands flow')
+    process.send_signal(number)
+    probe.until(lambda: process.poll() is not None, 'the process ends')
+    probe.until(standing(commands), 'its last command arrives')
+    assert process.returncode == 0
+
+
+def test_twist_neurons_and_what_it_tells(graph, probe, tiny_bundle):
+    start(graph, tiny_bundle, enable_stamped_cmd_vel=False, control_rate_hz=100.0)
+    commands, neurons = probe.commands(Twist), probe.collect(JointState, '/controller/neurons')
+    told = probe.collect(DiagnosticArray, '/diagnostics')
+    probe.camera()
+    probe.imu()
+    probe.until(driving(commands), 'commands flow as Twist')
+    channels = np.array([values(command) for command in commands if not stands(command)])
+    assert np.all(channels[:, 1:5] == 0.0)  # the tiny policy commands linear x and angular z
+    assert np.all((channels[:, 0] >= 0.0) & (channels[:, 0] <= 2.0))
+    probe.until(lambda: any(any(message.position) for message in neurons), 'neurons are active')
+    assert neurons[-1].name == [f'neuron_{index}' for index in range(5)]
+    assert list(neurons[-1].effort) == pytest.approx([0.25] * 5)
+    told_of = lambda: status(told, 'controller: control')  # noqa: E731
+    probe.until(lambda: float(told_of().get('control_rate_hz', 0)) > 0, 'figures are told')
+    assert told_of()['mode'] == 'policy'
+    assert told_of()['policy'] == 'tiny'
+    assert 0 < float(told_of()['step_latency_p50_us']) <= float(told_of()['step_latency_p99_us'])
+    assert len(neurons) < len(commands)
+
+
+def test_ticks_follow_simulated_time(graph, probe, tiny_bundle):
+    start(graph, tiny_bundle, use_sim_time=True, control_rate_hz=50.0)
+    commands, clock = probe.commands(), probe.node.create_publisher(Clock, '/clock', 1)
+    camera, imu = probe.camera_out(), probe.imu_out()
+    now_ns = 5_000_000_000
+
+    def set_time(time_ns):
+        nonlocal now_ns
+        now_ns = time_ns
+        camera.publish(probe.picture(now_ns))
+        imu.publish(probe.sample(now_ns))
+        clock.publish(Clock(clock=stamp(now_ns)))
+
+    def step(milliseconds):
+        """Let simulated time pass at once and wait for the command of that moment."""
+        before = len(commands)
+        set_time(now_ns + milliseconds * MS)
+        probe.until(lambda: len(commands) > before, f'a command at {now_ns} ns')
+
+    probe.until(lambda: set_time(now_ns + 20 * MS) or commands, 'it ticks')
+    probe.until(lambda: stamp_ns(commands[-1]) == now_ns, 'the last of these ticks is answered')
+    del commands[:]
+    for _ in range(50):
+        step(20)
+    assert [stamp_ns(command) for command in commands] == list(range(now_ns - 49 * 20 * MS, now_ns + 1, 20 * MS))
+    probe.until(driving(commands), 'commands flow')
+    for milliseconds in (60, 20, 20):  # late ticks are left out, the schedule stays
+        step(milliseconds)
+    assert [now_ns - stamp_ns(command) for command in commands[-3:]] == [40 * MS, 20 * MS, 0]
+    # Time goes back, as when a simulator or a bag starts anew: a stop, then the drive goes on.
+    set_time(now_ns - 3_000 * MS)
+    before = len(commands)
+    probe.until(lambda: set_time(now_ns + 20 * MS) or driving(commands[before:])(), 'drives in the new time')
+    assert stands(commands[before])
+    stamps = [stamp_ns(command) for command in commands[before:]]
+    assert all(np.diff(stamps) > 0)
+    assert stamps[-1] <= now_ns
+
+
+def test_parameters_change_what_it_does_and_wrong_ones_change_nothing(graph, probe, tiny_bundle):
+    start(graph, tiny_bundle)
+    commands = probe.commands()
+    probe.camera()
+    probe.imu()
+    probe.until(driving(commands), 'commands flow')
+    assert set_parameter(probe, 'speed_scale', 0.0).successful
+    probe.until(standing(commands), 'the scale holds')
+    assert set_parameter(probe, 'speed_scale', 1.0).successful
+    probe.until(driving(commands), 'and is taken back')
+    for name, value, reason in [
+        ('control_rate_hz', 0.0, 'from 1 to 500'),
+        ('control_rate_hz', float('nan'), 'from 1 to 500'),
+        ('policy', 'another', 'read-only'),
+        ('speed_scale', 'fast', 'from 0 to 1'),
+    ]:
+        result = set_parameter(probe, name, value)
+        assert not result.successful
+        assert result.reason
+        if name != 'policy' and not isinstance(value, str):
+            assert 'control_rate_hz' in result.reason or reason in result.reason
+    assert set_parameter(probe, 'control_rate_hz', 200.0).successful
+    del commands[:]
+    probe.until(lambda: len(commands) > 100, 'commands flow at the new rate')
+    periods_ms = np.diff([stamp_ns(command) for command in commands[20:]]) / MS
+    assert np.median(periods_ms) == pytest.approx(5.0, rel=0.2)
+    names = ['control_rate_hz', 'policy']
+    request = DescribeParameters.Request(names=names)
+    rate, policy = probe.call(DescribeParameters, '/controller/describe_parameters', request).descriptors
+    assert rate.description == 'Commands per second. [Hz]'
+    assert (rate.floating_point_range[0].from_value, rate.floating_point_range[0].to_value) == (1.0, 500.0)
+    assert policy.read_only
+
+
+def test_survives_bytes_that_are_no_image(graph, probe, tiny_bundle):
+    start(graph, tiny_bundle)
+    commands, told = probe.commands(), probe.collect(DiagnosticArray, '/diagnostics')
+    camera = probe.camera()
+    probe.imu()
+    probe.until(driving(commands), 'commands flow')
+    camera.publish(b'\x00\x01\x00\x00garbage')
+    probe.until(lambda: status(told, 'controller: control').get('image_undecodable') == '1', 'it is counted')
+    probe.until(driving(commands), 'it drives on')
+
+
+def test_compressed_images(graph, probe, tiny_bundle):
+    import cv2
+
+    start(graph, tiny_bundle, image_transport='compressed')
+    commands = probe.commands()
+    publisher = probe.node.create_publisher(CompressedImage, 'image_raw/compressed', 5)
+
+    def jpeg(now_ns):
+        message = CompressedImage(format='jpeg', data=cv2.imencode('.jpg', probe.image)[1].tobytes())
+        message.header.stamp = stamp(now_ns)
+        return message
+
+    probe.feed('camera', publisher, 30.0, jpeg)
+    probe.imu()
+    probe.until(driving(commands), 'commands flow')
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'said'),
+    [
+        (['-p', 'control_rate_hz:=0'], 'control_rate_hz must be a number from 1 to 500 Hz. Got 0.0'),
+        (['-p', 'policy:=nowhere'], 'a policy must be a folder or one of the shipped names'),
+        (['--params-file', 'no_such.yaml'], 'ROS arguments must be valid'),
+    ],
+)
+def test_a_mistake_is_one_line(run_node, arguments, said):
+    result = run_node('controller_node', '--ros-args', *arguments)
+    assert result.returncode == 1
+    assert said in one_line(result)
+
+
+def test_help_lists_the_parameters(run_node):
+    result = run_node('controller_node', '--help')
+    assert result.returncode == 0
+    assert 'control_rate_hz (default 50.0; a number from 1 to 500 Hz; live)' in result.stdout
+
+
+def test_the_process_that_drives_is_small(probe, domain_id, tiny_bundle):
+    code = (
+        'import atexit, sys; atexit.register(lambda: print(*sys.modules)); '
+        f'from {CONTROLLER} import main; sys.exit(main(sys.argv[1:]))'
+    )
+    process = subprocess.Popen(
+        [sys.executable, '-c', code, '--ros-args', '-p', f'policy:={tiny_bundle}'],
+        env=dds_environment() | {'ROS_DOMAIN_ID': str(domain_id)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        commands = probe.commands()
+        probe.camera()
+        probe.imu()
+        probe.until(driving(commands), 'commands flow')
+        lines = Path(f'/proc/{process.pid}/status').read_text().splitlines()
+        resident_mib = next(int(line.split()[1]) for line in lines if line.startswith('VmRSS')) / 1024
+    finally:
+        process.send_signal(signal.SIGINT)
+        modules = process.communicate(timeout=30)[0].split()
+    print(f'resident: {resident_mib:.0f} MiB')
+    assert resident_mib * 1.048576 <= 180  # MB
+    assert 'onnxruntime' in modules
+    unwanted = {'torch', 'mujoco', 'lightning', 'matplotlib', 'rosbags.rosbag2', 'rosbags.highlevel', 'rosbags.typesys'}
+    assert not unwanted & set(modules)

@@ -1,0 +1,86 @@
+import numpy as np
+import pytest
+from geometry_msgs.msg import Twist, TwistStamped
+from nav_msgs.msg import Odometry
+from ros_probe import one_line, stamp_ns, status
+from rosgraph_msgs.msg import Clock
+from sensor_msgs.msg import Image, Imu
+from std_msgs.msg import Float64, UInt32
+
+SIM = 'lnn_controller.nodes.sim_node'
+
+
+def start(graph, **parameters):
+    return graph.start('sim', SIM, parameters={'track': 3, 'realtime_factor': 2.0} | parameters)
+
+
+def command(linear_x, angular_z):
+    twist = Twist()
+    twist.linear.x, twist.angular.z = linear_x, angular_z
+    return twist
+
+
+def speed(odometry):
+    return odometry[-1].twist.twist.linear.x if odometry else 0.0
+
+
+def test_a_car_that_is_driven_and_stops_when_nobody_does(graph, probe, tmp_path):
+    start(graph)
+    odometry, images = probe.collect(Odometry, 'odom'), probe.collect(Image, 'image_raw')
+    imu, clock = probe.collect(Imu, 'imu/data'), probe.collect(Clock, '/clock')
+    errors = probe.collect(Float64, 'sim/cross_track_error')
+    departures = probe.collect(UInt32, 'sim/departures', latched=True)
+    probe.until(lambda: len(odometry) > 20 and images and imu and errors and departures, 'every topic is there')
+    assert abs(speed(odometry)) < 0.05
+    assert abs(errors[-1].data) < 0.05
+    assert departures[-1].data == 0
+    assert imu[-1].linear_acceleration.z == pytest.approx(9.81, abs=0.5)
+    assert imu[-1].orientation_covariance[0] == -1.0
+    drive = probe.node.create_publisher(TwistStamped, 'cmd_vel', 1)
+    probe.feed('commands', drive, 50.0, lambda _: TwistStamped(twist=command(1.0, 0.0)))
+    probe.until(lambda: speed(odometry) > 0.7, 'it drives')
+    probe.silence('commands')
+    drive.publish(TwistStamped(twist=command(float('nan'), 0.0)))  # is dropped whole, and counts as none
+    probe.until(lambda: abs(speed(odometry)) < 0.02, 'it stops')
+    picture = np.frombuffer(images[-1].data, np.uint8).reshape(images[-1].height, images[-1].width, 3)
+    assert (images[-1].encoding, picture.shape, images[-1].step) == ('rgb8', (66, 200, 3), 600)
+    assert picture.std() > 5
+    for messages in (odometry, images, imu):
+        assert all(np.diff([stamp_ns(message) for message in messages]) > 0)
+    ticks_ns = np.diff([message.clock.sec * 10**9 + message.clock.nanosec for message in clock])
+    assert np.all(ticks_ns > 0)
+    assert np.median(ticks_ns) <= 5_000_001
+    assert (odometry[-1].header.frame_id, odometry[-1].child_frame_id) == ('odom', 'base_link')
+    graph.stop('sim')
+    log = (tmp_path / 'logs' / 'sim.log').read_text()
+    assert 'no command arrives: the car stops' in log
+    assert 'not finite' in log
+
+
+def test_a_car_that_leaves_its_lane_is_put_back_and_counted(graph, probe):
+    from diagnostic_msgs.msg import DiagnosticArray
+
+    start(graph, enable_stamped_cmd_vel=False, realtime_factor=4.0)
+    errors, told = probe.collect(Float64, 'sim/cross_track_error'), probe.collect(DiagnosticArray, '/diagnostics')
+    departures = probe.collect(UInt32, 'sim/departures', latched=True)
+    drive = probe.node.create_publisher(Twist, 'cmd_vel', 1)
+    probe.feed('commands', drive, 50.0, lambda _: command(1.0, 0.8))
+    probe.until(lambda: departures and departures[-1].data >= 2, 'it leaves the lane, is put back, and leaves it again')
+    assert max(abs(error.data) for error in errors) < 0.8
+    assert min(abs(error.data) for error in errors) < 0.1
+    probe.until(lambda: int(status(told, 'sim: world').get('departures', 0)) >= 2, 'it is told')
+    assert float(status(told, 'sim: world')['realtime_factor']) > 0
+
+
+@pytest.mark.parametrize(
+    ('parameter', 'said'),
+    [
+        ('scene:=mars', "one of summer, winter. Got 'mars'"),
+        ('realtime_factor:=-1', 'parameter realtime_factor must be a number from 0 to 100. Got -1.0'),
+        ('track:=1.5', 'parameter track must be a whole number'),
+    ],
+)
+def test_a_mistake_is_one_line(run_node, parameter, said):
+    result = run_node('sim_node', '--ros-args', '-p', parameter)
+    assert result.returncode == 1
+    assert said in one_line(result)
