@@ -11,7 +11,7 @@ HERE = Path(__file__).parent
 def share(*folders: str) -> list[tuple[str, list[str]]]:
     """Every file below the given folders, each to the same place below share/lnn_controller."""
     # colcon calls from another folder with a relative path: data_files must stay relative to this file.
-    files = [file.relative_to(HERE) for folder in folders for file in sorted((HERE / folder).rglob('*')) if file.is_file()]
+    files = [f.relative_to(HERE) for folder in folders for f in sorted((HERE / folder).rglob('*')) if f.is_file()]
     # A training's checkpoints lie beside the policy that came out of it; they do not ship.
     kept = [file for file in files if not any(p == '__pycache__' or p.endswith('.training') for p in file.parts)]
     return [(f'share/{NAME}/{file.parent}', [str(file)]) for file in kept]
@@ -34,7 +34,7 @@ setup(
         *share('launch', 'config', 'policies'),
     ],
     zip_safe=False,
-    install_requires=['setuptools', 'numpy', 'onnxruntime', 'rosbags', 'rosbags-image[opencv-headless]', 'pyyaml', 'tqdm'],
+    install_requires=['numpy', 'onnxruntime', 'rosbags', 'rosbags-image[opencv-headless]', 'pyyaml', 'tqdm'],
     extras_require={
         'ros': ['ros-rclpy[fastrtps]==9.1.2', 'ros-common-interfaces==5.5.1'],
         'sim': ['mujoco', 'matplotlib', 'av'],

@@ -15,7 +15,7 @@ def test_training_over_500_steps_stays_finite(name):
     torch.manual_seed(0)
     cell = make_cell(name, input_size=2, units=10, outputs=1)
     network = Sequence(cell, torch.nn.Linear(1, 1))
-    optimiser = torch.optim.Adam(network.parameters(), lr=0.02)
+    optimiser = torch.optim.Adam(network.parameters(), lr=0.05)
     dt = torch.rand(8, STEPS) + 0.5
     phase = dt.cumsum(1) * 0.05 + 2 * math.pi * torch.rand(8, 1)
     x = torch.stack([phase.sin(), phase.cos()], dim=-1) + 0.1 * torch.randn(8, STEPS, 2)
@@ -33,7 +33,7 @@ def test_training_over_500_steps_stays_finite(name):
         assert torch.isfinite(hx).all()
     assert all(math.isfinite(v) for v in losses + norms)
     assert max(norms) < 50, norms
-    assert losses[-1] < 0.6 * losses[0], losses
+    assert losses[-1] < 0.75 * losses[0], losses
 
 
 @pytest.mark.parametrize('name', ['ltc', 'cfc', 'ncp_cfc'])

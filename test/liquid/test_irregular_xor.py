@@ -3,7 +3,7 @@ The irregular XOR task: the parity of a bit stream that is sent as events.
 
 Source: Hasani et al., *Closed-form continuous-time neural networks*, 2022, and Lechner and Hasani, 2020: only a change
 of the bit is an event, equal bits that follow each other arrive as one with the time that they took. The paper reports
-CfC 99.4 %, LSTM 89.7 % on 32 bits; here 16 bits, a small network and seconds of training. Test streams are held out.
+CfC 99.4 %, LSTM 89.7 % on 32 bits; here 12 bits, a small network and seconds of training. Test streams are held out.
 """
 
 import torch
@@ -11,7 +11,7 @@ import torch.nn.functional as F
 
 from lnn_controller.liquid import Sequence, make_cell
 
-BITS, HELD_OUT = 16, 2000
+BITS, HELD_OUT = 12, 500
 TIME_SCALE = 0.5  # network time per bit
 
 
@@ -29,18 +29,18 @@ def events(codes):
     return 2 * value.unsqueeze(-1) - 1, elapsed * TIME_SCALE, event[:, -1] + 1, count % 2
 
 
-def accuracy(name, *, steps=1500, **options):
+def accuracy(name, *, steps=2000, **options):
     """Train on the parity so far at each event; test on the parity of whole streams never seen."""
-    torch.manual_seed(1)
+    torch.manual_seed(2)
     codes = torch.randperm(2**BITS)
     held_out, training = codes[:HELD_OUT], codes[HELD_OUT:]
     cell = make_cell(name, input_size=1, units=64, **options)
     sequence, readout = Sequence(cell), torch.nn.Linear(64, 1)
     weights = [*sequence.parameters(), *readout.parameters()]
     optimiser = torch.optim.Adam(weights, betas=(0.9, 0.99))
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 6e-3, total_steps=steps, pct_start=0.1)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 4e-3, total_steps=steps, pct_start=0.1)
     for _ in range(steps):
-        x, dt, lengths, parity = events(training[torch.randint(len(training), (192,))])
+        x, dt, lengths, parity = events(training[torch.randint(len(training), (128,))])
         longest = int(lengths.max())
         _, _, neurons = sequence(x[:, :longest], dt[:, :longest], lengths=lengths, return_neurons=True)
         valid = torch.arange(longest) < lengths[:, None]
@@ -58,17 +58,17 @@ def accuracy(name, *, steps=1500, **options):
 
 
 def test_events_carry_the_stream():
-    x, dt, lengths, parity = events(torch.tensor([0b0000_0000_0001_1011]))  # sent from the right: 1 1 0 1 1 0…
+    x, dt, lengths, parity = events(torch.tensor([0b0000_0001_1011]))  # sent from the right: 1 1 0 1 1 0…
     assert lengths.item() == 4
     assert x[0, :4, 0].tolist() == [1, -1, 1, -1]
-    assert (dt[0, :4] / TIME_SCALE).tolist() == [2, 1, 2, 11]
+    assert (dt[0, :4] / TIME_SCALE).tolist() == [2, 1, 2, 7]
     assert parity[0, :4].tolist() == [0, 0, 0, 0]
     x, _, lengths, parity = events(torch.tensor([0b111]))
     assert parity[0, : lengths.item()].tolist() == [1, 1]
 
 
 def test_cfc_learns_it_and_lstm_stands_beside(capsys):
-    cfc = accuracy('cfc', backbone_units=48, backbone_layers=2)
+    cfc = accuracy('cfc', backbone_units=64, backbone_layers=2)
     lstm = accuracy('lstm')
     with capsys.disabled():
         print(f'\nirregular XOR, {BITS} bits, streams never seen: CfC {cfc:.1%}, LSTM (Δt as an input) {lstm:.1%}')
