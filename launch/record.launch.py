@@ -3,12 +3,11 @@
 import os
 from pathlib import Path
 
+from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument, SetEnvironmentVariable
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
-
-from launch import LaunchDescription
 
 CONFIG = Path(__file__).parent.parent / 'config'
 PROFILES = 'FASTDDS_DEFAULT_PROFILES_FILE'

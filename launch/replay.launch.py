@@ -8,12 +8,11 @@ import os
 import shutil
 from pathlib import Path
 
+from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument, ExecuteProcess, OpaqueFunction, SetEnvironmentVariable, Shutdown
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
-
-from launch import LaunchDescription
 
 CONFIG = Path(__file__).parent.parent / 'config'
 PROFILES = 'FASTDDS_DEFAULT_PROFILES_FILE'

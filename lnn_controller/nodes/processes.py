@@ -13,10 +13,10 @@ from types import TracebackType
 from typing import Any, Self
 
 from lnn_controller.errors import InputError
+from lnn_controller.policy.share import share_folders
 
 __all__ = ['PARENT_VARIABLE', 'Graph', 'dds_environment', 'find_share']
 
-PACKAGE = 'lnn_controller'
 PROFILES_VARIABLE = 'FASTDDS_DEFAULT_PROFILES_FILE'
 PARENT_VARIABLE = 'LNN_CONTROLLER_PARENT'  # whose end a node shall not outlive: nodes.run reads it
 
@@ -29,14 +29,10 @@ def find_share(relative: str) -> Path:
     :returns: the file
     :raises InputError: if it is in none of them
     """
-    here = Path(__file__).resolve().parents
-    prefixes = [Path(entry) for entry in os.environ.get('AMENT_PREFIX_PATH', '').split(os.pathsep) if entry]
-    # here[5] is the prefix of <prefix>/lib/python3.x/site-packages/lnn_controller/nodes/processes.py.
-    prefixes += [*here[5:6], Path(sys.prefix)]
-    for root in [here[2], *(prefix / 'share' / PACKAGE for prefix in prefixes)]:
+    for root in share_folders():
         if (root / relative).is_file():
             return root / relative
-    raise InputError(f'{relative} must be installed with {PACKAGE}. Got no such file: install the package again')
+    raise InputError(f'{relative} must be installed with lnn_controller. Got no such file: install the package again')
 
 
 def dds_environment() -> dict[str, str]:

@@ -1,15 +1,14 @@
 """A policy on disk: a directory of four files, checked by hash when read, replaced as a whole when written."""
 
 import hashlib
-import os
 import re
 import shutil
-import sys
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lnn_controller.errors import InputError
+from lnn_controller.policy.share import share_folders
 from lnn_controller.policy.spec import BUNDLE_FILES, PolicySpec
 
 __all__ = ['Bundle', 'find_policy', 'read_bundle', 'read_spec', 'shipped_policies', 'write_bundle']
@@ -151,23 +150,11 @@ def shipped_policies() -> dict[str, Path]:
         workspace's, the Python environment's
     """
     found: dict[str, Path] = {}
-    for root in _shares():
-        for spec in root.glob(f'*/{SPEC_FILE}'):
+    for root in share_folders():
+        for spec in root.glob(f'policies/*/{SPEC_FILE}'):
             if re.match('[A-Za-z0-9]', spec.parent.name):  # not the hidden folder of a bundle being written
                 found.setdefault(spec.parent.name, spec.parent)
     return dict(sorted(found.items()))
-
-
-def _shares() -> list[Path]:
-    """The folders that may hold shipped policies, nearest first."""
-    here = Path(__file__).resolve().parents
-    # An ament index is this variable: a list of prefixes with share/<package> below each.
-    prefixes = [Path(entry) for entry in os.environ.get('AMENT_PREFIX_PATH', '').split(os.pathsep) if entry]
-    # here[5] is the prefix of <prefix>/lib/python3.x/site-packages/lnn_controller/policy/bundle.py.
-    prefixes += [here[5]] if len(here) > 5 else []
-    prefixes += [Path(sys.prefix)]
-    source = [here[2] / 'policies'] if (here[2] / 'resource' / 'lnn_controller').is_file() else []
-    return source + [prefix / 'share' / 'lnn_controller' / 'policies' for prefix in prefixes]
 
 
 def _read(file: Path) -> bytes:

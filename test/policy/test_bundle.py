@@ -10,8 +10,8 @@ from bundles import make_tiny_bundle, tiny_core, tiny_encoder, tiny_spec
 from onnx import TensorProto
 
 from lnn_controller.errors import InputError
-from lnn_controller.policy import bundle as bundle_module
 from lnn_controller.policy import find_policy, read_bundle, read_spec, shipped_policies, write_bundle
+from lnn_controller.policy import share as share_module
 from lnn_controller.policy.spec import BUNDLE_FILES
 
 
@@ -161,12 +161,12 @@ def test_shipped_policies_are_found_in_a_ros_workspace_and_in_the_environment(tm
 
 
 def test_shipped_policies_are_found_in_the_source_tree(tmp_path, monkeypatch):
-    module = tmp_path / 'lnn_controller' / 'policy' / 'bundle.py'
+    module = tmp_path / 'lnn_controller' / 'policy' / 'share.py'
     (tmp_path / 'resource').mkdir()
     (tmp_path / 'resource' / 'lnn_controller').touch()
     path = make_tiny_bundle(tmp_path / 'policies' / 'of_the_tree')
     shutil.copytree(path, path.parent / '.of_the_tree-half')
-    monkeypatch.setattr(bundle_module, '__file__', str(module))
+    monkeypatch.setattr(share_module, '__file__', str(module))
     assert find_policy('of_the_tree') == path
     assert '.of_the_tree-half' not in shipped_policies(), 'a bundle being written is none yet'
 
