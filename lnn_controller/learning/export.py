@@ -5,13 +5,15 @@ import io
 import logging
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from safetensors.torch import save
 from torch import Tensor, nn
+from torch.nn import functional
 
 from lnn_controller.liquid.baselines import FeedForward
+from lnn_controller.liquid.encoder import ConvEncoder
 from lnn_controller.liquid.network import PolicyNetwork
 from lnn_controller.policy import PolicySpec, write_bundle
 
@@ -19,12 +21,28 @@ __all__ = ['export']
 
 
 class _Encoder(nn.Module):
-    def __init__(self, network: PolicyNetwork) -> None:
+    """
+    The encoder in the form that onnxruntime runs fastest, with the same numbers.
+
+    A frame is one row of values after another, channels innermost. A convolution of stride 3 over the channels too,
+    with its kernel's channels laid out likewise, reads it as it lies: no transposition. And instance normalisation of
+    the whole as one channel is layer normalisation, in half the time.
+    """
+
+    def __init__(self, encoder: ConvEncoder) -> None:
         super().__init__()
-        self.network = network
+        self.first = cast(nn.Conv2d, encoder.convolutions[0])
+        self.rest = encoder.convolutions[1:]
+        self.project = encoder.project
 
     def forward(self, image: Tensor) -> Tensor:
-        return self.network.encode(image)
+        rows = image.flatten(2).float().unsqueeze(1)
+        x = functional.instance_norm(rows.flatten(2), eps=1.0).view(rows.shape)
+        channels, _, height, _ = self.first.weight.shape
+        kernel = self.first.weight.permute(0, 2, 3, 1).reshape(channels, 1, height, -1)
+        down, right = self.first.stride
+        x = functional.conv2d(x, kernel, self.first.bias, (down, 3 * right))
+        return torch.tanh(self.project(self.rest(x)))
 
 
 class _Core(nn.Module):
@@ -58,7 +76,7 @@ def export(network: PolicyNetwork, spec: PolicySpec, out: Path, provenance: dict
     features = torch.zeros(1, spec.network.features)
     hx, dt, imu = network.cell.initial_state(1), torch.full((1, 1), 0.02), torch.zeros(1, 6)
     has_tau = network.core(features, imu, hx, dt).time_constants is not None
-    encoder = _onnx(_Encoder(network), (frame,), ['image'], ['features'])
+    encoder = _onnx(_Encoder(network.encoder), (frame,), ['image'], ['features'])
     core = _onnx(
         _Core(network),
         (features, imu, hx, dt) if spec.imu else (features, hx, dt),
