@@ -16,7 +16,7 @@ import pytest
 from bundles import make_tiny_bundle
 
 from lnn_controller.evaluation import SUMMARY_KEYS, read_drive, replay_bag, summarise_replay
-from lnn_controller.policy import Policy
+from lnn_controller.policy import ImageSpec, Policy
 
 DEADLINE_S = 100
 MARK = 'LNN_TEST_MARK'
@@ -71,7 +71,8 @@ class Running:
 
 @pytest.fixture(scope='module')
 def bundle(tmp_path_factory):
-    return make_tiny_bundle(tmp_path_factory.mktemp('policy') / 'swerver', height=66, width=200, seed=2)
+    image = ImageSpec(53, 200, crop_top=0.2)
+    return make_tiny_bundle(tmp_path_factory.mktemp('policy') / 'swerver', image=image, seed=2)
 
 
 @pytest.fixture
@@ -105,7 +106,7 @@ def test_a_demo_drives_and_leaves_whole_files_and_no_process(demo, bundle, tmp_p
     assert summary['seconds'] == pytest.approx(6.0, abs=0.05)
     assert summary['distance_m'] > 3.0
     assert summary['departures'] > 0  # this policy swerves: the demo tells it, and goes on
-    assert summary['control_rate_hz'] == pytest.approx(50.0, rel=0.1)
+    assert 25 < summary['control_rate_hz'] < 55  # 50 where the machine keeps up
     assert summary['step_latency_p50_us'] > 0
     assert 'm/s' in told
     assert 'cross-track' in told
@@ -144,6 +145,17 @@ def test_a_demo_that_is_interrupted_leaves_whole_files_and_no_process(demo, bund
     assert drive.seconds == pytest.approx(summary['seconds'], abs=1e-3)
     assert cv2.imread(str(running.out / 'path.png')) is not None
     assert not (running.out / 'demo.mp4').exists()
+
+
+def test_a_demo_that_is_interrupted_while_it_films_leaves_all_but_the_film(demo, bundle):
+    running = demo('--policy', bundle, '--seconds', 3)
+    running.wait_for('video')
+    running.process.send_signal(signal.SIGINT)
+    code, printed, told = running.finish()
+    assert (code, printed) == (130, ''), told
+    assert 'Traceback' not in told
+    assert running.processes() == {}
+    assert sorted(file.name for file in running.out.iterdir()) == ['bag', 'logs', 'path.png', 'summary.json']
 
 
 def test_a_demo_that_is_interrupted_before_it_drives_leaves_no_process(demo, bundle):

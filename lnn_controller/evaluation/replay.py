@@ -1,8 +1,9 @@
 """Replay a recording through the controller, event by event, and compare its commands with the recording's."""
 
+import copy
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -87,17 +88,18 @@ def replay_episode(
     """
     Replay a recording that was read before: the same stamps in the same order as on the robot, and no clock.
 
-    Samples reach the controller at their stamps; of equal stamps, a sample comes before a tick.
+    Samples reach the controller at their stamps; of equal stamps, a sample comes before a tick. The ticks are in step
+    with the recording's commands: a bag that was recorded while this policy drove gives the commands that it gave.
 
     :param episode: the recording
     :param policy: the policy
     :param rate_hz: control rate, 1 … 1000 Hz
     :param progress: called with the recorded seconds since the last call, now and then
     :returns: both commands
-    :raises InputError: if ``rate_hz`` is out of range, or no frame comes after the first of frames and IMU samples
+    :raises InputError: if ``rate_hz`` is out of range, or no frame comes after the first IMU sample and command
     """
     _check_rate(rate_hz)
-    controller = Controller(policy, ControlSettings(control_rate_hz=rate_hz))
+    controller = Controller(_for_fitted_frames(policy), ControlSettings(control_rate_hz=rate_hz))
     stamp_ns = _ticks(episode, rate_hz)
     decisions: list[Decision] = []
     started = time.perf_counter()
@@ -189,6 +191,13 @@ def counted_from(result: Replay, last: float) -> float:
     return (1.0 - last) * float(result.at_s[-1])
 
 
+def _for_fitted_frames(policy: Policy) -> Policy:
+    """The same policy for an episode's frames: they are cropped already, and must not be cropped again."""
+    fitted = copy.copy(policy)
+    fitted.spec = replace(policy.spec, image=replace(policy.spec.image, crop_top=0.0, crop_bottom=0.0))
+    return fitted
+
+
 def _check_rate(rate_hz: float) -> None:
     if not 1.0 <= rate_hz <= HIGHEST_RATE_HZ:
         msg = f'the control rate must be from 1 to {HIGHEST_RATE_HZ:g} Hz. Got {rate_hz:g}'
@@ -196,12 +205,15 @@ def _check_rate(rate_hz: float) -> None:
 
 
 def _ticks(episode: Episode, rate_hz: float) -> NDArray[np.int64]:
-    """Control ticks from when every sensor has spoken to the last frame."""
+    """Control ticks from the first command after every sensor has spoken to the last frame."""
     start, end = int(episode.image_stamps_ns[0]), int(episode.image_stamps_ns[-1])
     if episode.imu_stamps_ns is not None:
         start = max(start, int(episode.imu_stamps_ns[0]))
+    # In step with the recording's commands: where a controller gave them, these are its own ticks.
+    following = episode.command_stamps_ns[episode.command_stamps_ns >= start]
+    start = int(following[0]) if following.size else start
     if start >= end:
-        msg = f'{episode.name}: frames must go on after the IMU has begun. Got no frame after the first IMU sample'
+        msg = f'{episode.name}: frames must go on after the IMU and the commands have begun. Got no frame after that'
         raise InputError(msg)
     count = int((end - start) * rate_hz / 1e9) + 1
     return start + np.rint(np.arange(count) * (1e9 / rate_hz)).astype(np.int64)

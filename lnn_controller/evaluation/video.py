@@ -3,7 +3,9 @@
 import multiprocessing
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -156,13 +158,28 @@ def _painted(drive: Drive, frames: Frames, count: int) -> Iterator[Pixels]:
     # Looked at here first: in a worker an error would make the pool start workers for ever.
     FramePainter(theme).close()
     # A forked process cannot use its parent's GL: each worker begins afresh.
-    with multiprocessing.get_context('spawn').Pool(workers, _start_worker, (theme,)) as pool:
+    with _ignoring_sigint():  # the workers inherit it: Ctrl-C is for the parent, which ends its workers
+        pool = multiprocessing.get_context('spawn').Pool(workers, _start_worker, (theme,))
+    with pool:
         yield from pool.imap(_paint, moments(drive, frames), chunksize=4)
+
+
+@contextmanager
+def _ignoring_sigint() -> Iterator[None]:
+    if (
+        threading.current_thread() is not threading.main_thread()
+    ):  # others may not set handlers, nor do they get signals
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _start_worker(theme: Theme) -> None:
     global _painter
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends its workers
     _painter = FramePainter(theme)
 
 

@@ -3,10 +3,12 @@
 import numpy as np
 
 from lnn_controller.evaluation import Drive
+from lnn_controller.policy import ImageSpec
 from lnn_controller.sim import LANE_OFFSET_M, Track
 
 MS = 1_000_000
-POLICY = {'height': 66, 'width': 200, 'seed': 2}  # a tiny policy that makes the car move, and leave its lane
+# A tiny policy that makes the car move, and leave its lane; its crop tells a frame from one cropped twice.
+POLICY = {'image': ImageSpec(53, 200, crop_top=0.2), 'seed': 2}
 
 
 def straight_drive(*, cross_track_error_m, **changes):

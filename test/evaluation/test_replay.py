@@ -108,7 +108,7 @@ def test_an_episode_at_a_rate_out_of_range(policy, recording):
 def test_a_recording_whose_imu_begins_too_late(policy, recording):
     episode = replay_bag(recording[0], policy).episode
     late = {'imu': episode.imu[-1:], 'imu_stamps_ns': episode.image_stamps_ns[-1:]}
-    with pytest.raises(InputError, match=r'frames must go on after the IMU has begun\. Got no frame'):
+    with pytest.raises(InputError, match=r'frames must go on after the IMU and the commands have begun\. Got no frame'):
         replay_episode(type(episode)(**(vars(episode) | late)), policy)
 
 
