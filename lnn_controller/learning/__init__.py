@@ -1,10 +1,11 @@
 """
 Bags → policy: windows with real Δt, augmentation, the training loop, export to a bundle.
 
-PyTorch and Lightning live here and in :mod:`lnn_controller.liquid` alone; a robot's process imports neither.
+``train.train`` is the way in from Python, ``command`` from ``lnn train``. PyTorch and Lightning live here and in
+:mod:`lnn_controller.liquid` alone; a robot's process imports neither. ``train`` is not re-exported: reading the flags
+(``lnn train --help``) should not wait for PyTorch.
 """
 
 from lnn_controller.learning.config import TrainConfig
-from lnn_controller.learning.train import train
 
-__all__ = ['TrainConfig', 'train']
+__all__ = ['TrainConfig']
