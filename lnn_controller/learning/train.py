@@ -146,8 +146,12 @@ def _prepare(out: Path, run_dir: Path, config: TrainConfig, *, resume: bool, ove
             raise InputError(msg)
     if overwrite and saved.exists():
         shutil.rmtree(run_dir)
-    run_dir.mkdir(parents=True, exist_ok=True)
-    saved.write_text(text)
+    try:
+        run_dir.mkdir(parents=True, exist_ok=True)
+        saved.write_text(text)
+    except OSError as error:
+        msg = f'{run_dir} must be a folder that can be written. Got {error.strerror}: choose another --out.'
+        raise InputError(msg) from error
 
 
 def _fit(

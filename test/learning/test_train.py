@@ -103,6 +103,12 @@ def test_what_would_lose_something_is_refused_before_training(tmp_path):
     assert weights(tmp_path / 'a') != before
 
 
+def test_a_place_that_cannot_be_written_is_refused_before_training(tmp_path):
+    (tmp_path / 'file').touch()
+    with pytest.raises(InputError, match=r'must be a folder that can be written\. Got .*: choose another --out'):
+        run(tmp_path / 'file' / 'a')
+
+
 def test_bags_that_cannot_serve_are_refused(tmp_path):
     with pytest.raises(InputError, match='at least one bag'):
         load([], TrainConfig())
