@@ -6,9 +6,9 @@ from pathlib import Path
 __all__ = ['draw_loss_curve']
 
 LABELS = {
-    'train_loss': 'training',
-    'val_loss': 'validation',
-    'val_hard_loss': 'validation, in random colours',
+    'train': 'training',
+    'val': 'validation',
+    'val_hard': 'validation, in random colours',
 }
 
 

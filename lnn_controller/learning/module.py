@@ -67,7 +67,17 @@ class PolicyModule(lightning.LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         """Keep the history for the loss curve."""
-        self.history.append({name: float(value) for name, value in self.trainer.callback_metrics.items()})
+        metrics = self.trainer.callback_metrics
+        self.history.append({name: float(metrics[f'{name}_loss']) for name in self.validation})
+
+    def on_train_epoch_start(self) -> None:
+        """The last epoch's training loss is known only now: validation came before its end."""
+        if self.history and 'train_loss' in self.trainer.callback_metrics:
+            self.history[-1]['train'] = float(self.trainer.callback_metrics['train_loss'])
+
+    def on_train_end(self) -> None:
+        """See :meth:`on_train_epoch_start`."""
+        self.on_train_epoch_start()
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """A resumed run's loss curve starts where the first one's did."""

@@ -166,8 +166,7 @@ def _fit(
     # Checked right after validation, as the checkpoint is written: a resumed run has no score at its first epoch's end.
     stop = EarlyStopping('val_score', patience=config.patience, check_on_train_epoch_end=False)
     trainer = lightning.Trainer(
-        max_epochs=config.epochs,
-        max_steps=config.steps,
+        max_epochs=-(-config.steps // config.steps_per_epoch),
         accelerator='auto',
         devices=1,
         gradient_clip_val=1.0,
@@ -179,7 +178,7 @@ def _fit(
             *([TQDMProgressBar()] if progress else []),
         ],
         logger=[
-            CSVLogger(run_dir, name=None, version='csv'),
+            CSVLogger(run_dir, name=None, version=_new_name(run_dir, 'csv')),
             TensorBoardLogger(run_dir, name=None, version='tensorboard'),
         ],
         reload_dataloaders_every_n_epochs=1,
@@ -197,6 +196,12 @@ def _fit(
         raise InputError(msg)
     state = torch.load(best.best_model_path, weights_only=False, map_location='cpu')['state_dict']
     module.load_state_dict(state)
+
+
+def _new_name(run_dir: Path, name: str) -> str:
+    """The name, or with a number where a run before a kill has it: the CSV logger empties a folder that it finds."""
+    names = [name, *(f'{name}_{i}' for i in range(2, 1000))]
+    return next(candidate for candidate in names if not (run_dir / candidate).exists())
 
 
 def _ticks(low_ns: int, high_ns: int) -> np.ndarray:

@@ -139,8 +139,9 @@ class Windows(IterableDataset):
         self.weights = lengths / lengths.sum()
 
     def __len__(self) -> int:
-        """Batches in an epoch."""
-        return self.config.steps_per_epoch
+        """Batches in this epoch; the last one may be shorter, and ends with a validation all the same."""
+        per_epoch = self.config.steps_per_epoch
+        return max(0, min(per_epoch, self.config.steps - self.epoch * per_epoch))
 
     def __iter__(self) -> Iterator[Batch]:
         rng = np.random.default_rng([self.config.seed, self.epoch])

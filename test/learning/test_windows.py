@@ -50,7 +50,7 @@ def test_collate_pads_and_masks():
 
 
 def test_the_same_seed_and_epoch_give_the_same_batches():
-    config = TrainConfig(steps=4, epochs=1, batch_size=2, window_ticks=8)
+    config = TrainConfig(steps=40, epochs=10, batch_size=2, window_ticks=8)
     episodes = [make_episode(), make_episode(frames=60)]
     first, again = list(Windows(episodes, config, 3)), list(Windows(episodes, config, 3))
     other = list(Windows(episodes, config, 4))
@@ -58,6 +58,11 @@ def test_the_same_seed_and_epoch_give_the_same_batches():
     for a, b in zip(first, again, strict=True):
         assert all(torch.equal(x, y) for x, y in zip(a, b, strict=True))
     assert not torch.equal(first[0].dt_s, other[0].dt_s)
+
+
+def test_the_last_epoch_takes_what_is_left_of_the_steps():
+    config = TrainConfig(steps=10, epochs=4, batch_size=1, window_ticks=4)
+    assert [len(Windows([make_episode()], config, epoch)) for epoch in range(4)] == [3, 3, 3, 1]
 
 
 def test_rates_and_jitter_span_the_configured_range():
