@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -112,8 +111,3 @@ def build_network(spec: PolicySpec, seed: int = 0) -> PolicyNetwork:
         imu_scale=None if spec.imu is None else (spec.imu.gyro_scale, spec.imu.accel_scale),
         time_scale=spec.network.time_scale,
     )
-
-
-def default_name(out: Path) -> str:
-    """A policy's name from the folder that it is written to."""
-    return out.resolve().name
