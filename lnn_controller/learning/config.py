@@ -58,7 +58,7 @@ class TrainConfig:
     )
     mirror: bool = _field(False, 'also train on mirrored frames with turned commands (only where left equals right)')
     validation_fraction: float = _field(
-        0.15, 'share of the bags (or of one bag) kept for validation', low=0.0, high=0.5
+        0.15, 'share of the bags (or of one bag) kept for validation', low=0.05, high=0.5
     )
     test_fraction: float = _field(0.2, 'with a single bag: the share at its end kept for the test', low=0.0, high=0.5)
     seed: int = _field(0, 'seed of weights, windows and augmentation', low=0)

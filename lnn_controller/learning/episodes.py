@@ -96,7 +96,7 @@ def load(bags: Sequence[Path], config: TrainConfig, topics: Topics | None = None
     :param config: frame size, channels, IMU, shares
     :param topics: names of the topics where they cannot be found by type
     :returns: the network's frame, and the episodes by use
-    :raises InputError: if a bag cannot be read, is too short, or the bags disagree about having an IMU
+    :raises InputError: if a bag cannot be read, is too short, or lacks an IMU that ``imu: yes`` asks for
     """
     bags = [bag for path in bags for bag in find_bags(path)]
     if not bags:

@@ -16,6 +16,7 @@ from lnn_controller.learning.config import TrainConfig, add_arguments, config_fr
         ({'outputs': 'angular_z'}, 'outputs must be of type list of str'),
         ({'rate_min_hz': 50.0, 'rate_max_hz': 20.0}, 'rate_min_hz must not exceed rate_max_hz. Got 50.0 > 20.0'),
         ({'crop_top': 0.6, 'crop_bottom': 0.5}, 'must leave a tenth of the frame'),
+        ({'validation_fraction': 0.0}, r'validation_fraction must be within \[0.05, 0.5\]'),
         ({'image_width': 100}, 'both image_width and image_height'),
         ({'learning_rate': float('nan')}, 'learning_rate must be within'),
     ],
