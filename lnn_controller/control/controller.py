@@ -1,27 +1,48 @@
 """The controller: stamped events in, one decision per tick out. It knows no ROS, no clock of its own and no log."""
 
 from collections import defaultdict
+from collections.abc import Sequence
 from time import perf_counter_ns
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lnn_controller.control.decision import Decision
+from lnn_controller.control.guard import clearance, guard_scale, outside, thin
 from lnn_controller.control.imu import ImuMean
-from lnn_controller.control.safety import all_finite, limit
+from lnn_controller.control.override import Override
+from lnn_controller.control.safety import all_finite, apply_deadband, limit, limit_speed
+from lnn_controller.control.sensors import Camera, Sensor
 from lnn_controller.control.settings import ControlSettings
 from lnn_controller.errors import InputError
-from lnn_controller.policy import Policy, fit_frame
+from lnn_controller.policy import Policy, PolicyStep, fit_frame
 
-__all__ = ['FUTURE_TOLERANCE_S', 'Controller']
+__all__ = ['Controller', 'Encoded']
 
-# A sensor's clock may run ahead of ours by so much; a stamp further ahead says nothing about the frame's age.
-FUTURE_TOLERANCE_S = 0.1
+REFUSALS = ('not_newer', 'in_future', 'too_old')
 COUNTERS = (
-    *('ticks', 'stopped_ticks', 'limited_ticks', 'dt_outside_training'),
-    *('images', 'image_not_newer', 'image_refused', 'image_in_future'),
-    *('imu_samples', 'imu_not_newer', 'imu_not_finite', 'imu_in_future'),
+    *('ticks', 'stopped_ticks', 'limited_ticks', 'override_ticks', 'dt_outside_training'),
+    *('images', 'image_refused', *(f'image_{refusal}' for refusal in REFUSALS)),
+    *('imu_samples', 'imu_not_finite', *(f'imu_{refusal}' for refusal in REFUSALS)),
+    *('scans', *(f'scan_{refusal}' for refusal in REFUSALS), 'overrides', 'override_not_finite'),
 )
+# How a frame, sample or scan that is missing is named as the reason of a stop.
+NAMES = {'image': 'no_image', 'imu': 'no_imu', 'scan': 'no_scan'}
+
+
+class Encoded(NamedTuple):
+    """
+    A frame after the encoder.
+
+    :param frame: what the network saw, (H, W, 3) uint8
+    :param features: the encoder's output, (F,) float32
+    :param encode_us: how long that took, µs
+    """
+
+    frame: NDArray[np.uint8]
+    features: NDArray[np.float32]
+    encode_us: float
 
 
 class Controller:
@@ -30,12 +51,11 @@ class Controller:
 
     The same stamped events give the same decisions, bit for bit, on a robot, from a bag or in a simulation; only
     ``encode_us`` and ``step_us`` are measured. All stamps are of one clock, the caller's. Call it from one thread at
-    a time.
+    a time; :meth:`encode` alone may run beside everything else.
 
-    ``counters`` holds how often things happened: ``ticks``, ``stopped_ticks``, ``limited_ticks``,
-    ``dt_outside_training`` (the network was given the nearest Δt it knows), ``images``, ``image_not_newer``,
-    ``image_refused``, ``image_in_future``, ``imu_samples``, ``imu_not_newer``, ``imu_not_finite``, ``imu_in_future``,
-    and ``stop_<reason>``: once for each stretch of ticks that were stopped for that reason.
+    ``counters`` holds how often things happened: ticks of each kind, frames, IMU samples, scans and overrides taken
+    and refused by cause, ``limit_<which>`` ticks, ``dt_outside_training`` (the network was given the nearest Δt it
+    knows), and ``stop_<reason>``: once for each stretch of ticks that were stopped for that reason.
 
     :param policy: the policy
     :param settings: how to drive; default: :class:`ControlSettings`'s defaults
@@ -47,14 +67,15 @@ class Controller:
         self.settings = settings or ControlSettings()
         self._zeros = _frozen(np.zeros(len(policy.spec.outputs)))
         self._no_neurons = _frozen(np.zeros(policy.spec.network.units, np.float32))
+        self._sensors = {'image': Camera(), 'imu': Sensor(), 'scan': Sensor()}
         self._imu = ImuMean()
-        self._image_stamp_ns: int | None = None
         self._features = np.zeros(policy.spec.network.features, np.float32)
+        self._points = np.zeros((0, 2))
+        self._override = Override()
+        self._emergency: set[str] = set()
         self._encode_us = 0.0
-        self._hx = policy.initial_state()
-        self._command: list[float] = []
         self._previous_ns: int | None = None
-        self._stopped_for = ''
+        self._begins, self._running = True, False
         self.reset()
 
     @property
@@ -66,43 +87,144 @@ class Controller:
     def settings(self, settings: ControlSettings) -> None:
         self._settings = settings
         self._limits = settings.limits(self.policy.spec)
+        self._wide_limits = settings.override_limits(self.policy.spec)
 
-    def on_image(self, stamp_ns: int, image: NDArray[np.uint8]) -> bool:
+    @property
+    def emergency_stop(self) -> tuple[str, ...]:
+        """Who holds the emergency stop."""
+        return tuple(sorted(self._emergency))
+
+    def ages_s(self, now_ns: int) -> dict[str, float]:
+        """
+        Give the ages of what the sensors said last.
+
+        :param now_ns: now, ns
+        :returns: s, by 'image', 'imu', 'scan', of those that said anything
+        """
+        ages = {name: sensor.age_s(now_ns) for name, sensor in self._sensors.items()}
+        return {name: age for name, age in ages.items() if age is not None}
+
+    def on_image(self, stamp_ns: int, image: NDArray[np.uint8], now_ns: int | None = None) -> bool:
         """
         Take a camera frame and encode it at once.
 
         :param stamp_ns: when it was taken, ns
         :param image: rgb8 frame of any size, (H, W, 3) uint8; it is not kept
-        :returns: whether it was taken; a frame that is not newer than the newest one is counted and left
+        :param now_ns: when it arrived, ns; ``None``: at its stamp
+        :returns: whether it was taken; a frame that is not newer than the newest one, from the future, or older than
+            the camera's timeout is counted and left
         :raises InputError: if the array is no rgb8 frame; counted too, and the frame before it stays the newest
         """
-        if self._image_stamp_ns is not None and stamp_ns <= self._image_stamp_ns:
-            self.counters['image_not_newer'] += 1
+        if not self.takes_image(stamp_ns, now_ns):
             return False
+        self.on_encoded(stamp_ns, self.encode(image))
+        return True
+
+    def takes_image(self, stamp_ns: int, now_ns: int | None = None) -> bool:
+        """
+        Tell whether a frame would be taken, before the work of decoding it; where not, count it.
+
+        :param stamp_ns: when it was taken, ns
+        :param now_ns: when it arrived, ns; ``None``: at its stamp
+        :returns: whether :meth:`on_encoded` may be called with it
+        """
+        return self._takes('image', stamp_ns, now_ns, self._settings.image_timeout_s)
+
+    def encode(self, image: NDArray[np.uint8]) -> Encoded:
+        """
+        Run the encoder; touches nothing that a tick uses, so it may run in a thread of its own.
+
+        :param image: rgb8 frame of any size, (H, W, 3) uint8
+        :returns: the frame's features
+        :raises InputError: if the array is no rgb8 frame
+        """
         started = perf_counter_ns()
         try:
-            self._features = self.policy.encode(fit_frame(image, self.policy.spec.image))
+            frame = fit_frame(image, self.policy.spec.image)
+            features = self.policy.encode(frame)
         except InputError:
             self.counters['image_refused'] += 1
             raise
-        self._encode_us = (perf_counter_ns() - started) / 1e3
-        self._image_stamp_ns = stamp_ns
-        self.counters['images'] += 1
-        return True
+        return Encoded(frame, features, (perf_counter_ns() - started) / 1e3)
 
-    def on_imu(self, stamp_ns: int, gyro: ArrayLike, accel: ArrayLike) -> bool:
+    def on_encoded(self, stamp_ns: int, encoded: Encoded) -> None:
+        """
+        Take an encoded frame, which :meth:`takes_image` agreed to.
+
+        :param stamp_ns: when it was taken, ns
+        :param encoded: what :meth:`encode` gave
+        """
+        camera = self._sensors['image']
+        assert isinstance(camera, Camera)
+        camera.show(stamp_ns, encoded.frame)
+        self._features, self._encode_us = encoded.features, encoded.encode_us
+        self.counters['images'] += 1
+
+    def on_imu(self, stamp_ns: int, gyro: ArrayLike, accel: ArrayLike, now_ns: int | None = None) -> bool:
         """
         Take an IMU sample; a tick uses the mean of those since the previous one.
 
         :param stamp_ns: when it was measured, ns
         :param gyro: angular velocity xyz, rad/s, (3,)
         :param accel: linear acceleration xyz with gravity, m/s², (3,)
-        :returns: whether it was taken; one that is not newer than the newest or not finite is counted and left
+        :param now_ns: when it arrived, ns; ``None``: at its stamp
+        :returns: whether it was taken; one that is not newer than the newest, from the future, older than the IMU's
+            timeout, or not finite is counted and left
         :raises ValueError: if gyro or accel cannot be read as three numbers
         """
-        refusal = self._imu.add(stamp_ns, gyro, accel)
-        self.counters[f'imu_{refusal}' if refusal else 'imu_samples'] += 1
-        return not refusal
+        if not self._takes('imu', stamp_ns, now_ns, self._settings.imu_timeout_s):
+            return False
+        finite = self._imu.add(gyro, accel)
+        self.counters['imu_samples' if finite else 'imu_not_finite'] += 1
+        if finite:
+            self._sensors['imu'].stamp_ns = stamp_ns
+        return finite
+
+    def on_obstacles(self, stamp_ns: int, points: NDArray[np.float64], now_ns: int | None = None) -> bool:
+        """
+        Take what the guard's sensor sees; without a guard in the settings it is left.
+
+        :param stamp_ns: when it was measured, ns
+        :param points: obstacles in the robot's frame, x ahead, y left, m, (P, 2); the robot itself may be among them
+        :param now_ns: when it arrived, ns; ``None``: at its stamp
+        :returns: whether it was taken
+        """
+        guard = self._settings.guard
+        if guard is None or not self._takes('scan', stamp_ns, now_ns, self._settings.scan_timeout_s):
+            return False
+        self._points = thin(outside(points, guard.footprint), guard.slow_distance_m, guard.footprint)
+        self._sensors['scan'].stamp_ns = stamp_ns
+        self.counters['scans'] += 1
+        return True
+
+    def on_override(self, now_ns: int, command: Sequence[float]) -> bool:
+        """
+        Take the operator's command.
+
+        :param now_ns: when it arrived, ns
+        :param command: m/s and rad/s, in the order of the policy's outputs, (C,)
+        :returns: whether it was taken; one that is not finite is counted and left
+        :raises ValueError: if it has not C channels
+        """
+        if len(command) != len(self._zeros):
+            raise ValueError(f'an override needs {len(self._zeros)} channels. Got {len(command)}')
+        finite = all_finite(command)
+        self.counters['overrides' if finite else 'override_not_finite'] += 1
+        if finite:
+            self._override.set(now_ns, command)
+        return finite
+
+    def set_emergency_stop(self, source: str, engaged: bool) -> None:
+        """
+        Engage or release the emergency stop; it holds as long as any source holds it.
+
+        :param source: who says so
+        :param engaged: whether it holds the robot
+        """
+        if engaged:
+            self._emergency.add(source)
+        else:
+            self._emergency.discard(source)
 
     def step(self, now_ns: int) -> Decision:
         """
@@ -110,42 +232,46 @@ class Controller:
 
         :param now_ns: now, by the clock of the stamps, ns
         :returns: the decision; never a command that is not finite or outside the limits, and always zeros where
-            a sensor that the policy needs is stale, the clock jumped, or the network's output is not finite
+            a sensor that is needed is stale, the clock jumped, the network's output is not finite, or the emergency
+            stop is engaged
         """
         self.counters['ticks'] += 1
+        settings = self._settings
         imu = self._imu.take()
-        reason = self._watch(now_ns)
+        blind = self._blind(now_ns)
+        reason = self._hold(now_ns)
         if reason:
             return self._stop(now_ns, reason)
-        spec, settings = self.policy.spec, self._settings
+        operator = self._override.take(now_ns, settings.override_timeout_s)
+        if blind and operator is None:
+            return self._stop(now_ns, blind)
         dt_s = settings.nominal_dt_s
-        if self._previous_ns is not None and not self._stopped_for:
+        if self._previous_ns is not None and not self._begins:
             dt_s = (now_ns - self._previous_ns) / 1e9
-        network_dt_s = min(max(dt_s, spec.dt_min_s), spec.dt_max_s)
-        if network_dt_s != dt_s:
-            self.counters['dt_outside_training'] += 1
-        started = perf_counter_ns()
-        made = self.policy.step(self._features, imu if spec.imu else None, self._hx, network_dt_s)
-        step_us = (perf_counter_ns() - started) / 1e3
-        wanted = made.command.tolist()
-        # A hidden state that is not finite would spoil every later command, so it counts as well.
-        if not all_finite(wanted) or not all_finite(made.hx.tolist()):
+        made, step_us = (None, 0.0) if blind else self._run(imu, dt_s if self._running else settings.nominal_dt_s)
+        if made is None and operator is None:
             return self._stop(now_ns, 'not_finite', step_us=step_us)
-        if settings.speed_scale != 1.0:
-            wanted = [value * settings.speed_scale for value in wanted]
-        command, limited = limit(wanted, self._command, dt_s, self._limits)
-        if limited:
-            self.counters['limited_ticks'] += 1
-        self._hx, self._command, self._previous_ns, self._stopped_for = made.hx, command, now_ns, ''
+        # The network runs on while the operator drives, so that it knows where it is when it takes over.
+        self._running = made is not None
+        self._hx = self.policy.initial_state() if made is None else made.hx
+        command, limited, stopped = self._chain(now_ns, made, operator, dt_s)
+        self._previous_ns, self._begins = now_ns, False
+        mode: Literal['policy', 'override', 'stop'] = 'policy' if operator is None else 'override'
+        if stopped:
+            mode = 'stop'
+            self._count_stop('obstacle')
+        else:
+            self._stopped_for = ''
+        self._count(mode, limited)
         return Decision(
             stamp_ns=now_ns,
-            command=_frozen(np.array(command)),
-            mode='policy',
-            reason='',
-            dt_s=dt_s,
-            neurons=made.basis,
-            time_constants=made.time_constants,
-            image_age_s=self._image_age_s(now_ns),
+            command=command,
+            mode=mode,
+            reason='obstacle' if stopped else '',
+            dt_s=0.0 if stopped else dt_s,
+            neurons=self._no_neurons if made is None else made.basis,
+            time_constants=None if made is None else made.time_constants,
+            image_age_s=self._sensors['image'].age_s(now_ns),
             limited=limited,
             encode_us=self._taken_encode_us(),
             step_us=step_us,
@@ -170,48 +296,100 @@ class Controller:
         """
         Begin a new drive: hidden state and last command zero, no previous step.
 
-        What the sensors said last stays; the watchdogs judge it by its age. Counters go on.
+        What the sensors said last stays; the watchdogs judge it by its age. The emergency stop stays. Counters go on.
         """
         self._hx = self.policy.initial_state()
         self._command = [0.0] * len(self.policy.spec.outputs)
         self._previous_ns = None
+        self._begins, self._running = True, False
         self._stopped_for = ''
+        self._override.forget_return()
 
-    def _watch(self, now_ns: int) -> str:
-        """Say why the robot must stop now, if it must."""
+    def _takes(self, name: str, stamp_ns: int, now_ns: int | None, timeout_s: float) -> bool:
+        refusal = self._sensors[name].refuses(stamp_ns, now_ns, timeout_s)
+        if refusal:
+            self.counters[f'{name}_{refusal}'] += 1
+        return not refusal
+
+    def _judge(self, name: str, now_ns: int, timeout_s: float) -> str:
+        sensor = self._sensors[name]
+        state = sensor.state(now_ns, timeout_s)
+        self.counters[f'{name}_in_future'] += sensor.in_future
+        sensor.in_future = 0
+        return {'': '', 'missing': NAMES[name], 'stale': f'{name}_stale'}[state]
+
+    def _hold(self, now_ns: int) -> str:
+        """Say why nobody may drive now, not even the operator."""
         settings = self._settings
-        future_ns = now_ns + round(FUTURE_TOLERANCE_S * 1e9)
-        # Stamps from the future are forgotten whatever else is wrong: they would keep out all that comes after.
-        image_ahead = self._image_stamp_ns is not None and self._image_stamp_ns > future_ns
-        if image_ahead:
-            self.counters['image_in_future'] += 1
-            self._image_stamp_ns = None
-        imu_ahead = self._imu.stamp_ns is not None and self._imu.stamp_ns > future_ns
-        if imu_ahead:
-            self.counters['imu_in_future'] += 1
-            self._imu.forget()
+        scan = self._judge('scan', now_ns, settings.scan_timeout_s)
         if self._previous_ns is not None and not 0 < now_ns - self._previous_ns <= settings.step_gap_s * 1e9:
             return 'clock_jump'
-        if image_ahead:
-            return 'image_stale'
-        if self._image_stamp_ns is None:
-            return 'no_image'
-        if now_ns - self._image_stamp_ns > settings.image_timeout_s * 1e9:
-            return 'image_stale'
-        if self.policy.spec.imu is None:
-            return ''
-        if imu_ahead:
-            return 'imu_stale'
-        if self._imu.stamp_ns is None:
-            return 'no_imu'
-        return 'imu_stale' if now_ns - self._imu.stamp_ns > settings.imu_timeout_s * 1e9 else ''
+        if self._emergency:
+            return 'emergency_stop'
+        return scan if settings.guard is not None else ''
+
+    def _blind(self, now_ns: int) -> str:
+        """Say why the network cannot drive now. Both sensors are looked at, whatever is wrong with one."""
+        settings = self._settings
+        image = self._judge('image', now_ns, settings.image_timeout_s)
+        imu = self._judge('imu', now_ns, settings.imu_timeout_s)
+        camera = self._sensors['image']
+        assert isinstance(camera, Camera)
+        frozen = camera.frozen(now_ns, settings.image_frozen_timeout_s, moving=any(self._command))
+        return image or ('image_frozen' if frozen else '') or (imu if self.policy.spec.imu is not None else '')
+
+    def _run(self, imu: NDArray[np.float32], dt_s: float) -> tuple[PolicyStep | None, float]:
+        """Run the liquid core; ``None`` where what it gave is not finite."""
+        spec = self.policy.spec
+        scaled_s = dt_s * self._settings.time_scale
+        network_dt_s = min(max(scaled_s, spec.dt_min_s), spec.dt_max_s)
+        if network_dt_s != scaled_s:
+            self.counters['dt_outside_training'] += 1
+        started = perf_counter_ns()
+        made = self.policy.step(self._features, imu if spec.imu else None, self._hx, network_dt_s)
+        step_us = (perf_counter_ns() - started) / 1e3
+        # A hidden state that is not finite would spoil every later command, so it counts as well.
+        finite = all_finite(made.command.tolist()) and all_finite(made.hx.tolist())
+        return made if finite else None, step_us
+
+    def _chain(
+        self, now_ns: int, made: PolicyStep | None, operator: list[float] | None, dt_s: float
+    ) -> tuple[NDArray[np.float64], tuple[str, ...], bool]:
+        """Take the command from the network or the operator to what is published; and whether an obstacle stops it."""
+        settings = self._settings
+        if operator is not None:
+            wanted, bitten = limit_speed(operator, self._wide_limits)
+        else:
+            assert made is not None
+            scaled = [value * settings.speed_scale for value in made.command.tolist()]
+            wanted, bitten = limit_speed(scaled, self._limits)
+            wanted = self._override.blend(wanted, now_ns, settings.override_return_s)
+        scale = self._guard(wanted)
+        if scale == 0.0:
+            # Past the ramp, as every stop; the network runs on, so that it can steer away from the obstacle.
+            self._command = [0.0] * len(wanted)
+            return self._zeros, ('obstacle_stop',), True
+        if scale < 1.0:
+            wanted = [value * scale for value in wanted]
+            bitten = (*bitten, 'obstacle_slow')
+        self._command, ramped = limit(wanted, self._command, dt_s, self._wide_limits)
+        sent = apply_deadband(self._command, self._wide_limits)
+        return _frozen(np.array(sent)), bitten + ramped, False
+
+    def _guard(self, wanted: Sequence[float]) -> float:
+        guard = self._settings.guard
+        if guard is None or not any(wanted):
+            return 1.0
+        by_channel = dict(zip(self.policy.spec.channels, wanted, strict=True))
+        velocity = tuple(by_channel.get(name, 0.0) for name in ('linear_x', 'linear_y', 'angular_z'))
+        return guard_scale(clearance(velocity, self._points, guard.footprint, guard.slow_distance_m), guard)
 
     def _stop(self, now_ns: int, reason: str, *, step_us: float = 0.0) -> Decision:
-        self.counters['stopped_ticks'] += 1
-        if reason != self._stopped_for:
-            self.counters[f'stop_{reason}'] += 1
+        self._count_stop(reason)
+        self._count('stop', ())
+        stopped_for = self._stopped_for
         self.reset()
-        self._previous_ns, self._stopped_for = now_ns, reason
+        self._previous_ns, self._stopped_for = now_ns, stopped_for
         return Decision(
             stamp_ns=now_ns,
             command=self._zeros,
@@ -220,14 +398,24 @@ class Controller:
             dt_s=0.0,
             neurons=self._no_neurons,
             time_constants=None,
-            image_age_s=self._image_age_s(now_ns),
+            image_age_s=self._sensors['image'].age_s(now_ns),
             limited=(),
             encode_us=self._taken_encode_us(),
             step_us=step_us,
         )
 
-    def _image_age_s(self, now_ns: int) -> float | None:
-        return None if self._image_stamp_ns is None else (now_ns - self._image_stamp_ns) / 1e9
+    def _count_stop(self, reason: str) -> None:
+        if reason != self._stopped_for:
+            self.counters[f'stop_{reason}'] += 1
+        self._stopped_for = reason
+
+    def _count(self, mode: str, limited: Sequence[str]) -> None:
+        counters = self.counters
+        counters['stopped_ticks'] += mode == 'stop'
+        counters['override_ticks'] += mode == 'override'
+        counters['limited_ticks'] += bool(limited)
+        for which in limited:
+            counters[f'limit_{which}'] += 1
 
     def _taken_encode_us(self) -> float:
         encode_us, self._encode_us = self._encode_us, 0.0

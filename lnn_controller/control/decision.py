@@ -9,7 +9,10 @@ from numpy.typing import NDArray
 __all__ = ['STOP_REASONS', 'Decision']
 
 # What Controller.step itself can stop for; callers of Controller.stop add their own.
-STOP_REASONS = ('no_image', 'image_stale', 'no_imu', 'imu_stale', 'not_finite', 'clock_jump')
+STOP_REASONS = (
+    *('no_image', 'image_stale', 'image_frozen', 'no_imu', 'imu_stale', 'no_scan', 'scan_stale'),
+    *('not_finite', 'clock_jump', 'emergency_stop', 'obstacle'),
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -19,21 +22,22 @@ class Decision:
 
     :param stamp_ns: when it was decided, ns
     :param command: what to publish, (C,) float64, in the units and order of the policy's outputs; zeros in a stop
-    :param mode: 'policy', or 'stop'
-    :param reason: '' or why it stopped: 'no_image', 'image_stale', 'no_imu', 'imu_stale', 'not_finite',
-        'clock_jump', or what :meth:`Controller.stop` was given, such as 'shutdown'
+    :param mode: 'policy', 'override' (the operator drives), or 'stop'
+    :param reason: '' or why it stopped: one of :data:`STOP_REASONS`, or what :meth:`Controller.stop` was given, such
+        as 'shutdown'
     :param dt_s: real time since the previous step, s; the control period after a start, reset or stop; 0 in a stop
-    :param neurons: the neurons' states, (N,) float32; zeros in a stop, which resets them
-    :param time_constants: effective time constants, s, (N,) float32; ``None`` in a stop and where the cell has none
+    :param neurons: the neurons' states, (N,) float32; zeros where the network did not run, which resets them
+    :param time_constants: effective time constants, s, (N,) float32; ``None`` where the network did not run or the
+        cell has none
     :param image_age_s: age of the newest frame, s; ``None`` where there is none
-    :param limited: which limits bit, such as 'linear_x_maximum' or 'angular_z_acceleration'
+    :param limited: which limits bit, such as 'linear_x_maximum', 'angular_z_acceleration' or 'obstacle_slow'
     :param encode_us: time that encoding the newest frame took, µs; 0 where no frame came since the previous tick
     :param step_us: time that the liquid core took, µs; 0 where it was not run
     """
 
     stamp_ns: int
     command: NDArray[np.float64]
-    mode: Literal['policy', 'stop']
+    mode: Literal['policy', 'override', 'stop']
     reason: str
     dt_s: float
     neurons: NDArray[np.float32]

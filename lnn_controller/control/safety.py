@@ -1,8 +1,8 @@
 """
 The safety chain: what may happen to a command between the network and the robot.
 
-Pure functions, in the order they are applied: finite? → speed limits → acceleration limits. A stop goes past them:
-it is zeros at once.
+Pure functions, in the order they are applied: finite? → (override, guard) → speed limits → acceleration limits →
+deadband. A stop goes past them: it is zeros at once.
 """
 
 import math
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from lnn_controller.control.settings import Limits
 
-__all__ = ['all_finite', 'limit', 'limit_acceleration', 'limit_speed']
+__all__ = ['all_finite', 'apply_deadband', 'limit', 'limit_acceleration', 'limit_speed']
 
 
 def all_finite(command: Sequence[float]) -> bool:
@@ -47,26 +47,51 @@ def limit_acceleration(
     command: Sequence[float], previous: Sequence[float], dt_s: float, limits: Limits
 ) -> tuple[list[float], tuple[str, ...]]:
     """
-    Hold each channel's change within ``max_acceleration · dt_s``.
+    Hold each channel's change: ``max_acceleration · dt_s`` away from zero, ``max_deceleration · dt_s`` towards it.
 
-    There is no deadband: the smallest step towards the wanted command is taken and remembered, so that a small
-    acceleration cannot freeze the robot.
+    A change of sign decelerates to zero and accelerates with what is left of the time.
 
     :param command: finite, (C,)
-    :param previous: the command published last, (C,)
+    :param previous: the command of the last tick, before its deadband, (C,)
     :param dt_s: time since then, s, > 0
     :param limits: the limits
     :returns: the command, (C,); which limits bit, such as ``linear_x_acceleration``
     """
     result, bitten = [], []
-    rows = zip(limits.channels, command, previous, limits.max_acceleration, strict=True)
-    for channel, value, before, acceleration in rows:
-        change = acceleration * dt_s
-        reached = min(max(value, before - change), before + change)
+    rows = zip(limits.channels, command, previous, limits.max_acceleration, limits.max_deceleration, strict=True)
+    for channel, value, before, acceleration, deceleration in rows:
+        # Mirrored so that the robot moves forwards or stands.
+        sign = -1.0 if before < 0.0 or (before == 0.0 and value < 0.0) else 1.0
+        reached, slowing = _ramp(sign * value, sign * before, dt_s, acceleration, deceleration)
+        reached *= sign
         if reached != value:
-            bitten.append(f'{channel}_acceleration')
+            bitten.append(f'{channel}_{"deceleration" if slowing else "acceleration"}')
         result.append(reached)
     return result, tuple(bitten)
+
+
+def _ramp(value: float, before: float, dt_s: float, acceleration: float, deceleration: float) -> tuple[float, bool]:
+    """From ``before`` ≥ 0 towards ``value``; and whether it was deceleration that held it back."""
+    if value >= before:
+        return min(value, before + acceleration * dt_s), False
+    slowed = before - deceleration * dt_s
+    if value >= 0.0 or slowed > 0.0:
+        return max(value, slowed), True
+    left_s = dt_s - before / deceleration
+    return max(value, -acceleration * left_s) if left_s > 0.0 else 0.0, False
+
+
+def apply_deadband(command: Sequence[float], limits: Limits) -> list[float]:
+    """
+    Send what is too small to move the robot as zero.
+
+    Only what is sent: the ramp goes on from the command before it, so a small acceleration climbs out of the deadband.
+
+    :param command: (C,)
+    :param limits: the limits
+    :returns: what to send, (C,)
+    """
+    return [0.0 if abs(value) < least else value for value, least in zip(command, limits.deadband, strict=True)]
 
 
 def limit(
@@ -79,7 +104,7 @@ def limit(
     the acceleration counts from its edge.
 
     :param command: finite, (C,), in the channels' units
-    :param previous: the command published last, (C,)
+    :param previous: the command of the last tick, before its deadband, (C,)
     :param dt_s: time since then, s, > 0
     :param limits: the limits
     :returns: the command to publish, (C,); which limits bit, in the order they were applied

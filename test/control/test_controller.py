@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from bundles import CAR, make_tiny_bundle
 
-from lnn_controller.control import STOP_REASONS, Controller, ControlSettings
+from lnn_controller.control import STOP_REASONS, Controller, ControlSettings, Footprint, GuardSettings
 from lnn_controller.errors import InputError
 from lnn_controller.policy import Policy
 
@@ -349,7 +349,10 @@ def test_other_channels(tmp_path):
 
 
 def test_the_reasons_are_the_listed_ones():
-    assert set(STOP_REASONS) == {'no_image', 'image_stale', 'no_imu', 'imu_stale', 'not_finite', 'clock_jump'}
+    assert set(STOP_REASONS) == {
+        *('no_image', 'image_stale', 'image_frozen', 'no_imu', 'imu_stale', 'no_scan', 'scan_stale'),
+        *('not_finite', 'clock_jump', 'emergency_stop', 'obstacle'),
+    }
 
 
 def test_the_same_events_give_the_same_decisions(policy):
@@ -362,3 +365,156 @@ def test_the_same_events_give_the_same_decisions(policy):
         return decisions, dict(robot.controller.counters)
 
     assert drive() == drive()
+
+
+def test_a_frozen_camera_is_a_stale_one_while_the_robot_moves(policy):
+    robot = Robot(policy, ControlSettings(image_frozen_timeout_s=0.1))
+    assert robot.tick(3).mode == 'policy'
+    robot.camera = False
+
+    def repeat(count, seed=0):
+        for _ in range(count):
+            robot.controller.on_image(robot.now_ns + PERIOD, frame(seed))
+            decision = robot.tick()
+        return decision
+
+    changed = repeat(1)
+    assert changed.mode == repeat(5).mode == 'policy'
+    frozen = repeat(1)
+    assert (frozen.mode, frozen.reason) == ('stop', 'image_frozen')
+    assert repeat(50).reason == 'image_frozen', 'a robot that stands because of it does not forget'
+    assert repeat(1, seed=1).mode == 'policy'
+
+
+def test_a_robot_that_stands_may_see_the_same_for_ever(policy):
+    robot = Robot(policy, ControlSettings(image_frozen_timeout_s=0.1, speed_scale=0.0))
+    robot.camera = False
+    for tick in range(100):
+        robot.controller.on_image(robot.now_ns + PERIOD, frame(0))
+        if tick == 90:
+            robot.controller.settings = ControlSettings(image_frozen_timeout_s=0.1)
+        decision = robot.tick()
+        assert decision.mode == ('policy' if tick <= 95 else 'stop'), tick
+
+
+@pytest.mark.parametrize(('ahead_ms', 'refusal'), [(101, 'in_future'), (-201, 'too_old'), (3_600_000, 'in_future')])
+def test_stamps_that_cannot_be_are_refused_when_they_arrive(policy, ahead_ms, refusal):
+    robot = Robot(policy)
+    robot.tick(2)
+    stamp_ns = robot.now_ns + ahead_ms * MS
+    assert not robot.controller.on_image(stamp_ns, frame(), robot.now_ns)
+    assert not robot.controller.on_imu(stamp_ns, (0, 0, 0), GRAVITY, robot.now_ns)
+    assert robot.controller.counters[f'image_{refusal}'] == robot.controller.counters[f'imu_{refusal}'] == 1
+    assert robot.tick().mode == 'policy', 'what came before still counts'
+
+
+def test_the_emergency_stop_holds_until_all_who_hold_it_let_go(policy):
+    robot = Robot(policy)
+    controller = robot.controller
+    robot.tick(3)
+    controller.set_emergency_stop('topic', True)
+    controller.set_emergency_stop('service', True)
+    controller.on_override(robot.now_ns + PERIOD, [1.0, 0.0])
+    decision = robot.tick()
+    assert (decision.mode, decision.reason) == ('stop', 'emergency_stop')
+    assert not decision.command.any()
+    controller.set_emergency_stop('topic', False)
+    assert controller.emergency_stop == ('service',)
+    assert robot.tick().reason == 'emergency_stop'
+    controller.set_emergency_stop('service', False)
+    assert robot.tick(60).mode == 'policy'
+    assert controller.counters['stop_emergency_stop'] == 1
+
+
+def test_a_fresh_override_wins_and_the_policy_takes_over_without_a_bump(policy):
+    settings = ControlSettings(override_timeout_s=0.1, override_return_s=0.2)
+    robot, alone = Robot(policy, settings), Robot(policy, settings)
+    robot.tick(5)
+    alone.tick(5)
+    robot.controller.on_override(robot.now_ns, [-0.5, 1.0])
+    for _ in range(5):
+        decision = robot.tick()
+        expected = alone.tick()
+        assert (decision.mode, decision.command.tolist()) == ('override', [-0.5, 1.0])
+        np.testing.assert_array_equal(decision.neurons, expected.neurons, 'the network runs on')
+    previous = decision.command
+    for tick in range(12):
+        decision, expected = robot.tick(), alone.tick()
+        assert decision.mode == 'policy'
+        assert np.abs(decision.command - previous).max() <= 0.35, tick
+        previous = decision.command
+    np.testing.assert_array_equal(decision.command, expected.command)
+
+
+def test_the_operator_can_drive_a_blind_robot(policy):
+    robot = Robot(policy)
+    robot.tick(3)
+    robot.camera = robot.imu = False
+    robot.tick(30)
+    robot.controller.on_override(robot.now_ns, [-0.5, 0.0])
+    decision = robot.tick()
+    assert (decision.mode, decision.command.tolist()) == ('override', [-0.5, 0.0])
+    assert not decision.neurons.any()
+    assert robot.tick(30).reason == 'image_stale', 'an override that ends leaves no robot driving'
+    assert not robot.controller.on_override(robot.now_ns, [math.nan, 0.0])
+    assert robot.controller.counters['override_not_finite'] == 1
+    with pytest.raises(ValueError, match=r'an override needs 2 channels. Got 1'):
+        robot.controller.on_override(robot.now_ns, [0.0])
+
+
+def test_the_operator_is_held_to_the_limits(policy):
+    robot = Robot(policy, ControlSettings(maximum={'linear_x': 0.7}, max_acceleration={'linear_x': 1.0}))
+    robot.controller.on_override(robot.now_ns, [9.0, 9.0])
+    first = robot.tick()
+    assert first.command.tolist() == [pytest.approx(0.02), 1.5]
+    assert first.limited == ('linear_x_maximum', 'angular_z_maximum', 'linear_x_acceleration')
+
+
+BOX = GuardSettings(Footprint(0.3, 0.3, 0.25, 0.25), slow_distance_m=1.0, stop_distance_m=0.2)
+
+
+def guarded(policy, obstacle, ticks=1, **changes):
+    robot = Robot(policy, ControlSettings(guard=BOX, **changes))
+    for _ in range(ticks):
+        robot.controller.on_obstacles(robot.now_ns + PERIOD, np.array(obstacle, float).reshape(-1, 2))
+        robot.controller.on_override(robot.now_ns + PERIOD, [1.0, 0.0])
+        decision = robot.tick()
+    return robot, decision
+
+
+def test_the_guard_slows_then_stops_along_the_path(policy):
+    assert guarded(policy, [])[1].command[0] == 1.0
+    assert guarded(policy, [[0.5, 0.4]])[1].command[0] == 1.0, 'beside the path'
+    assert guarded(policy, [[-0.4, 0.0]])[1].command[0] == 1.0, 'behind'
+    assert guarded(policy, [[0.1, 0.1]])[1].command[0] == 1.0, 'the robot itself'
+    robot, slowed = guarded(policy, [[0.9, 0.0]])
+    assert slowed.command[0] == pytest.approx(0.5)
+    assert slowed.limited == ('obstacle_slow',)
+    robot, stopped = guarded(policy, [[0.45, 0.0]], ticks=3, max_acceleration={'linear_x': 1.0})
+    assert (stopped.mode, stopped.reason, stopped.command.tolist()) == ('stop', 'obstacle', [0.0, 0.0])
+    assert stopped.neurons.any(), 'the network runs on: it may steer away'
+    assert robot.controller.counters['stop_obstacle'] == 1
+    robot.controller.on_obstacles(robot.now_ns + PERIOD, np.array([[0.45, 0.0]]))
+    robot.controller.on_override(robot.now_ns + PERIOD, [-1.0, 0.0])
+    backwards = robot.tick()
+    assert (backwards.mode, backwards.command[0]) == ('override', pytest.approx(-0.02))
+
+
+def test_a_guard_without_its_sensor_stops_even_the_operator(policy):
+    robot = Robot(policy, ControlSettings(guard=BOX, scan_timeout_s=0.1))
+    robot.controller.on_override(robot.now_ns, [1.0, 0.0])
+    assert robot.tick().reason == 'no_scan'
+    assert robot.controller.on_obstacles(robot.now_ns, np.zeros((0, 2)))
+    assert robot.tick().mode == 'override'
+    assert robot.tick(6).reason == 'scan_stale'
+    assert not Robot(policy).controller.on_obstacles(0, np.zeros((0, 2))), 'no guard, no obstacles'
+
+
+def test_time_scale_is_how_fast_the_network_s_time_runs(policy):
+    slow, fast = Robot(policy), Robot(policy, ControlSettings(time_scale=2.0))
+    imu, hx = np.array([0, 0, 0.1, 0, 0, 9.81], np.float32), policy.initial_state()
+    decision = fast.tick()
+    assert decision.dt_s == 0.02
+    image = frame(fast.now_ns // PERIOD)
+    np.testing.assert_array_equal(decision.neurons, policy.step(policy.encode(image), imu, hx, 0.04).basis)
+    assert slow.tick().neurons.tolist() != decision.neurons.tolist()

@@ -3,6 +3,7 @@
 import contextlib
 import math
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,8 @@ from bundles import make_tiny_bundle
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lnn_controller.control import Controller, ControlSettings
-from lnn_controller.control.controller import FUTURE_TOLERANCE_S
+from lnn_controller.control import Controller, ControlSettings, Footprint, GuardSettings
+from lnn_controller.control.sensors import FUTURE_TOLERANCE_S
 from lnn_controller.errors import InputError
 from lnn_controller.policy import Policy
 
@@ -22,6 +23,12 @@ SETTINGS = ControlSettings(
     imu_timeout_s=0.15,
     maximum={'linear_x': 1.2},
     max_acceleration={'linear_x': 3.0, 'angular_z': 5.0},
+    max_deceleration={'linear_x': 6.0},
+    deadband={'angular_z': 0.05},
+    override_timeout_s=0.12,
+)
+GUARDED = replace(
+    SETTINGS, guard=GuardSettings(Footprint(), slow_distance_m=1.0, stop_distance_m=0.2), scan_timeout_s=0.1
 )
 
 
@@ -48,50 +55,71 @@ imus = st.tuples(st.just('imu'), off_ms, st.tuples(*[number] * 6))
 steps = st.tuples(st.just('step'), st.just(0), st.just(0))
 others = st.tuples(st.sampled_from(['stop', 'reset']), st.just(0), st.just(0))
 ordinary = st.tuples(st.just('all'), st.just(0), st.integers(0, 3))
+overrides = st.tuples(st.just('override'), st.just(0), st.tuples(number, number))
+emergencies = st.tuples(st.just('emergency'), st.just(0), st.sampled_from([True, False, False]))
+near = st.floats(-2.0, 2.0)
+scans = st.tuples(st.just('scan'), off_ms, st.lists(st.tuples(near, near), max_size=5))
+sensors = images | bad_images | imus | scans
 events = st.lists(
-    st.tuples(gaps_ms, images | bad_images | imus | steps | steps | ordinary | ordinary | others), max_size=60
+    st.tuples(gaps_ms, sensors | steps | ordinary | ordinary | ordinary | others | overrides | emergencies), max_size=60
 )
 FRAMES = np.random.default_rng(0).integers(0, 256, (4, 12, 16, 3), np.uint8)
 
 
-def play(policy, sequence):
-    """Play events into a controller; yields every decision with what the sensors' newest accepted stamps were."""
-    controller = Controller(policy, SETTINGS)
-    now_ns, image_ns, imu_ns = 10**10, None, None
+class Told:
+    """What the controller was told and took, as the promises need it."""
+
+    def __init__(self):
+        self.stamps = dict.fromkeys(('image', 'imu', 'scan', 'override'))
+        self.emergency = False
+
+
+def play(policy, sequence, settings=SETTINGS):
+    """Play events into a controller; yields every decision with what had been told by then."""
+    controller = Controller(policy, settings)
+    now_ns, told = 10**10, Told()
     for gap_ms, (kind, offset_ms, value) in sequence:
         now_ns += gap_ms * MS
         stamp_ns = now_ns + offset_ms * MS
-        if kind in ('image', 'all') and controller.on_image(stamp_ns, FRAMES[value]):
-            image_ns = stamp_ns
+        if kind in ('image', 'all') and controller.on_image(stamp_ns, FRAMES[value], now_ns):
+            told.stamps['image'] = stamp_ns
         if kind == 'bad_image':
             with contextlib.suppress(InputError):
                 controller.on_image(stamp_ns, FRAMES[0, 0])
-        if kind == 'imu' and controller.on_imu(stamp_ns, value[:3], value[3:]):
-            imu_ns = stamp_ns
+        if kind == 'imu' and controller.on_imu(stamp_ns, value[:3], value[3:], now_ns):
+            told.stamps['imu'] = stamp_ns
         if kind == 'all' and controller.on_imu(stamp_ns, (0, 0, 0), (0, 0, 9.81)):
-            imu_ns = stamp_ns
+            told.stamps['imu'] = stamp_ns
+        points = np.array(value if kind == 'scan' else [], float).reshape(-1, 2)
+        if kind in ('scan', 'all') and controller.on_obstacles(stamp_ns, points, now_ns):
+            told.stamps['scan'] = stamp_ns
+        if kind == 'override' and controller.on_override(now_ns, value):
+            told.stamps['override'] = now_ns
+        if kind == 'emergency':
+            controller.set_emergency_stop('button', value)
+            told.emergency = value
         if kind == 'reset':
             controller.reset()
-            yield 'reset', None, None, None
+            yield 'reset', None, told
         if kind in ('step', 'all'):
-            yield 'step', controller.step(now_ns), image_ns, imu_ns
+            yield 'step', controller.step(now_ns), told
         if kind == 'stop':
-            yield 'stop', controller.stop(now_ns, 'shutdown'), image_ns, imu_ns
+            yield 'stop', controller.stop(now_ns, 'shutdown'), told
 
 
 def fresh(stamp_ns, now_ns, timeout_s):
     return stamp_ns is not None and -FUTURE_TOLERANCE_S * 1e9 <= now_ns - stamp_ns <= timeout_s * 1e9
 
 
-@settings(max_examples=300, deadline=None)
-@given(which=st.integers(0, 2), sequence=events)
-def test_no_sequence_of_events_breaks_a_promise(policies, which, sequence):
+@settings(max_examples=400, deadline=None)
+@given(which=st.integers(0, 2), sequence=events, given_settings=st.sampled_from([SETTINGS, GUARDED]))
+def test_no_sequence_of_events_breaks_a_promise(policies, which, sequence, given_settings):
     policy = policies[which]
-    limits = SETTINGS.limits(policy.spec)
-    published, previous_ns = np.zeros(2), None
-    for kind, decision, image_ns, imu_ns in play(policy, sequence):
+    limits = given_settings.override_limits(policy.spec)
+    previous_ns, begins, sent = None, True, np.zeros(2)
+    for kind, decision, told in play(policy, sequence, given_settings):
         if kind == 'reset':
-            published, previous_ns = np.zeros(2), None
+            previous_ns, begins, sent = None, True, np.zeros(2)
             continue
         now_ns, command = decision.stamp_ns, decision.command
         assert np.isfinite(command).all()
@@ -100,18 +128,26 @@ def test_no_sequence_of_events_breaks_a_promise(policies, which, sequence):
         assert (decision.mode == 'stop') == bool(decision.reason)
         if decision.mode == 'stop':
             assert not command.any()
-            assert not decision.neurons.any()
+            assert not decision.neurons.any() or decision.reason == 'obstacle'
         else:
             assert kind == 'step'
-            assert which != 2, 'NaN never drives'
-            # Fresh sensors, or it would have stopped: so a stop comes within timeout + one period of a sensor's last.
-            assert fresh(image_ns, now_ns, SETTINGS.image_timeout_s)
-            assert policy.spec.imu is None or fresh(imu_ns, now_ns, SETTINGS.imu_timeout_s)
-            assert previous_ns is None or 0 < now_ns - previous_ns <= SETTINGS.step_gap_s * 1e9
-            most = np.array(limits.max_acceleration) * decision.dt_s
-            assert (np.abs(command - published) <= most + 1e-9).all()
+            assert not told.emergency
+            # Fresh, or it would have stopped: so a stop comes within timeout + one period of a sensor's last.
+            if decision.mode == 'override':
+                assert fresh(told.stamps['override'], now_ns, given_settings.override_timeout_s)
+            else:
+                assert which != 2, 'NaN never drives'
+                assert fresh(told.stamps['image'], now_ns, given_settings.image_timeout_s)
+                assert policy.spec.imu is None or fresh(told.stamps['imu'], now_ns, given_settings.imu_timeout_s)
+            assert given_settings.guard is None or fresh(told.stamps['scan'], now_ns, given_settings.scan_timeout_s)
+            assert previous_ns is None or 0 < now_ns - previous_ns <= given_settings.step_gap_s * 1e9
+            assert decision.dt_s == (given_settings.nominal_dt_s if begins else (now_ns - previous_ns) / 1e9)
+            # The deadband may hide a step, never make a larger one than the ramp and itself.
+            most = np.maximum(limits.max_acceleration, limits.max_deceleration) * decision.dt_s + limits.deadband
+            assert (np.abs(command - sent) <= most + 1e-9).all()
             assert np.isfinite(decision.neurons).all()
-        published, previous_ns = command, now_ns
+        previous_ns, sent = now_ns, command
+        begins = decision.mode == 'stop' and decision.reason != 'obstacle'
 
 
 @settings(max_examples=60, deadline=None)
@@ -120,7 +156,7 @@ def test_the_same_events_give_the_same_bits(policies, which, sequence):
     def bits():
         return [
             None if decision is None else (decision.command.tobytes(), decision.reason, decision.neurons.tobytes())
-            for _, decision, _, _ in play(policies[which], sequence)
+            for _, decision, _ in play(policies[which], sequence, GUARDED)
         ]
 
     assert bits() == bits()
@@ -130,5 +166,5 @@ def test_the_same_events_give_the_same_bits(policies, which, sequence):
 @given(which=st.integers(0, 1), sequence=events)
 def test_after_anything_a_second_of_good_sensors_drives_again(policies, which, sequence):
     ticks = [(20, ('all', 0, tick % 4)) for tick in range(50)]
-    *_, (_, last, _, _) = play(policies[which], [*sequence, *ticks])
+    *_, (_, last, _) = play(policies[which], [*sequence, (0, ('emergency', 0, False)), *ticks], GUARDED)
     assert last.mode == 'policy'

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lnn_controller.control.safety import all_finite, limit, limit_acceleration, limit_speed
+from lnn_controller.control.safety import all_finite, apply_deadband, limit, limit_acceleration, limit_speed
 from lnn_controller.control.settings import Limits
 
-CAR = Limits(('linear_x', 'angular_z'), (0.0, -1.5), (2.0, 1.5), (1.0, math.inf))
+CAR = Limits(('linear_x', 'angular_z'), (0.0, -1.5), (2.0, 1.5), (1.0, math.inf), (1.0, math.inf), (0.0, 0.0))
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
 below, above = st.floats(-1e6, 0.0), st.floats(0.0, 1e6)
@@ -19,7 +19,10 @@ def triple(values):
     return st.tuples(values, values, values)
 
 
-any_limits = st.builds(Limits, st.just(three), triple(below), triple(above), triple(acceleration))
+accelerations = triple(acceleration)
+any_limits = st.builds(
+    Limits, st.just(three), triple(below), triple(above), accelerations, accelerations, triple(st.floats(0.0, 1.0))
+)
 
 
 def test_the_range():
@@ -29,7 +32,7 @@ def test_the_range():
 
 def test_the_ramp():
     assert limit_acceleration([1.0, 1.0], [0.5, -1.0], 0.1, CAR) == ([0.6, 1.0], ('linear_x_acceleration',))
-    assert limit_acceleration([0.0, 1.0], [0.5, -1.0], 0.1, CAR) == ([0.4, 1.0], ('linear_x_acceleration',))
+    assert limit_acceleration([0.0, 1.0], [0.5, -1.0], 0.1, CAR) == ([0.4, 1.0], ('linear_x_deceleration',))
     assert limit_acceleration([0.5625, 0.0], [0.5, 0.0], 0.0625, CAR) == ([0.5625, 0.0], ())
 
 
@@ -40,18 +43,33 @@ def test_the_chain_names_what_bit_in_order():
 
 
 def test_a_narrowed_range_holds_at_once():
-    narrow = Limits(('linear_x', 'angular_z'), (0.0, -1.5), (0.5, 1.5), (1.0, 1.0))
+    narrow = Limits(('linear_x', 'angular_z'), (0.0, -1.5), (0.5, 1.5), (1.0, 1.0), (1.0, 1.0), (0.0, 0.0))
     assert limit([2.0, 0.0], [2.0, 0.0], 0.02, narrow)[0] == [0.5, 0.0]
 
 
-def test_tiny_steps_add_up():
-    """No deadband: a robot that may only accelerate slowly still reaches its speed."""
-    slow = Limits(('linear_x',), (0.0,), (1.0,), (1e-3,))
-    command = [0.0]
-    for _ in range(1000):
+def test_accelerating_and_decelerating_differ_whichever_way_it_moves():
+    one = Limits(('linear_x',), (-2.0,), (2.0,), (1.0,), (4.0,), (0.0,))
+
+    def ramp(wanted, before):
+        (value,), _ = limit_acceleration([wanted], [before], 0.25, one)
+        return value
+
+    assert (ramp(2.0, 1.0), ramp(-2.0, -1.0)) == (1.25, -1.25)
+    assert (ramp(0.0, 1.5), ramp(0.0, -1.5)) == (0.5, -0.5)
+    assert (ramp(2.0, 0.0), ramp(-2.0, 0.0)) == (0.25, -0.25)
+    # To zero within half the time, then backwards with what is left of it.
+    assert (ramp(-2.0, 0.5), ramp(2.0, -0.5)) == (-0.125, 0.125)
+
+
+def test_a_deadband_does_not_freeze_a_slow_robot():
+    slow = Limits(('linear_x',), (0.0,), (1.0,), (1e-1,), (1e-1,), (0.01,))
+    command, sent = [0.0], []
+    for _ in range(10):
         command, bitten = limit([1.0], command, 0.02, slow)
         assert bitten == ('linear_x_acceleration',)
-    assert command[0] == pytest.approx(0.02)
+        sent += apply_deadband(command, slow)
+    assert sent[:4] == [0.0] * 4
+    assert sent[-1] == command[0] == pytest.approx(0.02)
 
 
 @pytest.mark.parametrize('value', [math.nan, math.inf, -math.inf])
@@ -80,7 +98,7 @@ def test_no_command_leaves_the_limits(command, previous, dt_s, limits):
     start, _ = limit_speed(previous, limits)
     for i, value in enumerate(result):
         assert limits.minimum[i] <= value <= limits.maximum[i]
-        change = limits.max_acceleration[i] * dt_s
+        change = max(limits.max_acceleration[i], limits.max_deceleration[i]) * dt_s
         assert abs(value - start[i]) <= change + 1e-9 * max(1.0, abs(value), abs(start[i]))
         if not any(name.startswith(limits.channels[i]) for name in bitten):
             assert value == command[i], 'a command that no limit bites is left as it is'

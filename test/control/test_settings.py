@@ -36,16 +36,32 @@ def test_limits_are_what_policy_and_settings_both_allow():
         max_acceleration={'angular_z': 4.0, 'linear_x': math.inf},
     )
     assert settings.limits(tiny_spec()) == Limits(
-        channels=('linear_x', 'angular_z'), minimum=(0.0, -1.5), maximum=(1.0, 1.5), max_acceleration=(math.inf, 4.0)
+        channels=('linear_x', 'angular_z'),
+        minimum=(0.0, -1.5),
+        maximum=(1.0, 1.5),
+        max_acceleration=(math.inf, 4.0),
+        max_deceleration=(math.inf, 4.0),
+        deadband=(0.0, 0.0),
     )
     assert ControlSettings().limits(tiny_spec()) == Limits(
         channels=('linear_x', 'angular_z'),
         minimum=(0.0, -1.5),
         maximum=(2.0, 1.5),
         max_acceleration=(math.inf, math.inf),
+        max_deceleration=(math.inf, math.inf),
+        deadband=(0.0, 0.0),
     )
 
 
 def test_a_slow_rate_is_no_clock_jump():
     assert ControlSettings().step_gap_s == 0.5
     assert ControlSettings(control_rate_hz=1).step_gap_s == 3.0
+
+
+def test_an_operator_may_go_as_fast_as_the_policy_either_way():
+    settings = ControlSettings(
+        minimum={'linear_x': -0.5}, max_deceleration={'linear_x': 9.0}, deadband={'angular_z': 0.1}
+    )
+    limits = settings.override_limits(tiny_spec())
+    assert (limits.minimum, limits.maximum) == ((-0.5, -1.5), (2.0, 1.5))
+    assert (limits.max_deceleration, limits.deadband) == ((9.0, math.inf), (0.0, 0.1))

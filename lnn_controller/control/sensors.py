@@ -1,0 +1,111 @@
+"""What the controller knows of a sensor from its stamps alone: is it there, is it fresh, may a message be taken."""
+
+from typing import Literal
+
+__all__ = ['FUTURE_TOLERANCE_S', 'Camera', 'Sensor']
+
+import numpy as np
+from numpy.typing import NDArray
+
+# A sensor's clock may run ahead of ours by so much; a stamp further ahead says nothing about the message's age.
+FUTURE_TOLERANCE_S = 0.1
+_TOLERANCE_NS = round(FUTURE_TOLERANCE_S * 1e9)
+Refusal = Literal['', 'not_newer', 'in_future', 'too_old']
+
+
+class Sensor:
+    """
+    The newest stamp of one sensor, and its judgement.
+
+    ``in_future`` counts stamps that turned out to be ahead when the clock was looked at, as after it stepped back.
+    """
+
+    def __init__(self) -> None:
+        self.stamp_ns: int | None = None
+        self.in_future = 0
+
+    def refuses(self, stamp_ns: int, now_ns: int | None, timeout_s: float) -> Refusal:
+        """
+        Say why a message must not be taken.
+
+        :param stamp_ns: its stamp, ns
+        :param now_ns: when it arrived, ns; ``None``: at its stamp
+        :param timeout_s: age beyond which the sensor counts as stale, s
+        :returns: '' if it may be taken
+        """
+        if now_ns is not None and stamp_ns > now_ns + _TOLERANCE_NS:
+            return 'in_future'
+        if now_ns is not None and now_ns - stamp_ns > timeout_s * 1e9:
+            return 'too_old'
+        return 'not_newer' if self.stamp_ns is not None and stamp_ns <= self.stamp_ns else ''
+
+    def state(self, now_ns: int, timeout_s: float) -> Literal['', 'missing', 'stale']:
+        """
+        Judge the sensor; a stamp from the future is forgotten, for it would keep out all that comes after.
+
+        :param now_ns: now, ns
+        :param timeout_s: age beyond which it counts as stale, s
+        :returns: '' if it is fresh
+        """
+        if self.stamp_ns is None:
+            return 'missing'
+        if self.stamp_ns > now_ns + _TOLERANCE_NS:
+            self.stamp_ns = None
+            self.in_future += 1
+            return 'stale'
+        return 'stale' if now_ns - self.stamp_ns > timeout_s * 1e9 else ''
+
+    def age_s(self, now_ns: int) -> float | None:
+        """
+        Give the age of the newest message.
+
+        :param now_ns: now, ns
+        :returns: s; ``None`` where there is none
+        """
+        return None if self.stamp_ns is None else (now_ns - self.stamp_ns) / 1e9
+
+
+class Camera(Sensor):
+    """A camera, which can also be frozen: it goes on sending the very same picture."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._picture: NDArray[np.uint8] | None = None
+        self._changed_ns = 0
+        self._repeats = self._frozen = False
+
+    def show(self, stamp_ns: int, picture: NDArray[np.uint8]) -> None:
+        """
+        Take a frame as the network sees it.
+
+        A real camera's noise makes every frame differ, even after it was averaged down to the network's size.
+
+        :param stamp_ns: when it was taken, ns
+        :param picture: (H, W, 3) uint8; copied
+        """
+        self.stamp_ns = stamp_ns
+        if self._picture is not None and np.array_equal(self._picture, picture):
+            self._repeats = True
+            return
+        self._picture, self._changed_ns = picture.copy(), stamp_ns
+        self._repeats = self._frozen = False
+
+    def frozen(self, now_ns: int, timeout_s: float, *, moving: bool) -> bool:
+        """
+        Tell whether the picture stands still although the robot does not; that ends with the first other picture.
+
+        A robot that stands may see the same for ever: a simulated camera has no noise.
+
+        :param now_ns: now, ns
+        :param timeout_s: for how long the picture may stand still, s; 0: for ever
+        :param moving: whether the robot was last commanded to move
+        :returns: whether the camera is frozen
+        """
+        if not timeout_s:
+            return False
+        if not self._frozen and not (self._repeats and moving):
+            # The time counts from here: while it stood, or the pictures changed, nothing was wrong.
+            self._changed_ns = max(self._changed_ns, now_ns) if not moving else self._changed_ns
+            return False
+        self._frozen = self._frozen or now_ns - self._changed_ns > timeout_s * 1e9
+        return self._frozen
