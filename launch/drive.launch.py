@@ -4,11 +4,16 @@ import os
 from pathlib import Path
 
 from launch import LaunchDescription
-from launch.actions import DeclareLaunchArgument, SetEnvironmentVariable, Shutdown
+from launch.actions import DeclareLaunchArgument, EmitEvent, RegisterEventHandler, SetEnvironmentVariable, Shutdown
 from launch.conditions import IfCondition
+from launch.event_handlers import OnProcessStart
+from launch.events import matches_action
 from launch.substitutions import LaunchConfiguration, PythonExpression
-from launch_ros.actions import Node
+from launch_ros.actions import LifecycleNode, Node
+from launch_ros.event_handlers import OnStateTransition
+from launch_ros.events.lifecycle import ChangeState
 from launch_ros.parameter_descriptions import ParameterValue
+from lifecycle_msgs.msg import Transition
 
 # Beside this folder, in the source tree as in the installed share/.
 CONFIG = Path(__file__).parent.parent / 'config'
@@ -17,6 +22,28 @@ PROFILES = 'FASTDDS_DEFAULT_PROFILES_FILE'
 
 def typed(name, kind):
     return ParameterValue(LaunchConfiguration(name), value_type=kind)
+
+
+def change(node, transition):
+    return EmitEvent(event=ChangeState(lifecycle_node_matcher=matches_action(node), transition_id=transition))
+
+
+def driven(node):
+    """The transitions from the start of the process to driving; the drive ends where one of them fails."""
+
+    def on(start, goal, action):
+        return RegisterEventHandler(
+            OnStateTransition(target_lifecycle_node=node, start_state=start, goal_state=goal, entities=[action])
+        )
+
+    return [
+        RegisterEventHandler(
+            OnProcessStart(target_action=node, on_start=[change(node, Transition.TRANSITION_CONFIGURE)])
+        ),
+        on('configuring', 'inactive', change(node, Transition.TRANSITION_ACTIVATE)),
+        on('configuring', 'unconfigured', Shutdown(reason='the controller could not be configured')),
+        on('activating', 'inactive', Shutdown(reason='the controller could not be activated')),
+    ]
 
 
 def generate_launch_description():
@@ -40,6 +67,15 @@ def generate_launch_description():
     log = ['--ros-args', '--log-level', LaunchConfiguration('log_level')]
     time = {'use_sim_time': typed('use_sim_time', bool)}
     recording = IfCondition(PythonExpression(["'", LaunchConfiguration('record'), "' != ''"]))
+    controller = LifecycleNode(
+        executable='controller_node',
+        name='controller',
+        namespace='',
+        parameters=[LaunchConfiguration('params_file'), {'policy': typed('policy', str)}, time],
+        arguments=log,
+        on_exit=Shutdown(reason='nothing drives any more'),
+        **common,
+    )
     nodes = [
         Node(
             executable='sim_node',
@@ -48,13 +84,8 @@ def generate_launch_description():
             arguments=log,
             **common,
         ),
-        Node(
-            executable='controller_node',
-            parameters=[LaunchConfiguration('params_file'), {'policy': typed('policy', str)}, time],
-            arguments=log,
-            on_exit=Shutdown(reason='nothing drives any more'),
-            **common,
-        ),
+        controller,
+        *driven(controller),
         Node(
             executable='record_node',
             parameters=[{'bag': typed('record', str)}, time],

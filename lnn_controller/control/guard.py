@@ -47,8 +47,7 @@ class Footprint:
             _check_distance(name, getattr(self, name))
         for one, other in (('front_m', 'rear_m'), ('left_m', 'right_m')):
             if getattr(self, one) + getattr(self, other) <= 0.0:
-                msg = f'{one} + {other} must be more than 0: measure the robot from base_link to its edges. Got 0'
-                raise InputError(msg)
+                raise InputError(f'{one} + {other} must be more than 0. Got 0: measure from base_link to the edges')
 
     @property
     def circumradius_m(self) -> float:
@@ -75,11 +74,8 @@ class GuardSettings:
         for name in ('slow_distance_m', 'stop_distance_m'):
             _check_distance(name, getattr(self, name))
         if not self.stop_distance_m < self.slow_distance_m:
-            msg = (
-                f'stop_distance_m must be less than slow_distance_m. '
-                f'Got stop_distance_m {self.stop_distance_m} and slow_distance_m {self.slow_distance_m}'
-            )
-            raise InputError(msg)
+            got = f'{self.stop_distance_m} and slow_distance_m {self.slow_distance_m}'
+            raise InputError(f'stop_distance_m must be less than slow_distance_m. Got {got}')
 
 
 def guard_scale(clearance_m: float, settings: GuardSettings) -> float:
@@ -173,8 +169,8 @@ def clearance(velocity: Sequence[float], points: Floats, footprint: Footprint, r
         distances = _straight(linear_x / speed, linear_y / speed, x, y, footprint)
     else:
         distances = _arc(-linear_y / angular_z, linear_x / angular_z, angular_z > 0, x, y, footprint)
-    nearest = float(distances.min(initial=math.inf))
-    return max(nearest, 0.0) if nearest <= reach_m else math.inf
+    nearest = max(float(distances.min(initial=math.inf)), 0.0)
+    return nearest if nearest <= reach_m else math.inf
 
 
 def _straight(along_x: float, along_y: float, x: Floats, y: Floats, footprint: Footprint) -> Floats:
@@ -207,8 +203,7 @@ def _arc(centre_x: float, centre_y: float, left: bool, x: Floats, y: Floats, foo
     swept = (from_centre >= math.hypot(gap_x, gap_y) - _TOUCH_M) & (from_centre <= span + _TOUCH_M)
     x, y = x[swept], y[swept]
     found = []
-    # Seen from the robot the points turn against it. A circle crosses an edge's line twice, once each way: only the
-    # place where it comes in is of interest, and the edge's side tells which one that is.
+    # A point's circle crosses an edge's line twice, in and out; the edge's side tells which place is the way in.
     for edge, side, along, across, centre, other, low, high, flip in (
         (high_x, -sense, x, y, centre_x, centre_y, low_y, high_y, 1.0),
         (low_x, sense, x, y, centre_x, centre_y, low_y, high_y, 1.0),
@@ -219,20 +214,18 @@ def _arc(centre_x: float, centre_y: float, left: bool, x: Floats, y: Floats, foo
         square = np.square(across - other) + (along - edge) * (along + edge - 2.0 * centre)
         root = side * np.sqrt(np.maximum(square, 0.0))
         meets = (square >= -_TOUCH_M * _TOUCH_M) & (root + other <= high + _TOUCH_M) & (root + other >= low - _TOUCH_M)
-        if not meets.any():
-            continue
         at_along, at_across = edge - centre, root[meets]
         from_along, from_across = along[meets] - centre, across[meets] - other
         cross = flip * sense * (at_along * from_across - at_across * from_along)
         way = radius * np.arctan2(cross, at_along * from_along + at_across * from_across)
         found.append(np.where(way < -_TOUCH_M, way + 2.0 * math.pi * radius, way))
-    return np.concatenate(found) if found else np.empty(0)
+    return np.concatenate(found)
 
 
 def _within(points: Floats, footprint: Footprint, reach_m: float) -> NDArray[np.bool_]:
     """Whether each point is in the square that the footprint cannot leave: base_link goes no farther than the reach."""
     x, y = _columns(points)
-    farthest = min(reach_m + footprint.circumradius_m + _TOUCH_M, sys.float_info.max)
+    farthest = min(reach_m + footprint.circumradius_m + _TOUCH_M, sys.float_info.max)  # never lets inf pass
     return (np.abs(x) <= farthest) & (np.abs(y) <= farthest)
 
 

@@ -10,7 +10,7 @@ from geometry_msgs.msg import Twist
 from numpy.typing import NDArray
 from sensor_msgs.msg import Image, Imu, JointState
 
-__all__ = ['image_message', 'imu_message', 'neurons_message', 'stamp', 'twist', 'velocities']
+__all__ = ['channel_velocities', 'image_message', 'imu_message', 'neurons_message', 'stamp', 'twist', 'velocities']
 
 Floats = NDArray[np.float64]
 
@@ -50,6 +50,19 @@ def velocities(message: Any) -> tuple[float, float]:
     """
     message = getattr(message, 'twist', message)
     return message.linear.x, message.angular.z
+
+
+def channel_velocities(channels: Sequence[str], message: Any) -> list[float]:
+    """
+    Read a policy's channels out of a velocity command.
+
+    :param channels: names of the channels, such as ``linear_x``
+    :param message: geometry_msgs/Twist or TwistStamped
+    :returns: m/s and rad/s, (C,)
+    """
+    message = getattr(message, 'twist', message)
+    parts = (name.split('_') for name in channels)
+    return [getattr(getattr(message, part), axis) for part, axis in parts]
 
 
 def image_message(stamp_ns: int, frame_id: str, image: NDArray[np.uint8]) -> Image:

@@ -134,7 +134,12 @@ def _drive(demo: Demo, policy: Path, monitor: Monitor) -> None:
         graph.start('sim', 'lnn_controller.nodes.sim_node', parameters=world)
         bag = {'bag': str(demo.out / 'bag')}
         graph.start('recorder', 'lnn_controller.nodes.record_node', parameters=bag | sim_time)
-        control = {'policy': str(policy), 'control_rate_hz': demo.control_rate_hz, 'speed_scale': 0.0}
+        control = {
+            'policy': str(policy),
+            'control_rate_hz': demo.control_rate_hz,
+            'speed_scale': 0.0,
+            'autostart': True,
+        }
         graph.start('controller', 'lnn_controller.nodes.controller_node', parameters=control | sim_time)
         begun_s = time.monotonic()
         while missing := monitor.missing():

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor, SetParametersResult
 from rclpy.node import Node
@@ -11,9 +11,11 @@ from rclpy.parameter import Parameter
 
 from lnn_controller.errors import InputError
 
-__all__ = ['Setting', 'declare', 'on_change', 'usage']
+__all__ = ['CHANGES', 'Setting', 'declare', 'on_change', 'usage']
 
 Value = bool | int | float | str | list[str]
+Change = Literal['live', 'inactive', 'fixed']
+CHANGES = {'live': 'at any time', 'inactive': 'while the node is not active', 'fixed': 'at the start only'}
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ class Setting:
     :param minimum: smallest allowed number
     :param maximum: largest allowed number
     :param choices: allowed texts; empty: any
-    :param live: whether it may be set while the node runs
+    :param change: when it may be set: ``live``, ``inactive`` (not while the node is active) or ``fixed`` (at the start)
     """
 
     name: str
@@ -38,7 +40,7 @@ class Setting:
     minimum: float | None = None
     maximum: float | None = None
     choices: tuple[str, ...] = ()
-    live: bool = False
+    change: Change = 'fixed'
 
     @property
     def wanted(self) -> str:
@@ -55,6 +57,8 @@ class Setting:
         unit = f' {self.unit}' if self.unit else ''
         if self.minimum is not None and self.maximum is not None:
             return f'{kind} from {self.minimum:g} to {self.maximum:g}{unit}'
+        if self.maximum is not None:
+            return f'{kind} of at most {self.maximum:g}{unit}'
         return kind + (f' of at least {self.minimum:g}{unit}' if self.minimum is not None else '')
 
     def check(self, value: Any) -> Value:
@@ -89,15 +93,24 @@ class Setting:
         :returns: description, constraints, range and whether it is read-only
         """
         unit = f' [{self.unit}]' if self.unit else ''
-        result = ParameterDescriptor(description=self.description + unit, read_only=not self.live)
-        result.additional_constraints = self.wanted if self.choices else ''
-        if self.minimum is not None:
-            if isinstance(self.default, int):
-                high = 2**31 - 1 if self.maximum is None else int(self.maximum)
-                result.integer_range = [IntegerRange(from_value=int(self.minimum), to_value=high)]
-            else:
-                top = math.inf if self.maximum is None else float(self.maximum)
-                result.floating_point_range = [FloatingPointRange(from_value=float(self.minimum), to_value=top)]
+        constraints = [self.wanted] if self.choices else []
+        if self.change == 'inactive':
+            constraints.append(f'set it {CHANGES[self.change]}')
+        result = ParameterDescriptor(
+            description=self.description + unit,
+            additional_constraints='; '.join(constraints),
+            read_only=self.change == 'fixed',
+        )
+        if self.minimum is None and self.maximum is None:
+            return result
+        if isinstance(self.default, int):
+            low = -(2**31) if self.minimum is None else int(self.minimum)
+            high = 2**31 - 1 if self.maximum is None else int(self.maximum)
+            result.integer_range = [IntegerRange(from_value=low, to_value=high)]
+        else:
+            bottom = -math.inf if self.minimum is None else float(self.minimum)
+            top = math.inf if self.maximum is None else float(self.maximum)
+            result.floating_point_range = [FloatingPointRange(from_value=bottom, to_value=top)]
         return result
 
 
@@ -122,31 +135,65 @@ def declare(node: Node, table: Sequence[Setting]) -> dict[str, Any]:
     return values
 
 
-def on_change(node: Node, table: Sequence[Setting], apply: Callable[[Mapping[str, Any]], None]) -> None:
+def on_change(
+    node: Node,
+    table: Sequence[Setting],
+    check: Callable[[Mapping[str, Any]], None],
+    apply: Callable[[Mapping[str, Any]], None],
+    *,
+    active: Callable[[], bool],
+) -> None:
     """
-    Check parameters that are set while the node runs, and apply what passed; a refused one changes nothing.
+    Check parameters that are set while the node runs, and apply what passed; a refused request changes nothing.
+
+    Parameters that are set together (``set_parameters_atomically``) are checked together, as the values would be
+    afterwards. What is set to the value that it has already is never refused and never applied.
 
     :param node: the node that declared the table
     :param table: its parameters
-    :param apply: takes the new values by name, of the table's parameters only
+    :param check: takes all values by name as they would be; raises :class:`InputError` if they do not fit together
+    :param apply: takes the values by name that differ from before
+    :param active: tells whether ``inactive`` parameters are refused now
     """
     settings = {setting.name: setting for setting in table}
+    current = {name: node.get_parameter(name).value for name in settings}
 
-    def check(parameters: list[Parameter]) -> SetParametersResult:
+    def changes(parameters: list[Parameter]) -> dict[str, Any]:
+        # Others come here too: use_sim_time, QoS overrides when a topic is opened.
+        given = {item.name: settings[item.name].check(item.value) for item in parameters if item.name in settings}
+        return {name: value for name, value in given.items() if value != current[name]}
+
+    def whole_numbers(parameters: list[Parameter]) -> list[Parameter]:
+        # `ros2 param set … 20` sends an integer, which rclpy would refuse for a float.
+        result = []
+        for item in parameters:
+            setting = settings.get(item.name)
+            if setting and isinstance(setting.default, float) and item.type_ == Parameter.Type.INTEGER:
+                item = Parameter(item.name, Parameter.Type.DOUBLE, float(item.value))
+            result.append(item)
+        return result
+
+    def checked(parameters: list[Parameter]) -> SetParametersResult:
         try:
-            for parameter in parameters:
-                if parameter.name in settings:
-                    settings[parameter.name].check(parameter.value)
+            changed = changes(parameters)
+            for name in changed:
+                if settings[name].change == 'inactive' and active():
+                    msg = f'parameter {name} can be set only while the node is not active: deactivate it first'
+                    raise InputError(msg)
+            if changed:
+                check(current | changed)
         except InputError as error:
             return SetParametersResult(successful=False, reason=str(error))
         return SetParametersResult(successful=True)
 
     def applied(parameters: list[Parameter]) -> None:
-        changed = {item.name: settings[item.name].check(item.value) for item in parameters if item.name in settings}
+        changed = changes(parameters)
+        current.update(changed)
         if changed:
             apply(changed)
 
-    node.add_on_set_parameters_callback(check)
+    node.add_pre_set_parameters_callback(whole_numbers)
+    node.add_on_set_parameters_callback(checked)
     node.add_post_set_parameters_callback(applied)
 
 
@@ -162,6 +209,7 @@ def usage(executable: str, purpose: str, table: Sequence[Setting]) -> str:
     lines = [f'usage: {executable} [--ros-args -p NAME:=VALUE … --params-file FILE -r FROM:=TO]', '', purpose, '']
     for setting in table:
         default = '[' + ', '.join(setting.default) + ']' if isinstance(setting.default, list) else setting.default
-        lines.append(f'  {setting.name} (default {default}; {setting.wanted}{"; live" if setting.live else ""})')
+        when = '' if setting.change == 'fixed' else f'; set it {CHANGES[setting.change]}'
+        lines.append(f'  {setting.name} (default {default}; {setting.wanted}{when})')
         lines.append(f'      {setting.description}')
     return '\n'.join(lines)

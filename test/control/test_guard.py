@@ -149,6 +149,11 @@ def test_into_what_is_touched(footprint, share, inward, turn, side):
     assert clearance((*velocity, turn), points(touched), footprint, REACH_M) == 0.0
 
 
+@pytest.mark.parametrize('turn', [0.0, 0.5, -0.5])
+def test_touched_but_for_rounding(turn):
+    assert clearance((1.0, 0.0, turn), points((0.3 - 1e-9, 0.1)), BOX, 100.0) == 0.0
+
+
 def test_hardly_bent_but_far():
     """At 50 m a bend of 1 mm/m² is 1.25 m aside; a bend that is next to none is none."""
     aside = points((50.0, 1.25))
@@ -156,6 +161,7 @@ def test_hardly_bent_but_far():
     assert clearance((1.0, 0.0, 0.0), aside, BOX, 60.0) == math.inf
     for turn in (1e-6, 1e-9, 1e-15, 1e-20, 5e-324):
         assert clearance((1.0, 0.0, turn), points((1.0, 0.2)), BOX, REACH_M) == pytest.approx(0.7, abs=1e-6)
+        assert clearance((1.0, 0.0, turn), points((1.0, 0.26)), BOX, REACH_M) == math.inf
 
 
 def test_along_a_wall_that_is_touched():
@@ -257,7 +263,9 @@ def test_a_footprint_has_an_area():
 
 
 def test_wrong_distances():
-    with pytest.raises(InputError, match=r'stop_distance_m must be less than slow_distance_m. Got .* 0.5 and .* 0.5'):
+    with pytest.raises(
+        InputError, match=r'stop_distance_m must be less than slow_distance_m. Got 0.5 and slow_distance_m 0.5'
+    ):
         GuardSettings(BOX, slow_distance_m=0.5, stop_distance_m=0.5)
     with pytest.raises(InputError, match='slow_distance_m must be a finite distance'):
         GuardSettings(BOX, slow_distance_m=math.inf)

@@ -26,6 +26,7 @@ class Probe:
         self.executor = SingleThreadedExecutor(context=self.context)
         self.executor.add_node(self.node)
         self.image = np.full((12, 16, 3), 128, np.uint8)
+        self.noise = 0
         self.feeds = {}
 
     def close(self):
@@ -71,7 +72,8 @@ class Probe:
         return self.node.create_publisher(Imu, 'imu/data', qos_profile_sensor_data)
 
     def picture(self, now_ns):
-        return image_message(now_ns, 'camera', self.image)
+        self.noise ^= 1  # no two frames of a real camera are the same
+        return image_message(now_ns, 'camera', self.image + np.uint8(self.noise))
 
     def sample(self, now_ns):
         return imu_message(now_ns, 'imu', np.array([0.0, 0.0, 0.1]), np.array([0.0, 0.0, 9.81]))

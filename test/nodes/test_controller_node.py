@@ -21,7 +21,7 @@ MS = 1_000_000
 
 
 def start(graph, policy, **parameters):
-    return graph.start('controller', CONTROLLER, parameters={'policy': str(policy)} | parameters)
+    return graph.start('controller', CONTROLLER, parameters={'policy': str(policy), 'autostart': True} | parameters)
 
 
 def driving(commands):
@@ -154,7 +154,7 @@ def test_parameters_change_what_it_does_and_wrong_ones_change_nothing(graph, pro
     for name, value, reason in [
         ('control_rate_hz', 0.0, 'from 1 to 500'),
         ('control_rate_hz', float('nan'), 'from 1 to 500'),
-        ('policy', 'another', 'read-only'),
+        ('policy', 'another', 'not active'),
         ('speed_scale', 'fast', 'from 0 to 1'),
     ]:
         result = set_parameter(probe, name, value)
@@ -172,7 +172,7 @@ def test_parameters_change_what_it_does_and_wrong_ones_change_nothing(graph, pro
     rate, policy = probe.call(DescribeParameters, '/controller/describe_parameters', request).descriptors
     assert rate.description == 'Commands per second. [Hz]'
     assert (rate.floating_point_range[0].from_value, rate.floating_point_range[0].to_value) == (1.0, 500.0)
-    assert policy.read_only
+    assert not policy.read_only
 
 
 def test_survives_bytes_that_are_no_image(graph, probe, tiny_bundle):
@@ -194,7 +194,9 @@ def test_compressed_images(graph, probe, tiny_bundle):
     publisher = probe.node.create_publisher(CompressedImage, 'image_raw/compressed', 5)
 
     def jpeg(now_ns):
-        message = CompressedImage(format='jpeg', data=cv2.imencode('.jpg', probe.image)[1].tobytes())
+        message = CompressedImage(
+            format='jpeg', data=cv2.imencode('.jpg', probe.image + np.uint8(now_ns // 10_000_000 % 100))[1].tobytes()
+        )
         message.header.stamp = stamp(now_ns)
         return message
 
@@ -207,7 +209,7 @@ def test_compressed_images(graph, probe, tiny_bundle):
     ('arguments', 'said'),
     [
         (['-p', 'control_rate_hz:=0'], 'control_rate_hz must be a number from 1 to 500 Hz. Got 0.0'),
-        (['-p', 'policy:=nowhere'], 'a policy must be a folder or one of the shipped names'),
+        (['-p', 'policy:=nowhere', '-p', 'autostart:=true'], 'a policy must be a folder or one of the shipped names'),
         (['--params-file', 'no_such.yaml'], 'ROS arguments must be valid'),
     ],
 )
@@ -220,7 +222,7 @@ def test_a_mistake_is_one_line(run_node, arguments, said):
 def test_help_lists_the_parameters(run_node):
     result = run_node('controller_node', '--help')
     assert result.returncode == 0
-    assert 'control_rate_hz (default 50.0; a number from 1 to 500 Hz; live)' in result.stdout
+    assert 'control_rate_hz (default 50.0; a number from 1 to 500 Hz; set it at any time)' in result.stdout
 
 
 def test_the_process_that_drives_is_small(probe, domain_id, tiny_bundle):
@@ -229,7 +231,7 @@ def test_the_process_that_drives_is_small(probe, domain_id, tiny_bundle):
         f'from {CONTROLLER} import main; sys.exit(main(sys.argv[1:]))'
     )
     process = subprocess.Popen(
-        [sys.executable, '-c', code, '--ros-args', '-p', f'policy:={tiny_bundle}'],
+        [sys.executable, '-c', code, '--ros-args', '-p', f'policy:={tiny_bundle}', '-p', 'autostart:=true'],
         env=dds_environment() | {'ROS_DOMAIN_ID': str(domain_id)},
         stdout=subprocess.PIPE,
         text=True,

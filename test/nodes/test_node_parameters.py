@@ -1,17 +1,26 @@
+import math
+
 import pytest
+import rclpy
 import yaml
 from bundles import tiny_spec
+from rclpy.node import Node
+from rclpy.parameter import Parameter, parameter_dict_from_yaml_file
 
+from lnn_controller.control.guard import Footprint, GuardSettings
 from lnn_controller.errors import InputError
 from lnn_controller.nodes import controller_parameters, find_share, record_node, sim_node
-from lnn_controller.nodes.controller_parameters import control_settings, neuron_names
-from lnn_controller.nodes.parameters import Setting, usage
+from lnn_controller.nodes.controller_parameters import check_parameters, control_settings, neuron_names
+from lnn_controller.nodes.parameters import CHANGES, Setting, declare, on_change, usage
 from lnn_controller.policy import NetworkSpec
 
 TABLES = [controller_parameters.PARAMETERS, sim_node.PARAMETERS, record_node.PARAMETERS]
+CONFIG = find_share('config/controller.yaml').parent
+PARAMETER_FILES = [file for file in sorted(CONFIG.glob('*.yaml')) if 'ros__parameters' in file.read_text()]
 RATE = Setting('rate', 50.0, 'How often.', 'Hz', 1.0, 500.0)
 COUNT = Setting('count', 3, 'How many.', minimum=0)
 KIND = Setting('kind', 'raw', 'Which.', choices=('raw', 'compressed'))
+LOW = Setting('low', 0.0, 'How low.', 'm/s', maximum=0.0)
 ON = Setting('on', True, 'Whether.')
 NAMES = Setting('names', ['a'], 'Which ones.')
 
@@ -22,7 +31,8 @@ NAMES = Setting('names', ['a'], 'Which ones.')
 def test_every_parameter_is_described_and_its_default_allowed(setting):
     assert setting.check(setting.default) == setting.default
     assert setting.description.endswith('.')
-    assert setting.descriptor().read_only is not setting.live
+    assert setting.change in CHANGES
+    assert setting.descriptor().read_only is (setting.change == 'fixed')
 
 
 @pytest.mark.parametrize(
@@ -44,6 +54,7 @@ def test_a_fitting_value_is_brought_to_the_type(setting, given, value):
         (RATE, '50', "Got '50'"),
         (RATE, True, 'Got True'),
         (RATE, None, 'Got None'),
+        (LOW, 1.0, 'parameter low must be a number of at most 0 m/s. Got 1.0'),
         (COUNT, -1, 'parameter count must be a whole number of at least 0. Got -1'),
         (COUNT, 1.5, 'Got 1.5'),
         (KIND, 'png', "parameter kind must be one of raw, compressed. Got 'png'"),
@@ -59,30 +70,178 @@ def test_other_values_are_refused_with_the_reason(setting, given, said):
 
 
 def test_help_is_made_of_the_table():
-    text = usage('some_node', 'Does something.', [RATE, NAMES])
+    live = Setting('scale', 1.0, 'Factor.', change='live')
+    text = usage('some_node', 'Does something.', [RATE, NAMES, live])
+    assert 'scale (default 1.0; a number; set it at any time)' in text
     assert 'usage: some_node --ros-args' in text.replace('[--ros-args', '--ros-args')
     assert 'rate (default 50.0; a number from 1 to 500 Hz)' in text
     assert 'names (default [a]; a list of texts)' in text
 
 
-@pytest.mark.parametrize(('file', 'table'), [('controller', TABLES[0]), ('sim', TABLES[1])])
-def test_the_shipped_values_are_parameters_and_allowed(file, table):
-    given = yaml.safe_load(find_share(f'config/{file}.yaml').read_text())['/**']['ros__parameters']
-    settings = {setting.name: setting for setting in table}
+@pytest.mark.parametrize('file', PARAMETER_FILES, ids=lambda file: file.name)
+def test_the_shipped_values_are_parameters_and_allowed(file):
+    settings = {setting.name: setting for setting in {'controller': TABLES[0], 'sim': TABLES[1]}[file.stem]}
+    given = parameter_dict_from_yaml_file(str(file), use_wildcard=True)
     assert given
-    for name, value in given.items():
-        assert settings[name].check(value) == settings[name].default
+    for name, message in given.items():
+        assert settings[name].check(Parameter.from_parameter_msg(message).value) == settings[name].default
+
+
+def defaults():
+    return {setting.name: setting.default for setting in controller_parameters.PARAMETERS}
 
 
 def test_the_parameters_reach_the_controller():
-    values = {setting.name: setting.default for setting in controller_parameters.PARAMETERS}
-    assert control_settings(values, tiny_spec()).max_acceleration == {}
-    values |= {'max_linear_acceleration': 1.5, 'max_angular_acceleration': 4.0, 'control_rate_hz': 20.0}
-    values |= {'image_timeout_s': 0.1, 'imu_timeout_s': 0.2, 'speed_scale': 0.5}
+    values = defaults()
+    check_parameters(values)
     settings = control_settings(values, tiny_spec())
-    assert settings.max_acceleration == {'linear_x': 1.5, 'angular_z': 4.0}
-    assert (settings.control_rate_hz, settings.image_timeout_s, settings.imu_timeout_s) == (20.0, 0.1, 0.2)
-    assert settings.speed_scale == 0.5
+    assert (settings.max_acceleration, settings.max_deceleration, settings.guard) == ({}, {}, None)
+    assert set(control_settings(values, None).deadband) == {'linear_x', 'linear_y', 'linear_z', 'angular_z'}
+    names = ['control_rate_hz', 'time_scale', 'image_timeout_s', 'image_frozen_timeout_s', 'imu_timeout_s']
+    names += ['speed_scale', 'override_timeout_s', 'override_return_s']
+    values |= {name: 0.1 * (index + 1) for index, name in enumerate(names)}
+    values |= {'guard.source': 'scan', 'guard.timeout_s': 0.7, 'guard.stop_distance_m': 0.2, 'guard.rear_m': 0.5}
+    values |= {'linear.x.max_acceleration': 1.5, 'angular.z.max_deceleration': 4.0, 'linear.y.max_acceleration': 3.0}
+    values |= {'linear.x.min_velocity': 0.0, 'linear.x.max_velocity': 0.6, 'angular.z.deadband': 0.01}
+    settings = control_settings(values, tiny_spec())
+    assert [getattr(settings, name) for name in names] == [values[name] for name in names]
+    assert settings.scan_timeout_s == 0.7
+    assert settings.guard == GuardSettings(Footprint(rear_m=0.5), slow_distance_m=1.0, stop_distance_m=0.2)
+    assert settings.max_acceleration == {'linear_x': 1.5}
+    assert settings.max_deceleration == {'angular_z': 4.0}
+    assert settings.minimum == {'linear_x': 0.0, 'angular_z': -100.0}
+    assert settings.maximum == {'linear_x': 0.6, 'angular_z': 100.0}
+    assert settings.deadband == {'linear_x': 0.0, 'angular_z': 0.01}
+
+
+@pytest.mark.parametrize(
+    ('given', 'said'),
+    [
+        ({'guard.stop_distance_m': 1.0}, 'guard.stop_distance_m must be less than slow_distance_m. Got'),
+        ({'guard.left_m': 0.0, 'guard.right_m': 0.0}, r'guard.left_m \+ right_m must be more than 0'),
+        ({'guard.min_height_m': 1.0}, 'guard.min_height_m must be less than guard.max_height_m. Got 1 and 1'),
+        ({'diagnostics.warn_rate': 0.5}, 'diagnostics.error_rate must be at most diagnostics.warn_rate. Got 0.8 and'),
+        ({'diagnostics.warn_lateness_ms': 21.0}, 'diagnostics.warn_lateness_ms must be at most .*. Got 21 and 20'),
+        ({'diagnostics.error_work': 0.4}, 'diagnostics.warn_work must be at most .*. Got 0.5 and 0.4'),
+    ],
+)
+def test_parameters_that_do_not_fit_together_are_refused(given, said):
+    with pytest.raises(InputError, match=said):
+        check_parameters(defaults() | given)
+
+
+class Tuned:
+    """A node with the controller's parameters, set as the parameter services do, and what reached it."""
+
+    def __init__(self, context, *arguments):
+        self.node = Node('tuned', context=context, cli_args=['--ros-args', *arguments])
+        self.values = declare(self.node, TABLES[0])
+        self.applied, self.active = [], True
+        on_change(self.node, TABLES[0], check_parameters, self.applied.append, active=lambda: self.active)
+
+    def one_by_one(self, **values):
+        return [result.reason for result in self.node.set_parameters(self.parameters(values))]
+
+    def together(self, **values):
+        return self.node.set_parameters_atomically(self.parameters(values)).reason
+
+    def parameters(self, values):
+        return [Parameter(name.replace('__', '.'), value=value) for name, value in values.items()]
+
+    def all(self):
+        return {name: self.node.get_parameter(name).value for name in self.values}
+
+
+@pytest.fixture
+def tuned(domain_id):
+    context = rclpy.Context()
+    rclpy.init(context=context, domain_id=domain_id)
+    nodes = []
+
+    def make(*arguments):
+        nodes.append(Tuned(context, *arguments))
+        return nodes[-1]
+
+    yield make
+    for each in nodes:
+        each.node.destroy_node()
+    rclpy.shutdown(context=context)
+
+
+def test_what_is_set_while_it_runs_is_applied_once(tuned):
+    it = tuned()
+    assert it.one_by_one(speed_scale=0.5, control_rate_hz=20) == ['', '']
+    assert it.together(linear__x__max_velocity=1, time_scale=2.0) == ''
+    assert it.one_by_one(speed_scale=0.5) == ['']  # no news
+    *alone, both = it.applied
+    assert alone == [{'speed_scale': 0.5}, {'control_rate_hz': 20.0}]
+    assert both == {'linear.x.max_velocity': 1.0, 'time_scale': 2.0}
+    assert type(it.all()['control_rate_hz']) is float
+
+
+@pytest.mark.parametrize(
+    ('name', 'value', 'said'),
+    [
+        ('speed_scale', 1.5, 'speed_scale'),
+        ('speed_scale', 'fast', 'type'),
+        ('speed_scale', math.nan, 'speed_scale'),
+        ('linear__x__max_velocity', math.inf, 'linear.x.max_velocity'),
+        ('frame_id', 3, 'type'),
+        ('image_transport', 'png', "must be one of raw, compressed. Got 'png'"),
+        ('policy', 'other', 'parameter policy can be set only while the node is not active: deactivate it first'),
+        ('autostart', True, 'read-only'),
+        ('guard__stop_distance_m', 1.5, 'must be less than'),
+        ('diagnostics__warn_rate', 0.7, 'must be at most'),
+    ],
+)
+@pytest.mark.parametrize('way', ['one by one', 'together'])
+def test_a_refused_request_changes_nothing(tuned, name, value, said, way):
+    it = tuned()
+    before, given = it.all(), {name: value}
+    reason = it.together(imu_timeout_s=1.0, **given) if way == 'together' else it.one_by_one(**given)[0]
+    assert said in reason
+    assert it.all() == before
+    assert it.applied == []
+
+
+def test_what_belongs_together_is_checked_as_it_will_be(tuned):
+    it = tuned()
+    first, second = it.one_by_one(guard__slow_distance_m=0.25, guard__stop_distance_m=0.1)
+    assert ('must be less than' in first, second) == (True, '')
+    assert it.together(guard__slow_distance_m=0.25, guard__stop_distance_m=0.2) == ''
+    assert it.applied[-1] == {'guard.slow_distance_m': 0.25, 'guard.stop_distance_m': 0.2}
+
+
+def test_an_inactive_node_takes_another_policy_and_an_active_one_its_own(tuned):
+    it = tuned()
+    assert it.one_by_one(policy='car_lane') == ['']  # as ros2 param load does with a dump
+    it.active = False
+    assert it.together(policy='other', image_transport='compressed') == ''
+    it.active = True
+    assert it.one_by_one(policy='other') == ['']
+    assert 'not active' in it.one_by_one(policy='car_lane')[0]
+    assert it.applied == [{'policy': 'other', 'image_transport': 'compressed'}]
+
+
+def test_a_dump_loads_on_an_active_node(tuned):
+    it = tuned()
+    reasons = it.one_by_one(**it.all())
+    assert [name for name, reason in zip(it.values, reasons, strict=True) if reason] == ['autostart']
+
+
+def test_others_parameters_are_none_of_our_business(tuned):
+    it = tuned()
+    it.node.declare_parameter('qos_overrides./x.publisher.depth', 3)
+    assert it.node.set_parameters([Parameter('use_sim_time', value=True)])[0].successful
+    assert it.applied == []
+
+
+def test_parameter_files_may_nest_names(tuned, tmp_path):
+    file = tmp_path / 'robot.yaml'
+    given = {'linear': {'x': {'max_velocity': 1}}, 'guard.source': 'scan', 'guard': {'front_m': 0.4}}
+    file.write_text(yaml.safe_dump({'/**': {'ros__parameters': given}}))
+    values = tuned('--params-file', str(file)).values
+    assert (values['linear.x.max_velocity'], values['guard.source'], values['guard.front_m']) == (1.0, 'scan', 0.4)
 
 
 def test_neurons_are_named_by_their_role():

@@ -25,7 +25,7 @@ def test_simulator_controller_and_recorder_together(graph, probe, tiny_bundle, t
     bag = tmp_path / 'bag'
     graph.start('record', f'{NODES}.record_node', parameters={'bag': str(bag), 'use_sim_time': True})
     graph.start('sim', f'{NODES}.sim_node', parameters={'track': 3, 'scene': 'winter'})
-    parameters = {'policy': str(tiny_bundle), 'use_sim_time': True}
+    parameters = {'policy': str(tiny_bundle), 'use_sim_time': True, 'autostart': True}
     graph.start('controller', f'{NODES}.controller_node', parameters=parameters)
     commands, told = probe.commands(), probe.collect(DiagnosticArray, '/diagnostics')
     probe.until(lambda: len([each for each in commands if not stands(each)]) >= 100, 'two seconds of driving')

@@ -1,0 +1,198 @@
+"""Write docs/parameters.md and docs/topics.md out of the nodes' own tables, so that they cannot say anything else."""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from lnn_controller.nodes import controller_parameters, record_node, sim_node
+from lnn_controller.nodes.parameters import CHANGES, Setting
+from lnn_controller.nodes.topics import CONTROLLER, RECORDER, SIMULATOR, Topic
+
+__all__ = ['NODES', 'documents', 'main']
+
+DOCS = Path(__file__).parents[2] / 'docs'
+# Executable, node name, purpose, parameters, topics.
+NODES = (
+    ('controller_node', 'controller', 'Drives the robot.', controller_parameters.PARAMETERS, CONTROLLER),
+    ('sim_node', 'sim', 'The simulated car as a robot.', sim_node.PARAMETERS, SIMULATOR),
+    ('record_node', 'recorder', 'Records topics into a bag.', record_node.PARAMETERS, RECORDER),
+)
+NOTE = '<!-- Written by `python -m lnn_controller.nodes.document` out of the nodes; changes belong there. -->'
+PARAMETERS_TITLE = 'Parameters'
+PARAMETERS_TEXT = """\
+Every parameter of every node, as `ros2 param describe` and `--help` give it. A value of the wrong type, out of its
+range, not finite or not among its choices is refused with the reason, and nothing changes. Whole numbers do for
+numbers: `20` for `20.0`.
+
+**May change** says when a parameter may be set:
+
+{changes}
+
+Setting a parameter to the value that it has already is never refused, except for those of the start.
+
+## Set them
+
+```bash
+controller_node --ros-args --params-file config/controller.yaml -p speed_scale:=0.3   # at the start
+ros2 param describe /controller speed_scale
+ros2 param set /controller speed_scale 0.5                                             # while it runs
+```
+
+A parameter that may not change while the node is active is set between two transitions, and holds from the next
+activation on:
+
+```bash
+ros2 lifecycle set /controller deactivate
+ros2 param set /controller policy /path/to/policy
+ros2 lifecycle set /controller activate
+```
+
+## Keep what you tuned
+
+```bash
+ros2 param dump /controller > robot.yaml
+ros2 param load /controller robot.yaml
+controller_node --ros-args --params-file robot.yaml
+```
+
+`ros2 param load` refuses the parameters of the start, and QoS overrides, as read-only and sets all the others. A dump
+of a running node loads on a running node. `load` sets one after the other: where two must fit together (below) and the
+first does not fit the old value of the second, it is refused; load the file once more, or start the node with it.
+
+## Set several at once
+
+Some must fit together, and are checked as they would be afterwards:
+
+- `guard.stop_distance_m` less than `guard.slow_distance_m`; `guard.min_height_m` less than `guard.max_height_m`;
+  `guard.front_m` + `guard.rear_m` and `guard.left_m` + `guard.right_m` more than 0
+- `diagnostics.error_rate` at most `diagnostics.warn_rate`, and each other warning at most its error
+
+The service `set_parameters_atomically` takes several together: all of them or none.
+
+```bash
+ros2 service call /controller/set_parameters_atomically rcl_interfaces/srv/SetParametersAtomically "{{parameters: [
+  {{name: guard.slow_distance_m, value: {{type: 3, double_value: 0.25}}}},
+  {{name: guard.stop_distance_m, value: {{type: 3, double_value: 0.1}}}}]}}"
+```
+"""
+TOPICS_TITLE = 'Topics and services'
+TOPICS_TEXT = """\
+What each node listens to, publishes and answers. Names are relative to the node's namespace and can be remapped
+(`--ros-args -r image_raw:=/camera/image_raw`); `~` stands for the node's name, as in `/controller/neurons`. What every
+ROS node has (`/rosout`, `/parameter_events`, the parameter services, `get_type_description`) is left out.
+
+**When** names the parameter value under which the topic is there; empty: always. The controller's topics, apart from
+`/diagnostics` and `~/transition_event`, are there from configure to cleanup. "Latched" is ROS's durability *transient
+local*: who subscribes later still gets the newest message. Stamps of 0 count as the time of arrival.
+
+The QoS of the controller's topics can be overridden: `qos_overrides./imu/data.subscription.reliability: reliable` in a
+parameter file, with the topic's full name (except `/diagnostics` and the lifecycle's own).
+"""
+DIRECTIONS = {'in': 'Subscriptions', 'out': 'Publishers', 'service': 'Services'}
+
+
+def documents() -> dict[str, str]:
+    """
+    Write both pages.
+
+    :returns: text by file name
+    """
+    changes = '\n'.join(f'- **{key}**: {text}' for key, text in CHANGES.items())
+    parameters = [NOTE, f'# {PARAMETERS_TITLE}', PARAMETERS_TEXT.format(changes=changes).strip()]
+    topics = [NOTE, f'# {TOPICS_TITLE}', TOPICS_TEXT.strip()]
+    for executable, node, purpose, settings, rows in NODES:
+        title = f'## {executable}\n\n{purpose} Node name: `{node}`.'
+        parameters.append(f'{title}\n\n{_parameter_table(settings)}')
+        topics.append(title)
+        for direction, name in DIRECTIONS.items():
+            chosen = [row for row in rows if row.direction == direction]
+            if chosen:
+                topics.append(f'### {name} of {executable}\n\n{_topic_table(chosen, direction)}')
+    parameters.append(
+        'Besides these, every node takes `use_sim_time` (default false): follow `/clock` instead of the system clock.'
+    )
+    return {'parameters.md': '\n\n'.join(parameters) + '\n', 'topics.md': '\n\n'.join(topics) + '\n'}
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """
+    Write the pages, or check that they are what would be written.
+
+    :param args: command line without the program's name; ``None``: this process's
+    :returns: exit code: 1 if a page is not up to date, or cannot be written
+    """
+    parser = argparse.ArgumentParser(prog='document', description=__doc__)
+    parser.add_argument('--check', action='store_true', help='write nothing; exit 1 if a page is not up to date')
+    parser.add_argument('--docs', type=Path, default=DOCS, help='folder of the pages (default: %(default)s)')
+    options = parser.parse_args(args)
+    stale = False
+    for name, text in documents().items():
+        path = options.docs / name
+        if options.check:
+            if not path.is_file() or path.read_text(encoding='utf-8') != text:
+                stale = True
+                print(
+                    f'{path} must be what the nodes say: run python -m lnn_controller.nodes.document', file=sys.stderr
+                )
+            continue
+        try:
+            path.write_text(text, encoding='utf-8')
+        except OSError as error:
+            print(f'the folder of the pages must be writable. Got {path}: {error.strerror}', file=sys.stderr)
+            return 1
+    return int(stale)
+
+
+def _parameter_table(settings: Sequence[Setting]) -> str:
+    head = ('Name', 'Default', 'Allowed', 'Unit', 'May change', 'Description')
+    rows = [
+        (
+            f'`{setting.name}`',
+            _default(setting),
+            _allowed(setting),
+            setting.unit,
+            setting.change,
+            setting.description,
+        )
+        for setting in settings
+    ]
+    return _table(head, rows)
+
+
+def _default(setting: Setting) -> str:
+    default = setting.default
+    if isinstance(default, list):
+        return ', '.join(f'`{item}`' for item in default)
+    # JSON writes truth values and texts as a parameter file does; a bare text reads better.
+    return f'`{default if isinstance(default, str) else json.dumps(default)}`'
+
+
+def _allowed(setting: Setting) -> str:
+    if setting.choices:
+        return ', '.join(f'`{choice}`' for choice in setting.choices)
+    return setting.wanted.removesuffix(f' {setting.unit}') if setting.unit else setting.wanted
+
+
+def _topic_table(topics: Sequence[Topic], direction: str) -> str:
+    if direction == 'service':
+        rows = [(f'`{topic.name}`', f'`{topic.type}`', topic.description) for topic in topics]
+        return _table(('Name', 'Type', 'Description'), rows)
+    rows_ = [
+        (f'`{topic.name}`', f'`{topic.type}`', topic.qos, _when(topic.when), topic.description) for topic in topics
+    ]
+    return _table(('Name', 'Type', 'QoS', 'When', 'Description'), rows_)
+
+
+def _when(condition: str) -> str:
+    return f'`{condition}`' if ': ' in condition else condition
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, ['---'] * len(head), *rows]
+    return '\n'.join('| ' + ' | '.join(cell.replace('|', '\\|') for cell in line) + ' |' for line in lines)
+
+
+if __name__ == '__main__':
+    sys.exit(main())

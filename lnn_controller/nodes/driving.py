@@ -1,0 +1,289 @@
+"""What a configured controller node has: policy, topics, encoder thread; and, while it is active, the control loop."""
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+from geometry_msgs.msg import Twist, TwistStamped
+from rclpy.duration import Duration
+from rclpy.event_handler import SubscriptionEventCallbacks
+from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.qos_overriding_options import QoSOverridingOptions
+from rclpy.subscription import Subscription
+from sensor_msgs.msg import CompressedImage, Image, Imu, JointState, LaserScan, PointCloud2
+from std_msgs.msg import Bool
+
+from lnn_controller.control import Controller, Decision
+from lnn_controller.data.images import compressed_from_cdr, image_from_cdr, imu_from_cdr, stamp_from_cdr
+from lnn_controller.errors import InputError
+from lnn_controller.nodes.control_loop import ControlLoop
+from lnn_controller.nodes.controller_parameters import control_settings, neuron_names
+from lnn_controller.nodes.convert import channel_velocities, neurons_message, stamp, twist
+from lnn_controller.nodes.diagnostics import Rate, Spread
+from lnn_controller.nodes.encoder_thread import EncoderThread
+from lnn_controller.nodes.obstacles import cloud_points, place, require_point_clouds, scan_points
+from lnn_controller.nodes.polled import Polled, take_all
+from lnn_controller.nodes.qos_watch import QosWatch
+from lnn_controller.nodes.report import Reporter
+from lnn_controller.policy import Policy
+
+__all__ = ['Driving']
+
+IMU_DEPTH = 200  # samples between two ticks are averaged: all of them at 2 kHz and 10 Hz
+ACK_S = 0.2
+LISTEN_S = 0.5
+
+
+class Driving:
+    """
+    A :class:`~lnn_controller.control.Controller` behind ROS topics, from configure to cleanup.
+
+    Three threads: the executor's hands camera frames to the encoder's; the control loop's takes everything else that a
+    tick needs straight from its subscriptions, decides and publishes.
+
+    :param node: the node that it belongs to
+    :param values: its parameters
+    :raises InputError: if there is no such policy, whole, or a library is missing
+    """
+
+    def __init__(self, node: Node, values: Mapping[str, Any]) -> None:
+        self.values = dict(values)
+        self._node, self._clock = node, node.get_clock()
+        self.policy = Policy.load(values['policy'])
+        if values['guard.source'] == 'points':
+            require_point_clouds()
+        spec = self.policy.spec
+        self.controller = Controller(self.policy, control_settings(values, spec))
+        self.lock = threading.Lock()
+        self.decision: Decision | None = None
+        self.rates = {name: Rate() for name in ('image', 'imu', 'scan')}
+        self.spreads = {name: Spread() for name in ('step_latency', 'encode')}
+        self.undecodable: Counter[str] = Counter()
+        self.loop: ControlLoop | None = None
+        self._report = Reporter(node.get_logger())
+        self._names = neuron_names(spec)
+        self._last_stamp_ns = self._neurons_ns = 0
+        self._imu: Subscription[Imu] | None = None
+        self._advertise()
+        self._subscribe()
+        self._listening_since_s = time.monotonic()
+        # The emergency stop is subscribed to in both ways: one of them always fits.
+        watched = [item for item in self._subscriptions if item not in self._emergency]
+        self.qos = QosWatch(node, self._publishers, watched, self._report.warn)
+        self.encoder: EncoderThread[tuple[int, bytes]] = EncoderThread(self._encode)
+
+    def _advertise(self) -> None:
+        overriding = QoSOverridingOptions.with_default_policies()
+        create = partial(self._node.create_publisher, qos_overriding_options=overriding)
+        kind = TwistStamped if self.values['enable_stamped_cmd_vel'] else Twist
+        self._command_out = create(kind, 'cmd_vel', 1)
+        self._neurons_out = create(JointState, '~/neurons', 10)
+        self._publishers = [self._command_out, self._neurons_out]
+
+    def _subscribe(self) -> None:
+        silent = SubscriptionEventCallbacks(use_default_callbacks=False)  # QosWatch says it better
+        subscribe = partial(
+            self._node.create_subscription,
+            qos_overriding_options=QoSOverridingOptions.with_default_policies(),
+            event_callbacks=silent,
+        )
+        polled = partial(subscribe, callback=lambda _: None, callback_group=Polled())
+        # A frame older than the newest is of no use.
+        if self.values['image_transport'] == 'raw':
+            self._decode: Callable[[bytes], Any] = image_from_cdr
+            camera = subscribe(Image, 'image_raw', self._on_image, _sensor_qos(1), raw=True)
+        else:
+            self._decode = compressed_from_cdr
+            camera = subscribe(CompressedImage, 'image_raw/compressed', self._on_image, _sensor_qos(1), raw=True)
+        if self.policy.spec.imu is not None:
+            self._imu = polled(Imu, 'imu/data', qos_profile=_sensor_qos(IMU_DEPTH), raw=True)
+        kind = TwistStamped if self.values['enable_stamped_cmd_vel'] else Twist
+        self._override = polled(kind, 'cmd_vel_override', qos_profile=1)
+        # Twice: who latches the emergency stop is heard whenever we start; who does not would match no latched
+        # subscription, and must be heard too. Of these two, the first alone may be overridden.
+        latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+        self._emergency = [
+            polled(Bool, 'emergency_stop', qos_profile=latched),
+            self._node.create_subscription(
+                Bool,
+                'emergency_stop',
+                lambda _: None,
+                QoSProfile(depth=10),
+                callback_group=Polled(),
+                event_callbacks=silent,
+            ),
+        ]
+        self._subscriptions = [camera, self._override, *self._emergency, *([self._imu] if self._imu else [])]
+        if self.values['guard.source'] == 'scan':
+            self._subscriptions.append(subscribe(LaserScan, 'scan', self._on_scan, _sensor_qos(1)))
+        elif self.values['guard.source'] == 'points':
+            self._subscriptions.append(subscribe(PointCloud2, 'points', self._on_points, _sensor_qos(1)))
+
+    def activate(self) -> None:
+        """Begin to drive: fresh hidden state, and nothing that arrived before counts."""
+        # A latched emergency stop arrives when its publisher has been discovered, which may be after the first image.
+        time.sleep(max(0.0, self._listening_since_s + LISTEN_S - time.monotonic()))
+        self.controller.reset()
+        for subscription in (self._imu, self._override):
+            if subscription is not None:
+                list(take_all(subscription))
+        self.loop = ControlLoop(
+            self._clock,
+            self.values['control_rate_hz'],
+            self._tick,
+            silent=lambda: self._stop('clock_stopped'),
+            simulated=self._node.get_parameter('use_sim_time').value,
+        )
+        self.loop.start()
+
+    def deactivate(self, reason: str) -> None:
+        """
+        Stop the robot: no tick comes after these zeros.
+
+        :param reason: why, in one word
+        """
+        if self.loop is not None:
+            self.loop.stop()
+            self.loop = None
+        self._stop(reason)
+        # Without this the process could be gone before the command has left it.
+        self._command_out.wait_for_all_acked(Duration(seconds=ACK_S))
+
+    def close(self) -> None:
+        """Give back topics and threads."""
+        self.encoder.stop()
+        for subscription in self._subscriptions:
+            self._node.destroy_subscription(subscription)
+        for publisher in self._publishers:
+            self._node.destroy_publisher(publisher)
+
+    def apply(self, changed: Mapping[str, Any]) -> None:
+        """
+        Take live parameters.
+
+        :param changed: new values by name
+        """
+        self.values |= changed
+        settings = control_settings(self.values, self.policy.spec)
+        with self.lock:
+            self.controller.settings = settings
+        if 'control_rate_hz' in changed and self.loop is not None:
+            self.loop.set_rate(changed['control_rate_hz'])
+
+    def _on_image(self, data: bytes) -> None:
+        self.rates['image'].tick()
+        if self.loop is not None:
+            self.encoder.put((self._now_ns(), data))
+
+    def _encode(self, item: tuple[int, bytes]) -> None:
+        arrived_ns, data = item
+        try:
+            stamp_ns = stamp_from_cdr(data) or arrived_ns
+            with self.lock:
+                taken = self.controller.takes_image(stamp_ns, arrived_ns)
+            if not taken:
+                self._report.throttled('image', 'a camera image was refused: its stamp is old, or ahead of the clock')
+                return
+            encoded = self.controller.encode(self._decode(data)[2])
+        except InputError as error:
+            self._undecodable('image', error)
+            return
+        with self.lock:
+            self.controller.on_encoded(stamp_ns, encoded)
+
+    def _on_scan(self, message: LaserScan) -> None:
+        self._take_obstacles(message, scan_points)
+
+    def _on_points(self, message: PointCloud2) -> None:
+        values = self.values
+        heights = (values['guard.min_height_m'], values['guard.max_height_m'], values['guard.sensor_z_m'])
+        self._take_obstacles(message, lambda cloud: cloud_points(cloud, *heights))
+
+    def _take_obstacles(self, message: Any, read: Callable[[Any], Any]) -> None:
+        self.rates['scan'].tick()
+        values, now_ns = self.values, self._now_ns()
+        try:
+            points = place(
+                read(message), values['guard.sensor_x_m'], values['guard.sensor_y_m'], values['guard.sensor_yaw_rad']
+            )
+        except InputError as error:
+            self._undecodable('scan', error)
+            return
+        stamp_ns = message.header.stamp.sec * 1_000_000_000 + message.header.stamp.nanosec
+        with self.lock:
+            self.controller.on_obstacles(stamp_ns or now_ns, points, now_ns)
+
+    def _tick(self, now_ns: int) -> None:
+        with self.lock:
+            self._take_inputs(now_ns)
+            decision = self.controller.step(now_ns)
+        self._publish(decision)
+        self._show(decision)
+        if decision.mode != 'stop':
+            self.spreads['step_latency'].add(decision.encode_us + decision.step_us)
+            if decision.encode_us:
+                self.spreads['encode'].add(decision.encode_us)
+
+    def _take_inputs(self, now_ns: int) -> None:
+        controller = self.controller
+        for subscription in self._emergency:
+            for message in take_all(subscription):
+                controller.set_emergency_stop('topic', message.data)
+        for message in take_all(self._override):
+            controller.on_override(now_ns, channel_velocities(self.policy.spec.channels, message))
+        if self._imu is None:
+            return
+        for data in take_all(self._imu):
+            self.rates['imu'].tick()
+            try:
+                stamp_ns, gyro, accel = imu_from_cdr(data)
+            except InputError as error:
+                self._undecodable('imu', error)
+            else:
+                controller.on_imu(stamp_ns or now_ns, gyro, accel, now_ns)
+
+    def _stop(self, reason: str) -> None:
+        with self.lock:
+            decision = self.controller.stop(self._now_ns(), reason)
+        self._publish(decision)
+
+    def _publish(self, decision: Decision) -> None:
+        if decision.reason == 'clock_jump':
+            self._last_stamp_ns = 0  # stamps rise strictly within one time; a new one has begun
+        self._last_stamp_ns = max(decision.stamp_ns, self._last_stamp_ns + 1)
+        velocity = twist(self.policy.spec.channels, decision.command)
+        if self.values['enable_stamped_cmd_vel']:
+            message = TwistStamped(twist=velocity)
+            message.header.stamp = stamp(self._last_stamp_ns)
+            message.header.frame_id = self.values['frame_id']
+            self._command_out.publish(message)
+        else:
+            self._command_out.publish(velocity)
+        self.decision = decision
+        self._report.decided(decision)
+
+    def _show(self, decision: Decision) -> None:
+        rate_hz = self.values['neurons_rate_hz']
+        # Half a tick of grace, so that a divisor of the control rate is met exactly.
+        due_ns = self._neurons_ns + 1e9 / rate_hz - 0.5e9 / self.values['control_rate_hz'] if rate_hz else 0
+        if not rate_hz or self._neurons_ns <= decision.stamp_ns < due_ns:
+            return
+        self._neurons_ns = decision.stamp_ns
+        self._neurons_out.publish(
+            neurons_message(decision.stamp_ns, self._names, decision.neurons, decision.time_constants)
+        )
+
+    def _undecodable(self, sensor: str, error: InputError) -> None:
+        self.undecodable[f'{sensor}_undecodable'] += 1
+        self._report.throttled(sensor, f'{sensor}_undecodable: {error}')
+
+    def _now_ns(self) -> int:
+        return self._clock.now().nanoseconds
+
+
+def _sensor_qos(depth: int) -> QoSProfile:
+    return QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=depth, reliability=ReliabilityPolicy.BEST_EFFORT)

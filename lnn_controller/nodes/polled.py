@@ -1,0 +1,58 @@
+"""Subscriptions that the control tick reads by itself: no thread wakes for their messages."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from rclpy.callback_groups import CallbackGroup
+from rclpy.subscription import Subscription
+
+__all__ = ['Polled', 'take_all']
+
+
+class Polled(CallbackGroup):
+    """
+    The group of subscriptions that no executor serves, nor what the middleware tells about them.
+
+    (Fast DDS wakes for such an event whenever there is a message too: an executor that waited for the one and left
+    the other would never sleep.)
+
+    An IMU at 200 Hz would wake an executor 200 times a second, each time for more work than the sample itself needs,
+    only to leave it for the next tick.
+    """
+
+    def can_execute(self, entity: Any) -> bool:
+        """
+        Tell the executor what to serve.
+
+        :param entity: of this group
+        :returns: ``False``
+        """
+        return False
+
+    def beginning_execution(self, entity: Any) -> bool:
+        """
+        Let the executor serve the rest.
+
+        :param entity: of this group
+        :returns: ``True``
+        """
+        return True
+
+    def ending_execution(self, entity: Any) -> None:
+        """
+        Do nothing.
+
+        :param entity: of this group
+        """
+
+
+def take_all(subscription: Subscription) -> Iterator[Any]:
+    """
+    Take what has arrived, oldest first.
+
+    :param subscription: of a :class:`Polled` group
+    :returns: messages, or bytes where the subscription is raw
+    """
+    with subscription.handle:
+        while (taken := subscription.handle.take_message(subscription.msg_type, subscription.raw)) is not None:
+            yield taken[0]

@@ -1,0 +1,101 @@
+"""What the controller says in the log: each change of what it does, and each kind of trouble now and then."""
+
+import time
+from typing import Any
+
+from lnn_controller.control import Decision
+
+__all__ = ['REASONS', 'Reporter']
+
+LOG_AGAIN_S = 5.0
+REASONS = {
+    'no_image': 'no camera image has arrived yet',
+    'image_stale': 'the camera is silent',
+    'image_frozen': 'the camera shows the very same picture again and again while the robot is commanded to move',
+    'no_imu': 'no IMU sample has arrived yet',
+    'imu_stale': 'the IMU is silent',
+    'no_scan': 'nothing has arrived yet from the sensor of the obstacle guard',
+    'scan_stale': 'the sensor of the obstacle guard is silent',
+    'not_finite': "the policy's command is not finite",
+    'clock_jump': 'the clock jumped',
+    'clock_stopped': 'the simulated clock stands still',
+    'emergency_stop': 'the emergency stop is engaged',
+    'obstacle': 'an obstacle is in the way',
+    'inactive': 'the node was deactivated',
+    'shutdown': 'shutting down',
+}
+EXPECTED = ('no_image', 'no_imu', 'no_scan', 'inactive', 'shutdown')  # of a start and an end: no warning
+
+
+class Reporter:
+    """
+    Says what changed, and each kind of trouble at most once in five seconds.
+
+    :param logger: the node's logger
+    """
+
+    def __init__(self, logger: Any) -> None:
+        self._logger = logger
+        self._told_s: dict[str, float] = {}
+        self._last: tuple[str, str] | None = None
+        self._stop_told = self._has_driven = False
+        self._limits: tuple[str, ...] = ()
+
+    def decided(self, decision: Decision) -> None:
+        """
+        Take a decision; say it if it is another than the last.
+
+        :param decision: of this tick
+        """
+        if decision.limited and self._due('limits'):
+            self._logger.info(f'limited: {", ".join(decision.limited)}')
+        if (decision.mode, decision.reason) == self._last:
+            return
+        before, self._last = self._last, (decision.mode, decision.reason)
+        if decision.mode == 'stop':
+            self._stopped(decision.reason)
+        elif decision.mode == 'override':
+            if self._due('override'):
+                self._logger.info('the operator drives (cmd_vel_override)')
+        else:
+            if self._stop_told:
+                self._logger.info('the robot drives again' if self._has_driven else 'the robot drives')
+            elif before == ('override', '') and self._due('return'):
+                self._logger.info('the policy drives')
+            self._stop_told, self._has_driven = False, True
+
+    def warn(self, text: str) -> None:
+        """
+        Warn.
+
+        :param text: the line
+        """
+        self._logger.warning(text)
+
+    def throttled(self, kind: str, text: str) -> None:
+        """
+        Warn, unless this kind was warned of a moment ago.
+
+        :param kind: of trouble
+        :param text: the line
+        """
+        if self._due(f'trouble {kind}'):
+            self._logger.warning(text)
+
+    def _stopped(self, reason: str) -> None:
+        if not self._due(f'stop {reason}'):
+            return
+        self._stop_told = True
+        text = f'robot stopped ({reason}): {REASONS[reason]}'
+        # Two calls: rclpy's logger keeps one severity for each line of code.
+        if reason in EXPECTED:
+            self._logger.info(text)
+        else:
+            self._logger.warning(text)
+
+    def _due(self, kind: str) -> bool:
+        now_s = time.monotonic()
+        if now_s - self._told_s.get(kind, -LOG_AGAIN_S) < LOG_AGAIN_S:
+            return False
+        self._told_s[kind] = now_s
+        return True

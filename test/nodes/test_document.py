@@ -1,0 +1,154 @@
+import re
+from itertools import pairwise
+
+import pytest
+from rclpy.qos import DurabilityPolicy, ReliabilityPolicy
+
+from lnn_controller.nodes import record_node
+from lnn_controller.nodes.document import DOCS, NODES, documents, main
+from lnn_controller.nodes.topics import CONTROLLER, RECORDER, SIMULATOR, STANDARD, resolve
+
+TABLES = {'controller': CONTROLLER, 'sim': SIMULATOR, 'recorder': RECORDER}
+PARAMETERS = {node: {setting.name: setting.default for setting in settings} for _, node, _, settings, _ in NODES}
+
+
+@pytest.mark.parametrize('name', documents())
+def test_the_pages_are_what_the_nodes_say(name):
+    assert (DOCS / name).read_text(encoding='utf-8') == documents()[name], 'run python -m lnn_controller.nodes.document'
+
+
+def test_every_table_of_the_pages_is_whole():
+    for text in documents().values():
+        lines = text.splitlines()
+        for before, line in pairwise(lines):
+            if before.startswith('|') and line.startswith('|'):
+                assert len(re.split(r'(?<!\\)\|', before)) == len(re.split(r'(?<!\\)\|', line)), line
+
+
+def test_check_tells_a_stale_page(tmp_path, capsys):
+    assert main(['--check', '--docs', str(tmp_path)]) == 1
+    assert main(['--docs', str(tmp_path)]) == 0
+    assert main(['--check', '--docs', str(tmp_path)]) == 0
+    page = tmp_path / 'topics.md'
+    page.write_text(page.read_text() + 'by hand\n')
+    capsys.readouterr()
+    assert main(['--check', '--docs', str(tmp_path)]) == 1
+    assert f'{page} must be what the nodes say' in capsys.readouterr().err
+    assert main(['--docs', str(tmp_path / 'nowhere')]) == 1
+    assert 'must be writable' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(('node', 'row'), [(node, row) for node, rows in TABLES.items() for row in rows])
+def test_every_topic_is_described(node, row):
+    assert row.description.endswith('.')
+    assert re.fullmatch(r'\w+/(msg|srv)/\w+( or \w+)?', row.type)
+    assert ('srv' in row.type) is (row.direction == 'service')
+    parameter, found, _ = row.when.partition(': ')
+    assert not found or parameter in PARAMETERS[node] or parameter == 'use_sim_time'
+
+
+def test_the_recorder_s_topics_are_its_default():
+    assert [row.name for row in RECORDER if row.name != '/clock'] == record_node.TOPICS
+
+
+@pytest.mark.parametrize(
+    ('name', 'absolute'),
+    [('cmd_vel', '/robot/cmd_vel'), ('~/reset', '/robot/controller/reset'), ('/diagnostics', '/diagnostics')],
+)
+def test_names_are_resolved_as_ros_does(name, absolute):
+    assert resolve(name, 'controller', '/robot') == absolute
+    assert resolve('~/reset', 'controller') == '/controller/reset'
+
+
+def there(row, values):
+    """Whether a topic is there with these parameters; ``None`` if the table does not know."""
+    parameter, found, value = row.when.partition(': ')
+    if not found:
+        return None if row.when else True
+    return str(values[parameter]).lower() == value
+
+
+class Reported:
+    """What ROS reports about a node's topics and services, as the table words it."""
+
+    def __init__(self, probe, node):
+        self.probe, self.node = probe, node
+
+    def names_and_types(self):
+        node = self.probe.node
+        ask = {
+            'in': node.get_subscriber_names_and_types_by_node,
+            'out': node.get_publisher_names_and_types_by_node,
+            'service': node.get_service_names_and_types_by_node,
+        }
+        standard = {resolve(name, self.node) for name in STANDARD}
+        return {
+            (direction, name, kind)
+            for direction, question in ask.items()
+            for name, kinds in question(self.node, '/')
+            for kind in kinds
+            if name not in standard
+        }
+
+    def endpoints(self, direction, name):
+        node = self.probe.node
+        ask = node.get_subscriptions_info_by_topic if direction == 'in' else node.get_publishers_info_by_topic
+        return [item.qos_profile for item in ask(name) if item.node_name == self.node]
+
+
+def compare(probe, node, values):
+    """Wait until the graph reports exactly the table's rows for a node, then compare the QoS."""
+    reported, rows = Reported(probe, node), TABLES[node]
+    known = {row: there(row, PARAMETERS[node] | {'use_sim_time': False} | values) for row in rows}
+    must = {(row.direction, resolve(row.name, node), row.type) for row, yes in known.items() if yes}
+    may = {(row.direction, resolve(row.name, node), row.type) for row, yes in known.items() if yes is None}
+    last = set()
+
+    def complete():
+        nonlocal last
+        try:
+            last = reported.names_and_types()
+        except Exception:  # the node is not known yet
+            return False
+        return must <= last
+
+    try:
+        probe.until(complete, f'{node} has all of its topics')
+    except BaseException:
+        print('missing:', sorted(must - last))
+        raise
+    assert last - must - may == set(), 'every topic is in the table'
+    for row, yes in known.items():
+        if row.direction == 'service' or not yes:
+            continue
+        name = resolve(row.name, node)
+        profiles = probe.until(lambda n=name, r=row: reported.endpoints(r.direction, n), f'{name} tells its QoS')
+        wanted = ReliabilityPolicy.BEST_EFFORT if 'best effort' in row.qos else ReliabilityPolicy.RELIABLE
+        assert {profile.reliability for profile in profiles} == {wanted}, name
+        latched = [profile.durability == DurabilityPolicy.TRANSIENT_LOCAL for profile in profiles]
+        assert any(latched) is ('latched' in row.qos), name
+
+
+@pytest.mark.parametrize(
+    'values',
+    [
+        {},
+        {
+            'image_transport': 'compressed',
+            'enable_stamped_cmd_vel': False,
+            'guard.source': 'scan',
+            'use_sim_time': True,
+        },
+    ],
+    ids=['defaults', 'others'],
+)
+def test_the_controller_has_the_topics_of_the_table(graph, probe, tiny_bundle, values):
+    parameters = {'policy': str(tiny_bundle), 'autostart': True} | values
+    graph.start('controller', 'lnn_controller.nodes.controller_node', parameters=parameters)
+    compare(probe, 'controller', values)
+
+
+@pytest.mark.parametrize('values', [{}, {'enable_stamped_cmd_vel': False}], ids=['stamped', 'plain'])
+def test_the_simulator_has_the_topics_of_the_table(graph, probe, values):
+    graph.start('sim', 'lnn_controller.nodes.sim_node', parameters={'track': 3} | values)
+    compare(probe, 'sim', values)

@@ -1,0 +1,149 @@
+"""The managed controller node from outside: its transitions, a swap of the policy, and what is stopped in between."""
+
+import pytest
+from bundles import make_tiny_bundle
+from geometry_msgs.msg import TwistStamped
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState, GetState
+from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
+from rcl_interfaces.srv import SetParameters
+from rclpy.qos import DurabilityPolicy, QoSProfile
+from ros_probe import stands
+from std_msgs.msg import Bool
+from std_srvs.srv import SetBool, Trigger
+
+CONTROLLER = 'lnn_controller.nodes.controller_node'
+
+
+def transition(probe, number):
+    return probe.call(ChangeState, '/controller/change_state', ChangeState.Request(transition=Transition(id=number)))
+
+
+def change(probe, *numbers):
+    return [transition(probe, number).success for number in numbers]
+
+
+def state(probe):
+    return probe.call(GetState, '/controller/get_state', GetState.Request()).current_state.label
+
+
+def set_text(probe, name, value):
+    given = ParameterValue(type=ParameterType.PARAMETER_STRING, string_value=str(value))
+    request = SetParameters.Request(parameters=[Parameter(name=name, value=given)])
+    return probe.call(SetParameters, '/controller/set_parameters', request).results[0]
+
+
+def drives(commands):
+    return lambda: commands and not stands(commands[-1])
+
+
+def stopped(commands):
+    return lambda: commands and stands(commands[-1])
+
+
+def test_from_unconfigured_to_finalized_with_another_policy_in_between(graph, probe, tiny_bundle, tmp_path):
+    process = graph.start('controller', CONTROLLER, parameters={'policy': str(tiny_bundle)})
+    commands = probe.commands()
+    assert state(probe) == 'unconfigured'
+    probe.camera()
+    probe.imu()
+    assert change(probe, Transition.TRANSITION_CONFIGURE) == [True]
+    assert state(probe) == 'inactive'
+    assert not commands, 'an inactive node commands nothing'
+    assert change(probe, Transition.TRANSITION_ACTIVATE) == [True]
+    probe.until(drives(commands), 'it drives')
+    other = make_tiny_bundle(tmp_path / 'other', seed=5)
+    refused = set_text(probe, 'policy', other)
+    assert not refused.successful
+    assert 'deactivate' in refused.reason
+    assert change(probe, Transition.TRANSITION_DEACTIVATE) == [True]
+    probe.until(stopped(commands), 'zeros come last')
+    count = len(commands)
+    assert not set_text(probe, 'policy', tmp_path / 'nowhere').successful, 'an unknown policy is refused at once'
+    assert set_text(probe, 'policy', other).successful
+    assert len(commands) == count
+    assert change(probe, Transition.TRANSITION_ACTIVATE) == [True]
+    probe.until(lambda: len(commands) > count and not stands(commands[-1]), 'it drives by the other policy')
+    assert change(probe, Transition.TRANSITION_DEACTIVATE, Transition.TRANSITION_CLEANUP) == [True, True]
+    assert state(probe) == 'unconfigured'
+    probe.until(stopped(commands), 'it stands')
+    assert change(probe, Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_ACTIVATE) == [True, True]
+    probe.until(drives(commands), 'it drives after a cleanup too')
+    assert change(probe, Transition.TRANSITION_ACTIVE_SHUTDOWN) == [True]
+    assert state(probe) == 'finalized'
+    probe.until(stopped(commands), 'a shutdown stops it')
+    assert process.poll() is None
+    assert 'policy other at 50 Hz' in (tmp_path / 'logs' / 'controller.log').read_text()
+
+
+def test_a_failed_configure_is_one_line_and_can_be_repeated(graph, probe, tmp_path):
+    policy = tmp_path / 'late'
+    make_tiny_bundle(policy)
+    core = (policy / 'core.onnx').read_bytes()
+    (policy / 'core.onnx').write_bytes(core[:-10])
+    graph.start('controller', CONTROLLER, parameters={'policy': str(policy)})
+    assert change(probe, Transition.TRANSITION_CONFIGURE) == [False]
+    assert state(probe) == 'unconfigured'
+    log = (tmp_path / 'logs' / 'controller.log').read_text()
+    (line,) = [line for line in log.splitlines() if 'not configured' in line]
+    assert 'core.onnx' in line
+    assert 'Traceback' not in log
+    (policy / 'core.onnx').write_bytes(core)
+    assert change(probe, Transition.TRANSITION_CONFIGURE) == [True]
+
+
+@pytest.mark.parametrize('durability', [DurabilityPolicy.TRANSIENT_LOCAL, DurabilityPolicy.VOLATILE])
+def test_the_emergency_stop_by_topic_and_by_service(graph, probe, tiny_bundle, durability):
+    button = probe.node.create_publisher(Bool, 'emergency_stop', QoSProfile(depth=1, durability=durability))
+    if durability == DurabilityPolicy.TRANSIENT_LOCAL:
+        button.publish(Bool(data=True))  # before there is anyone to hear it
+    graph.start('controller', CONTROLLER, parameters={'policy': str(tiny_bundle), 'autostart': True})
+    commands = probe.commands()
+    probe.camera()
+    probe.imu()
+    if durability == DurabilityPolicy.TRANSIENT_LOCAL:
+        probe.until(lambda: len(commands) > 50, 'it ticks')
+        assert [stands(command) for command in commands] == [True] * len(commands)
+        button.publish(Bool(data=False))
+    probe.until(drives(commands), 'it drives')
+    button.publish(Bool(data=True))
+    probe.until(stopped(commands), 'it stops')
+    engaged = probe.call(SetBool, '/controller/emergency_stop', SetBool.Request(data=True))
+    assert (engaged.success, engaged.message) == (True, 'engaged')
+    released = probe.call(SetBool, '/controller/emergency_stop', SetBool.Request(data=False))
+    assert 'still engaged by the topic' in released.message
+    assert probe.call(Trigger, '/controller/reset', Trigger.Request()).success
+    assert stands(commands[-1])
+    button.publish(Bool(data=False))
+    probe.until(drives(commands), 'it drives again')
+
+
+def test_the_operator_overrides_and_lets_go(graph, probe, tiny_bundle):
+    graph.start('controller', CONTROLLER, parameters={'policy': str(tiny_bundle), 'autostart': True})
+    commands = probe.commands()
+    probe.camera()
+    probe.imu()
+    probe.until(drives(commands), 'it drives')
+    joystick = probe.node.create_publisher(TwistStamped, 'cmd_vel_override', 1)
+    backwards = TwistStamped()
+    backwards.twist.linear.x = -0.25
+    probe.feed('joystick', joystick, 20.0, lambda _: backwards)
+    probe.until(lambda: commands[-1].twist.linear.x == -0.25, 'the operator drives')
+    probe.silence('camera')
+    before = len(commands)
+    probe.until(lambda: len(commands) > before + 60, 'commands flow')
+    assert {command.twist.linear.x for command in commands[before:]} == {-0.25}, 'a blind robot can be driven home'
+    probe.silence('joystick')
+    probe.until(stopped(commands), 'nobody drives a blind robot')
+    probe.camera()
+    probe.until(lambda: commands[-1].twist.linear.x >= 0.0 and not stands(commands[-1]), 'the policy drives')
+
+
+def test_qos_that_does_not_fit_is_told_by_name(graph, probe, tiny_bundle, tmp_path):
+    from rclpy.qos import ReliabilityPolicy
+
+    graph.start('controller', CONTROLLER, parameters={'policy': str(tiny_bundle), 'autostart': True})
+    quiet = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
+    probe.node.create_publisher(TwistStamped, 'cmd_vel_override', quiet)
+    log = tmp_path / 'logs' / 'controller.log'
+    probe.until(lambda: '/cmd_vel_override: the QoS of node probe does not fit ours' in log.read_text(), 'it is told')
