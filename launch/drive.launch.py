@@ -46,6 +46,11 @@ def driven(node):
     ]
 
 
+def end(_event, context):
+    """Without a controller nothing drives. A second shutdown after Ctrl-C's would make launch complain."""
+    return [] if context.is_shutdown else [Shutdown(reason='nothing drives any more')]
+
+
 def generate_launch_description():
     arguments = [
         DeclareLaunchArgument('sim', default_value='true', choices=['true', 'false'], description='Start the car too.'),
@@ -73,7 +78,7 @@ def generate_launch_description():
         namespace='',
         parameters=[LaunchConfiguration('params_file'), {'policy': typed('policy', str)}, time],
         arguments=log,
-        on_exit=Shutdown(reason='nothing drives any more'),
+        on_exit=end,
         **common,
     )
     nodes = [

@@ -50,9 +50,14 @@ class QosWatch:
         return True
 
     def _compare(self, topic: str, who: str, offered: QoSProfile, requested: QoSProfile) -> None:
-        compatibility, reason = qos_check_compatible(offered, requested)
+        compatibility, reason = qos_check_compatible(_core(offered), _core(requested))
         if compatibility == QoSCompatibility.ERROR:
             self._warn(
                 f'{topic}: the QoS of node {who} does not fit ours: no message passes ({reason.strip(" ;")}). '
                 f'Change its QoS, or ours by the parameters qos_overrides.{topic}.*'
             )
+
+
+def _core(qos: QoSProfile) -> QoSProfile:
+    # Deadlines and leases are left out: where none is set, the graph says infinity and our own profile zero.
+    return QoSProfile(depth=1, reliability=qos.reliability, durability=qos.durability)

@@ -145,5 +145,7 @@ def test_qos_that_does_not_fit_is_told_by_name(graph, probe, tiny_bundle, tmp_pa
     graph.start('controller', CONTROLLER, parameters={'policy': str(tiny_bundle), 'autostart': True})
     quiet = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
     probe.node.create_publisher(TwistStamped, 'cmd_vel_override', quiet)
+    probe.commands()
     log = tmp_path / 'logs' / 'controller.log'
     probe.until(lambda: '/cmd_vel_override: the QoS of node probe does not fit ours' in log.read_text(), 'it is told')
+    assert log.read_text().count('does not fit') == 1, 'of what fits nothing is said'
