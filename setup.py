@@ -36,7 +36,7 @@ setup(
     zip_safe=False,
     install_requires=['numpy', 'onnxruntime', 'rosbags', 'rosbags-image[opencv-headless]', 'pyyaml', 'tqdm'],
     extras_require={
-        'ros': ['ros-rclpy[fastrtps]==9.1.2', 'ros-common-interfaces==5.5.1'],
+        'ros': ['ros-rclpy[fastrtps]==9.1.2', 'ros-common-interfaces==5.5.1', 'rich'],
         'sim': ['mujoco', 'matplotlib', 'av'],
         'train': ['torch', 'lightning', 'onnx', 'onnxscript', 'safetensors', 'tensorboard', 'matplotlib'],
         'test': ['pytest', 'pytest-timeout', 'hypothesis', 'ncps==1.0.1', 'ruff', 'mypy', 'types-PyYAML', 'onnx'],

@@ -25,7 +25,16 @@ HOW = {
 LIBRARIES = {
     'sim': ('mujoco', 'matplotlib', 'PIL', 'av'),
     'train': ('torch', 'lightning', 'safetensors', 'onnx', 'onnxscript', 'tensorboard'),
-    'ros': ('rclpy', 'nav_msgs', 'sensor_msgs', 'geometry_msgs', 'std_msgs', 'diagnostic_msgs', 'rosgraph_msgs'),
+    'ros': (
+        'rclpy',
+        'nav_msgs',
+        'sensor_msgs',
+        'geometry_msgs',
+        'std_msgs',
+        'diagnostic_msgs',
+        'rosgraph_msgs',
+        'rich',
+    ),
     'core': ('onnxruntime', 'rosbags', 'numpy', 'cv2', 'tqdm', 'yaml'),
 }
 EXTRAS = {library: HOW[extra] for extra, libraries in LIBRARIES.items() for library in libraries}
@@ -38,6 +47,7 @@ examples:
   lnn evaluate --policy policies/mine --track 21 33    drive in closed loop, faster than real time
   lnn replay BAG --policy policies/mine                compare with a recording
   lnn inspect policies/mine                            print a policy's card
+  lnn top                                              watch a running controller in the terminal
 """
 
 
@@ -145,6 +155,7 @@ def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
     )
     inspect = add('inspect', "print a policy's card", _inspect, 'lnn inspect car_lane')
     inspect.add_argument('policy', metavar='POLICY', help='folder of a policy, or the name of one that ships')
+    _top_arguments(add('top', 'watch a running controller in the terminal', _top, 'lnn top --node /robot_1/controller'))
     return parser
 
 
@@ -320,6 +331,20 @@ def _inspect(args: argparse.Namespace) -> int:
     path = find_policy(args.policy)
     print(describe(read_spec(path), path), end='')
     return 0
+
+
+def _top_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument('--node', default='/controller', metavar='NAME', help='the controller, with its namespace')
+    parser.add_argument(
+        '--once', action='store_true', help='print one page and end, as where the output is no terminal'
+    )
+    parser.add_argument('--domain', type=int, metavar='N', help='ROS domain; ROS_DOMAIN_ID, or 0, unless given')
+
+
+def _top(args: argparse.Namespace) -> int:
+    from lnn_controller.nodes.top import run_top
+
+    return run_top(node=args.node, once=args.once, domain=args.domain)
 
 
 if __name__ == '__main__':
