@@ -31,6 +31,9 @@ policy: $(VENV)/.test gl ## make policies/car_lane anew: collect demonstrations 
 
 bench: $(VENV)/.test gl ## measure what the README claims
 	$(BIN)/python benchmarks/step_latency.py
+	$(BIN)/python benchmarks/executors.py
+	$(BIN)/python benchmarks/control_rate.py
+	$(BIN)/python benchmarks/transport.py
 
 gl: # MuJoCo renders the camera through EGL; it needs the system's GL libraries, no GPU
 	@if ! ldconfig -p 2>/dev/null | grep -q 'libEGL\.so\.1 ' || ! ldconfig -p | grep -q 'libGL\.so\.1 '; then \
