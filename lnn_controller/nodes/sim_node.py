@@ -19,7 +19,7 @@ from std_msgs.msg import Float64, UInt32
 
 from lnn_controller.nodes.convert import image_message, imu_message, stamp, velocities
 from lnn_controller.nodes.diagnostics import DIAGNOSTICS_PERIOD_S, diagnostics
-from lnn_controller.nodes.parameters import Setting, declare
+from lnn_controller.nodes.parameters import Setting, declare, on_change
 from lnn_controller.nodes.run import run_node
 from lnn_controller.sim import CAMERA_PERIOD, CONTROL_PERIOD, IMU_PERIOD, STEPS_PER_SECOND, CarWorld
 
@@ -31,6 +31,8 @@ PARAMETERS = (
     Setting('seed', 0, 'Seed of the scenery beside the road.', minimum=0, maximum=2**31 - 1),
     Setting('realtime_factor', 1.0, 'Simulated per real second; 0: as fast as possible.', minimum=0.0, maximum=100.0),
     Setting('cmd_vel_timeout_s', 0.3, 'The car stops without a command for this long.', 's', 0.02, 10.0),
+    Setting('camera', True, 'Whether the camera works: false to see what its failure does.', change='live'),
+    Setting('imu', True, 'Whether the IMU works: false to see what its failure does.', change='live'),
     Setting('enable_stamped_cmd_vel', True, 'Take commands as TwistStamped; false: as Twist.'),
     Setting('odom_frame_id', 'odom', 'Frame of the odometry: the world.'),
     Setting('base_frame_id', 'base_link', "The car's frame, at the middle of the rear axle."),
@@ -69,6 +71,7 @@ class SimNode(Node):
         self._diagnostics_out = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
         stamped = values['enable_stamped_cmd_vel']
         self.create_subscription(TwistStamped if stamped else Twist, 'cmd_vel', self._on_command, 1)
+        on_change(self, PARAMETERS, lambda _: None, values.update, active=lambda: False)
         self._departures_out.publish(UInt32(data=0))
         factor = values['realtime_factor']
         speed = f'{factor:g} × real time' if factor else 'as fast as possible'
@@ -107,9 +110,9 @@ class SimNode(Node):
         self.world.advance(steps)
         self.steps += steps
         now_ns = self.world.time_ns
-        if self.steps % IMU_PERIOD == 0:
+        if self.steps % IMU_PERIOD == 0 and self._values['imu']:
             self._imu_out.publish(imu_message(now_ns, self._values['imu_frame_id'], *self.world.imu()))
-        if self.steps % CAMERA_PERIOD == 0:
+        if self.steps % CAMERA_PERIOD == 0 and self._values['camera']:
             picture = self.world.camera()
             self._image_out.publish(image_message(now_ns, self._values['camera_frame_id'], picture))
         if self.steps % CONTROL_PERIOD == 0:

@@ -2,7 +2,9 @@ import numpy as np
 import pytest
 from geometry_msgs.msg import Twist, TwistStamped
 from nav_msgs.msg import Odometry
-from ros_probe import one_line, stamp_ns, status
+from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
+from rcl_interfaces.srv import SetParameters
+from ros_probe import one_line, stamp_ns, stands, status
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import Image, Imu
 from std_msgs.msg import Float64, UInt32
@@ -84,3 +86,30 @@ def test_a_mistake_is_one_line(run_node, parameter, said):
     result = run_node('sim_node', '--ros-args', '-p', parameter)
     assert result.returncode == 1
     assert said in one_line(result)
+
+
+def test_a_camera_that_fails_stops_the_car_until_it_works_again(graph, probe, tmp_path):
+    graph.start('sim', 'lnn_controller.nodes.sim_node')
+    drive = {'autostart': True, 'use_sim_time': True}
+    graph.start('controller', 'lnn_controller.nodes.controller_node', parameters=drive)
+    commands, odometry = probe.commands(), probe.collect(Odometry, 'odom')
+    pictures = probe.collect(Image, 'image_raw')
+    probe.until(lambda: speed(odometry) > 0.5, 'the car drives')
+
+    def camera(works):
+        given = ParameterValue(type=ParameterType.PARAMETER_BOOL, bool_value=works)
+        request = SetParameters.Request(parameters=[Parameter(name='camera', value=given)])
+        assert probe.call(SetParameters, '/sim/set_parameters', request).results[0].successful
+
+    camera(False)
+
+    def first_zero():
+        last_ns = stamp_ns(pictures[-1])
+        return next((each for each in commands if stamp_ns(each) > last_ns and stands(each)), None)
+
+    zero = probe.until(first_zero, 'it stops')
+    after_s = (stamp_ns(zero) - stamp_ns(pictures[-1])) / 1e9
+    assert 0.2 < after_s <= 0.3, 'image_timeout_s and a few ticks, in simulated time'
+    probe.until(lambda: abs(speed(odometry)) < 0.02, 'it stands')
+    camera(True)
+    probe.until(lambda: speed(odometry) > 0.5, 'it drives on')
