@@ -24,7 +24,7 @@ REFUSALS = ('not_newer', 'in_future', 'too_old')
 COUNTERS = (
     *('ticks', 'stopped_ticks', 'limited_ticks', 'override_ticks', 'dt_outside_training'),
     *('images', 'image_refused', *(f'image_{refusal}' for refusal in REFUSALS)),
-    *('imu_samples', 'imu_not_finite', *(f'imu_{refusal}' for refusal in REFUSALS)),
+    *('imu_samples', 'imu_not_plausible', *(f'imu_{refusal}' for refusal in REFUSALS)),
     *('scans', *(f'scan_{refusal}' for refusal in REFUSALS), 'overrides', 'override_not_finite'),
 )
 # How a frame, sample or scan that is missing is named as the reason of a stop.
@@ -169,16 +169,16 @@ class Controller:
         :param accel: linear acceleration xyz with gravity, m/s², (3,)
         :param now_ns: when it arrived, ns; ``None``: at its stamp
         :returns: whether it was taken; one that is not newer than the newest, from the future, older than the IMU's
-            timeout, or not finite is counted and left
+            timeout, not finite, or beyond what an IMU measures is counted and left
         :raises ValueError: if gyro or accel cannot be read as three numbers
         """
         if not self._takes('imu', stamp_ns, now_ns, self._settings.imu_timeout_s):
             return False
-        finite = self._imu.add(gyro, accel)
-        self.counters['imu_samples' if finite else 'imu_not_finite'] += 1
-        if finite:
+        plausible = self._imu.add(gyro, accel)
+        self.counters['imu_samples' if plausible else 'imu_not_plausible'] += 1
+        if plausible:
             self._sensors['imu'].stamp_ns = stamp_ns
-        return finite
+        return plausible
 
     def on_obstacles(self, stamp_ns: int, points: NDArray[np.float64], now_ns: int | None = None) -> bool:
         """

@@ -3,9 +3,24 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ['ImuMean']
+__all__ = ['MAX_ACCEL_M_S2', 'MAX_GYRO_RAD_S', 'ImuMean', 'is_plausible']
 
-MOST = float(np.finfo(np.float32).max)
+# No IMU that robots carry measures more (the widest: 4000 °/s and 200 g): such a value is a fault, and would throw
+# the network's state far from all that it was trained on.
+MAX_GYRO_RAD_S = 100.0
+MAX_ACCEL_M_S2 = 2000.0
+
+
+def is_plausible(gyro: ArrayLike, accel: ArrayLike) -> bool:
+    """
+    Tell whether an IMU can have measured this.
+
+    :param gyro: angular velocity xyz, rad/s, (3,)
+    :param accel: linear acceleration xyz with gravity, m/s², (3,)
+    :returns: whether all of it is finite and within ±100 rad/s and ±2000 m/s²
+    """
+    # The largest of all is NaN where any is.
+    return bool(np.abs(gyro).max() <= MAX_GYRO_RAD_S and np.abs(accel).max() <= MAX_ACCEL_M_S2)
 
 
 class ImuMean:
@@ -23,7 +38,7 @@ class ImuMean:
 
     def add(self, gyro: ArrayLike, accel: ArrayLike) -> bool:
         """
-        Take a sample, if it is finite.
+        Take a sample, if it is plausible.
 
         :param gyro: angular velocity xyz, rad/s, (3,)
         :param accel: linear acceleration xyz with gravity, m/s², (3,)
@@ -33,8 +48,7 @@ class ImuMean:
         sample = self._sample
         sample[:3] = gyro
         sample[3:] = accel
-        # The largest of all is NaN where any is; what float32 cannot hold would reach the network as infinity.
-        if not float(np.abs(sample).max()) < MOST:
+        if not is_plausible(sample[:3], sample[3:]):
             return False
         self._sum += sample
         self._count += 1

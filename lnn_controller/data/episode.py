@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from lnn_controller.control.imu import is_plausible
 from lnn_controller.errors import InputError
 from lnn_controller.policy.frame import fit_frame
 from lnn_controller.policy.spec import ImageSpec
@@ -177,12 +178,18 @@ class _Reader:
                     header_ns = self._frame(message.data, message.msgtype)
                 elif kind == 'imu':
                     header_ns, gyro, accel = imu_from_cdr(message.data)
-                    self._finite(kind, np.concatenate([gyro, accel]))
+                    if not is_plausible(gyro, accel):
+                        raise _UnusableError('imu_not_plausible')
+                    self.values[kind].append(np.concatenate([gyro, accel]))
                 else:
                     header_ns, twist = twist_from_cdr(message.data, message.msgtype)
-                    self._finite(kind, twist)
-            except _NotFiniteError:
-                drops[f'{kind}_not_finite'] = drops.get(f'{kind}_not_finite', 0) + 1
+                    # float32 is what networks take: a value beyond its range is as unusable as infinity.
+                    if not np.all(np.abs(twist) < np.finfo(np.float32).max):
+                        raise _UnusableError('command_not_finite')
+                    self.values[kind].append(twist)
+            except _UnusableError as err:
+                reason = str(err)
+                drops[reason] = drops.get(reason, 0) + 1
             except InputError as err:
                 reason = 'image_undecodable' if kind == 'image' else f'{kind}_unreadable'
                 drops[reason] = drops.get(reason, 0) + 1
@@ -193,7 +200,7 @@ class _Reader:
             if not self.stamps[kind].header:
                 if kind == 'image':
                     raise _no_frame(self.bag, topic, self.first_error.get(kind, ''))
-                reason = self.first_error.get(kind) or 'all hold NaN or infinity'
+                reason = self.first_error.get(kind) or 'all hold NaN, infinity or impossible values'
                 msg = (
                     f'bag {self.bag.path}, topic {topic.name}: not one of its {topic.count} samples is usable: {reason}'
                 )
@@ -209,15 +216,9 @@ class _Reader:
         self.frames[slot] = fit_frame(picture, self.spec)
         return header_ns
 
-    def _finite(self, kind: str, values: NDArray[np.float64]) -> None:
-        # float32 is what networks take: a value beyond its range is as unusable as infinity.
-        if not np.all(np.abs(values) < np.finfo(np.float32).max):
-            raise _NotFiniteError
-        self.values[kind].append(values)
 
-
-class _NotFiniteError(Exception):
-    """A sample holds NaN or infinity."""
+class _UnusableError(Exception):
+    """A sample's values cannot be used; the message is the reason of the drop."""
 
 
 def _required(bag: Bag, kind: str, name: str | None) -> Topic:

@@ -244,7 +244,9 @@ class Driving:
             except InputError as error:
                 self._undecodable('imu', error)
             else:
-                controller.on_imu(stamp_ns or now_ns, gyro, accel, now_ns)
+                if not controller.on_imu(stamp_ns or now_ns, gyro, accel, now_ns):
+                    why = 'its stamp is old or ahead of the clock, or its values are beyond what an IMU measures'
+                    self._report.throttled('imu', f'an IMU sample was refused: {why}')
 
     def _stop(self, reason: str) -> None:
         with self.lock:

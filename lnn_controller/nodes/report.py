@@ -10,12 +10,12 @@ __all__ = ['REASONS', 'Reporter']
 LOG_AGAIN_S = 5.0
 REASONS = {
     'no_image': 'no camera image has arrived yet',
-    'image_stale': 'the camera is silent',
+    'image_stale': 'no usable camera image has come in time',
     'image_frozen': 'the camera shows the very same picture again and again while the robot is commanded to move',
     'no_imu': 'no IMU sample has arrived yet',
-    'imu_stale': 'the IMU is silent',
+    'imu_stale': 'no usable IMU sample has come in time',
     'no_scan': 'nothing has arrived yet from the sensor of the obstacle guard',
-    'scan_stale': 'the sensor of the obstacle guard is silent',
+    'scan_stale': 'nothing usable has come in time from the sensor of the obstacle guard',
     'not_finite': "the policy's command is not finite",
     'clock_jump': 'the clock jumped',
     'clock_stopped': 'the simulated clock stands still',

@@ -28,7 +28,7 @@ def write_drive(path, *, storage='mcap', seconds=2, start_ns=10**18, imu=True):
             if ms % 50 == 0:
                 bag.write('/image_raw', stamp + 3 * MS, image_message(stamp, picture(ms // 50)))
             if imu:
-                bag.write('/imu/data', stamp + 3 * MS, imu_message(stamp, (0, 0, ms), (0, ms, 9.81)))
+                bag.write('/imu/data', stamp + 3 * MS, imu_message(stamp, (0, 0, ms / 100), (0, ms / 100, 9.81)))
             if ms % 20 == 0:
                 command = twist_stamped_message(stamp, linear=(ms, 0, 0), angular=(0, 0, -ms))
                 bag.write('/cmd_vel', stamp + 3 * MS, command)

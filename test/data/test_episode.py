@@ -50,7 +50,7 @@ def test_a_whole_drive(tmp_path, storage, alone):
     np.testing.assert_array_equal(episode.images, [picture(i) for i in range(40)])
     np.testing.assert_array_equal(episode.commands[:, 0], -np.arange(0, 2000, 20))
     np.testing.assert_array_equal(episode.commands[:, 1], np.arange(0, 2000, 20))
-    np.testing.assert_allclose(episode.imu[7], [0, 0, 70, 0, 70, 9.81], rtol=1e-6)
+    np.testing.assert_allclose(episode.imu[7], [0, 0, 0.7, 0, 0.7, 9.81], rtol=1e-6)
     assert (episode.images.dtype, episode.imu.dtype, episode.commands.dtype) == (np.uint8, np.float32, np.float32)
     assert episode.drops == {}
     assert episode.topics == {'image': '/image_raw', 'imu': '/imu/data', 'command': '/cmd_vel'}
@@ -193,7 +193,7 @@ def test_every_drop_is_counted_and_has_words(tmp_path):
         ('/image_raw', IMAGE, 3 * MS + 2, m.image_message(2 * MS, picture(7))),  # again
         ('/image_raw', IMAGE, 3 * MS + 3, m.image_message(MS, picture(7))),  # back
         ('/image_raw', IMAGE, 4 * MS, m.image_message(4 * MS, picture(8))),
-        *(imu(s * MS, v) for s, v in ((1, 1), (2, np.nan), (3, np.inf), (4, 4))),
+        *(imu(s * MS, v) for s, v in ((1, 1), (2, np.nan), (3, np.inf), (3.5, 1e9), (4, 4))),
         ('/imu/data', IMU, 5 * MS, b'\0\1\0\0garbage'),
         ('/imu/data', IMU, 6 * MS, m.imu_message(4 * MS, (7, 7, 7), (7, 7, 7))),
         *(command(s * MS, v) for s, v in ((1, 1), (2, np.nan), (3, 1e300), (4, 4))),
@@ -204,7 +204,7 @@ def test_every_drop_is_counted_and_has_words(tmp_path):
     assert episode.drops == {
         'image_undecodable': 2,
         'image_stamp_not_increasing': 2,
-        'imu_not_finite': 2,
+        'imu_not_plausible': 3,
         'imu_unreadable': 1,
         'imu_stamp_not_increasing': 1,
         'command_not_finite': 2,
