@@ -8,11 +8,12 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from lnn_controller.control.chain import SafetyChain
 from lnn_controller.control.decision import Decision
-from lnn_controller.control.guard import clearance, guard_scale, outside, thin
+from lnn_controller.control.guard import outside, thin
 from lnn_controller.control.imu import ImuMean
 from lnn_controller.control.override import Override
-from lnn_controller.control.safety import all_finite, apply_deadband, limit, limit_speed
+from lnn_controller.control.safety import all_finite
 from lnn_controller.control.sensors import Camera, Sensor
 from lnn_controller.control.settings import ControlSettings
 from lnn_controller.errors import InputError
@@ -64,7 +65,7 @@ class Controller:
     def __init__(self, policy: Policy, settings: ControlSettings | None = None) -> None:
         self.policy = policy
         self.counters: dict[str, int] = defaultdict(int, dict.fromkeys(COUNTERS, 0))
-        self.settings = settings or ControlSettings()
+        self._safety = SafetyChain(policy.spec, settings or ControlSettings())
         self._zeros = _frozen(np.zeros(len(policy.spec.outputs)))
         self._no_neurons = _frozen(np.zeros(policy.spec.network.units, np.float32))
         self._sensors = {'image': Camera(), 'imu': Sensor(), 'scan': Sensor()}
@@ -81,13 +82,11 @@ class Controller:
     @property
     def settings(self) -> ControlSettings:
         """How it drives; may be replaced between two ticks and holds from the next one on."""
-        return self._settings
+        return self._safety.settings
 
     @settings.setter
     def settings(self, settings: ControlSettings) -> None:
-        self._settings = settings
-        self._limits = settings.limits(self.policy.spec)
-        self._wide_limits = settings.override_limits(self.policy.spec)
+        self._safety.settings = settings
 
     @property
     def emergency_stop(self) -> tuple[str, ...]:
@@ -128,7 +127,7 @@ class Controller:
         :param now_ns: when it arrived, ns; ``None``: at its stamp
         :returns: whether :meth:`on_encoded` may be called with it
         """
-        return self._takes('image', stamp_ns, now_ns, self._settings.image_timeout_s)
+        return self._takes('image', stamp_ns, now_ns, self.settings.image_timeout_s)
 
     def encode(self, image: NDArray[np.uint8]) -> Encoded:
         """
@@ -172,7 +171,7 @@ class Controller:
             timeout, not finite, or beyond what an IMU measures is counted and left
         :raises ValueError: if gyro or accel cannot be read as three numbers
         """
-        if not self._takes('imu', stamp_ns, now_ns, self._settings.imu_timeout_s):
+        if not self._takes('imu', stamp_ns, now_ns, self.settings.imu_timeout_s):
             return False
         plausible = self._imu.add(gyro, accel)
         self.counters['imu_samples' if plausible else 'imu_not_plausible'] += 1
@@ -189,8 +188,8 @@ class Controller:
         :param now_ns: when it arrived, ns; ``None``: at its stamp
         :returns: whether it was taken
         """
-        guard = self._settings.guard
-        if guard is None or not self._takes('scan', stamp_ns, now_ns, self._settings.scan_timeout_s):
+        guard = self.settings.guard
+        if guard is None or not self._takes('scan', stamp_ns, now_ns, self.settings.scan_timeout_s):
             return False
         self._points = thin(outside(points, guard.footprint), guard.slow_distance_m, guard.footprint)
         self._sensors['scan'].stamp_ns = stamp_ns
@@ -236,7 +235,7 @@ class Controller:
             stop is engaged
         """
         self.counters['ticks'] += 1
-        settings = self._settings
+        settings = self.settings
         imu = self._imu.take()
         blind = self._blind(now_ns)
         reason = self._hold(now_ns)
@@ -299,7 +298,7 @@ class Controller:
         What the sensors said last stays; the watchdogs judge it by its age. The emergency stop stays. Counters go on.
         """
         self._hx = self.policy.initial_state()
-        self._command = [0.0] * len(self.policy.spec.outputs)
+        self._safety.reset()
         self._previous_ns = None
         self._begins, self._running = True, False
         self._stopped_for = ''
@@ -320,7 +319,7 @@ class Controller:
 
     def _hold(self, now_ns: int) -> str:
         """Say why nobody may drive now, not even the operator."""
-        settings = self._settings
+        settings = self.settings
         scan = self._judge('scan', now_ns, settings.scan_timeout_s)
         if self._previous_ns is not None and not 0 < now_ns - self._previous_ns <= settings.step_gap_s * 1e9:
             return 'clock_jump'
@@ -330,18 +329,18 @@ class Controller:
 
     def _blind(self, now_ns: int) -> str:
         """Say why the network cannot drive now. Both sensors are looked at, whatever is wrong with one."""
-        settings = self._settings
+        settings = self.settings
         image = self._judge('image', now_ns, settings.image_timeout_s)
         imu = self._judge('imu', now_ns, settings.imu_timeout_s)
         camera = self._sensors['image']
         assert isinstance(camera, Camera)
-        frozen = camera.frozen(now_ns, settings.image_frozen_timeout_s, moving=any(self._command))
+        frozen = camera.frozen(now_ns, settings.image_frozen_timeout_s, moving=self._safety.moving)
         return image or ('image_frozen' if frozen else '') or (imu if self.policy.spec.imu is not None else '')
 
     def _run(self, imu: NDArray[np.float32], dt_s: float) -> tuple[PolicyStep | None, float]:
         """Run the liquid core; ``None`` where what it gave is not finite."""
         spec = self.policy.spec
-        scaled_s = dt_s * self._settings.time_scale
+        scaled_s = dt_s * self.settings.time_scale
         network_dt_s = min(max(scaled_s, spec.dt_min_s), spec.dt_max_s)
         if network_dt_s != scaled_s:
             self.counters['dt_outside_training'] += 1
@@ -356,33 +355,18 @@ class Controller:
         self, now_ns: int, made: PolicyStep | None, operator: list[float] | None, dt_s: float
     ) -> tuple[NDArray[np.float64], tuple[str, ...], bool]:
         """Take the command from the network or the operator to what is published; and whether an obstacle stops it."""
-        settings = self._settings
         if operator is not None:
-            wanted, bitten = limit_speed(operator, self._wide_limits)
+            wanted, bitten = self._safety.hold(operator, operator=True)
         else:
             assert made is not None
-            scaled = [value * settings.speed_scale for value in made.command.tolist()]
-            wanted, bitten = limit_speed(scaled, self._limits)
-            wanted = self._override.blend(wanted, now_ns, settings.override_return_s)
-        scale = self._guard(wanted)
-        if scale == 0.0:
-            # Past the ramp, as every stop; the network runs on, so that it can steer away from the obstacle.
-            self._command = [0.0] * len(wanted)
-            return self._zeros, ('obstacle_stop',), True
-        if scale < 1.0:
-            wanted = [value * scale for value in wanted]
-            bitten = (*bitten, 'obstacle_slow')
-        self._command, ramped = limit(wanted, self._command, dt_s, self._wide_limits)
-        sent = apply_deadband(self._command, self._wide_limits)
-        return _frozen(np.array(sent)), bitten + ramped, False
-
-    def _guard(self, wanted: Sequence[float]) -> float:
-        guard = self._settings.guard
-        if guard is None or not any(wanted):
-            return 1.0
-        by_channel = dict(zip(self.policy.spec.channels, wanted, strict=True))
-        velocity = tuple(by_channel.get(name, 0.0) for name in ('linear_x', 'linear_y', 'angular_z'))
-        return guard_scale(clearance(velocity, self._points, guard.footprint, guard.slow_distance_m), guard)
+            scaled = [value * self.settings.speed_scale for value in made.command.tolist()]
+            wanted, bitten = self._safety.hold(scaled, operator=False)
+            wanted = self._override.blend(wanted, now_ns, self.settings.override_return_s)
+        # Where an obstacle stops it, the network runs on, so that it can steer away.
+        sent = self._safety.send(wanted, self._points, dt_s)
+        if sent.blocked:
+            return self._zeros, sent.limited, True
+        return _frozen(np.array(sent.command)), bitten + sent.limited, False
 
     def _stop(self, now_ns: int, reason: str, *, step_us: float = 0.0) -> Decision:
         self._count_stop(reason)
