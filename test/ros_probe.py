@@ -72,7 +72,7 @@ class Probe:
         return self.node.create_publisher(Imu, 'imu/data', qos_profile_sensor_data)
 
     def picture(self, now_ns):
-        self.noise ^= 1  # no two frames of a real camera are the same
+        self.noise = (self.noise + 1) % 3  # no two frames of a real camera are the same
         return image_message(now_ns, 'camera', self.image + np.uint8(self.noise))
 
     def sample(self, now_ns):
@@ -91,6 +91,7 @@ class Probe:
         self.until(client.service_is_ready, f'{service} is offered')
         future = client.call_async(request)
         self.until(future.done, f'{service} answers')
+        self.node.destroy_client(client)  # else whoever offers the service would remember it for ever
         return future.result()
 
 

@@ -1,35 +1,15 @@
-"""Real nodes in processes of their own over DDS; the fixtures that start them and watch them."""
+"""Real nodes in processes of their own over DDS."""
 
 import subprocess
 import sys
 
 import pytest
-from ros_domains import own_domain
-from ros_probe import DEADLINE_S, Probe
+from ros_fixtures import domain_id, graph, probe
+from ros_probe import DEADLINE_S
 
-from lnn_controller.nodes import Graph, dds_environment
+from lnn_controller.nodes import dds_environment
 
-
-@pytest.fixture
-def domain_id():
-    """A ROS domain for this test alone."""
-    with own_domain() as number:
-        yield number
-
-
-@pytest.fixture
-def graph(domain_id, tmp_path):
-    """Node processes in the test's domain; their output is in ``tmp_path/logs``."""
-    with Graph(log_folder=tmp_path / 'logs', environment={'ROS_DOMAIN_ID': str(domain_id)}) as graph:
-        yield graph
-
-
-@pytest.fixture
-def probe(domain_id):
-    """A node of the test's own in the same domain."""
-    probe = Probe(domain_id)
-    yield probe
-    probe.close()
+__all__ = ['domain_id', 'graph', 'probe', 'run_node']
 
 
 @pytest.fixture

@@ -1,12 +1,14 @@
 """The managed controller node from outside: its transitions, a swap of the policy, and what is stopped in between."""
 
 import pytest
+import yaml
 from bundles import make_tiny_bundle
 from geometry_msgs.msg import TwistStamped
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState, GetState
 from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
-from rcl_interfaces.srv import SetParameters
+from rcl_interfaces.srv import GetParameters, ListParameters, SetParameters
+from rclpy.parameter import parameter_value_to_python
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from ros_probe import stands
 from std_msgs.msg import Bool
@@ -149,3 +151,25 @@ def test_qos_that_does_not_fit_is_told_by_name(graph, probe, tiny_bundle, tmp_pa
     log = tmp_path / 'logs' / 'controller.log'
     probe.until(lambda: '/cmd_vel_override: the QoS of node probe does not fit ours' in log.read_text(), 'it is told')
     assert log.read_text().count('does not fit') == 1, 'of what fits nothing is said'
+
+
+def dump(probe):
+    """All parameters and their values, as `ros2 param dump` asks for them."""
+    names = probe.call(ListParameters, '/controller/list_parameters', ListParameters.Request()).result.names
+    request = GetParameters.Request(names=names)
+    answer = probe.call(GetParameters, '/controller/get_parameters', request)
+    return dict(zip(names, map(parameter_value_to_python, answer.values), strict=True))
+
+
+def test_a_node_started_with_a_dump_is_the_same_node(graph, probe, tiny_bundle, tmp_path):
+    given = {'speed_scale': 0.5, 'linear.x.max_velocity': 0.25, 'guard.source': 'scan', 'image_transport': 'compressed'}
+    first = graph.start('first', CONTROLLER, parameters=given | {'policy': str(tiny_bundle), 'autostart': True})
+    dumped = dump(probe)
+    assert dumped.items() >= given.items()
+    first.terminate()
+    probe.until(lambda: first.poll() is not None and not probe.node.count_publishers('cmd_vel'), 'it is gone')
+    file = tmp_path / 'dump.yaml'
+    file.write_text(yaml.safe_dump({'/controller': {'ros__parameters': dumped}}))
+    graph.start('second', CONTROLLER, arguments=('--params-file', str(file)))
+    assert dump(probe) == dumped
+    assert state(probe) == 'active'

@@ -1,0 +1,109 @@
+"""The faults, by name, with what is done to bring each about; docs/faults.md has a row for each."""
+
+import os
+import platform
+from dataclasses import dataclass
+from pathlib import Path
+
+PAGE = Path(__file__).parents[2] / 'docs' / 'faults.md'
+
+FAULTS = {
+    'camera silent': 'no image is sent any more',
+    'camera frozen': 'the same picture again and again, with new stamps',
+    'camera: stamps stand still': 'new pictures, all under the same stamp',
+    'camera: stamps from another time': 'every image stamped one second back or one second ahead, in turn',
+    'camera: stamps back and forth': 'every second image stamped 50 ms back',
+    'camera: garbage bytes': 'random bytes instead of a serialised image',
+    'camera: data cut off': 'an image that announces more rows than it has',
+    'camera: wrong encoding': 'an image of an encoding that nobody knows',
+    'camera: another resolution': '64×48 instead of 16×12',
+    'camera at 200 Hz': '200 images per second instead of 30',
+    'IMU silent': 'no sample is sent any more',
+    'IMU: NaN': 'an angular velocity that is not a number',
+    'IMU: 1e9': 'an angular velocity of 1e9 rad/s',
+    'IMU: garbage bytes': 'random bytes instead of a serialised sample',
+    'IMU at 2 kHz': '2000 samples per second instead of 100',
+    'clock stops': 'no /clock any more (use_sim_time)',
+    'clock jumps back': '/clock goes back by 5 s',
+    'clock jumps ahead': '/clock goes ahead by 5 s',
+    'override flaps': 'full left and full right in turn on cmd_vel_override, lapsing in between: 20 changes a second',
+    'override: NaN': 'an override that is not a number',
+    'emergency stop, policy drives': 'true on emergency_stop',
+    'emergency stop, operator drives': 'true on emergency_stop during an override',
+    'emergency stop, already stopped': 'true on emergency_stop while the camera is silent',
+    'parameter storm': '1000 parameter sets a second for two seconds, every fourth one wrong',
+    'policy deleted': "the policy's folder is removed while it drives",
+    'policy replaced': "another policy is written over the policy's folder while it drives",
+    'SIGTERM': 'SIGTERM to the controller',
+    'SIGINT': 'SIGINT to the controller (Ctrl-C)',
+    'SIGKILL': 'SIGKILL to the controller, which can send nothing any more; the simulated car drives at 1 m/s',
+    'subscriber gone': 'SIGKILL to a process that listens to cmd_vel',
+    'disk full while recording': "the recorder's file may not grow any more",
+    '100 activations': 'configure, activate, deactivate and clean up, 100 times in one process',
+    '100 starts': 'start, drive and end the process, 100 times; every tenth time by SIGKILL',
+    'a long drive': 'at 100 Hz',
+}
+
+
+@dataclass
+class Outcome:
+    """
+    What came of a fault; ``None`` where nothing of the kind was to be seen.
+
+    :param fault: its name
+    :param stopped_s: from the last good input, or the event, to the first zeros received, s
+    :param limit_s: what that must keep to: timeout and one period, s
+    :param said: what the log said of it
+    :param recovered_s: from the end of the fault to the first command to move, s
+    :param note: what is to be known besides
+    """
+
+    fault: str
+    stopped_s: float | None = None
+    limit_s: float | None = None
+    said: str = ''
+    recovered_s: float | None = None
+    note: str = ''
+
+    def row(self):
+        """A line of the table."""
+        stopped = 'drives on'
+        if self.stopped_s is not None:
+            stopped = f'{1e3 * self.stopped_s:.0f} ms (limit {1e3 * self.limit_s:.0f})'
+        recovered = '' if self.recovered_s is None else f'{1e3 * self.recovered_s:.0f} ms'
+        cells = (self.fault, FAULTS[self.fault], stopped, recovered, self.said and f'`{self.said}`', self.note)
+        return f'| {" | ".join(cells)} |'
+
+
+def write_page(path, outcomes):
+    """Write the table; a fault that was not tried is an error."""
+    by_name = {outcome.fault: outcome for outcome in outcomes}
+    if missing := [name for name in FAULTS if name not in by_name]:
+        raise ValueError(f'faults that were not tried, or failed: {missing}')
+    path.write_text(PAGE_TEXT.format(rows='\n'.join(by_name[name].row() for name in FAULTS), machine=machine()))
+
+
+def machine():
+    """This machine, in words."""
+    names = [
+        line.split(':')[1].strip() for line in Path('/proc/cpuinfo').read_text().splitlines() if 'model name' in line
+    ]
+    return f'{os.cpu_count()} cores of {names[0] if names else platform.machine()}, Python {platform.python_version()}'
+
+
+PAGE_TEXT = """# What happens when something fails
+
+`make soak` brings about each of these faults and writes this page. The controller runs in a process of its own; another
+process feeds it over DDS, does the damage from outside, and watches `cmd_vel`. All but the last three are part of
+`make test`, which checks that no command to move is stamped later than the last good input plus the timeout, that the
+reason is the right one, and that the robot drives again when the fault ends.
+
+**Stopped**: from the last good message's stamp (or from the event) to the first zeros as the other process receives
+them. The limit is the timeout and one control period: 50 Hz, `image_timeout_s` 0.2, `imu_timeout_s` 0.2,
+`image_frozen_timeout_s` 0.3. **Drives again** counts from the end of the fault; for a process that was ended, from its
+start. Measured on {machine}; other work was going on there.
+
+| fault | what is done | stopped | drives again | the log says | besides |
+| --- | --- | --- | --- | --- | --- |
+{rows}
+"""

@@ -1,0 +1,140 @@
+"""Processes end, files vanish, disks fill up: what is left of the robot stands or drives on."""
+
+import resource
+import shutil
+import signal
+
+import numpy as np
+import pytest
+from bundles import make_tiny_bundle
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState
+from nav_msgs.msg import Odometry
+from rig import PERIOD_S, moves
+from ros_probe import stamp_ns, values
+
+RECORD = 'lnn_controller.nodes.record_node'
+SIM = 'lnn_controller.nodes.sim_node'
+STANDS_M_S = 0.02
+ON, OFF = Transition.TRANSITION_ACTIVATE, Transition.TRANSITION_DEACTIVATE
+CONFIGURE, CLEANUP = Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_CLEANUP
+
+
+def change(rig, *numbers):
+    for number in numbers:
+        request = ChangeState.Request(transition=Transition(id=number))
+        if not rig.probe.call(ChangeState, '/controller/change_state', request).success:
+            return False
+    return True
+
+
+def start_again(rig, outcome):
+    since_ns, count = rig.now_ns(), len(rig.commands)
+    rig.start()
+    first = next(each for each in rig.commands[count:] if moves(each))
+    outcome.recovered_s = (first.received_ns - since_ns) / 1e9
+
+
+@pytest.mark.parametrize(
+    'number',
+    [
+        pytest.param(signal.SIGTERM, marks=pytest.mark.fault('SIGTERM')),
+        pytest.param(signal.SIGINT, marks=pytest.mark.fault('SIGINT')),
+    ],
+)
+def test_a_controller_that_is_asked_to_end(rig, outcome, number):
+    since_ns = rig.now_ns()
+    rig.process.send_signal(number)
+    rig.probe.until(lambda: rig.process.poll() is not None, 'it ends')
+    assert rig.process.returncode == 0
+    assert 'Traceback' not in rig.log.read_text()
+    first = rig.probe.until(lambda: next((each for each in rig.commands if not moves(each)), None), 'zeros come')
+    assert rig.commands[-1] is first, 'the zeros are the last command'
+    outcome.stopped_s, outcome.limit_s = (first.received_ns - since_ns) / 1e9, PERIOD_S
+    outcome.said = rig.says(r'robot stopped \(shutdown\)')
+    start_again(rig, outcome)
+
+
+@pytest.mark.fault('SIGKILL')
+def test_a_controller_that_is_killed_leaves_a_car_that_stops(graph, probe, outcome):
+    sim_time = {'use_sim_time': True}
+    graph.start('sim', SIM)
+    odometry, commands = probe.collect(Odometry, 'odom'), probe.commands()
+    control = {'policy': 'car_lane', 'autostart': True} | sim_time
+    controller = graph.start('controller', 'lnn_controller.nodes.controller_node', parameters=control)
+    speed = lambda: odometry[-1].twist.twist.linear.x if odometry else 0.0  # noqa: E731
+    probe.until(lambda: speed() > 0.9, 'it drives')
+    controller.kill()
+    controller.wait()
+    probe.until(lambda: abs(speed()) < STANDS_M_S, 'it stands')
+    begun, last_ns = len(odometry), stamp_ns(commands[-1])
+    assert any(values(commands[-1])), 'nobody sent zeros'
+    stood_s = (stamp_ns(odometry[-1]) - last_ns) / 1e9
+    probe.until(lambda: len(odometry) >= begun + 50, 'time goes on')
+    assert all(abs(each.twist.twist.linear.x) < STANDS_M_S for each in odometry[begun:])
+    outcome.note = f'stands {1e3 * stood_s:.0f} ms after the last command (simulated time; `cmd_vel_timeout_s` 0.3)'
+    since_ns = probe.node.get_clock().now().nanoseconds
+    graph.start('controller again', 'lnn_controller.nodes.controller_node', parameters=control)
+    probe.until(lambda: speed() > STANDS_M_S, 'it drives again')
+    outcome.recovered_s = (probe.node.get_clock().now().nanoseconds - since_ns) / 1e9
+
+
+@pytest.mark.fault('subscriber gone')
+def test_a_subscriber_that_is_killed(rig, outcome, tmp_path):
+    publisher_count = lambda: rig.probe.node.count_subscribers('cmd_vel')  # noqa: E731
+    alone = publisher_count()
+    listener = rig.graph.start('listener', RECORD, parameters={'bag': str(tmp_path / 'bag'), 'topics': ['cmd_vel']})
+    rig.probe.until(lambda: publisher_count() > alone, 'it listens')
+    listener.kill()
+    rig.drives_on()
+
+
+@pytest.mark.fault('disk full while recording')
+def test_a_disk_that_is_full(rig, outcome, tmp_path):
+    topics = ['cmd_vel', 'controller/neurons', 'image_raw', 'imu/data']
+    recorder = rig.graph.start('recorder', RECORD, parameters={'bag': str(tmp_path / 'bag'), 'topics': topics})
+    log = rig.folder / 'recorder.log'
+    rig.probe.until(lambda: log.exists() and 'every topic is being recorded' in log.read_text(), 'it records')
+    rig.probe.image = np.zeros((48, 64, 3), np.uint8)  # so that it fills
+    resource.prlimit(recorder.pid, resource.RLIMIT_FSIZE, (50_000, 50_000))
+    count = len(rig.commands)
+    rig.probe.until(lambda: recorder.poll() is not None, 'the recorder gives up')
+    assert recorder.returncode == 1
+    told = [line for line in log.read_text().splitlines() if '[INFO]' not in line]
+    assert len(told) == 1
+    outcome.said = told[0].replace(str(tmp_path), '…')
+    outcome.note = 'the recorder ends'
+    rig.drives_on()
+    assert all(moves(each) for each in rig.commands[count:])
+
+
+@pytest.mark.fault('policy deleted')
+def test_a_policy_that_is_deleted(make_rig, outcome, tmp_path):
+    policy = make_tiny_bundle(tmp_path / 'policy')
+    rig = make_rig(policy)
+    rig.start()
+    shutil.move(policy, tmp_path / 'elsewhere')
+    rig.drives_on()
+    assert change(rig, OFF, CLEANUP)
+    assert not change(rig, CONFIGURE)
+    outcome.said = rig.says('a policy must be').replace(str(tmp_path), '…')
+    shutil.move(tmp_path / 'elsewhere', policy)
+    assert change(rig, CONFIGURE, ON)
+    outcome.note = 'only the next configure fails, and can be repeated when the folder is back'
+    rig.recovers(outcome)
+
+
+@pytest.mark.fault('policy replaced')
+def test_a_policy_that_is_replaced(make_rig, outcome, tmp_path):
+    policy = make_tiny_bundle(tmp_path / 'policy')
+    rig = make_rig(policy)
+    rig.start()
+    told = rig.statuses()
+    loaded = rig.diagnostics(told, 'policy_hash')
+    shutil.rmtree(policy)
+    make_tiny_bundle(policy, seed=5)
+    rig.drives_on()
+    assert rig.diagnostics(told, 'policy_hash') == loaded
+    assert change(rig, OFF, CLEANUP, CONFIGURE, ON)
+    rig.recovers(outcome)
+    outcome.note = 'it drives by what it has loaded until it is configured again'

@@ -1,0 +1,105 @@
+"""Camera and IMU fail in every way that we could think of."""
+
+import math
+from functools import partial
+
+import numpy as np
+import pytest
+from rig import garbage, nothing
+
+from lnn_controller.nodes.convert import imu_message
+
+MS = 1_000_000
+IMAGE_S, FROZEN_S, IMU_S = 0.2, 0.3, 0.2
+
+
+def frozen(rig, now_ns):
+    rig.probe.noise -= 1  # picture() adds it again
+    return rig.probe.picture(now_ns)
+
+
+def same_stamp(rig, _):
+    return rig.probe.picture(rig.good_ns['camera'])
+
+
+def other_time(rig, now_ns):
+    return [rig.probe.picture(now_ns + away_ns) for away_ns in (-1000 * MS, 1000 * MS)]
+
+
+def cut_off(rig, now_ns):
+    message = rig.probe.picture(now_ns)
+    message.height += 8
+    return message
+
+
+def unknown_encoding(rig, now_ns):
+    message = rig.probe.picture(now_ns)
+    message.encoding = 'yuv999'
+    return message
+
+
+def imu_says(value, _, now_ns):
+    return imu_message(now_ns, 'imu', np.array([0.0, 0.0, value]), np.array([0.0, 0.0, 9.81]))
+
+
+def fault(name, damage, reason, timeout_s, said=None):
+    sensor = 'imu' if name.startswith('IMU') else 'camera'
+    return pytest.param(sensor, damage, reason, timeout_s, said, marks=pytest.mark.fault(name), id=name)
+
+
+@pytest.mark.parametrize(
+    ('sensor', 'damage', 'reason', 'timeout_s', 'said'),
+    [
+        fault('camera silent', nothing, 'image_stale', IMAGE_S),
+        fault('camera frozen', frozen, 'image_frozen', FROZEN_S),
+        fault('camera: stamps stand still', same_stamp, 'image_stale', IMAGE_S, 'a camera image was refused'),
+        fault('camera: stamps from another time', other_time, 'image_stale', IMAGE_S, 'a camera image was refused'),
+        fault('camera: garbage bytes', garbage, 'image_stale', IMAGE_S, 'image_undecodable'),
+        fault('camera: data cut off', cut_off, 'image_stale', IMAGE_S, 'image_undecodable'),
+        fault('camera: wrong encoding', unknown_encoding, 'image_stale', IMAGE_S, 'image_undecodable'),
+        fault('IMU silent', nothing, 'imu_stale', IMU_S),
+        fault('IMU: NaN', partial(imu_says, math.nan), 'imu_stale', IMU_S, 'an IMU sample was refused'),
+        fault('IMU: 1e9', partial(imu_says, 1e9), 'imu_stale', IMU_S, 'an IMU sample was refused'),
+        fault('IMU: garbage bytes', garbage, 'imu_stale', IMU_S, 'imu_undecodable'),
+    ],
+)
+def test_a_broken_sensor_stops_the_robot_until_it_works_again(rig, outcome, sensor, damage, reason, timeout_s, said):
+    setattr(rig, sensor, partial(damage, rig))
+    rig.stops(outcome, reason=reason, since_ns=rig.good_ns[sensor], timeout_s=timeout_s, said=said)
+    setattr(rig, sensor, rig.picture if sensor == 'camera' else rig.sample)
+    rig.recovers(outcome)
+
+
+@pytest.mark.fault('camera: stamps back and forth')
+def test_every_second_image_from_before(rig, outcome):
+    told = rig.statuses()
+    rig.camera = lambda now_ns: [rig.picture(now_ns), rig.probe.picture(now_ns - 50 * MS)]
+    rig.drives_on()
+    refused = int(rig.diagnostics(told, 'image_not_newer'))
+    assert refused > 0
+    outcome.note = 'those from before are refused and counted (`image_not_newer`)'
+
+
+@pytest.mark.fault('camera: another resolution')
+def test_another_resolution(rig, outcome):
+    rig.probe.image = np.full((48, 64, 3), 128, np.uint8)
+    rig.drives_on()
+    outcome.note = "frames of any size are cropped and resized to the network's"
+
+
+@pytest.mark.fault('camera at 200 Hz')
+def test_a_fast_camera(rig, outcome):
+    told = rig.statuses()
+    rig.camera_rate(200)
+    rig.drives_on()
+    dropped = rig.diagnostics(told, 'image_dropped')
+    outcome.note = f'frames dropped because the encoder was busy: {dropped}'
+
+
+@pytest.mark.fault('IMU at 2 kHz')
+def test_a_fast_imu(rig, outcome):
+    told = rig.statuses()
+    rig.imu = lambda now_ns: [rig.sample(now_ns - (19 - index) * MS // 2) for index in range(20)]
+    rig.drives_on()
+    rate_hz = float(rig.diagnostics(told, 'imu_rate_hz'))
+    outcome.note = f'it takes them all: {rate_hz:.0f} Hz by its own count'
