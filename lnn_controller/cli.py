@@ -172,6 +172,14 @@ def _demo_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--seconds', type=float, default=60.0, metavar='S', help='how long to drive')
     parser.add_argument('--rate', type=float, default=50.0, metavar='HZ', help='control rate')
     parser.add_argument('--out', type=Path, default=Path('out/demo'), metavar='DIR', help='folder for the results')
+    parser.add_argument(
+        '--camera-fault',
+        type=float,
+        nargs='?',
+        const=20.0,
+        metavar='S',
+        help='after S seconds (20 unless given) the camera fails for two: see the car stop and drive on',
+    )
     parser.add_argument('--no-video', action='store_true', help='leave the video out')
     parser.add_argument('--json', action='store_true', help='print the summary as JSON to standard output')
 
@@ -188,6 +196,7 @@ def _demo(args: argparse.Namespace) -> int:
         out=args.out,
         control_rate_hz=args.rate,
         video=not args.no_video,
+        camera_fault_s=args.camera_fault,
     )
     # A closed terminal or a supervisor's SIGTERM ends the demo as orderly as Ctrl-C does.
     for number in (signal.SIGTERM, signal.SIGHUP):

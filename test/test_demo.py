@@ -126,6 +126,26 @@ def test_a_demo_drives_and_leaves_whole_files_and_no_process(demo, bundle, tmp_p
     assert again['channels']['angular_z']['r2'] > 0.9
 
 
+def test_a_camera_that_fails_stops_the_car_until_it_works_again(demo):
+    code, printed, told = demo('--camera-fault', 3, '--seconds', 8, '--no-video', '--json').finish()
+    assert code == 0, told
+    summary = json.loads(printed)
+    fault = summary['camera_fault']
+    assert summary['stops'] == {'image_stale': 1}
+    assert summary['departures'] == 0
+    assert fault['lasted_s'] == pytest.approx(2.0, abs=0.5)
+    assert 0.07 < fault['stopped_after_s'] < fault['stood_after_s'] < fault['lasted_s']
+    assert fault['drove_again_after_s'] < 1.0
+    assert 'lnn top --domain' in told
+
+
+@pytest.mark.parametrize(('at', 'seconds'), [(0.5, 20), (17, 20), ('nan', 20)])
+def test_a_camera_fault_out_of_range(demo, at, seconds):
+    code, _, told = demo('--camera-fault', at, '--seconds', seconds).finish()
+    assert code == 2
+    assert 'a camera fault must begin from 1 s to 4 s before the end (16 s)' in told
+
+
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
 def test_a_demo_that_is_interrupted_leaves_whole_files_and_no_process(demo, bundle, number):
     running = demo('--policy', bundle, '--seconds', 600)

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lnn_controller.evaluation.closed_loop import drive_closed_loop
     from lnn_controller.evaluation.drive import SUMMARY_KEYS, Drive, summarise, to_json, write_json
+    from lnn_controller.evaluation.outage import camera_outage
     from lnn_controller.evaluation.pictures import draw_commands, draw_path
-    from lnn_controller.evaluation.recorded import read_drive, read_frames
+    from lnn_controller.evaluation.recorded import read_drive, read_frames, read_stamps
     from lnn_controller.evaluation.replay import Replay, replay_bag, summarise_replay
     from lnn_controller.evaluation.report import drive_card, drives_table, replay_table
     from lnn_controller.evaluation.video import write_video
@@ -22,6 +23,7 @@ _HOME = {
     'SUMMARY_KEYS': 'drive',
     'Drive': 'drive',
     'Replay': 'replay',
+    'camera_outage': 'outage',
     'draw_commands': 'pictures',
     'draw_path': 'pictures',
     'drive_card': 'report',
@@ -29,6 +31,7 @@ _HOME = {
     'drives_table': 'report',
     'read_drive': 'recorded',
     'read_frames': 'recorded',
+    'read_stamps': 'recorded',
     'replay_bag': 'replay',
     'replay_table': 'report',
     'summarise': 'drive',
@@ -42,6 +45,7 @@ __all__ = [
     'SUMMARY_KEYS',
     'Drive',
     'Replay',
+    'camera_outage',
     'draw_commands',
     'draw_path',
     'drive_card',
@@ -49,6 +53,7 @@ __all__ = [
     'drives_table',
     'read_drive',
     'read_frames',
+    'read_stamps',
     'replay_bag',
     'replay_table',
     'summarise',

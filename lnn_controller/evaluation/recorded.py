@@ -9,15 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lnn_controller.data import Bag, decode_image
+from lnn_controller.data.images import stamp_from_cdr
 from lnn_controller.errors import InputError
 from lnn_controller.evaluation.drive import Drive
 from lnn_controller.sim import LANE_OFFSET_M, Track
 
-__all__ = ['read_drive', 'read_frames']
+__all__ = ['read_drive', 'read_frames', 'read_stamps']
 
 ODOMETRY, COMMAND, IMAGE = '/odom', '/cmd_vel', '/image_raw'
 NEURONS, DEPARTURES, DIAGNOSTICS = '/controller/neurons', '/sim/departures', '/diagnostics'
-STOPS = 'stops_'
+STOPS = 'stop_'
 WAITING = ('no_image', 'no_imu')  # what a controller says before the first sample: it waits, it does not stop a drive
 
 
@@ -93,6 +94,20 @@ def read_frames(bag: str | Path, topic: str = IMAGE) -> Iterator[tuple[int, NDAr
         for message in opened.messages([opened.topic(topic).name]):
             picture = opened.deserialize(message)
             yield _stamp_ns(picture), decode_image(picture)
+
+
+def read_stamps(bag: str | Path, topic: str = IMAGE) -> NDArray[np.int64]:
+    """
+    Read the stamps of a topic's messages alone.
+
+    :param bag: path of the bag
+    :param topic: of messages with a header
+    :returns: header stamps, in the order of the bag, (K,), ns
+    :raises InputError: if the bag cannot be read or has no such topic, or a message is damaged
+    """
+    with Bag(bag) as opened:
+        name = opened.topic(topic).name
+        return np.array([stamp_from_cdr(message.data) for message in opened.messages([name])], np.int64)
 
 
 def _stamp_ns(message: Any) -> int:

@@ -29,6 +29,8 @@ def drive_card(summary: Mapping[str, Any]) -> str:
         ('real-time factor', f'{summary["realtime_factor"]:.2f}'),
         ('stops', stops),
     ]
+    if outage := summary.get('camera_fault'):
+        lines.append(('camera fault', _outage(outage)))
     return '\n'.join(f'{label:<20}{value}' for label, value in lines)
 
 
@@ -75,6 +77,14 @@ def replay_table(summary: Mapping[str, Any]) -> str:
         f'{"dropped samples":<20}{drops}',
     ]
     return '\n'.join(lines)
+
+
+def _outage(outage: Mapping[str, float]) -> str:
+    stopped, stood, again = (outage[key] for key in ('stopped_after_s', 'stood_after_s', 'drove_again_after_s'))
+    return (
+        f'{outage["lasted_s"]:.1f} s without a picture: zeros after {stopped:.2f} s, standing after {stood:.2f} s; '
+        f'driving {again:.2f} s after its return'
+    )
 
 
 def _latency(summary: Mapping[str, Any]) -> str:

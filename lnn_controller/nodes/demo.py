@@ -14,7 +14,16 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.signals import SignalHandlerOptions
 
 from lnn_controller.errors import InputError
-from lnn_controller.evaluation import draw_path, read_drive, read_frames, summarise, write_json, write_video
+from lnn_controller.evaluation import (
+    camera_outage,
+    draw_path,
+    read_drive,
+    read_frames,
+    read_stamps,
+    summarise,
+    write_json,
+    write_video,
+)
 from lnn_controller.nodes.domain import choose_domain
 from lnn_controller.nodes.monitor import Monitor
 from lnn_controller.nodes.processes import Graph, dds_environment
@@ -27,6 +36,10 @@ __all__ = ['Demo', 'run_demo']
 START_TIMEOUT_S = 60.0
 LINE_PERIOD_S = 0.2
 QUIET_LINE_PERIOD_S = 5.0
+CAMERA_FAULT_S = 2.0
+AFTER_FAULT_S = 2.0
+# The camera sends 30 pictures a second: the car stops when two are missing.
+IMAGE_TIMEOUT_S = 0.07
 BAR = 12
 
 
@@ -42,6 +55,7 @@ class Demo:
     :param out: folder for the results
     :param control_rate_hz: of the controller, Hz
     :param video: whether to make the video
+    :param camera_fault_s: after how much of the drive the camera fails for two seconds, s; ``None``: it does not
     :raises InputError: if a number is out of range
     """
 
@@ -52,6 +66,7 @@ class Demo:
     out: Path = Path('out/demo')
     control_rate_hz: float = 50.0
     video: bool = True
+    camera_fault_s: float | None = None
 
     def __post_init__(self) -> None:
         if not 1.0 <= self.seconds <= 3600.0:
@@ -63,6 +78,10 @@ class Demo:
         if self.track < 0:
             msg = f'a track is named by an integer seed ≥ 0. Got {self.track}'
             raise InputError(msg)
+        latest_s = self.seconds - CAMERA_FAULT_S - AFTER_FAULT_S
+        if self.camera_fault_s is not None and not 1.0 <= self.camera_fault_s <= latest_s:
+            msg = f'a camera fault must begin from 1 s to {CAMERA_FAULT_S + AFTER_FAULT_S:g} s before the end '
+            raise InputError(msg + f'({latest_s:g} s). Got {self.camera_fault_s:g} s')
 
 
 def run_demo(demo: Demo) -> dict[str, Any]:
@@ -85,6 +104,8 @@ def run_demo(demo: Demo) -> dict[str, Any]:
     _clear(demo.out)
     os.environ.update(dds_environment(), ROS_DOMAIN_ID=choose_domain())
     os.environ.setdefault('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
+    domain = os.environ['ROS_DOMAIN_ID']
+    print(f'look in from another terminal: lnn top --domain {domain}', file=sys.stderr, flush=True)
     rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
     monitor = Monitor(demo.seconds)
     interrupted = False
@@ -108,6 +129,8 @@ def run_demo(demo: Demo) -> dict[str, Any]:
         wall_s=driven_s / factor if factor > 0 else math.nan,
     )
     summary = summarise(drive)
+    if demo.camera_fault_s is not None:
+        summary['camera_fault'] = camera_outage(read_stamps(demo.out / 'bag'), drive)
     write_json(demo.out / 'summary.json', summary)
     draw_path(demo.out / 'path.png', drive)
     if interrupted:
@@ -139,6 +162,7 @@ def _drive(demo: Demo, policy: Path, monitor: Monitor) -> None:
             'control_rate_hz': demo.control_rate_hz,
             'speed_scale': 0.0,
             'autostart': True,
+            'image_timeout_s': IMAGE_TIMEOUT_S,
         }
         graph.start('controller', 'lnn_controller.nodes.controller_node', parameters=control | sim_time)
         begun_s = time.monotonic()
@@ -153,6 +177,8 @@ def _drive(demo: Demo, policy: Path, monitor: Monitor) -> None:
                 msg = f'the nodes must find each other within {START_TIMEOUT_S:g} s. Got no answer of {missing}; '
                 raise InputError(msg + f'see {demo.out / "logs"}')
         monitor.release()
+        begins_s = demo.camera_fault_s
+        faults = [] if begins_s is None else [(begins_s, False), (begins_s + CAMERA_FAULT_S, True)]
         checked_s = begun_s = time.monotonic()
         while not monitor.finished:
             executor.spin_once(timeout_sec=0.05)
@@ -163,6 +189,8 @@ def _drive(demo: Demo, policy: Path, monitor: Monitor) -> None:
             if monitor.driven_s == 0.0 and now_s - begun_s > START_TIMEOUT_S:
                 msg = f'the policy must give a command to move within {START_TIMEOUT_S:g} s. Got only zeros'
                 raise InputError(msg)
+            if faults and monitor.driven_s >= faults[0][0]:
+                monitor.switch_camera(faults.pop(0)[1])
             line.show(_state(demo, monitor))
         line.show(_state(demo, monitor), last=True)
     executor.shutdown()

@@ -46,6 +46,7 @@ class Monitor(Node):
         self._commands: deque[int] = deque(maxlen=1000)
         self._neurons_move = False
         self._release: Any = None
+        self._switched: Any = None
         latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
         self.create_subscription(Odometry, '/odom', self._on_odometry, 10)
         self.create_subscription(TwistStamped, '/cmd_vel', self._on_command, 50)
@@ -54,6 +55,7 @@ class Monitor(Node):
         self.create_subscription(JointState, '/controller/neurons', self._on_neurons, 10)
         self.create_subscription(DiagnosticArray, '/diagnostics', self._on_diagnostics, 10)
         self._controller = AsyncParameterClient(self, 'controller')
+        self._simulator = AsyncParameterClient(self, 'sim')
 
     def missing(self) -> str:
         """
@@ -78,6 +80,14 @@ class Monitor(Node):
         """Let the car go; the drive begins with the first command to move."""
         self._departures_before = self.departures
         self._release = self._controller.set_parameters([Parameter('speed_scale', value=1.0)])
+
+    def switch_camera(self, works: bool) -> None:
+        """
+        Break the simulated camera, or mend it.
+
+        :param works: whether it shall work
+        """
+        self._switched = self._simulator.set_parameters([Parameter('camera', value=works)])
 
     @property
     def driven_s(self) -> float:

@@ -27,6 +27,7 @@ START_NS = 1_000_000_000  # a stamp of zero means "unset" in ROS
 MAX_STEERING_RAD = 0.5
 STEERING_FLOOR_M_S = 0.3  # below this speed ω / v is no usable curvature
 SETTLE_STEPS = 240
+BRAKE_N_M = 5.0  # at each wheel: as much as the tyres hold
 
 
 class CarWorld:
@@ -54,6 +55,8 @@ class CarWorld:
         self._model = build_model(self.track, self.scene, self.seed)
         self._data = mujoco.MjData(self._model)
         self._steps = 0
+        wheels = [f'{end}_{side}' for end in ('front', 'rear') for side in ('left', 'right')]
+        self._axles = [int(self._model.joint(name).dofadr[0]) for name in wheels]
         self._gyro = self._sensor('gyro')
         self._accelerometer = self._sensor('accelerometer')
         self._camera = Renderer(self._model, *CAMERA_SIZE, hidden_groups=(CAR_LOOK_GROUP,)) if render else None
@@ -114,7 +117,7 @@ class CarWorld:
         The curvature ω / v becomes a steering angle δ = atan(wheelbase · ω / v), at most 0.5 rad, shared between
         the front wheels after Ackermann; the rear wheels are driven at v. Below 0.3 m/s the curvature is that of
         0.3 m/s, so the wheels stand straight while the command is zero. Motor and steering servo answer with a
-        limited force and a lag of some 50 ms.
+        limited force and a lag of some 50 ms. At a speed of exactly zero the brakes of all wheels come on.
 
         :param linear_x: forward speed, m/s; 0 brakes and holds
         :param angular_z: yaw rate, rad/s, positive left
@@ -130,6 +133,7 @@ class CarWorld:
         self._data.ctrl[0] = math.atan(WHEELBASE_M * curvature / (1 - half * curvature))
         self._data.ctrl[1] = math.atan(WHEELBASE_M * curvature / (1 + half * curvature))
         self._data.ctrl[2] = linear_x / WHEEL_RADIUS_M
+        self._model.dof_frictionloss[self._axles] = 0.0 if linear_x else BRAKE_N_M
 
     def advance(self, steps: int) -> None:
         """

@@ -69,13 +69,13 @@ def bag(tmp_path_factory):
                 writer.write('/image_raw', now, image_message(now, np.full((66, 200, 3), tick, np.uint8)))
             s_m += 0.02 * speed
         writer.write('/sim/departures', 3 * 10**9, typestore().types['std_msgs/msg/UInt32'](data=4))
-        early = {'step_latency_p50_us': '1.0', 'step_latency_p99_us': '2.0', 'stops_no_image': '1'}
-        late = {'step_latency_p50_us': '80.5', 'step_latency_p99_us': '120.0', 'stops_no_image': '1'}
+        early = {'step_latency_p50_us': '1.0', 'step_latency_p99_us': '2.0', 'stop_no_image': '1'}
+        late = {'step_latency_p50_us': '80.5', 'step_latency_p99_us': '120.0', 'stop_no_image': '1'}
         writer.write('/diagnostics', 2 * 10**9, diagnostics_message(2 * 10**9, early))
         writer.write(
-            '/diagnostics', 3 * 10**9, diagnostics_message(3 * 10**9, late | {'stops_image_stale': '2', 'ticks': '9'})
+            '/diagnostics', 3 * 10**9, diagnostics_message(3 * 10**9, late | {'stop_image_stale': '2', 'ticks': '9'})
         )
-        writer.write('/diagnostics', 9 * 10**9, diagnostics_message(9 * 10**9, {'stops_shutdown': '1'}))
+        writer.write('/diagnostics', 9 * 10**9, diagnostics_message(9 * 10**9, {'stop_shutdown': '1'}))
     return path
 
 

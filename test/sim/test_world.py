@@ -85,6 +85,22 @@ def test_zero_speed_stops_and_holds(world):
     assert world.pose() == pytest.approx(held, abs=1e-4)
 
 
+def test_the_brakes_stop_it_as_fast_as_tyres_can_and_do_not_touch_driving(world):
+    drive(world, 2.0, 0.0, 1.5)
+    drive(world, 0.0, 0.0, 0.25)
+    assert abs(world.speed_m_s) < 0.02
+    paths = []
+    for braked in (False, True):
+        with CarWorld(5, render=False) as other:
+            if braked:
+                drive(other, 0.0, 0.0, 0.5)
+                other.reset()
+            for tick in range(50):
+                drive(other, 1.0, math.sin(tick / 5), 0.02)
+            paths.append(other.pose())
+    assert paths[0] == paths[1]
+
+
 def test_a_turn_on_the_spot_is_no_division_by_zero(world):
     drive(world, 0.0, 1.0, 1.0)
     assert abs(world.speed_m_s) < 1e-3
