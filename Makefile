@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 INSTALL := $(PIP) install --quiet --constraint constraints.txt --editable
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint policy bench gl clean
+.PHONY: help demo test lint policy soak bench gl clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -28,6 +28,9 @@ policy: $(VENV)/.test gl ## make policies/car_lane anew: collect demonstrations 
 	$(BIN)/lnn collect --out out/demonstrations --scene summer --tracks 1 2 3 4 5 6 7 8 9 10 11 12 --seconds 60 --seed 0
 	$(BIN)/lnn train out/demonstrations --config config/train.yaml --out policies/car_lane --overwrite
 	$(BIN)/lnn evaluate --policy policies/car_lane --scene summer winter --track 21 33 47 --seconds 90
+
+soak: $(VENV)/.test gl ## break everything, for an hour, and write docs/faults.md (SOAK_MINUTES=30 of them one drive)
+	FAULT_PAGE=docs/faults.md $(BIN)/python -m pytest test/faults -m 'soak or not soak'
 
 bench: $(VENV)/.test gl ## measure what the README claims
 	$(BIN)/python benchmarks/step_latency.py

@@ -14,10 +14,10 @@ OUTCOMES = []
 
 
 @pytest.fixture(scope='session', autouse=True)
-def page():
+def page(request):
     """Write the page when all is over, where it was asked for."""
     yield
-    if path := os.environ.get('FAULT_PAGE'):
+    if (path := os.environ.get('FAULT_PAGE')) and not request.session.testsfailed:
         write_page(Path(path), OUTCOMES)
 
 
