@@ -69,7 +69,17 @@ def generate_launch_description():
     # Large images do not fit Fast DDS' default shared memory segment; who has set a profile keeps it.
     profile = [] if os.environ.get(PROFILES) else [SetEnvironmentVariable(PROFILES, str(CONFIG / 'fastdds.xml'))]
     common = {'package': 'lnn_controller', 'output': 'screen', 'emulate_tty': True}
-    log = ['--ros-args', '--log-level', LaunchConfiguration('log_level')]
+
+    # The enclave is where SROS2 keeps a node's keys (docs/security.md); without security it is a name and no more.
+    def arguments_of(enclave):
+        return [
+            '--ros-args',
+            '--log-level',
+            LaunchConfiguration('log_level'),
+            '--enclave',
+            f'/lnn_controller/{enclave}',
+        ]
+
     time = {'use_sim_time': typed('use_sim_time', bool)}
     recording = IfCondition(PythonExpression(["'", LaunchConfiguration('record'), "' != ''"]))
     controller = LifecycleNode(
@@ -77,7 +87,7 @@ def generate_launch_description():
         name='controller',
         namespace='',
         parameters=[LaunchConfiguration('params_file'), {'policy': typed('policy', str)}, time],
-        arguments=log,
+        arguments=arguments_of('controller'),
         on_exit=end,
         **common,
     )
@@ -86,7 +96,7 @@ def generate_launch_description():
             executable='sim_node',
             parameters=[str(CONFIG / 'sim.yaml'), {'scene': typed('scene', str), 'track': typed('track', int)}],
             condition=IfCondition(LaunchConfiguration('sim')),
-            arguments=log,
+            arguments=arguments_of('sim'),
             **common,
         ),
         controller,
@@ -95,7 +105,7 @@ def generate_launch_description():
             executable='record_node',
             parameters=[{'bag': typed('record', str)}, time],
             condition=recording,
-            arguments=log,
+            arguments=arguments_of('recorder'),
             **common,
         ),
     ]

@@ -37,7 +37,13 @@ def generate_launch_description():
                 'use_sim_time': ParameterValue(LaunchConfiguration('use_sim_time'), value_type=bool),
             }
         ],
-        arguments=['--ros-args', '--log-level', LaunchConfiguration('log_level')],
+        arguments=[
+            '--ros-args',
+            '--log-level',
+            LaunchConfiguration('log_level'),
+            '--enclave',
+            '/lnn_controller/recorder',
+        ],
         output='screen',
         emulate_tty=True,
     )

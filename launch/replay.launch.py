@@ -57,9 +57,19 @@ def generate_launch_description():
         executable='controller_node',
         parameters=[
             LaunchConfiguration('params_file'),
-            {'policy': ParameterValue(LaunchConfiguration('policy'), value_type=str), 'use_sim_time': True},
+            {
+                'policy': ParameterValue(LaunchConfiguration('policy'), value_type=str),
+                'use_sim_time': True,
+                'autostart': True,
+            },
         ],
-        arguments=['--ros-args', '--log-level', LaunchConfiguration('log_level')],
+        arguments=[
+            '--ros-args',
+            '--log-level',
+            LaunchConfiguration('log_level'),
+            '--enclave',
+            '/lnn_controller/controller',
+        ],
         output='screen',
         emulate_tty=True,
     )

@@ -1,4 +1,8 @@
-"""Write docs/parameters.md and docs/topics.md out of the nodes' own tables, so that they cannot say anything else."""
+"""
+Write docs/parameters.md, docs/topics.md and config/security_policy.xml out of the nodes' own tables.
+
+So they cannot say anything else than the nodes do.
+"""
 
 import argparse
 import json
@@ -8,11 +12,12 @@ from pathlib import Path
 
 from lnn_controller.nodes import controller_parameters, record_node, sim_node
 from lnn_controller.nodes.parameters import CHANGES, Setting
+from lnn_controller.nodes.security_policy import security_policy
 from lnn_controller.nodes.topics import CONTROLLER, RECORDER, SIMULATOR, Topic
 
-__all__ = ['NODES', 'documents', 'main']
+__all__ = ['NODES', 'ROOT', 'documents', 'main']
 
-DOCS = Path(__file__).parents[2] / 'docs'
+ROOT = Path(__file__).parents[2]
 # Executable, node name, purpose, parameters, topics.
 NODES = (
     ('controller_node', 'controller', 'Drives the robot.', controller_parameters.PARAMETERS, CONTROLLER),
@@ -95,9 +100,9 @@ DIRECTIONS = {'in': 'Subscriptions', 'out': 'Publishers', 'service': 'Services'}
 
 def documents() -> dict[str, str]:
     """
-    Write both pages.
+    Write all of them.
 
-    :returns: text by file name
+    :returns: text by path below the project's folder
     """
     changes = '\n'.join(f'- **{key}**: {text}' for key, text in CHANGES.items())
     parameters = [NOTE, f'# {PARAMETERS_TITLE}', PARAMETERS_TEXT.format(changes=changes).strip()]
@@ -113,23 +118,27 @@ def documents() -> dict[str, str]:
     parameters.append(
         'Besides these, every node takes `use_sim_time` (default false): follow `/clock` instead of the system clock.'
     )
-    return {'parameters.md': '\n\n'.join(parameters) + '\n', 'topics.md': '\n\n'.join(topics) + '\n'}
+    return {
+        'docs/parameters.md': '\n\n'.join(parameters) + '\n',
+        'docs/topics.md': '\n\n'.join(topics) + '\n',
+        'config/security_policy.xml': security_policy(),
+    }
 
 
 def main(args: Sequence[str] | None = None) -> int:
     """
-    Write the pages, or check that they are what would be written.
+    Write the files, or check that they are what would be written.
 
     :param args: command line without the program's name; ``None``: this process's
-    :returns: exit code: 1 if a page is not up to date, or cannot be written
+    :returns: exit code: 1 if one is not up to date, or cannot be written
     """
     parser = argparse.ArgumentParser(prog='document', description=__doc__)
-    parser.add_argument('--check', action='store_true', help='write nothing; exit 1 if a page is not up to date')
-    parser.add_argument('--docs', type=Path, default=DOCS, help='folder of the pages (default: %(default)s)')
+    parser.add_argument('--check', action='store_true', help='write nothing; exit 1 if a file is not up to date')
+    parser.add_argument('--root', type=Path, default=ROOT, help="the project's folder (default: %(default)s)")
     options = parser.parse_args(args)
     stale = False
     for name, text in documents().items():
-        path = options.docs / name
+        path = options.root / name
         if options.check:
             if not path.is_file() or path.read_text(encoding='utf-8') != text:
                 stale = True
@@ -140,7 +149,7 @@ def main(args: Sequence[str] | None = None) -> int:
         try:
             path.write_text(text, encoding='utf-8')
         except OSError as error:
-            print(f'the folder of the pages must be writable. Got {path}: {error.strerror}', file=sys.stderr)
+            print(f'the folder must be writable. Got {path}: {error.strerror}', file=sys.stderr)
             return 1
     return int(stale)
 

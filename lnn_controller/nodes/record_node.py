@@ -28,6 +28,7 @@ TOPICS = [
     'odom',
     'cmd_vel',
     'cmd_vel_override',
+    'emergency_stop',
     'controller/neurons',
     'sim/cross_track_error',
     'sim/departures',

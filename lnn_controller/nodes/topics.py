@@ -153,6 +153,7 @@ RECORDER = (
     _recorded('odom', 'nav_msgs/msg/Odometry'),
     _recorded('cmd_vel', f'{_TWIST_STAMPED} or Twist'),
     _recorded('cmd_vel_override', f'{_TWIST_STAMPED} or Twist'),
+    _recorded('emergency_stop', 'std_msgs/msg/Bool'),
     _recorded('controller/neurons', 'sensor_msgs/msg/JointState'),
     _recorded('sim/cross_track_error', 'std_msgs/msg/Float64'),
     _recorded('sim/departures', 'std_msgs/msg/UInt32'),

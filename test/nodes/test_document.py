@@ -5,7 +5,7 @@ import pytest
 from rclpy.qos import DurabilityPolicy, ReliabilityPolicy
 
 from lnn_controller.nodes import record_node
-from lnn_controller.nodes.document import DOCS, NODES, documents, main
+from lnn_controller.nodes.document import NODES, ROOT, documents, main
 from lnn_controller.nodes.topics import CONTROLLER, RECORDER, SIMULATOR, STANDARD, resolve
 
 TABLES = {'controller': CONTROLLER, 'sim': SIMULATOR, 'recorder': RECORDER}
@@ -14,7 +14,7 @@ PARAMETERS = {node: {setting.name: setting.default for setting in settings} for 
 
 @pytest.mark.parametrize('name', documents())
 def test_the_pages_are_what_the_nodes_say(name):
-    assert (DOCS / name).read_text(encoding='utf-8') == documents()[name], 'run python -m lnn_controller.nodes.document'
+    assert (ROOT / name).read_text(encoding='utf-8') == documents()[name], 'run python -m lnn_controller.nodes.document'
 
 
 def test_every_table_of_the_pages_is_whole():
@@ -26,15 +26,17 @@ def test_every_table_of_the_pages_is_whole():
 
 
 def test_check_tells_a_stale_page(tmp_path, capsys):
-    assert main(['--check', '--docs', str(tmp_path)]) == 1
-    assert main(['--docs', str(tmp_path)]) == 0
-    assert main(['--check', '--docs', str(tmp_path)]) == 0
-    page = tmp_path / 'topics.md'
+    for folder in ('docs', 'config'):
+        (tmp_path / folder).mkdir()
+    assert main(['--check', '--root', str(tmp_path)]) == 1
+    assert main(['--root', str(tmp_path)]) == 0
+    assert main(['--check', '--root', str(tmp_path)]) == 0
+    page = tmp_path / 'docs' / 'topics.md'
     page.write_text(page.read_text() + 'by hand\n')
     capsys.readouterr()
-    assert main(['--check', '--docs', str(tmp_path)]) == 1
+    assert main(['--check', '--root', str(tmp_path)]) == 1
     assert f'{page} must be what the nodes say' in capsys.readouterr().err
-    assert main(['--docs', str(tmp_path / 'nowhere')]) == 1
+    assert main(['--root', str(tmp_path / 'nowhere')]) == 1
     assert 'must be writable' in capsys.readouterr().err
 
 
