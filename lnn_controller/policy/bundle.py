@@ -1,8 +1,10 @@
 """A policy on disk: a directory of four files, checked by hash when read, replaced as a whole when written."""
 
 import hashlib
+import os
 import re
 import shutil
+import stat
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -86,19 +88,21 @@ def read_bundle(path: str | Path) -> Bundle:
     :param path: folder of the bundle
     :returns: the bundle; its bytes are those that were checked
     :raises InputError: if the folder or a file is missing or unreadable, ``policy.json`` is not exactly of the
-        format, or a file differs from its hash or refers to data outside itself
+        format, or a file differs from its hash, is elsewhere by a link or refers to data outside itself
     """
     path = Path(path).expanduser()
     if not path.is_dir():
         raise InputError(f'a policy must be a folder with a {SPEC_FILE}. Got {path}, which is no folder')
+    # Links are followed, for a workspace may be built of them, but to one folder: no file of a bundle is elsewhere.
+    home = Path(os.path.realpath(path / SPEC_FILE)).parent
     try:
-        text = _read(path / SPEC_FILE).decode('utf-8')
+        text = _read(path / SPEC_FILE, home).decode('utf-8')
     except UnicodeDecodeError:
         raise InputError(f'{path / SPEC_FILE}: must be UTF-8 text. Got other bytes') from None
     spec = PolicySpec.from_json(text, source=str(path / SPEC_FILE))
     content = {}
     for name in BUNDLE_FILES:
-        content[name] = _read(path / name)
+        content[name] = _read(path / name, home)
         found = hashlib.sha256(content[name]).hexdigest()
         if found != spec.files[name]:
             wanted = spec.files[name][:12]
@@ -106,8 +110,9 @@ def read_bundle(path: str | Path) -> Bundle:
                 f'{path / name}: must be the file that {SPEC_FILE} was written with, SHA-256 {wanted}…. '
                 f'Got {found[:12]}…: it was altered, write the bundle again'
             )
-        # The key of ONNX's external data: a graph could name any file of the machine with it.
-        if name.endswith('.onnx') and b'\x0a\x08location\x12' in content[name]:
+        # The key of ONNX's external data: a graph could name any file of the machine with it. Looked for wherever it
+        # stands, for protobuf knows more than one way to write what is around it; no graph of ours has the word.
+        if name.endswith('.onnx') and b'location' in content[name]:
             raise InputError(f'{path / name}: must hold its weights itself. Got a graph with external data')
     return Bundle(path, spec, *(content[name] for name in BUNDLE_FILES))
 
@@ -157,8 +162,14 @@ def shipped_policies() -> dict[str, Path]:
     return dict(sorted(found.items()))
 
 
-def _read(file: Path) -> bytes:
+def _read(file: Path, home: Path) -> bytes:
+    found = Path(os.path.realpath(file))
+    if found.parent != home:
+        raise InputError(f'{file}: must lie in the folder of its {SPEC_FILE}. Got a link to {found}')
     try:
+        # Not a pipe or a device: reading those may never end.
+        if stat.S_ISFIFO(mode := file.stat().st_mode) or stat.S_ISCHR(mode) or stat.S_ISBLK(mode):
+            raise InputError(f'{file}: must be a file. Got a pipe or a device')
         return file.read_bytes()
     except FileNotFoundError:
         raise InputError(f'{file}: a bundle must have this file. Got none') from None

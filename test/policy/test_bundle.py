@@ -138,6 +138,18 @@ def test_a_graph_that_points_to_another_file_is_refused(tmp_path):
         read_bundle(path)
 
 
+def test_a_graph_that_hides_the_other_file_is_refused_too(tmp_path):
+    # The same entry as protobuf may write it as well: value first, and its key's length in two bytes instead of one.
+    hidden = b'\x12\x0c../../secret' + b'\x0a\x88\x00location'
+    entry = onnx.StringStringEntryProto.FromString(hidden)
+    assert (entry.key, entry.value) == ('location', '../../secret')
+    path = make_tiny_bundle(
+        tmp_path / 'leaky', core=tiny_core(tiny_spec()) + b'\xfa\x7f' + bytes([len(hidden)]) + hidden
+    )
+    with pytest.raises(InputError, match=r'core.onnx: must hold its weights itself'):
+        read_bundle(path)
+
+
 def test_a_policy_is_found_by_its_folder(own_bundle):
     assert find_policy(own_bundle) == own_bundle
     assert find_policy(str(own_bundle)) == own_bundle
