@@ -35,7 +35,8 @@ def control_status(driving: Driving | None, state: str, now_ns: int) -> tuple[by
         'policy_hash': driving.policy.spec.files.get('weights.safetensors', '')[:12],
         'control_rate_wanted_hz': f'{parameters["control_rate_hz"]:g}',
     }
-    rates = dict(driving.rates)
+    used = {'image': True, 'imu': driving.policy.spec.imu is not None, 'scan': parameters['guard.source'] != 'none'}
+    rates = {name: rate for name, rate in driving.rates.items() if used[name]}
     spreads = dict(driving.spreads)
     if loop is not None:
         rates['control'] = loop.rate

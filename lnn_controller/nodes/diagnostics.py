@@ -79,7 +79,7 @@ def diagnostics(
     node: Node, task: str, level: bytes, message: str, values: Mapping[str, str], *, hardware: str
 ) -> DiagnosticArray:
     """
-    Make a message with one status.
+    Make a message with one status, whose name begins with the node's: in a namespace ``robot1/controller: control``.
 
     :param node: who tells
     :param task: what it tells about
@@ -89,7 +89,8 @@ def diagnostics(
     :param hardware: what it runs: the policy's or the world's name
     :returns: the message
     """
-    status = DiagnosticStatus(level=level, name=f'{node.get_name()}: {task}', message=message, hardware_id=hardware)
+    name = f'{node.get_fully_qualified_name().lstrip("/")}: {task}'
+    status = DiagnosticStatus(level=level, name=name, message=message, hardware_id=hardware)
     status.values = [KeyValue(key=key, value=value) for key, value in values.items()]
     array = DiagnosticArray(status=[status])
     array.header.stamp = stamp(node.get_clock().now().nanoseconds)

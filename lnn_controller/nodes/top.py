@@ -107,7 +107,7 @@ class Watcher(Node):
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
         for status in message.status:
-            if status.name == f'{self._name}: control':
+            if status.name == f'{self._state.node.lstrip("/")}: control':
                 self._state.values = {item.key: item.value for item in status.values}
                 self._state.level, self._state.message = status.level[0], status.message
                 self._status_s = time.monotonic()

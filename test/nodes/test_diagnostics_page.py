@@ -1,0 +1,96 @@
+"""The page on diagnostics names what the real node says, all of it and nothing else."""
+
+import re
+from pathlib import Path
+
+import pytest
+from diagnostic_msgs.msg import DiagnosticArray
+from geometry_msgs.msg import TwistStamped
+from rclpy.qos import qos_profile_sensor_data
+from rclpy.serialization import serialize_message
+from ros_probe import stands, status
+from sensor_msgs.msg import LaserScan
+
+from lnn_controller.nodes.controller_parameters import PARAMETERS
+from lnn_controller.nodes.convert import stamp
+from lnn_controller.nodes.report import REASONS
+
+CONTROLLER = 'lnn_controller.nodes.controller_node'
+PAGE = Path(__file__).parents[2] / 'docs' / 'diagnostics.md'
+LIMIT = r'(linear_[xyz]|angular_z)_(maximum|minimum|acceleration|deceleration)|obstacle_(slow|stop)'
+FAMILIES = {'stop_<reason>': f'stop_({"|".join(REASONS)})', 'limit_<which>': f'limit_({LIMIT})'}
+# Of what comes late: rates need two statuses, and of what is damaged a message must arrive.
+LAST = {'image_undecodable', 'imu_undecodable', 'scan_undecodable', 'image_rate_hz', 'step_latency_p99_us'}
+THRESHOLD = re.compile(r'\| `(diagnostics\.\w+)` \| ([\d.]+) \|')
+
+
+def rows(heading):
+    """The first cells of the rows of the tables below such a heading row."""
+    found, within = [], False
+    for line in PAGE.read_text(encoding='utf-8').splitlines():
+        within = line.startswith(heading) or (within and line.startswith('|'))
+        if within and line.startswith('| `'):
+            found.append(line)
+    return found
+
+
+@pytest.fixture(scope='module')
+def documented():
+    """Every key of the page's tables of values."""
+    keys = [key for row in rows('| key |') for key in re.findall(r'`([^`]+)`', row.split('|')[1])]
+    assert len(set(keys)) == len(keys), 'no key stands there twice'
+    return set(keys)
+
+
+def scan(now_ns):
+    message = LaserScan(angle_min=0.0, angle_increment=0.1, range_min=0.1, range_max=10.0, ranges=[5.0] * 3)
+    message.header.stamp = stamp(now_ns)
+    return message
+
+
+def test_every_value_of_the_active_controller_is_on_the_page_and_no_other(graph, probe, tiny_bundle, documented):
+    limits = {'linear.x.max_velocity': 0.01, 'angular.z.max_velocity': 0.01, 'angular.z.min_velocity': -0.01}
+    parameters = {'policy': str(tiny_bundle), 'autostart': True, 'guard.source': 'scan', **limits}
+    graph.start('controller', CONTROLLER, parameters=parameters)
+    told = probe.collect(DiagnosticArray, '/diagnostics')
+    commands = probe.commands()
+    camera, imu = probe.camera(), probe.imu_out()
+    scanner = probe.node.create_publisher(LaserScan, 'scan', qos_profile_sensor_data)
+    probe.feed('scan', scanner, 20.0, scan)
+    probe.feed('imu', imu, 100.0, probe.sample)
+    probe.until(lambda: commands and not stands(commands[-1]), 'it drives')
+    picture = probe.picture(probe.node.get_clock().now().nanoseconds)
+    picture.encoding = 'unheard_of'
+
+    def whole():
+        # Best effort may lose one: again until each was counted.
+        camera.publish(picture)
+        imu.publish(serialize_message(probe.sample(0))[:40])
+        scanner.publish(LaserScan(angle_increment=float('nan')))
+        said = status(told, 'controller: control')
+        return said if said.keys() >= LAST else None
+
+    said = probe.until(whole, 'all that can be said was said').keys()
+    families = {name: {key for key in said if re.fullmatch(form, key)} for name, form in FAMILIES.items()}
+    assert all(families.values()), 'each family has a member'
+    assert {key for key in said if key.startswith(('stop_', 'limit_'))} == set.union(*families.values())
+    assert said - set.union(*families.values()) == documented - FAMILIES.keys()
+
+
+def test_in_a_namespace_the_status_has_the_full_name_and_only_what_is_used_has_a_rate(
+    graph, probe, tiny_bundle_without_imu
+):
+    parameters = {'policy': str(tiny_bundle_without_imu), 'autostart': True}
+    graph.start('controller', CONTROLLER, parameters=parameters, arguments=('-r', '__ns:=/robot1'))
+    told = probe.collect(DiagnosticArray, '/diagnostics')
+    commands = probe.collect(TwistStamped, '/robot1/cmd_vel')
+    probe.until(lambda: 'image_rate_hz' in status(told, 'robot1/controller: control'), 'it tells')
+    assert commands
+    rates = {key for key in status(told, 'robot1/controller: control') if key.endswith('_rate_hz')}
+    assert rates == {'control_rate_hz', 'image_rate_hz'}
+    assert {each.name for message in told for each in message.status} == {'robot1/controller: control'}
+
+
+def test_the_thresholds_and_their_defaults_are_on_the_page():
+    said = {match.group(1): float(match.group(2)) for row in rows('| parameter |') if (match := THRESHOLD.match(row))}
+    assert said == {each.name: each.default for each in PARAMETERS if each.name.startswith('diagnostics.')}
