@@ -133,7 +133,7 @@ def _controller_figures(messages: list[Any]) -> dict[str, str]:
     """The newest figures that the controller told of itself."""
     for message in reversed(messages):
         for status in message.status:
-            if status.name.startswith('controller'):
+            if status.name.rpartition('/')[2].startswith('controller'):
                 return {item.key: item.value for item in status.values}
     return {}
 
