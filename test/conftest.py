@@ -1,7 +1,12 @@
 """Shared by every room's tests; being here, it also lets them import test/bundles.py."""
 
+import signal
+
 import pytest
 from bundles import make_tiny_bundle
+
+# A shell that runs the suite in the background has it ignore Ctrl-C, which the processes that tests interrupt inherit.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope='session')
