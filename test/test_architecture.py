@@ -31,6 +31,7 @@ HOMES = {
     'rclpy': {'nodes'},
     'mujoco': {'sim'},
     'rosbags': {'data'},
+    'mcap': {'data'},
     'onnxruntime': {'policy', 'learning'},
     'matplotlib': {'evaluation', 'liquid', 'learning'},
     'av': {'evaluation'},

@@ -59,13 +59,10 @@ def test_training_learns(tmp_path):
 
 def test_a_killed_run_goes_on_and_ends_as_if_it_had_not_been_killed(tmp_path):
     flags = ['--steps', '40', '--epochs', '8', '--patience', '8', '--batch-size', '2', '--window-ticks', '6']
-    code = (
-        'import argparse, sys; from lnn_controller.learning.command import *; p = argparse.ArgumentParser(); '
-        'add_train_arguments(p); sys.exit(run_train(p.parse_args()))'
-    )
+    lnn = [sys.executable, '-m', 'lnn_controller.cli', 'train']
 
     def command(out, *more):
-        return [sys.executable, '-c', code, str(REAL_CAR), '--out', str(out), '--threads', '1', '--json', *flags, *more]
+        return [*lnn, str(REAL_CAR), '--out', str(out), '--threads', '1', '--json', *flags, *more]
 
     whole, killed = tmp_path / 'whole', tmp_path / 'killed'
     subprocess.run(command(whole), check=True, capture_output=True)

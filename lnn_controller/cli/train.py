@@ -1,40 +1,46 @@
-"""The ``train`` subcommand of ``lnn``."""
+"""``lnn train``."""
 
 import argparse
 import json
 from pathlib import Path
 
-from lnn_controller.learning.config import add_arguments, config_from_arguments
+from lnn_controller.cli.arguments import add_topic_arguments
 
-__all__ = ['add_train_arguments', 'run_train']
+__all__ = ['EXAMPLE', 'SUMMARY', 'add_arguments', 'run']
+
+SUMMARY = 'train a policy from bags'
+EXAMPLE = 'lnn train out/demos/* --out policies/mine'
 
 
-def add_train_arguments(parser: argparse.ArgumentParser) -> None:
-    """Give a parser what ``lnn train`` takes."""
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('bags', nargs='+', type=Path, metavar='BAG', help='bags of demonstrations')
     parser.add_argument('--out', type=Path, required=True, metavar='DIR', help='folder of the policy bundle to write')
     parser.add_argument('--resume', action='store_true', help='go on from the last checkpoint of this --out')
     parser.add_argument('--overwrite', action='store_true', help='replace an existing --out')
     parser.add_argument('--json', action='store_true', help='print the metrics as JSON')
-    for kind in ('image', 'imu', 'command'):
-        parser.add_argument(f'--{kind}-topic', metavar='TOPIC', help=f'{kind} topic, where several could be it')
-    add_arguments(parser)
+    add_topic_arguments(parser)
+    from lnn_controller.learning import config
+
+    config.add_arguments(parser)
 
 
-def run_train(args: argparse.Namespace) -> int:
-    """
-    Train as the flags say and print what came out.
+def run(args: argparse.Namespace) -> int:
+    from lnn_controller.learning import config
 
-    :returns: exit status
-    """
-    config = config_from_arguments(args)
-    # Here, so that `lnn train --help` and a wrong flag answer at once.
+    settings = config.config_from_arguments(args)
+    # Only now, so that a wrong flag is answered at once.
     from lnn_controller.data.topics import Topics
     from lnn_controller.learning.train import train
 
     topics = Topics(image=args.image_topic, imu=args.imu_topic, command=args.command_topic)
     result = train(
-        args.bags, args.out, config, topics=topics, resume=args.resume, overwrite=args.overwrite, progress=not args.json
+        args.bags,
+        args.out,
+        settings,
+        topics=topics,
+        resume=args.resume,
+        overwrite=args.overwrite,
+        progress=not args.json,
     )
     if args.json:
         print(json.dumps({'policy': str(result.policy), 'seconds': result.seconds, **result.metrics}, indent=2))

@@ -1,0 +1,133 @@
+"""
+The ``lnn`` command: a module per subcommand, which reads its flags, calls one function of the package, and prints.
+
+A subcommand's module has ``SUMMARY`` and ``EXAMPLE`` for its help, ``add_arguments(parser)``, and ``run(args)``, which
+gives the exit status. What is heavy is imported in ``run``.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from typing import NoReturn
+
+from lnn_controller import __version__
+from lnn_controller.errors import InputError
+
+__all__ = ['main']
+
+USER_ERROR, INTERRUPTED = 2, 130
+COMMANDS = ('demo', 'collect', 'train', 'evaluate', 'replay', 'inspect', 'top')
+# What to do about a library that is missing, by its import name.
+HOW = {
+    'sim': "pip install 'lnn_controller[sim]'",
+    'train': "pip install 'lnn_controller[train]'",
+    'ros': "source a ROS 2 installation, or: pip install 'lnn_controller[ros]'",
+    'core': 'pip install lnn_controller',
+}
+LIBRARIES = {
+    'sim': ('mujoco', 'matplotlib', 'PIL', 'av'),
+    'train': ('torch', 'lightning', 'safetensors', 'onnx', 'onnxscript', 'tensorboard'),
+    'ros': (
+        'rclpy',
+        'nav_msgs',
+        'sensor_msgs',
+        'geometry_msgs',
+        'std_msgs',
+        'diagnostic_msgs',
+        'rosgraph_msgs',
+        'rich',
+    ),
+    'core': ('onnxruntime', 'rosbags', 'numpy', 'cv2', 'tqdm', 'yaml'),
+}
+EXTRAS = {library: HOW[extra] for extra, libraries in LIBRARIES.items() for library in libraries}
+EXAMPLES = """\
+examples:
+  lnn demo                                             watch the shipped policy drive, over ROS 2
+  lnn demo --scene winter
+  lnn collect --out out/demos --tracks 1 2 3           record demonstrations by the expert
+  lnn train out/demos/* --out policies/mine            train a policy from bags
+  lnn evaluate --policy policies/mine --track 21 33    drive in closed loop, faster than real time
+  lnn replay BAG --policy policies/mine                compare with a recording
+  lnn inspect policies/mine                            print a policy's card
+  lnn top                                              watch a running controller in the terminal
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line."""
+
+    def error(self, message: str) -> NoReturn:
+        raise InputError(f'{message} (see {self.prog} --help)')
+
+
+class _Help(argparse.HelpFormatter):
+    """Help that names each default that is one."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        default = action.default
+        if not action.option_strings or default in (None, False, argparse.SUPPRESS) or not action.help:
+            return action.help
+        text = ' '.join(map(str, default)) if isinstance(default, list) else default
+        return f'{action.help} (default: {text})'
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """
+    Run the command.
+
+    :param argv: arguments without the program's name; ``None``: this process's
+    :returns: exit status: 0; 2 after a user's mistake, told in one line; 130 after Ctrl-C
+    """
+    argv = sys.argv[1:] if argv is None else list(argv)
+    try:
+        args = _parser(argv).parse_args(argv)
+        run: Callable[[argparse.Namespace], int] = args.run
+        return run(args)
+    except InputError as error:
+        return _tell(str(error))
+    except ModuleNotFoundError as error:
+        library = (error.name or '').partition('.')[0]
+        if library not in EXTRAS:
+            raise
+        return _tell(f'this needs {library}, which is not installed: {EXTRAS[library]}')
+    except BrokenPipeError:
+        # The reader of our output has gone (`lnn … | head`): Python would complain once more when it flushes.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:
+        return _tell(f'{error.filename}: {error.strerror}' if error.filename else str(error))
+    except KeyboardInterrupt:
+        print('lnn: interrupted', file=sys.stderr)
+        return INTERRUPTED
+
+
+def _tell(message: str) -> int:
+    print(f'lnn: error: {" ".join(message.split())}', file=sys.stderr)
+    return USER_ERROR
+
+
+def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog='lnn',
+        description='Liquid neural control for ROS 2 robots: record, train, drive.',
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument('--version', action='version', version=f'lnn_controller {__version__}')
+    commands = parser.add_subparsers(title='commands', metavar='COMMAND', required=True)
+    for name in COMMANDS:
+        module = import_module(f'lnn_controller.cli.{name}')
+        command = commands.add_parser(
+            name,
+            help=module.SUMMARY,
+            description=f'{module.SUMMARY[:1].upper()}{module.SUMMARY[1:]}.',
+            epilog=f'example: {module.EXAMPLE}',
+            formatter_class=_Help,
+        )
+        command.set_defaults(run=module.run)
+        # Some flags come from heavy libraries (PyTorch takes seconds to load): only who uses them waits for it.
+        if argv[:1] == [name]:
+            module.add_arguments(command)
+    return parser
