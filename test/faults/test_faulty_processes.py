@@ -49,8 +49,10 @@ def test_a_controller_that_is_asked_to_end(rig, outcome, number):
     rig.probe.until(lambda: rig.process.poll() is not None, 'it ends')
     assert rig.process.returncode == 0
     assert 'Traceback' not in rig.log.read_text()
-    first = rig.probe.until(lambda: next((each for each in rig.commands if not moves(each)), None), 'zeros come')
-    assert rig.commands[-1] is first, 'the zeros are the last command'
+    rig.probe.until(lambda: not moves(rig.commands[-1]), 'zeros are the last command')
+    # This process is the camera too: where it was late, the robot had stopped for that before.
+    driving = max(index for index, each in enumerate(rig.commands) if moves(each))
+    first = rig.commands[driving + 1]
     outcome.stopped_s, outcome.limit_s = (first.received_ns - since_ns) / 1e9, LOOKS_S + PERIOD_S
     outcome.said = rig.says(r'robot stopped \(shutdown\)')
     start_again(rig, outcome)

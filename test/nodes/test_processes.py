@@ -28,7 +28,8 @@ def test_simulator_controller_and_recorder_together(graph, probe, tiny_bundle, t
     parameters = {'policy': str(tiny_bundle), 'use_sim_time': True, 'autostart': True}
     graph.start('controller', f'{NODES}.controller_node', parameters=parameters)
     commands, told = probe.commands(), probe.collect(DiagnosticArray, '/diagnostics')
-    probe.until(lambda: len([each for each in commands if not stands(each)]) >= 100, 'two seconds of driving')
+    driven = lambda: len([each for each in commands if not stands(each)])  # noqa: E731
+    probe.until(lambda: driven() >= 100, 'two seconds of driving', deadline_s=3 * DEADLINE_S)
     probe.until(lambda: 'control_rate_hz' in status(told, 'controller: control'), 'the controller tells')
     probe.until(lambda: 'realtime_factor' in status(told, 'sim: world'), 'the simulator tells')
     graph.check()
