@@ -1,13 +1,18 @@
-"""One decision: the controller, which knows no ROS, and its safety chain of pure functions. numpy only."""
+"""One decision: the controller, which knows no ROS, its safety chain, and what it learns on the way. numpy only."""
 
-from lnn_controller.control.controller import Controller, Encoded
-from lnn_controller.control.decision import STOP_REASONS, Decision
+from lnn_controller.control.adaptation import Adaptation
+from lnn_controller.control.adaptation_settings import AdaptationSettings
+from lnn_controller.control.controller import Controller
+from lnn_controller.control.decision import STOP_REASONS, Decision, Used
 from lnn_controller.control.guard import Footprint, GuardSettings
+from lnn_controller.control.inputs import Encoded
 from lnn_controller.control.safety import limit
 from lnn_controller.control.settings import ControlSettings, Limits
 
 __all__ = [
     'STOP_REASONS',
+    'Adaptation',
+    'AdaptationSettings',
     'ControlSettings',
     'Controller',
     'Decision',
@@ -15,5 +20,6 @@ __all__ = [
     'Footprint',
     'GuardSettings',
     'Limits',
+    'Used',
     'limit',
 ]

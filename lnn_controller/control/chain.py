@@ -32,6 +32,9 @@ class SafetyChain:
     """
     Obstacle guard → speed limits → acceleration limits → deadband; it remembers the last command, for the ramp.
 
+    ``guard_scale`` is what the guard left of the last command; ``given_guard_scale`` takes the place of its judgement
+    where a recording is driven again.
+
     :param spec: of the policy: its channels and their ranges
     :param settings: how to drive; may be replaced between two commands
     """
@@ -39,6 +42,8 @@ class SafetyChain:
     def __init__(self, spec: PolicySpec, settings: ControlSettings) -> None:
         self._spec = spec
         self.settings = settings
+        self.guard_scale = 1.0
+        self.given_guard_scale: float | None = None
         self.reset()
 
     @property
@@ -80,7 +85,7 @@ class SafetyChain:
         :param dt_s: time since the last command, s, > 0
         :returns: what to publish
         """
-        scale = self._guard(wanted, points)
+        scale = self.guard_scale = self._guard(wanted, points)
         if scale == 0.0:
             self.reset()  # past the ramp, as every stop
             return Sent([0.0] * len(wanted), ('obstacle_stop',), True)
@@ -95,6 +100,8 @@ class SafetyChain:
         guard = self._settings.guard
         if guard is None or not any(wanted):
             return 1.0
+        if self.given_guard_scale is not None:
+            return self.given_guard_scale
         by_channel = dict(zip(self._spec.channels, wanted, strict=True))
         velocity = tuple(by_channel.get(name, 0.0) for name in ('linear_x', 'linear_y', 'angular_z'))
         return guard_scale(clearance(velocity, points, guard.footprint, guard.slow_distance_m), guard)

@@ -1,18 +1,46 @@
 """What one control tick decided, and why."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['STOP_REASONS', 'Decision']
+__all__ = ['STOP_REASONS', 'Decision', 'Used']
 
 # What Controller.step itself can stop for; callers of Controller.stop add their own.
 STOP_REASONS = (
     *('no_image', 'image_stale', 'image_frozen', 'no_imu', 'imu_stale', 'no_scan', 'scan_stale'),
     *('not_finite', 'clock_jump', 'emergency_stop', 'obstacle'),
 )
+
+
+class Used(NamedTuple):
+    """
+    What a tick went by: with the frames it is enough to decide the same again.
+
+    :param image_stamp_ns: of the newest frame, ns; ``None`` where there is none
+    :param imu_stamp_ns: of the newest IMU sample, ns
+    :param imu: mean of the samples since the previous tick, gyro (rad/s) and accelerometer (m/s²), (6,) float32
+    :param scan_stamp_ns: of the newest obstacles, ns
+    :param odometry_stamp_ns: of the newest odometry, ns
+    :param speed_m_s: that it told, m/s
+    :param operator: the operator's command, (C,); ``None`` where nobody drives by hand
+    :param emergency_stop: whether it was engaged
+    :param guard_scale: what the obstacle guard left of the command, 0 … 1
+    :param resets: how often :meth:`Controller.reset` was called so far
+    """
+
+    image_stamp_ns: int | None
+    imu_stamp_ns: int | None
+    imu: NDArray[np.float32]
+    scan_stamp_ns: int | None
+    odometry_stamp_ns: int | None
+    speed_m_s: float
+    operator: tuple[float, ...] | None
+    emergency_stop: bool
+    guard_scale: float
+    resets: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,6 +61,7 @@ class Decision:
     :param limited: which limits bit, such as 'linear_x_maximum', 'angular_z_acceleration' or 'obstacle_slow'
     :param encode_us: time that encoding the newest frame took, µs; 0 where no frame came since the previous tick
     :param step_us: time that the liquid core took, µs; 0 where it was not run
+    :param used: what it went by
     """
 
     stamp_ns: int
@@ -46,3 +75,4 @@ class Decision:
     limited: tuple[str, ...]
     encode_us: float
     step_us: float
+    used: Used

@@ -27,6 +27,10 @@ class Override:
         """
         self._command, self._arrived_ns = list(command), now_ns
 
+    def release(self) -> None:
+        """Let go: the command no longer holds."""
+        self._arrived_ns = None
+
     def take(self, now_ns: int, timeout_s: float) -> list[float] | None:
         """
         Give the command if it is fresh.

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from lnn_controller.control.adaptation_settings import AdaptationSettings
 from lnn_controller.control.guard import GuardSettings
 from lnn_controller.errors import InputError
 from lnn_controller.policy import PolicySpec
@@ -71,6 +72,7 @@ class ControlSettings:
     :param max_deceleration: largest change towards zero by channel, > 0; not named: as ``max_acceleration``
     :param deadband: what is smaller is sent as zero, by channel, ≥ 0; not named: 0
     :param guard: the obstacle guard; ``None``: none
+    :param adaptation: how to learn while driving
     :raises InputError: if a value is out of its range or a channel is unknown
     """
 
@@ -90,6 +92,7 @@ class ControlSettings:
     max_deceleration: PerChannel = field(default_factory=dict)
     deadband: PerChannel = field(default_factory=dict)
     guard: GuardSettings | None = None
+    adaptation: AdaptationSettings = field(default_factory=AdaptationSettings)
 
     def __post_init__(self) -> None:
         for name, wanted in _POSITIVE.items():

@@ -12,7 +12,7 @@ from bundles import make_tiny_bundle
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lnn_controller.control import Controller, ControlSettings, Footprint, GuardSettings
+from lnn_controller.control import AdaptationSettings, Controller, ControlSettings, Footprint, GuardSettings
 from lnn_controller.control.sensors import FUTURE_TOLERANCE_S
 from lnn_controller.errors import InputError
 from lnn_controller.policy import Policy
@@ -26,6 +26,7 @@ SETTINGS = ControlSettings(
     max_deceleration={'linear_x': 6.0},
     deadband={'angular_z': 0.05},
     override_timeout_s=0.12,
+    adaptation=AdaptationSettings(mode='on', rate=10.0, bound=1.0),
 )
 GUARDED = replace(
     SETTINGS, guard=GuardSettings(Footprint(), slow_distance_m=1.0, stop_distance_m=0.2), scan_timeout_s=0.1

@@ -1,0 +1,272 @@
+"""What a controller has been told: frames, IMU samples, obstacles, the operator; and whether it can drive by that."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from time import perf_counter_ns
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from lnn_controller.control.guard import outside, thin
+from lnn_controller.control.imu import ImuMean
+from lnn_controller.control.override import Override
+from lnn_controller.control.safety import all_finite
+from lnn_controller.control.sensors import Camera, Sensor
+from lnn_controller.control.settings import ControlSettings
+from lnn_controller.errors import InputError
+from lnn_controller.policy import Policy, fit_frame
+
+__all__ = ['Encoded', 'Inputs']
+
+REFUSALS = ('not_newer', 'in_future', 'too_old')
+COUNTERS = (
+    *('ticks', 'stopped_ticks', 'limited_ticks', 'override_ticks', 'dt_outside_training'),
+    *('images', 'image_refused', *(f'image_{refusal}' for refusal in REFUSALS)),
+    *('imu_samples', 'imu_not_plausible', *(f'imu_{refusal}' for refusal in REFUSALS)),
+    *('scans', *(f'scan_{refusal}' for refusal in REFUSALS), 'overrides', 'override_not_finite'),
+)
+# How a frame, sample or scan that is missing is named as the reason of a stop.
+NAMES = {'image': 'no_image', 'imu': 'no_imu', 'scan': 'no_scan'}
+
+
+class Encoded(NamedTuple):
+    """
+    A frame after the encoder.
+
+    :param frame: what the network saw, (H, W, 3) uint8
+    :param features: the encoder's output, (F,) float32
+    :param encode_us: how long that took, µs
+    """
+
+    frame: NDArray[np.uint8]
+    features: NDArray[np.float32]
+    encode_us: float
+
+
+class Inputs:
+    """
+    What a :class:`~lnn_controller.control.Controller` has been told, by stamps, and how old it is.
+
+    :param policy: the policy
+    :param settings: how to drive
+    """
+
+    def __init__(self, policy: Policy, settings: ControlSettings) -> None:
+        self.policy = policy
+        self.settings = settings
+        self.counters: dict[str, int] = defaultdict(int, dict.fromkeys(COUNTERS, 0))
+        self._sensors = {'image': Camera(), 'imu': Sensor(), 'scan': Sensor(), 'odometry': Sensor()}
+        self._imu = ImuMean()
+        self._features = np.zeros(policy.spec.network.features, np.float32)
+        self._points = np.zeros((0, 2))
+        self._speed_m_s = 0.0
+        self._override = Override()
+        self._emergency: set[str] = set()
+        self._encode_us = 0.0
+        self._previous_ns: int | None = None
+
+    @property
+    def emergency_stop(self) -> tuple[str, ...]:
+        """Who holds the emergency stop."""
+        return tuple(sorted(self._emergency))
+
+    def ages_s(self, now_ns: int) -> dict[str, float]:
+        """
+        Give the ages of what the sensors said last.
+
+        :param now_ns: now, ns
+        :returns: s, by 'image', 'imu', 'scan', of those that said anything
+        """
+        ages = {name: sensor.age_s(now_ns) for name, sensor in self._sensors.items()}
+        return {name: age for name, age in ages.items() if age is not None}
+
+    def on_image(self, stamp_ns: int, image: NDArray[np.uint8], now_ns: int | None = None) -> bool:
+        """
+        Take a camera frame and encode it at once.
+
+        :param stamp_ns: when it was taken, ns
+        :param image: rgb8 frame of any size, (H, W, 3) uint8; it is not kept
+        :param now_ns: when it arrived, ns; ``None``: at its stamp
+        :returns: whether it was taken; a frame that is not newer than the newest one, from the future, or older than
+            the camera's timeout is counted and left
+        :raises InputError: if the array is no rgb8 frame; counted too, and the frame before it stays the newest
+        """
+        if not self.takes_image(stamp_ns, now_ns):
+            return False
+        self.on_encoded(stamp_ns, self.encode(image))
+        return True
+
+    def takes_image(self, stamp_ns: int, now_ns: int | None = None) -> bool:
+        """
+        Tell whether a frame would be taken, before the work of decoding it; where not, count it.
+
+        :param stamp_ns: when it was taken, ns
+        :param now_ns: when it arrived, ns; ``None``: at its stamp
+        :returns: whether :meth:`on_encoded` may be called with it
+        """
+        return self._takes('image', stamp_ns, now_ns, self.settings.image_timeout_s)
+
+    def encode(self, image: NDArray[np.uint8]) -> Encoded:
+        """
+        Run the encoder; touches nothing that a tick uses, so it may run in a thread of its own.
+
+        :param image: rgb8 frame of any size, (H, W, 3) uint8
+        :returns: the frame's features
+        :raises InputError: if the array is no rgb8 frame
+        """
+        started = perf_counter_ns()
+        try:
+            frame = fit_frame(image, self.policy.spec.image)
+            features = self.policy.encode(frame)
+        except InputError:
+            self.counters['image_refused'] += 1
+            raise
+        return Encoded(frame, features, (perf_counter_ns() - started) / 1e3)
+
+    def on_encoded(self, stamp_ns: int, encoded: Encoded) -> None:
+        """
+        Take an encoded frame, which :meth:`takes_image` agreed to.
+
+        :param stamp_ns: when it was taken, ns
+        :param encoded: what :meth:`encode` gave
+        """
+        camera = self._sensors['image']
+        assert isinstance(camera, Camera)
+        camera.show(stamp_ns, encoded.frame)
+        self._features, self._encode_us = encoded.features, encoded.encode_us
+        self.counters['images'] += 1
+
+    def on_imu(self, stamp_ns: int, gyro: ArrayLike, accel: ArrayLike, now_ns: int | None = None) -> bool:
+        """
+        Take an IMU sample; a tick uses the mean of those since the previous one.
+
+        :param stamp_ns: when it was measured, ns
+        :param gyro: angular velocity xyz, rad/s, (3,)
+        :param accel: linear acceleration xyz with gravity, m/s², (3,)
+        :param now_ns: when it arrived, ns; ``None``: at its stamp
+        :returns: whether it was taken; one that is not newer than the newest, from the future, older than the IMU's
+            timeout, not finite, or beyond what an IMU measures is counted and left
+        :raises ValueError: if gyro or accel cannot be read as three numbers
+        """
+        if not self._takes('imu', stamp_ns, now_ns, self.settings.imu_timeout_s):
+            return False
+        plausible = self._imu.add(gyro, accel)
+        self.counters['imu_samples' if plausible else 'imu_not_plausible'] += 1
+        if plausible:
+            self._sensors['imu'].stamp_ns = stamp_ns
+        return plausible
+
+    def on_obstacles(self, stamp_ns: int, points: NDArray[np.float64], now_ns: int | None = None) -> bool:
+        """
+        Take what the guard's sensor sees; without a guard in the settings it is left.
+
+        :param stamp_ns: when it was measured, ns
+        :param points: obstacles in the robot's frame, x ahead, y left, m, (P, 2); the robot itself may be among them
+        :param now_ns: when it arrived, ns; ``None``: at its stamp
+        :returns: whether it was taken
+        """
+        guard = self.settings.guard
+        if guard is None or not self._takes('scan', stamp_ns, now_ns, self.settings.scan_timeout_s):
+            return False
+        self._points = thin(outside(points, guard.footprint), guard.slow_distance_m, guard.footprint)
+        self._sensors['scan'].stamp_ns = stamp_ns
+        self.counters['scans'] += 1
+        return True
+
+    def on_odometry(self, stamp_ns: int, speed_m_s: float, now_ns: int | None = None) -> bool:
+        """
+        Take the speed that the robot measures; online adaptation alone uses it.
+
+        :param stamp_ns: when it was measured, ns
+        :param speed_m_s: forward speed, m/s
+        :param now_ns: when it arrived, ns; ``None``: at its stamp
+        :returns: whether it was taken
+        """
+        finite = all_finite([speed_m_s])
+        if not finite or not self._takes('odometry', stamp_ns, now_ns, self.settings.imu_timeout_s):
+            return False
+        self._sensors['odometry'].stamp_ns = stamp_ns
+        self._speed_m_s = speed_m_s
+        return True
+
+    def on_override(self, now_ns: int, command: Sequence[float]) -> bool:
+        """
+        Take the operator's command.
+
+        :param now_ns: when it arrived, ns
+        :param command: m/s and rad/s, in the order of the policy's outputs, (C,)
+        :returns: whether it was taken; one that is not finite is counted and left
+        :raises ValueError: if it has not C channels
+        """
+        channels = len(self.policy.spec.outputs)
+        if len(command) != channels:
+            raise ValueError(f'an override needs {channels} channels. Got {len(command)}')
+        finite = all_finite(command)
+        self.counters['overrides' if finite else 'override_not_finite'] += 1
+        if finite:
+            self._override.set(now_ns, command)
+        return finite
+
+    def release_override(self) -> None:
+        """The operator lets go: without this, a command holds until its timeout."""
+        self._override.release()
+
+    def set_emergency_stop(self, source: str, engaged: bool) -> None:
+        """
+        Engage or release the emergency stop; it holds as long as any source holds it.
+
+        :param source: who says so
+        :param engaged: whether it holds the robot
+        """
+        if engaged:
+            self._emergency.add(source)
+        else:
+            self._emergency.discard(source)
+
+    def _takes(self, name: str, stamp_ns: int, now_ns: int | None, timeout_s: float) -> bool:
+        refusal = self._sensors[name].refuses(stamp_ns, now_ns, timeout_s)
+        if refusal:
+            self.counters[f'{name}_{refusal}'] += 1
+        return not refusal
+
+    def _judge(self, name: str, now_ns: int, timeout_s: float) -> str:
+        sensor = self._sensors[name]
+        state = sensor.state(now_ns, timeout_s)
+        self.counters[f'{name}_in_future'] += sensor.in_future
+        sensor.in_future = 0
+        return {'': '', 'missing': NAMES[name], 'stale': f'{name}_stale'}[state]
+
+    def _hold(self, now_ns: int) -> str:
+        """Say why nobody may drive now, not even the operator."""
+        settings = self.settings
+        scan = self._judge('scan', now_ns, settings.scan_timeout_s)
+        if self._previous_ns is not None and not 0 < now_ns - self._previous_ns <= settings.step_gap_s * 1e9:
+            return 'clock_jump'
+        if self._emergency:
+            return 'emergency_stop'
+        return scan if settings.guard is not None else ''
+
+    def _blind(self, now_ns: int, *, moving: bool) -> str:
+        """Say why the network cannot drive now. Both sensors are looked at, whatever is wrong with one."""
+        settings = self.settings
+        image = self._judge('image', now_ns, settings.image_timeout_s)
+        imu = self._judge('imu', now_ns, settings.imu_timeout_s)
+        camera = self._sensors['image']
+        assert isinstance(camera, Camera)
+        frozen = camera.frozen(now_ns, settings.image_frozen_timeout_s, moving=moving)
+        return image or ('image_frozen' if frozen else '') or (imu if self.policy.spec.imu is not None else '')
+
+    def _measured(self, now_ns: int, imu: NDArray[np.float32]) -> dict[str, float]:
+        """What the body did since the last tick, by channel, of the sensors that are fresh."""
+        timeout_s = self.settings.imu_timeout_s
+        measured = {}
+        if self._sensors['imu'].state(now_ns, timeout_s) == '':
+            measured['angular_z'] = float(imu[2])
+        if self._sensors['odometry'].state(now_ns, timeout_s) == '':
+            measured['linear_x'] = self._speed_m_s
+        return measured
+
+    def _taken_encode_us(self) -> float:
+        encode_us, self._encode_us = self._encode_us, 0.0
+        return encode_us
