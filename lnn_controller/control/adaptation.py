@@ -50,7 +50,7 @@ class Adaptation:
             name: Response(float(most), settings) for name, most in zip(spec.channels, reach, strict=True)
         }
         self.learnt_ticks = 0
-        self._snapshot = self.snapshot()
+        self._kept = self.snapshot()
 
     @property
     def settings(self) -> AdaptationSettings:
@@ -142,18 +142,25 @@ class Adaptation:
             response.reset()
 
     def roll_back(self) -> None:
-        """Go back to the last snapshot that was saved or loaded; without one, to nothing learnt."""
-        kept = self._snapshot
-        self.reset()
-        self.load(kept)
+        """Go back to the last snapshot that was kept or loaded; without one, to nothing learnt."""
+        self.load(self._kept)
+
+    def keep(self) -> dict[str, Any]:
+        """
+        Make what is learnt now what :meth:`roll_back` goes back to.
+
+        :returns: its snapshot
+        """
+        self._kept = self.snapshot()
+        return self._kept
 
     def snapshot(self) -> dict[str, Any]:
         """
-        Give what was learnt; :meth:`roll_back` comes back to the last one given.
+        Give what was learnt.
 
         :returns: an object that JSON can hold
         """
-        self._snapshot = {
+        return {
             'format_version': SNAPSHOT_VERSION,
             'policy': self._spec.name,
             'policy_sha256': fingerprint(self._spec),
@@ -161,7 +168,6 @@ class Adaptation:
             'imitate': self.imitation.weights.tolist(),
             'respond': {name: [each.gain, each.trim] for name, each in self.responses.items()},
         }
-        return self._snapshot
 
     def load(self, snapshot: Any) -> None:
         """
@@ -170,12 +176,12 @@ class Adaptation:
         :param snapshot: as :meth:`snapshot` gave it
         :raises InputError: if it is of another policy or another format; nothing is changed then
         """
-        if not isinstance(snapshot, Mapping) or set(snapshot) != set(self._snapshot):
-            msg = f'a snapshot must be an object with {", ".join(self._snapshot)}. Got another'
+        if not isinstance(snapshot, Mapping) or set(snapshot) != set(self._kept):
+            msg = f'a snapshot must be an object with {", ".join(self._kept)}. Got another'
             raise InputError(msg)
         for key in ('format_version', 'policy_sha256', 'channels'):
-            if snapshot[key] != self._snapshot[key]:
-                msg = f'a snapshot must have been learnt on this policy: {key} {self._snapshot[key]!r}. '
+            if snapshot[key] != self._kept[key]:
+                msg = f'a snapshot must have been learnt on this policy: {key} {self._kept[key]!r}. '
                 raise InputError(f'{msg}Got {snapshot[key]!r}')
         weights = _numbers(snapshot['imitate'], self.imitation.weights.shape, 'imitate')
         names = list(self.responses)
@@ -186,10 +192,11 @@ class Adaptation:
         for name, (gain, _) in answers.items():
             if not MIN_GAIN <= gain <= MAX_GAIN:
                 raise InputError(f"a snapshot's gain of {name} must be from {MIN_GAIN} to {MAX_GAIN}. Got {gain:g}")
+        self.reset()  # also of how sure it was: the same from here, however it came here
         self.imitation.weights = weights
         for name, (gain, trim) in answers.items():
             self.responses[name].set(float(gain), float(trim))
-        self._snapshot = dict(snapshot)
+        self._kept = dict(snapshot)
 
     def figures(self) -> dict[str, float]:
         """

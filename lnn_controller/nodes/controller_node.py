@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
@@ -39,6 +40,8 @@ class ControllerNode(LifecycleNode):
         self.create_service(Trigger, '~/reset', self._on_reset)
         self.create_service(SetBool, '~/emergency_stop', self._on_emergency_stop)
         self._emergency_held = False
+        for name, action in (('save', self._save), ('reset', self._forget), ('roll_back', self._roll_back)):
+            self.create_service(Trigger, f'~/adaptation/{name}', partial(self._on_adaptation, action))
         on_change(self, PARAMETERS, self._check, self._apply, active=lambda: self._active)
         self.create_timer(DIAGNOSTICS_PERIOD_S, self._tell_state, clock=Clock(clock_type=ClockType.STEADY_TIME))
         self._mistake: InputError | None = None
@@ -177,6 +180,29 @@ class ControllerNode(LifecycleNode):
         if not request.data and 'topic' in holders:
             response.message = 'released here, and still engaged by the topic emergency_stop'
         return response
+
+    def _on_adaptation(
+        self, action: Callable[[Driving], str], _request: Trigger.Request, response: Trigger.Response
+    ) -> Trigger.Response:
+        if self._driving is None:
+            response.message = 'the node must be configured to have learnt anything. Got it unconfigured'
+            return response
+        try:
+            response.message, response.success = action(self._driving), True
+        except InputError as error:
+            response.message = str(error)
+        return response
+
+    def _save(self, driving: Driving) -> str:
+        return f'saved to {driving.save_adaptation()}'
+
+    def _forget(self, driving: Driving) -> str:
+        driving.change_adaptation(driving.controller.adaptation.reset)
+        return 'nothing is learnt: the policy drives as it was trained'
+
+    def _roll_back(self, driving: Driving) -> str:
+        driving.change_adaptation(driving.controller.adaptation.roll_back)
+        return 'back at what was last saved or read; without that, at nothing learnt'
 
     def _check(self, values: Mapping[str, Any]) -> None:
         check_parameters(values)

@@ -1,10 +1,12 @@
 """What one may set about the controller node, and what follows from it for the pure controller."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import fields
 from functools import partial
-from typing import Any
+from typing import Any, get_args
 
-from lnn_controller.control import ControlSettings
+from lnn_controller.control import AdaptationSettings, ControlSettings
+from lnn_controller.control.adaptation_settings import AdaptationMode, Method
 from lnn_controller.control.guard import Footprint, GuardSettings
 from lnn_controller.errors import InputError
 from lnn_controller.nodes.parameters import Setting
@@ -13,6 +15,7 @@ from lnn_controller.policy.spec import CHANNEL_UNITS
 
 __all__ = ['PARAMETERS', 'check_parameters', 'control_settings', 'neuron_names']
 
+MODES, METHODS = get_args(AdaptationMode), get_args(Method)
 _live = partial(Setting, change='live')
 _inactive = partial(Setting, change='inactive')
 
@@ -76,6 +79,20 @@ PARAMETERS = (
     _live('guard.sensor_yaw_rad', 0.0, 'Where it looks, counter-clockwise from forward.', 'rad', -6.2832, 6.2832),
     _live('guard.min_height_m', 0.05, 'Points of a cloud lower above the ground are no obstacles.', 'm', -10.0, 10.0),
     _live('guard.max_height_m', 1.0, 'Points of a cloud higher above the ground are no obstacles.', 'm', -10.0, 10.0),
+    _live('adaptation.mode', 'off', 'Online adaptation: off; shadow: learn, but drive as if not; on.', choices=MODES),
+    _live('adaptation.imitate', True, "Learn from the operator's commands what the network should have said."),
+    _live('adaptation.respond', True, 'Learn gain and trim of the body from what it does, and undo them.'),
+    _inactive('adaptation.odometry', False, 'Learn the answer in speed too, from the topic odom.'),
+    _live('adaptation.method', 'rls', 'Recursive least squares, or least mean squares.', choices=METHODS),
+    _live(
+        'adaptation.rate', 0.1, "How fast it learns: rls: the weights' variance at first; lms: step.", '', 1e-6, 100.0
+    ),
+    _live('adaptation.memory_s', 30.0, 'Forgetting: time of learning after which a sample counts 1/e.', 's', 0.1, 1e6),
+    _live('adaptation.bound', 0.3, "Largest correction, as a share of the channel's largest command.", '', 0.0, 1.0),
+    _live('adaptation.dead_zone', 0.01, 'A smaller error, as such a share, teaches nothing.', '', 0.0, 1.0),
+    _live('adaptation.lag_s', 0.1, 'Time in which the body follows a command.', 's', 0.0, 10.0),
+    _live('adaptation.window_s', 1.0, 'What was worse than nothing over this time is rolled back.', 's', 0.1, 60.0),
+    _inactive('adaptation.snapshot', '', 'File of what was learnt: read when configured if it is there, and saved to.'),
     _inactive('enable_stamped_cmd_vel', True, 'Send and take commands as TwistStamped; false: as Twist.'),
     _inactive('frame_id', 'base_link', 'Frame of the commands.'),
     _live('neurons_rate_hz', 25.0, 'Messages per second on ~/neurons; 0: none.', 'Hz', 0.0, 500.0),
@@ -143,6 +160,9 @@ def control_settings(values: Mapping[str, Any], spec: PolicySpec | None = None) 
         max_deceleration=limits('max_deceleration', zero_is_none=True),
         deadband=limits('deadband'),
         guard=None if values['guard.source'] == 'none' else _guard(values),
+        adaptation=AdaptationSettings(
+            **{each.name: values[f'adaptation.{each.name}'] for each in fields(AdaptationSettings)}
+        ),
     )
 
 

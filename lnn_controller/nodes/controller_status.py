@@ -51,8 +51,11 @@ def control_status(driving: Driving | None, state: str, now_ns: int) -> tuple[by
         ages = driving.controller.ages_s(now_ns)
         counters = dict(driving.controller.counters)
         holders = driving.controller.emergency_stop
+        learnt = driving.controller.adaptation.figures()
     values |= {f'{name}_age_ms': f'{1e3 * age:.0f}' for name, age in ages.items()}
     values['image_dropped'] = str(driving.encoder.dropped)
+    mode = values['adaptation_mode'] = parameters['adaptation.mode']
+    values |= {} if mode == 'off' else {f'adaptation.{name}': f'{value:.4g}' for name, value in learnt.items()}
     values['emergency_stop'] = ', '.join(holders) or 'released'
     values |= {name: str(count) for name, count in sorted((counters | dict(driving.undecodable)).items())}
     level, message = _judge(values, parameters)

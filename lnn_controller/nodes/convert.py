@@ -10,7 +10,16 @@ from geometry_msgs.msg import Twist
 from numpy.typing import NDArray
 from sensor_msgs.msg import Image, Imu, JointState
 
-__all__ = ['channel_velocities', 'image_message', 'imu_message', 'neurons_message', 'stamp', 'twist', 'velocities']
+__all__ = [
+    'channel_velocities',
+    'image_message',
+    'imu_message',
+    'neurons_message',
+    'stamp',
+    'stamp_ns_of',
+    'twist',
+    'velocities',
+]
 
 Floats = NDArray[np.float64]
 
@@ -24,6 +33,16 @@ def stamp(stamp_ns: int) -> Time:
     """
     sec, nanosec = divmod(stamp_ns, 1_000_000_000)
     return Time(sec=sec, nanosec=nanosec)
+
+
+def stamp_ns_of(time: Time) -> int:
+    """
+    Read a ROS stamp.
+
+    :param time: the message
+    :returns: ns; 0 where it was not set
+    """
+    return int(time.sec) * 1_000_000_000 + int(time.nanosec)
 
 
 def twist(channels: Sequence[str], command: Floats) -> Twist:

@@ -5,30 +5,34 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from geometry_msgs.msg import Twist, TwistStamped
+from nav_msgs.msg import Odometry
 from rclpy.duration import Duration
 from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.qos_overriding_options import QoSOverridingOptions
 from rclpy.subscription import Subscription
-from sensor_msgs.msg import CompressedImage, Image, Imu, JointState, LaserScan, PointCloud2
+from sensor_msgs.msg import CompressedImage, Image, Imu, LaserScan, PointCloud2
 from std_msgs.msg import Bool
 
 from lnn_controller.control import Controller, Decision
+from lnn_controller.control.snapshots import read_snapshot, write_snapshot
 from lnn_controller.data.images import compressed_from_cdr, image_from_cdr, imu_from_cdr, stamp_from_cdr
 from lnn_controller.errors import InputError
 from lnn_controller.nodes.control_loop import ControlLoop
-from lnn_controller.nodes.controller_parameters import control_settings, neuron_names
-from lnn_controller.nodes.convert import channel_velocities, neurons_message, stamp, twist
+from lnn_controller.nodes.controller_parameters import control_settings
+from lnn_controller.nodes.convert import channel_velocities, stamp, stamp_ns_of, twist
 from lnn_controller.nodes.diagnostics import Rate, Spread
 from lnn_controller.nodes.encoder_thread import EncoderThread
 from lnn_controller.nodes.obstacles import cloud_points, place, require_point_clouds, scan_points
 from lnn_controller.nodes.polled import Polled, take_all
 from lnn_controller.nodes.qos_watch import QosWatch
 from lnn_controller.nodes.report import Reporter
+from lnn_controller.nodes.telemetry import Telemetry
 from lnn_controller.policy import Policy
 
 __all__ = ['Driving']
@@ -65,9 +69,10 @@ class Driving:
         self.undecodable: Counter[str] = Counter()
         self.loop: ControlLoop | None = None
         self._report = Reporter(node.get_logger())
-        self._names = neuron_names(spec)
-        self._last_stamp_ns = self._neurons_ns = 0
+        self._last_stamp_ns = 0
         self._imu: Subscription[Imu] | None = None
+        self._odometry: Subscription[Odometry] | None = None
+        self._load_adaptation()
         self._advertise()
         self._subscribe()
         self._listening_since_s = time.monotonic()
@@ -81,8 +86,8 @@ class Driving:
         create = partial(self._node.create_publisher, qos_overriding_options=overriding)
         kind = TwistStamped if self.values['enable_stamped_cmd_vel'] else Twist
         self._command_out = create(kind, 'cmd_vel', 1)
-        self._neurons_out = create(JointState, '~/neurons', 10)
-        self._publishers = [self._command_out, self._neurons_out]
+        self.telemetry = Telemetry(self._node, self.controller)
+        self._publishers = [self._command_out, *self.telemetry.publishers]
 
     def _subscribe(self) -> None:
         silent = SubscriptionEventCallbacks(use_default_callbacks=False)  # QosWatch says it better
@@ -101,6 +106,8 @@ class Driving:
             camera = subscribe(CompressedImage, 'image_raw/compressed', self._on_image, _sensor_qos(1), raw=True)
         if self.policy.spec.imu is not None:
             self._imu = polled(Imu, 'imu/data', qos_profile=_sensor_qos(IMU_DEPTH), raw=True)
+        if self.values['adaptation.odometry']:
+            self._odometry = polled(Odometry, 'odom', qos_profile=_sensor_qos(1))
         kind = TwistStamped if self.values['enable_stamped_cmd_vel'] else Twist
         self._override = polled(kind, 'cmd_vel_override', qos_profile=1)
         # Twice: who latches the emergency stop is heard whenever we start; who does not would match no latched
@@ -117,7 +124,8 @@ class Driving:
                 event_callbacks=silent,
             ),
         ]
-        self._subscriptions = [camera, self._override, *self._emergency, *([self._imu] if self._imu else [])]
+        self._subscriptions = [camera, self._override, *self._emergency]
+        self._subscriptions += [each for each in (self._imu, self._odometry) if each is not None]
         if self.values['guard.source'] == 'scan':
             self._subscriptions.append(subscribe(LaserScan, 'scan', self._on_scan, _sensor_qos(1)))
         elif self.values['guard.source'] == 'points':
@@ -128,7 +136,7 @@ class Driving:
         # A latched emergency stop arrives when its publisher has been discovered, which may be after the first image.
         time.sleep(max(0.0, self._listening_since_s + LISTEN_S - time.monotonic()))
         self.controller.reset()
-        for subscription in (self._imu, self._override):
+        for subscription in (self._imu, self._odometry, self._override):
             if subscription is not None:
                 list(take_all(subscription))
         self.loop = ControlLoop(
@@ -171,8 +179,42 @@ class Driving:
         settings = control_settings(self.values, self.policy.spec)
         with self.lock:
             self.controller.settings = settings
+            self.telemetry.configure(learnt=False)
         if 'control_rate_hz' in changed and self.loop is not None:
             self.loop.set_rate(changed['control_rate_hz'])
+
+    def change_adaptation(self, action: Callable[[], None]) -> None:
+        """
+        Change what was learnt, between two ticks.
+
+        :param action: what does it
+        :raises InputError: as the action
+        """
+        with self.lock:
+            action()
+            self.telemetry.configure(learnt=True)
+
+    def save_adaptation(self) -> Path:
+        """
+        Write what was learnt to the file of the parameter ``adaptation.snapshot``.
+
+        :returns: the file
+        :raises InputError: if there is no such parameter, or it cannot be written
+        """
+        name = self.values['adaptation.snapshot']
+        if not name:
+            raise InputError('the parameter adaptation.snapshot must name the file. Got an empty one: set it first')
+        with self.lock:
+            kept = self.controller.adaptation.keep()
+        return write_snapshot(name, kept)
+
+    def _load_adaptation(self) -> None:
+        name = self.values['adaptation.snapshot']
+        if name and Path(name).expanduser().exists():
+            try:
+                self.controller.adaptation.load(read_snapshot(name))
+            except InputError as error:
+                raise InputError(f'parameter adaptation.snapshot, {name}: {error}') from None
 
     def _on_image(self, data: bytes) -> None:
         self.rates['image'].tick()
@@ -213,7 +255,7 @@ class Driving:
         except InputError as error:
             self._undecodable('scan', error)
             return
-        stamp_ns = message.header.stamp.sec * 1_000_000_000 + message.header.stamp.nanosec
+        stamp_ns = stamp_ns_of(message.header.stamp)
         with self.lock:
             self.controller.on_obstacles(stamp_ns or now_ns, points, now_ns)
 
@@ -222,7 +264,7 @@ class Driving:
             self._take_inputs(now_ns)
             decision = self.controller.step(now_ns)
         self._publish(decision)
-        self._show(decision)
+        self.telemetry.show(decision, self.values)
         if decision.mode != 'stop':
             self.spreads['step_latency'].add(decision.encode_us + decision.step_us)
             if decision.encode_us:
@@ -235,6 +277,10 @@ class Driving:
                 controller.set_emergency_stop('topic', message.data)
         for message in take_all(self._override):
             controller.on_override(now_ns, channel_velocities(self.policy.spec.channels, message))
+        if self._odometry is not None:
+            for message in take_all(self._odometry):
+                speed_m_s = message.twist.twist.linear.x
+                controller.on_odometry(stamp_ns_of(message.header.stamp) or now_ns, speed_m_s, now_ns)
         if self._imu is None:
             return
         for data in take_all(self._imu):
@@ -265,19 +311,9 @@ class Driving:
             self._command_out.publish(message)
         else:
             self._command_out.publish(velocity)
+        self.telemetry.tick(decision)
         self.decision = decision
         self._report.decided(decision)
-
-    def _show(self, decision: Decision) -> None:
-        rate_hz = self.values['neurons_rate_hz']
-        # Half a tick of grace, so that a divisor of the control rate is met exactly.
-        due_ns = self._neurons_ns + 1e9 / rate_hz - 0.5e9 / self.values['control_rate_hz'] if rate_hz else 0
-        if not rate_hz or self._neurons_ns <= decision.stamp_ns < due_ns:
-            return
-        self._neurons_ns = decision.stamp_ns
-        self._neurons_out.publish(
-            neurons_message(decision.stamp_ns, self._names, decision.neurons, decision.time_constants)
-        )
 
     def _undecodable(self, sensor: str, error: InputError) -> None:
         self.undecodable[f'{sensor}_undecodable'] += 1

@@ -84,6 +84,14 @@ CONTROLLER = (
         '',
         'While it is true the robot stands.',
     ),
+    Topic(
+        'odom',
+        'nav_msgs/msg/Odometry',
+        'in',
+        _SENSOR,
+        'adaptation.odometry: true',
+        'The speed that the robot measures, to learn how it answers commands.',
+    ),
     Topic('scan', 'sensor_msgs/msg/LaserScan', 'in', _SENSOR, 'guard.source: scan', 'What the obstacle guard sees.'),
     Topic(
         'points', 'sensor_msgs/msg/PointCloud2', 'in', _SENSOR, 'guard.source: points', 'What the obstacle guard sees.'
@@ -101,6 +109,30 @@ CONTROLLER = (
         '',
         'Each neuron by name: its state as position, its time constant in s as effort.',
     ),
+    Topic(
+        '~/ticks',
+        'sensor_msgs/msg/JointState',
+        'out',
+        'reliable, depth 100',
+        '',
+        'What each tick went by, as named numbers: with the camera it is enough to replay it exactly.',
+    ),
+    Topic(
+        '~/configuration',
+        'std_msgs/msg/String',
+        'out',
+        _LATCHED,
+        '',
+        'What the ticks were decided by, as JSON: policy, settings, what was learnt before.',
+    ),
+    Topic(
+        '~/adaptation',
+        'sensor_msgs/msg/JointState',
+        'out',
+        _STATE,
+        '',
+        'What is learnt, at 10 Hz unless `adaptation.mode` is off: errors frozen and adapted, ‖ΔW‖, gain, trim.',
+    ),
     Topic('/diagnostics', 'diagnostic_msgs/msg/DiagnosticArray', 'out', _STATE, '', 'The state of control, at 1 Hz.'),
     Topic(
         '~/transition_event',
@@ -111,6 +143,9 @@ CONTROLLER = (
         'Each change of the lifecycle state.',
     ),
     _service('~/reset', 'std_srvs/srv/Trigger', 'Set hidden state and command to zero.'),
+    _service('~/adaptation/save', 'std_srvs/srv/Trigger', 'Write what was learnt to `adaptation.snapshot`.'),
+    _service('~/adaptation/reset', 'std_srvs/srv/Trigger', 'Forget what was learnt.'),
+    _service('~/adaptation/roll_back', 'std_srvs/srv/Trigger', 'Go back to what was last saved or read.'),
     _service(
         '~/emergency_stop',
         'std_srvs/srv/SetBool',

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from lnn_controller.control import Adaptation, AdaptationSettings, Controller, ControlSettings
 from lnn_controller.control.imitation import WEIGHT_ROOM, Imitation
 from lnn_controller.control.response import MAX_GAIN, MIN_GAIN, Response
+from lnn_controller.control.snapshots import read_snapshot, write_snapshot
 from lnn_controller.errors import InputError
 from lnn_controller.policy import Policy
 
@@ -183,6 +184,7 @@ def test_a_snapshot_brings_back_what_was_learnt(policy):
     fresh.load(kept)
     assert fresh.wanted(basis, command) == adaptation.wanted(basis, command)
     wanted = adaptation.wanted(basis, command)
+    adaptation.keep()
     adaptation.reset()
     assert adaptation.wanted(basis, command) == command.tolist()
     adaptation.roll_back()
@@ -316,3 +318,19 @@ def test_what_the_operator_teaches_does_not_depend_on_the_speed_scale(policy):
         corrections.append(controller.adaptation.imitation.weights.copy())
     assert corrections[0].any()
     np.testing.assert_allclose(corrections[0], corrections[1], atol=1e-12)
+
+
+def test_a_snapshot_on_disk(policy, tmp_path):
+    adaptation, path = learnt(policy), tmp_path / 'new' / 'snapshot.json'
+    assert write_snapshot(path, adaptation.snapshot()) == path
+    assert read_snapshot(path) == adaptation.snapshot()
+    write_snapshot(path, Adaptation(policy.spec, ON).snapshot())
+    assert not np.any(read_snapshot(path)['imitate'])
+    assert [each.name for each in path.parent.iterdir()] == ['snapshot.json']
+    path.write_text('{')
+    with pytest.raises(InputError, match=r'must be a snapshot, in JSON. Got a syntax error'):
+        read_snapshot(path)
+    with pytest.raises(InputError, match=r'must be a file that can be read. Got .*none'):
+        read_snapshot(tmp_path / 'none')
+    with pytest.raises(InputError, match=r'must go to a file that can be written. Got'):
+        write_snapshot(path / 'below', adaptation.snapshot())

@@ -18,7 +18,10 @@ from lnn_controller.nodes.report import REASONS
 CONTROLLER = 'lnn_controller.nodes.controller_node'
 PAGE = Path(__file__).parents[2] / 'docs' / 'diagnostics.md'
 LIMIT = r'(linear_[xyz]|angular_z)_(maximum|minimum|acceleration|deceleration)|obstacle_(slow|stop)'
+LEARNT = [f'imitate_{name}' for name in ('error_frozen', 'error_adapted', 'norm')]
+LEARNT += [f'respond_{name}' for name in ('error_frozen', 'error_adapted', 'gain', 'trim')]
 FAMILIES = {'stop_<reason>': f'stop_({"|".join(REASONS)})', 'limit_<which>': f'limit_({LIMIT})'}
+FAMILIES |= {f'adaptation.<channel>.{name}': rf'adaptation\.(linear_x|angular_z)\.{name}' for name in LEARNT}
 # Of what comes late: rates need two statuses, and of what is damaged a message must arrive.
 LAST = {'image_undecodable', 'imu_undecodable', 'scan_undecodable', 'image_rate_hz', 'step_latency_p99_us'}
 THRESHOLD = re.compile(r'\| `(diagnostics\.\w+)` \| ([\d.]+) \|')
@@ -50,7 +53,13 @@ def scan(now_ns):
 
 def test_every_value_of_the_active_controller_is_on_the_page_and_no_other(graph, probe, tiny_bundle, documented):
     limits = {'linear.x.max_velocity': 0.01, 'angular.z.max_velocity': 0.01, 'angular.z.min_velocity': -0.01}
-    parameters = {'policy': str(tiny_bundle), 'autostart': True, 'guard.source': 'scan', **limits}
+    parameters = {
+        'policy': str(tiny_bundle),
+        'autostart': True,
+        'guard.source': 'scan',
+        'adaptation.mode': 'shadow',
+        **limits,
+    }
     graph.start('controller', CONTROLLER, parameters=parameters)
     told = probe.collect(DiagnosticArray, '/diagnostics')
     commands = probe.commands()
@@ -73,7 +82,8 @@ def test_every_value_of_the_active_controller_is_on_the_page_and_no_other(graph,
     said = probe.until(whole, 'all that can be said was said').keys()
     families = {name: {key for key in said if re.fullmatch(form, key)} for name, form in FAMILIES.items()}
     assert all(families.values()), 'each family has a member'
-    assert {key for key in said if key.startswith(('stop_', 'limit_'))} == set.union(*families.values())
+    of_families = {key for key in said if re.match(r'stop_|limit_|adaptation\.\w+\.', key)}
+    assert of_families == set.union(*families.values())
     assert said - set.union(*families.values()) == documented - FAMILIES.keys()
 
 

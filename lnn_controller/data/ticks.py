@@ -1,0 +1,183 @@
+"""What each control tick went by, as a row of named numbers: written by a controller, read out of its recording."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lnn_controller.control import AdaptationSettings, ControlSettings, Decision, Footprint, GuardSettings, Used
+from lnn_controller.errors import InputError
+
+if TYPE_CHECKING:  # a robot's process writes ticks, and has no use for what reads bags
+    from lnn_controller.data.bag import Bag
+
+__all__ = ['Configuration', 'Tick', 'read_configurations', 'read_ticks', 'tick_names', 'tick_row']
+
+TICKS, CONFIGURATION = 'ticks', 'configuration'
+STAMPED = ('image', 'imu', 'scan', 'odometry')
+IMU = ('gyro_x', 'gyro_y', 'gyro_z', 'accel_x', 'accel_y', 'accel_z')
+FIRST = ('tick', 'configuration', 'resets', *(f'{name}_age_ns' for name in STAMPED), *IMU)
+FLAGS = ('speed_m_s', 'guard_scale', 'emergency_stop', 'override')
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """
+    What a controller drove by, until the next one.
+
+    :param number: of this configuration, which ticks refer to
+    :param policy: name of the policy
+    :param policy_sha256: its fingerprint (:func:`lnn_controller.control.adaptation.fingerprint`)
+    :param settings: how it drove
+    :param adaptation: what it had learnt, where that was set from outside: at the start, loaded, reset, rolled back;
+        ``None`` where only the settings changed
+    """
+
+    number: int
+    policy: str
+    policy_sha256: str
+    settings: ControlSettings
+    adaptation: Mapping[str, Any] | None
+
+    def to_json(self) -> str:
+        """
+        Write it as JSON.
+
+        :returns: one line; infinite limits are written as JavaScript does
+        """
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> 'Configuration':
+        """
+        Read one.
+
+        :param text: as :meth:`to_json` wrote it
+        :returns: the configuration
+        :raises InputError: if it is another text, such as that of another version
+        """
+        try:
+            row = json.loads(text)
+            settings = row.pop('settings')
+            guard = settings.pop('guard')
+            if guard is not None:
+                guard = GuardSettings(**{**guard, 'footprint': Footprint(**guard['footprint'])})
+            adaptation = AdaptationSettings(**settings.pop('adaptation'))
+            return cls(settings=ControlSettings(**settings, guard=guard, adaptation=adaptation), **row)
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            msg = f"a controller's configuration must be as this version writes it. Got another: {error}"
+            raise InputError(msg) from None
+
+
+@dataclass(frozen=True)
+class Tick:
+    """
+    One tick of a recording.
+
+    :param number: how many ticks the controller had made before, since it was configured
+    :param stamp_ns: when it decided, ns
+    :param configuration: number of what it drove by
+    :param reason: why it stopped; empty while it drives
+    :param used: what it went by
+    :param command: what it published, (C,), m/s and rad/s
+    """
+
+    number: int
+    stamp_ns: int
+    configuration: int
+    reason: str
+    used: Used
+    command: tuple[float, ...]
+
+
+def tick_names(channels: Sequence[str]) -> list[str]:
+    """
+    Name the numbers of a row.
+
+    :param channels: of the policy, C
+    :returns: names, in the order of :func:`tick_row`
+    """
+    return [*FIRST, *FLAGS, *(f'override_{name}' for name in channels), *(f'command_{name}' for name in channels)]
+
+
+def tick_row(decision: Decision, number: int, configuration: int) -> list[float]:
+    """
+    Lay out what a decision went by. Stamps are ages: a float holds ns of days exactly, but not a stamp.
+
+    :param decision: the decision
+    :param number: of the tick
+    :param configuration: number of what it was decided by
+    :returns: numbers in the order of :func:`tick_names`; NaN stands for "none"
+    """
+    used = decision.used
+    stamps = [getattr(used, f'{name}_stamp_ns') for name in STAMPED]
+    ages = [math.nan if stamp is None else float(decision.stamp_ns - stamp) for stamp in stamps]
+    nobody = [math.nan] * decision.command.size
+    return [
+        *(float(number), float(configuration), float(used.resets), *ages, *used.imu.tolist()),
+        *(used.speed_m_s, used.guard_scale, float(used.emergency_stop), float(used.operator is not None)),
+        *(nobody if used.operator is None else used.operator),
+        *decision.command.tolist(),
+    ]
+
+
+def read_ticks(bag: 'Bag', controller: str, channels: Sequence[str]) -> list[Tick]:
+    """
+    Read the ticks of one controller.
+
+    :param bag: the recording
+    :param controller: the controller's name with its namespace, as ``/controller``
+    :param channels: of its policy
+    :returns: the ticks in the order they were made
+    :raises InputError: if the topic is missing, or its rows are not of these channels
+    """
+    topic, names = bag.topic(f'{controller}/{TICKS}').name, tick_names(channels)
+    ticks = []
+    for message in bag.messages([topic]):
+        row = bag.deserialize(message)
+        if list(row.name) != names:
+            msg = f'bag {bag.path}, topic {topic}: the ticks must be of channels {", ".join(channels)}. Got others'
+            raise InputError(msg)
+        ticks.append(_tick(row, channels))
+    return ticks
+
+
+def read_configurations(bag: 'Bag', controller: str) -> dict[int, Configuration]:
+    """
+    Read what a controller drove by.
+
+    :param bag: the recording
+    :param controller: the controller's name with its namespace, as ``/controller``
+    :returns: configurations by number, in the order they came
+    :raises InputError: if the topic is missing or not as this version writes it
+    """
+    topic = bag.topic(f'{controller}/{CONFIGURATION}').name
+    found = [Configuration.from_json(bag.deserialize(message).data) for message in bag.messages([topic])]
+    return {each.number: each for each in found}
+
+
+def _tick(row: Any, channels: Sequence[str]) -> Tick:
+    stamp_ns = int(row.header.stamp.sec) * 1_000_000_000 + int(row.header.stamp.nanosec)
+    values = dict(zip(row.name, row.position.tolist(), strict=True))
+    ages = {name: values[f'{name}_age_ns'] for name in STAMPED}
+    stamps = {f'{name}_stamp_ns': None if math.isnan(age) else stamp_ns - int(age) for name, age in ages.items()}
+    used = Used(
+        **stamps,
+        imu=np.array([values[name] for name in IMU], np.float32),
+        speed_m_s=values['speed_m_s'],
+        operator=tuple(values[f'override_{name}'] for name in channels) if values['override'] else None,
+        emergency_stop=bool(values['emergency_stop']),
+        guard_scale=values['guard_scale'],
+        resets=int(values['resets']),
+    )
+    return Tick(
+        number=int(values['tick']),
+        stamp_ns=stamp_ns,
+        configuration=int(values['configuration']),
+        reason=row.header.frame_id,
+        used=used,
+        command=tuple(values[f'command_{name}'] for name in channels),
+    )
