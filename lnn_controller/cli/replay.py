@@ -14,7 +14,12 @@ EXAMPLE = 'lnn replay out/demo/bag --policy car_lane --out out/replay'
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('bag', type=Path, metavar='BAG', help='a rosbag2 folder, a .mcap or a .db3 file')
     add_policy_argument(parser, default='car_lane')
-    parser.add_argument('--rate', type=float, default=50.0, metavar='HZ', help='control rate')
+    parser.add_argument(
+        '--rate',
+        type=float,
+        metavar='HZ',
+        help='control rate; without it, exactly the ticks of a recorded controller, or 50 Hz of other recordings',
+    )
     parser.add_argument(
         '--last', type=float, default=1.0, metavar='SHARE', help='count only this last share of the recording'
     )
@@ -35,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
     if args.out:
         draw_commands(
             args.out / 'commands.png',
-            title=f'{result.policy} on {args.bag} at {args.rate:g} Hz',
+            title=f'{result.policy} on {args.bag} at {result.rate_hz:g} Hz',
             at_s=result.at_s,
             recorded=result.recorded,
             given=result.given,

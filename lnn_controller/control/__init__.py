@@ -3,7 +3,7 @@
 from lnn_controller.control.adaptation import Adaptation
 from lnn_controller.control.adaptation_settings import AdaptationSettings
 from lnn_controller.control.controller import Controller
-from lnn_controller.control.decision import STOP_REASONS, Decision, Used
+from lnn_controller.control.decision import STOP_REASONS, Decision, DriveState, Used
 from lnn_controller.control.guard import Footprint, GuardSettings
 from lnn_controller.control.inputs import Encoded
 from lnn_controller.control.safety import limit
@@ -16,6 +16,7 @@ __all__ = [
     'ControlSettings',
     'Controller',
     'Decision',
+    'DriveState',
     'Encoded',
     'Footprint',
     'GuardSettings',

@@ -30,10 +30,10 @@ class Sent(NamedTuple):
 
 class SafetyChain:
     """
-    Obstacle guard → speed limits → acceleration limits → deadband; it remembers the last command, for the ramp.
+    Obstacle guard → speed limits → acceleration limits → deadband.
 
-    ``guard_scale`` is what the guard left of the last command; ``given_guard_scale`` takes the place of its judgement
-    where a recording is driven again.
+    ``ramp`` is the last command before its deadband, which accelerations count from. ``guard_scale`` is what the guard
+    left of the last command; ``given_guard_scale`` takes the place of its judgement where a recording tells it.
 
     :param spec: of the policy: its channels and their ranges
     :param settings: how to drive; may be replaced between two commands
@@ -60,11 +60,11 @@ class SafetyChain:
     @property
     def moving(self) -> bool:
         """Whether the robot was last commanded to move."""
-        return any(self._command)
+        return any(self.ramp)
 
     def reset(self) -> None:
         """Begin from standstill."""
-        self._command = [0.0] * len(self._spec.outputs)
+        self.ramp = [0.0] * len(self._spec.outputs)
 
     def hold(self, command: Sequence[float], *, operator: bool) -> tuple[list[float], tuple[str, ...]]:
         """
@@ -93,8 +93,8 @@ class SafetyChain:
         if scale < 1.0:
             wanted = [value * scale for value in wanted]
             bitten = ('obstacle_slow',)
-        self._command, ramped = limit(wanted, self._command, dt_s, self._wide_limits)
-        return Sent(apply_deadband(self._command, self._wide_limits), bitten + ramped, False)
+        self.ramp, ramped = limit(wanted, self.ramp, dt_s, self._wide_limits)
+        return Sent(apply_deadband(self.ramp, self._wide_limits), bitten + ramped, False)
 
     def _guard(self, wanted: Sequence[float], points: NDArray[np.float64]) -> float:
         guard = self._settings.guard

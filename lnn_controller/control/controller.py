@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from lnn_controller.control.adaptation import Adaptation
 from lnn_controller.control.chain import SafetyChain
-from lnn_controller.control.decision import Decision, Used
+from lnn_controller.control.decision import Decision, DriveState, Used
 from lnn_controller.control.inputs import Inputs
 from lnn_controller.control.safety import all_finite
 from lnn_controller.control.settings import ControlSettings
@@ -57,6 +57,24 @@ class Controller(Inputs):
         self._safety.settings = settings
         self.adaptation.settings = settings.adaptation
 
+    @property
+    def state(self) -> DriveState:
+        """What it carries from tick to tick; may be set, to go on where another controller was."""
+        return DriveState(
+            hx=self._hx,
+            ramp=tuple(self._safety.ramp),
+            previous_ns=self._previous_ns,
+            begins=self._begins,
+            running=self._running,
+            returning=self._override.returning,
+        )
+
+    @state.setter
+    def state(self, state: DriveState) -> None:
+        self._hx, self._safety.ramp = state.hx, list(state.ramp)
+        self._previous_ns, self._begins, self._running = state.previous_ns, state.begins, state.running
+        self._override.returning = state.returning
+
     def step(self, now_ns: int) -> Decision:
         """
         Decide: the watchdogs first, then the network, then the safety chain.
@@ -67,21 +85,21 @@ class Controller(Inputs):
             stop is engaged
         """
         self.counters['ticks'] += 1
-        settings = self.settings
+        settings, state = self.settings, self.state
         imu = self._imu.take()
         blind = self._blind(now_ns, moving=self._safety.moving)
         reason = self._hold(now_ns)
         if reason:
-            return self._stop(now_ns, reason, imu)
+            return self._stop(now_ns, reason, state, imu)
         operator = self._override.take(now_ns, settings.override_timeout_s)
         if blind and operator is None:
-            return self._stop(now_ns, blind, imu)
+            return self._stop(now_ns, blind, state, imu)
         dt_s = settings.nominal_dt_s
         if self._previous_ns is not None and not self._begins:
             dt_s = (now_ns - self._previous_ns) / 1e9
         made, step_us = (None, 0.0) if blind else self._run(imu, dt_s if self._running else settings.nominal_dt_s)
         if made is None and operator is None:
-            return self._stop(now_ns, 'not_finite', imu, step_us=step_us)
+            return self._stop(now_ns, 'not_finite', state, imu, step_us=step_us)
         # The network runs on while the operator drives, so that it knows where it is when it takes over.
         self._running = made is not None
         self._hx = self.policy.initial_state() if made is None else made.hx
@@ -109,7 +127,7 @@ class Controller(Inputs):
             limited=limited,
             encode_us=self._taken_encode_us(),
             step_us=step_us,
-            used=self._used(imu, operator),
+            used=self._used(state, imu, operator),
         )
 
     def stop(self, now_ns: int, reason: str) -> Decision:
@@ -124,7 +142,15 @@ class Controller(Inputs):
         if not reason:
             raise ValueError('a stop needs a reason. Got an empty one')
         self.counters['ticks'] += 1
-        return self._stop(now_ns, reason, self._imu.take())
+        return self._stop(now_ns, reason, self.state, self._imu.take())
+
+    def give_guard_scale(self, scale: float | None) -> None:
+        """
+        Take the guard's verdict as given, as where a recording is replayed that tells it; sensors are watched as ever.
+
+        :param scale: what it leaves of a command, 0 … 1; ``None``: it judges again
+        """
+        self._safety.given_guard_scale = scale
 
     def reset(self) -> None:
         """
@@ -200,7 +226,9 @@ class Controller(Inputs):
             return self._zeros, sent.limited, True
         return _frozen(np.array(sent.command)), bitten + sent.limited, False
 
-    def _stop(self, now_ns: int, reason: str, imu: NDArray[np.float32], *, step_us: float = 0.0) -> Decision:
+    def _stop(
+        self, now_ns: int, reason: str, state: DriveState, imu: NDArray[np.float32], *, step_us: float = 0.0
+    ) -> Decision:
         self._count_stop(reason)
         self._count('stop', ())
         stopped_for = self._stopped_for
@@ -218,12 +246,13 @@ class Controller(Inputs):
             limited=(),
             encode_us=self._taken_encode_us(),
             step_us=step_us,
-            used=self._used(imu, None),
+            used=self._used(state, imu, None),
         )
 
-    def _used(self, imu: NDArray[np.float32], operator: Sequence[float] | None) -> Used:
+    def _used(self, state: DriveState, imu: NDArray[np.float32], operator: Sequence[float] | None) -> Used:
         stamps = {name: sensor.stamp_ns for name, sensor in self._sensors.items()}
         return Used(
+            state=state,
             image_stamp_ns=stamps['image'],
             imu_stamp_ns=stamps['imu'],
             imu=imu,

@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['STOP_REASONS', 'Decision', 'Used']
+__all__ = ['STOP_REASONS', 'Decision', 'DriveState', 'Used']
 
 # What Controller.step itself can stop for; callers of Controller.stop add their own.
 STOP_REASONS = (
@@ -15,10 +15,32 @@ STOP_REASONS = (
 )
 
 
+class DriveState(NamedTuple):
+    """
+    What a controller carries from tick to tick, learning apart.
+
+    :param hx: hidden state, (S,) float32
+    :param ramp: the last command before its deadband, which accelerations count from, (C,)
+    :param previous_ns: when the last tick was, ns; ``None`` at the start
+    :param begins: whether the next step is the first after a start or a stop
+    :param running: whether the network ran at the last tick
+    :param returning: when the operator was last heard, ns, and their last command, (C,); ``None`` where there is
+        nothing to go back from
+    """
+
+    hx: NDArray[np.float32]
+    ramp: tuple[float, ...]
+    previous_ns: int | None
+    begins: bool
+    running: bool
+    returning: tuple[int, tuple[float, ...]] | None
+
+
 class Used(NamedTuple):
     """
     What a tick went by: with the frames it is enough to decide the same again.
 
+    :param state: what the controller carried into it
     :param image_stamp_ns: of the newest frame, ns; ``None`` where there is none
     :param imu_stamp_ns: of the newest IMU sample, ns
     :param imu: mean of the samples since the previous tick, gyro (rad/s) and accelerometer (m/s²), (6,) float32
@@ -31,6 +53,7 @@ class Used(NamedTuple):
     :param resets: how often :meth:`Controller.reset` was called so far
     """
 
+    state: DriveState
     image_stamp_ns: int | None
     imu_stamp_ns: int | None
     imu: NDArray[np.float32]

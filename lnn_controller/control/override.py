@@ -18,6 +18,16 @@ class Override:
         self._last: list[float] = []
         self._ended_ns: int | None = None
 
+    @property
+    def returning(self) -> tuple[int, tuple[float, ...]] | None:
+        """When the operator was last heard, ns, and their last command, (C,); ``None``: nothing to go back from."""
+        return None if self._ended_ns is None else (self._ended_ns, tuple(self._last))
+
+    @returning.setter
+    def returning(self, returning: tuple[int, tuple[float, ...]] | None) -> None:
+        self._ended_ns, last = (None, ()) if returning is None else returning
+        self._last = list(last)
+
     def set(self, now_ns: int, command: Sequence[float]) -> None:
         """
         Take a command.

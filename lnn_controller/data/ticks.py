@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lnn_controller.control import AdaptationSettings, ControlSettings, Decision, Footprint, GuardSettings, Used
+from lnn_controller.control import (
+    AdaptationSettings,
+    ControlSettings,
+    Decision,
+    DriveState,
+    Footprint,
+    GuardSettings,
+    Used,
+)
 from lnn_controller.errors import InputError
 
 if TYPE_CHECKING:  # a robot's process writes ticks, and has no use for what reads bags
@@ -19,8 +27,9 @@ __all__ = ['Configuration', 'Tick', 'read_configurations', 'read_ticks', 'tick_n
 TICKS, CONFIGURATION = 'ticks', 'configuration'
 STAMPED = ('image', 'imu', 'scan', 'odometry')
 IMU = ('gyro_x', 'gyro_y', 'gyro_z', 'accel_x', 'accel_y', 'accel_z')
-FIRST = ('tick', 'configuration', 'resets', *(f'{name}_age_ns' for name in STAMPED), *IMU)
-FLAGS = ('speed_m_s', 'guard_scale', 'emergency_stop', 'override')
+FIRST = ('tick', 'configuration', 'resets', 'previous_age_ns', *(f'{name}_age_ns' for name in STAMPED), *IMU)
+FLAGS = ('speed_m_s', 'guard_scale', 'emergency_stop', 'override', 'begins', 'running', 'returning_age_ns')
+BY_CHANNEL = ('override', 'returning', 'ramp', 'command')
 
 
 @dataclass(frozen=True)
@@ -100,7 +109,7 @@ def tick_names(channels: Sequence[str]) -> list[str]:
     :param channels: of the policy, C
     :returns: names, in the order of :func:`tick_row`
     """
-    return [*FIRST, *FLAGS, *(f'override_{name}' for name in channels), *(f'command_{name}' for name in channels)]
+    return [*FIRST, *FLAGS, *(f'{what}_{name}' for what in BY_CHANNEL for name in channels)]
 
 
 def tick_row(decision: Decision, number: int, configuration: int) -> list[float]:
@@ -112,14 +121,19 @@ def tick_row(decision: Decision, number: int, configuration: int) -> list[float]
     :param configuration: number of what it was decided by
     :returns: numbers in the order of :func:`tick_names`; NaN stands for "none"
     """
-    used = decision.used
-    stamps = [getattr(used, f'{name}_stamp_ns') for name in STAMPED]
+    used, state = decision.used, decision.used.state
+    stamps = [state.previous_ns, *(getattr(used, f'{name}_stamp_ns') for name in STAMPED)]
     ages = [math.nan if stamp is None else float(decision.stamp_ns - stamp) for stamp in stamps]
-    nobody = [math.nan] * decision.command.size
+    nobody = (math.nan,) * decision.command.size
+    returned_ns, returning = state.returning or (None, nobody)
     return [
         *(float(number), float(configuration), float(used.resets), *ages, *used.imu.tolist()),
         *(used.speed_m_s, used.guard_scale, float(used.emergency_stop), float(used.operator is not None)),
-        *(nobody if used.operator is None else used.operator),
+        *(float(state.begins), float(state.running)),
+        math.nan if returned_ns is None else float(decision.stamp_ns - returned_ns),
+        *(used.operator or nobody),
+        *returning,
+        *state.ramp,
         *decision.command.tolist(),
     ]
 
@@ -162,13 +176,32 @@ def read_configurations(bag: 'Bag', controller: str) -> dict[int, Configuration]
 def _tick(row: Any, channels: Sequence[str]) -> Tick:
     stamp_ns = int(row.header.stamp.sec) * 1_000_000_000 + int(row.header.stamp.nanosec)
     values = dict(zip(row.name, row.position.tolist(), strict=True))
-    ages = {name: values[f'{name}_age_ns'] for name in STAMPED}
-    stamps = {f'{name}_stamp_ns': None if math.isnan(age) else stamp_ns - int(age) for name, age in ages.items()}
+
+    def stamp(name: str) -> int | None:
+        age = values[f'{name}_age_ns']
+        return None if math.isnan(age) else stamp_ns - int(age)
+
+    def by_channel(what: str) -> tuple[float, ...]:
+        return tuple(values[f'{what}_{name}'] for name in channels)
+
+    returned_ns = stamp('returning')
+    state = DriveState(
+        hx=row.velocity.astype(np.float32),
+        ramp=by_channel('ramp'),
+        previous_ns=stamp('previous'),
+        begins=bool(values['begins']),
+        running=bool(values['running']),
+        returning=None if returned_ns is None else (returned_ns, by_channel('returning')),
+    )
     used = Used(
-        **stamps,
+        state=state,
+        image_stamp_ns=stamp('image'),
+        imu_stamp_ns=stamp('imu'),
         imu=np.array([values[name] for name in IMU], np.float32),
+        scan_stamp_ns=stamp('scan'),
+        odometry_stamp_ns=stamp('odometry'),
         speed_m_s=values['speed_m_s'],
-        operator=tuple(values[f'override_{name}'] for name in channels) if values['override'] else None,
+        operator=by_channel('override') if values['override'] else None,
         emergency_stop=bool(values['emergency_stop']),
         guard_scale=values['guard_scale'],
         resets=int(values['resets']),
@@ -179,5 +212,5 @@ def _tick(row: Any, channels: Sequence[str]) -> Tick:
         configuration=int(values['configuration']),
         reason=row.header.frame_id,
         used=used,
-        command=tuple(values[f'command_{name}'] for name in channels),
+        command=by_channel('command'),
     )

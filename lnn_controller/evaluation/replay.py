@@ -3,7 +3,7 @@
 import copy
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,36 @@ from lnn_controller.errors import InputError
 from lnn_controller.evaluation.metrics import command_errors, percentiles
 from lnn_controller.policy import Policy
 
-__all__ = ['Replay', 'counted_from', 'replay_bag', 'replay_episode', 'summarise_replay']
+__all__ = [
+    'Exactness',
+    'Replay',
+    'counted_from',
+    'for_fitted_frames',
+    'replay_bag',
+    'replay_episode',
+    'summarise_replay',
+]
 
-HIGHEST_RATE_HZ = 1000.0
+HIGHEST_RATE_HZ, DEFAULT_RATE_HZ = 1000.0, 50.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exactness:
+    """
+    How exactly a recorded controller's ticks came back.
+
+    :param same_policy: whether the policy is the one that was recorded
+    :param ticks: in the recording
+    :param compared: those of which the recording tells everything: the frame, and what had been learnt before
+    :param max_abs_difference: between the commands of the compared ticks, m/s or rad/s; ``None`` where none is
+    :param frames_missing: frames that the recorded controller used and the recording lacks
+    """
+
+    same_policy: bool
+    ticks: int
+    compared: int
+    max_abs_difference: float | None
+    frames_missing: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +63,7 @@ class Replay:
     :param decisions: the controller's, T of them
     :param stops: how often the controller stopped the robot, by reason
     :param wall_s: how long it took, reading the bag left out, s
+    :param exact: how exactly its ticks came back, of a recording of a running controller
     """
 
     policy: str
@@ -47,6 +75,7 @@ class Replay:
     decisions: list[Decision]
     stops: dict[str, int]
     wall_s: float
+    exact: Exactness | None = None
 
     @property
     def at_s(self) -> NDArray[np.float64]:
@@ -58,28 +87,33 @@ def replay_bag(
     bag: str | Path,
     policy: Policy,
     *,
-    rate_hz: float = 50.0,
+    rate_hz: float | None = None,
     topics: Topics | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> Replay:
     """
-    Replay a bag.
+    Replay a bag: exactly, at its own ticks, where a controller recorded them and no rate is asked for.
 
     :param bag: with images, commands and, where the policy needs it, an IMU
     :param policy: the policy
-    :param rate_hz: control rate, 1 … 1000 Hz
+    :param rate_hz: control rate, 1 … 1000 Hz; ``None``: the recorded ticks, or 50 Hz
     :param topics: names of topics; without, they are found by type
     :param progress: called with the recorded seconds since the last call, now and then
     :returns: both commands
     :raises InputError: if ``rate_hz`` is out of range, or the bag cannot be read or lacks what the policy needs
     """
-    _check_rate(rate_hz)
+    from lnn_controller.evaluation.exact import find_ticks, replay_ticks  # it builds on this module
+
+    if rate_hz is not None:
+        _check_rate(rate_hz)
     spec = policy.spec
     with Bag(bag) as opened:
+        if rate_hz is None and find_ticks(opened) is not None:
+            return replay_ticks(bag, policy, topics=topics, progress=progress)
         episode = read_episode(
             opened, image=spec.image, channels=spec.channels, use_imu=spec.imu is not None, topics=topics
         )
-    return replay_episode(episode, policy, rate_hz=rate_hz, progress=progress)
+    return replay_episode(episode, policy, rate_hz=rate_hz or DEFAULT_RATE_HZ, progress=progress)
 
 
 def replay_episode(
@@ -99,7 +133,7 @@ def replay_episode(
     :raises InputError: if ``rate_hz`` is out of range, or no frame comes after the first IMU sample and command
     """
     _check_rate(rate_hz)
-    controller = Controller(_for_fitted_frames(policy), ControlSettings(control_rate_hz=rate_hz))
+    controller = Controller(for_fitted_frames(policy), ControlSettings(control_rate_hz=rate_hz))
     stamp_ns = _ticks(episode, rate_hz)
     decisions: list[Decision] = []
     started = time.perf_counter()
@@ -163,6 +197,7 @@ def summarise_replay(result: Replay, *, last: float = 1.0) -> dict[str, Any]:
     acting = [each for each, counts in zip(result.decisions, counted, strict=True) if counts and each.mode == 'policy']
     p50, p99 = percentiles([each.encode_us + each.step_us for each in acting])
     seconds = float(at_s[-1])
+    exact = result.exact
     return {
         'policy': result.policy,
         'bag': episode.name,
@@ -177,6 +212,8 @@ def summarise_replay(result: Replay, *, last: float = 1.0) -> dict[str, Any]:
         'step_latency_p99_us': p99,
         'stops': dict(result.stops),
         'drops': dict(episode.drops),
+        'max_abs_difference': None if exact is None else exact.max_abs_difference,
+        'exact': None if exact is None else asdict(exact),
     }
 
 
@@ -191,8 +228,13 @@ def counted_from(result: Replay, last: float) -> float:
     return (1.0 - last) * float(result.at_s[-1])
 
 
-def _for_fitted_frames(policy: Policy) -> Policy:
-    """The same policy for an episode's frames: they are cropped already, and must not be cropped again."""
+def for_fitted_frames(policy: Policy) -> Policy:
+    """
+    Make the same policy for an episode's frames: they are cropped already, and must not be cropped again.
+
+    :param policy: the policy
+    :returns: one that takes frames as an episode holds them
+    """
     fitted = copy.copy(policy)
     fitted.spec = replace(policy.spec, image=replace(policy.spec.image, crop_top=0.0, crop_bottom=0.0))
     return fitted

@@ -76,7 +76,19 @@ def replay_table(summary: Mapping[str, Any]) -> str:
         f'{"stops":<20}{stops}',
         f'{"dropped samples":<20}{drops}',
     ]
+    if exact := summary['exact']:
+        lines.append(f'{"exact replay":<20}{_exactness(exact)}')
     return '\n'.join(lines)
+
+
+def _exactness(exact: Mapping[str, Any]) -> str:
+    if not exact['same_policy']:
+        return 'no: another policy drove'
+    if exact['max_abs_difference'] is None:
+        return 'no: the recording does not tell enough of any tick'
+    missing = f', {exact["frames_missing"]} frames are not in the recording' if exact['frames_missing'] else ''
+    compared = f'{exact["compared"]} of {exact["ticks"]} ticks compared{missing}'
+    return f'largest difference {exact["max_abs_difference"]:.1e}; {compared}'
 
 
 def _outage(outage: Mapping[str, float]) -> str:

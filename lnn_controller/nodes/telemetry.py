@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
+import numpy as np
 from rclpy.node import Node
 from rclpy.publisher import Publisher
 from rclpy.qos import DurabilityPolicy, QoSProfile
@@ -83,6 +84,7 @@ class Telemetry:
         message = JointState(name=self._tick_names, position=array('d', row))
         message.header.stamp = stamp(decision.stamp_ns)
         message.header.frame_id = decision.reason
+        message.velocity = array('d', decision.used.state.hx.astype(np.float64).tobytes())
         self._ticks_out.publish(message)
 
     def show(self, decision: Decision, values: Mapping[str, Any]) -> None:

@@ -1,0 +1,135 @@
+"""What a running controller did, recorded from the graph, comes back to the bit: all replaying rests on it."""
+
+import json
+import signal
+
+import numpy as np
+import pytest
+from geometry_msgs.msg import TwistStamped
+from rcl_interfaces.srv import SetParameters
+from rclpy.parameter import Parameter
+from ros_probe import stamp_ns, values
+from sensor_msgs.msg import JointState
+from std_msgs.msg import Bool
+from std_srvs.srv import Trigger
+
+from lnn_controller.data import Bag
+from lnn_controller.evaluation import replay_bag, summarise_replay
+from lnn_controller.nodes.convert import image_message, imu_message
+from lnn_controller.policy import Policy
+
+CONTROLLER, RECORD = 'lnn_controller.nodes.controller_node', 'lnn_controller.nodes.record_node'
+STRETCH = 40  # ticks
+
+
+class World:
+    """A camera that drops frames, an IMU that swings and an operator who comes and goes, all by one seed."""
+
+    def __init__(self, probe, seed):
+        self.probe, self.rng = probe, np.random.default_rng(seed)
+        self.camera, self.imu = probe.camera_out(), probe.imu_out()
+        self.operator = probe.node.create_publisher(TwistStamped, 'cmd_vel_override', 1)
+        self.dark = self.driving = 0
+        probe.node.create_timer(1 / 30, self.show)
+        probe.node.create_timer(1 / 150, self.swing)
+        probe.node.create_timer(1 / 20, self.operate)
+
+    def now_ns(self):
+        return self.probe.node.get_clock().now().nanoseconds
+
+    def show(self):
+        self.dark = self.dark - 1 if self.dark else int(self.rng.random() < 0.05) * int(self.rng.integers(2, 15))
+        if not self.dark:
+            picture = self.rng.integers(0, 256, (24, 32, 3), np.uint8)
+            self.camera.publish(image_message(self.now_ns(), 'camera', picture))
+
+    def swing(self):
+        gyro, accel = self.rng.normal(0.0, 1.0, 3), self.rng.normal(0.0, 3.0, 3)
+        self.imu.publish(imu_message(self.now_ns(), 'imu', gyro, accel))
+
+    def operate(self):
+        self.driving = self.driving - 1 if self.driving else int(self.rng.random() < 0.1) * 12
+        if self.driving:
+            command = TwistStamped()
+            command.twist.linear.x, command.twist.angular.z = self.rng.uniform(-0.5, 1.0), self.rng.normal(0.0, 0.5)
+            self.operator.publish(command)
+
+
+def drive(graph, probe, bundle, bag, seed, *, late=False):
+    """Let a controller drive through such a world while a recorder listens; what it sent, and its own ticks."""
+    graph.start('record', RECORD, parameters={'bag': str(bag)})
+    world = World(probe, seed)
+    commands, ticks = probe.commands(), probe.collect(JointState, '/controller/ticks')
+    stop = probe.node.create_publisher(Bool, 'emergency_stop', 1)
+    parameters = {
+        'policy': str(bundle),
+        'autostart': True,
+        'control_rate_hz': float(world.rng.choice([50.0, 77.0, 100.0])),
+        'linear.x.max_acceleration': float(world.rng.choice([0.0, 0.7])),
+        'angular.z.deadband': float(world.rng.choice([0.0, 0.05])),
+        'override_timeout_s': 0.2,
+        'adaptation.mode': 'on' if seed % 2 and not late else 'off',
+    }
+    graph.start('controller', CONTROLLER, parameters=parameters)
+
+    def more(count, what):
+        wanted = len(commands) + count
+        probe.until(lambda: len(commands) >= wanted, what)
+
+    more(2 * STRETCH, 'it drives')
+    live = [Parameter('speed_scale', value=0.6), Parameter('adaptation.rate', value=0.3)]
+    request = SetParameters.Request(parameters=[each.to_parameter_msg() for each in live])
+    assert all(each.successful for each in probe.call(SetParameters, '/controller/set_parameters', request).results)
+    more(STRETCH, 'it drives by other parameters')
+    for service in ('reset', 'adaptation/reset'):
+        assert probe.call(Trigger, f'/controller/{service}', Trigger.Request()).success
+        more(STRETCH, 'it drives on')
+    for engaged in (True, False):
+        stop.publish(Bool(data=engaged))
+        more(STRETCH, 'the emergency stop is seen')
+    graph.processes['controller'].send_signal(signal.SIGINT)
+    probe.until(lambda: graph.processes['controller'].poll() is not None, 'it ends')
+    probe.until(lambda: commands[-1].header.stamp == ticks[-1].header.stamp, 'all has arrived')
+    graph.stop()
+    return commands, ticks
+
+
+@pytest.mark.parametrize('seed', range(10))
+def test_every_tick_comes_back_to_the_bit(graph, probe, tiny_bundle, tmp_path, seed):
+    bag = tmp_path / 'bag'
+    commands, _ = drive(graph, probe, tiny_bundle, bag, seed)
+    policy = Policy.load(tiny_bundle)
+    result = replay_bag(bag, policy)
+    exact = result.exact
+    assert exact.same_policy
+    assert exact.frames_missing == 0
+    # By what the recorder heard on cmd_vel, not by what the controller says of itself.
+    sent = {stamp_ns(each): values(each) for each in commands}
+    with Bag(bag) as recorded:
+        heard = [recorded.deserialize(message) for message in recorded.messages(['/cmd_vel'])]
+    heard = {stamp_ns(each): [each.twist.linear.x, each.twist.angular.z] for each in heard}
+    assert len(heard) >= 7 * STRETCH
+    compared = 0
+    for decision in result.decisions:
+        if decision.stamp_ns in heard:
+            compared += 1
+            assert np.abs(decision.command - heard[decision.stamp_ns]).max() <= 1e-6
+            if decision.stamp_ns in sent:
+                assert [sent[decision.stamp_ns][0], sent[decision.stamp_ns][5]] == heard[decision.stamp_ns]
+    assert compared >= 0.9 * len(heard)
+    assert exact.max_abs_difference <= 1e-6
+    assert exact.compared >= (0.9 if not seed % 2 else 0.2) * exact.ticks
+    modes = {each.mode for each in result.decisions}
+    assert modes == {'policy', 'override', 'stop'}
+    assert {'emergency_stop', 'shutdown'} <= {each.reason for each in result.decisions}
+
+
+def test_another_policy_is_told_so_and_compared(graph, probe, tiny_bundle, tiny_bundle_without_imu, tmp_path):
+    bag = tmp_path / 'bag'
+    drive(graph, probe, tiny_bundle, bag, 0)
+    result = replay_bag(bag, Policy.load(tiny_bundle_without_imu))
+    summary = json.loads(json.dumps(summarise_replay(result)))
+    assert summary['exact']['same_policy'] is False
+    assert summary['max_abs_difference'] is None
+    assert summary['channels']['angular_z']['mae'] > 0.0
+    assert summary['ticks'] == len(result.decisions)
