@@ -60,6 +60,9 @@ def generate_launch_description():
         ),
         DeclareLaunchArgument('record', default_value='', description='Folder of a new bag; empty: none.'),
         DeclareLaunchArgument('scene', default_value='summer', description='How the simulated world looks.'),
+        DeclareLaunchArgument(
+            'scenario', default_value='', description='YAML file: how the car wears; empty: it does not.'
+        ),
         DeclareLaunchArgument('track', default_value='21', description='Seed of the simulated road.'),
         DeclareLaunchArgument(
             'use_sim_time', default_value=LaunchConfiguration('sim'), description='Follow /clock; as sim:= by default.'
@@ -94,7 +97,10 @@ def generate_launch_description():
     nodes = [
         Node(
             executable='sim_node',
-            parameters=[str(CONFIG / 'sim.yaml'), {'scene': typed('scene', str), 'track': typed('track', int)}],
+            parameters=[
+                str(CONFIG / 'sim.yaml'),
+                {name: typed(name, kind) for name, kind in (('scene', str), ('scenario', str), ('track', int))},
+            ],
             condition=IfCondition(LaunchConfiguration('sim')),
             arguments=arguments_of('sim'),
             **common,

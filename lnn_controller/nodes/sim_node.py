@@ -3,7 +3,8 @@
 import math
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
@@ -11,6 +12,7 @@ from geometry_msgs.msg import Twist, TwistStamped
 from nav_msgs.msg import Odometry
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
+from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSProfile, qos_profile_sensor_data
 from rclpy.task import Future
 from rosgraph_msgs.msg import Clock
@@ -21,7 +23,8 @@ from lnn_controller.nodes.convert import image_message, imu_message, stamp, velo
 from lnn_controller.nodes.diagnostics import DIAGNOSTICS_PERIOD_S, diagnostics
 from lnn_controller.nodes.parameters import Setting, declare, on_change
 from lnn_controller.nodes.run import run_node
-from lnn_controller.sim import CAMERA_PERIOD, CONTROL_PERIOD, IMU_PERIOD, STEPS_PER_SECOND, CarWorld
+from lnn_controller.sim import CAMERA_PERIOD, CONTROL_PERIOD, IMU_PERIOD, STEPS_PER_SECOND, CarWorld, read_scenario
+from lnn_controller.sim.wear import WEAR_RANGES, Scenario, Wear
 
 __all__ = ['PARAMETERS', 'SimNode', 'main']
 
@@ -33,6 +36,11 @@ PARAMETERS = (
     Setting('cmd_vel_timeout_s', 0.3, 'The car stops without a command for this long.', 's', 0.02, 10.0),
     Setting('camera', True, 'Whether the camera works: false to see what its failure does.', change='live'),
     Setting('imu', True, 'Whether the IMU works: false to see what its failure does.', change='live'),
+    Setting('scenario', '', 'YAML file of what wears when, in s since the first command to move; empty: nothing.'),
+    *(
+        Setting(f'wear.{name}', getattr(Wear(), name), meaning, unit, low, high, change='live')
+        for name, (low, high, unit, meaning) in WEAR_RANGES.items()
+    ),
     Setting('enable_stamped_cmd_vel', True, 'Take commands as TwistStamped; false: as Twist.'),
     Setting('odom_frame_id', 'odom', 'Frame of the odometry: the world.'),
     Setting('base_frame_id', 'base_link', "The car's frame, at the middle of the rear axle."),
@@ -55,6 +63,9 @@ class SimNode(Node):
         super().__init__('sim')
         values = declare(self, PARAMETERS)
         self._values = values
+        scenario = read_scenario(values['scenario']) if values['scenario'] else Scenario()
+        self._changes = list(scenario.changes)
+        self._moved_ns: int | None = None
         self.world = CarWorld(values['track'], values['scene'], seed=values['seed'])
         self.steps = 0
         self.departures = 0
@@ -71,7 +82,8 @@ class SimNode(Node):
         self._diagnostics_out = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
         stamped = values['enable_stamped_cmd_vel']
         self.create_subscription(TwistStamped if stamped else Twist, 'cmd_vel', self._on_command, 1)
-        on_change(self, PARAMETERS, lambda _: None, values.update, active=lambda: False)
+        on_change(self, PARAMETERS, lambda _: None, self._change, active=lambda: False)
+        self._change({})
         self._departures_out.publish(UInt32(data=0))
         factor = values['realtime_factor']
         speed = f'{factor:g} × real time' if factor else 'as fast as possible'
@@ -105,6 +117,7 @@ class SimNode(Node):
 
     def advance(self) -> None:
         """Let time pass to the next sample of a sensor, and publish what is due then; the clock comes last."""
+        self._age()
         self._drive()
         steps = min(period - self.steps % period for period in (IMU_PERIOD, CAMERA_PERIOD))
         self.world.advance(steps)
@@ -122,9 +135,29 @@ class SimNode(Node):
         if self.steps % round(DIAGNOSTICS_PERIOD_S * STEPS_PER_SECOND) == 0:
             self._tell_state(now_ns)
 
+    def _change(self, changed: Mapping[str, Any]) -> None:
+        self._values.update(changed)
+        wear = Wear(**{name: self._values[f'wear.{name}'] for name in WEAR_RANGES})
+        if wear != self.world.wear:
+            self.world.wear = wear
+
+    def _age(self) -> None:
+        """Let the scenario's next change come when its time has come; as parameters, so that they tell the truth."""
+        if self._moved_ns is None or not self._changes:
+            return
+        at_s, wear = self._changes[0]
+        if (self.world.time_ns - self._moved_ns) / 1e9 >= at_s:
+            del self._changes[0]
+            self.set_parameters([Parameter(f'wear.{name}', value=float(value)) for name, value in asdict(wear).items()])
+            worn = {name: value for name, value in asdict(wear).items() if value != getattr(Wear(), name)}
+            told = ', '.join(f'{name} {value:g}' for name, value in worn.items()) or 'as new'
+            self.get_logger().info(f'scenario, {at_s:g} s: {told}')
+
     def _on_command(self, message: Any) -> None:
         linear_x, angular_z = velocities(message)
         if math.isfinite(linear_x) and math.isfinite(angular_z):
+            if self._moved_ns is None and (linear_x or angular_z):
+                self._moved_ns = self.world.time_ns
             self._command, self._command_ns = (linear_x, angular_z), self.world.time_ns
         else:
             self.get_logger().warning('a command that is not finite was dropped', throttle_duration_sec=5.0)

@@ -2,12 +2,14 @@
 Worlds to try a policy in: a car on random roads, its looks, its expert driver, and demonstrations as bags.
 
 ``CarWorld`` is the world; ``Track`` its road, for plots too; ``SCENES`` the looks; ``PurePursuit`` the expert;
+``Wear`` is what time does to the car, ``Scenario`` when;
 ``collect`` (in ``sim.collect``, apart because it alone needs the bag writer) records demonstrations.
 """
 
 from lnn_controller.sim.expert import PurePursuit
 from lnn_controller.sim.scenes import SCENES, Scene
 from lnn_controller.sim.track import LANE_OFFSET_M, ROAD_WIDTH_M, Track
+from lnn_controller.sim.wear import Scenario, Wear, read_scenario
 from lnn_controller.sim.world import CAMERA_PERIOD, CONTROL_PERIOD, DEPARTURE_M, IMU_PERIOD, STEPS_PER_SECOND, CarWorld
 
 __all__ = [
@@ -21,6 +23,9 @@ __all__ = [
     'STEPS_PER_SECOND',
     'CarWorld',
     'PurePursuit',
+    'Scenario',
     'Scene',
     'Track',
+    'Wear',
+    'read_scenario',
 ]

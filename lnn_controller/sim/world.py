@@ -1,6 +1,7 @@
 """The car's world: advance it, command it, look through its sensors, ask for the truth."""
 
 import math
+from collections import deque
 from types import TracebackType
 from typing import Self
 
@@ -13,6 +14,8 @@ from lnn_controller.sim.gl import Renderer, mujoco
 from lnn_controller.sim.mjcf import build_model
 from lnn_controller.sim.scenes import find_scene
 from lnn_controller.sim.track import LANE_OFFSET_M, Track
+from lnn_controller.sim.wear import Wear
+from lnn_controller.sim.worn_model import NewCar
 
 __all__ = ['CAMERA_PERIOD', 'CONTROL_PERIOD', 'DEPARTURE_M', 'IMU_PERIOD', 'STEPS_PER_SECOND', 'CarWorld']
 
@@ -59,6 +62,9 @@ class CarWorld:
         self._axles = [int(self._model.joint(name).dofadr[0]) for name in wheels]
         self._gyro = self._sensor('gyro')
         self._accelerometer = self._sensor('accelerometer')
+        self._new = NewCar(self._model)
+        self._wear = Wear()
+        self._waiting: deque[tuple[int, float, float]] = deque()
         self._camera = Renderer(self._model, *CAMERA_SIZE, hidden_groups=(CAR_LOOK_GROUP,)) if render else None
         self._chase: tuple[tuple[int, int], Renderer] | None = None
         self._settled = self._settle()
@@ -85,6 +91,7 @@ class CarWorld:
         :param yaw_rad: heading relative to the road's, rad, positive left
         """
         x, y, yaw = self.track.at(s_m, lateral_m)
+        self._waiting.clear()
         mujoco.mj_resetData(self._model, self._data)
         self.set_pose(x, y, yaw + yaw_rad)
 
@@ -110,6 +117,16 @@ class CarWorld:
         self._data.ctrl[2] = 0.0
         mujoco.mj_forward(self._model, self._data)
 
+    @property
+    def wear(self) -> Wear:
+        """How the car differs from the new one; may be set at any time. Commands under way keep their delay."""
+        return self._wear
+
+    @wear.setter
+    def wear(self, wear: Wear) -> None:
+        self._wear = wear
+        self._new.wear(wear)
+
     def apply(self, linear_x: float, angular_z: float) -> None:
         """
         Set the velocity command; it holds until the next.
@@ -126,13 +143,23 @@ class CarWorld:
         if not (math.isfinite(linear_x) and math.isfinite(angular_z)):
             msg = f'A velocity command must be finite. Got linear_x {linear_x}, angular_z {angular_z}.'
             raise ValueError(msg)
+        if not self._wear.latency_s and not self._waiting:
+            self._steer(linear_x, angular_z)
+            return
+        due = self._steps + round(self._wear.latency_s * STEPS_PER_SECOND)
+        # A delay that was shortened lets no command overtake another.
+        self._waiting.append((max(due, self._waiting[-1][0] if self._waiting else due), linear_x, angular_z))
+
+    def _steer(self, linear_x: float, angular_z: float) -> None:
+        wear = self._wear
+        angular_z = wear.steering_gain * angular_z + wear.steering_trim_rad_s
         curvature = angular_z / math.copysign(max(abs(linear_x), STEERING_FLOOR_M_S), linear_x)
         limit = math.tan(MAX_STEERING_RAD) / WHEELBASE_M
         curvature = min(max(curvature, -limit), limit)
         half = TRACK_WIDTH_M / 2
         self._data.ctrl[0] = math.atan(WHEELBASE_M * curvature / (1 - half * curvature))
         self._data.ctrl[1] = math.atan(WHEELBASE_M * curvature / (1 + half * curvature))
-        self._data.ctrl[2] = linear_x / WHEEL_RADIUS_M
+        self._data.ctrl[2] = wear.speed_gain * linear_x / WHEEL_RADIUS_M
         self._model.dof_frictionloss[self._axles] = 0.0 if linear_x else BRAKE_N_M
 
     def advance(self, steps: int) -> None:
@@ -141,8 +168,13 @@ class CarWorld:
 
         :param steps: of 1/600 s
         """
-        mujoco.mj_step(self._model, self._data, nstep=steps)
-        self._steps += steps
+        end = self._steps + steps
+        while self._steps < end:
+            while self._waiting and self._waiting[0][0] <= self._steps:
+                self._steer(*self._waiting.popleft()[1:])
+            ahead = min(end, self._waiting[0][0]) if self._waiting else end
+            mujoco.mj_step(self._model, self._data, nstep=ahead - self._steps)
+            self._steps = ahead
 
     @property
     def time_ns(self) -> int:
@@ -183,8 +215,11 @@ class CarWorld:
 
         :returns: angular velocity, rad/s, (3,); specific force with gravity, m/s², (3,): +9.81 on z at rest
         """
-        values = self._data.sensordata
-        return values[self._gyro].copy(), values[self._accelerometer].copy()
+        values, wear = self._data.sensordata, self._wear
+        gyro, accel = values[self._gyro].copy(), values[self._accelerometer].copy()
+        gyro[2] += wear.gyro_bias_rad_s
+        accel[0] += wear.accel_bias_m_s2
+        return gyro, accel
 
     def pose(self) -> tuple[float, float, float]:
         """

@@ -113,3 +113,35 @@ def test_a_camera_that_fails_stops_the_car_until_it_works_again(graph, probe, tm
     probe.until(lambda: abs(speed(odometry)) < 0.02, 'it stands')
     camera(True)
     probe.until(lambda: speed(odometry) > 0.5, 'it drives on')
+
+
+def test_wear_is_set_live_and_by_a_scenario(graph, probe, tmp_path):
+    file = tmp_path / 'scenario.yaml'
+    file.write_text('- {at_s: 1.0, gyro_bias_rad_s: 0.25}\n')
+    start(graph, scenario=str(file))
+    imu = probe.collect(Imu, 'imu/data')
+    probe.until(lambda: imu, 'the IMU speaks')
+    assert abs(imu[-1].angular_velocity.z) < 0.05
+    request = SetParameters.Request(
+        parameters=[
+            Parameter(
+                name=f'wear.{name}', value=ParameterValue(type=ParameterType.PARAMETER_DOUBLE, double_value=value)
+            )
+            for name, value in (('accel_bias_m_s2', 2.0), ('slip', 7.0))
+        ]
+    )
+    results = probe.call(SetParameters, '/sim/set_parameters', request).results
+    assert [each.successful for each in results] == [True, False]
+    probe.until(lambda: imu[-1].linear_acceleration.x > 1.5, 'the parameter holds')
+    assert abs(imu[-1].angular_velocity.z) < 0.05, 'the scenario waits for the first command to move'
+    drive = probe.node.create_publisher(TwistStamped, 'cmd_vel', 1)
+    probe.feed('commands', drive, 50.0, lambda _: TwistStamped(twist=command(0.4, 0.0)))
+    probe.until(lambda: np.mean([each.angular_velocity.z for each in imu[-50:]]) > 0.2, 'the scenario comes')
+    graph.stop('sim')
+    assert 'scenario, 1 s: gyro_bias_rad_s 0.25' in (tmp_path / 'logs' / 'sim.log').read_text()
+
+
+def test_a_scenario_that_is_not_there(run_node):
+    result = run_node('sim_node', '--ros-args', '-p', 'scenario:=/none.yaml')
+    assert result.returncode == 1
+    assert 'a scenario must be a file that can be read. Got /none.yaml' in one_line(result)
