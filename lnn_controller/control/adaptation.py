@@ -32,7 +32,7 @@ def fingerprint(spec: PolicySpec) -> str:
 
 class Adaptation:
     """
-    What is learnt on top of a frozen policy.
+    What is learnt on top of a frozen policy. ``reach`` is the largest command of each channel, either way, (C,).
 
     *Imitate* corrects the network's command, *respond* undoes how the body answers it; in this order, so that what the
     operator teaches is meant as motion, whatever state the body is in. Both learn in shadow and on; only on they act.
@@ -44,10 +44,10 @@ class Adaptation:
     def __init__(self, spec: PolicySpec, settings: AdaptationSettings) -> None:
         self._spec = spec
         self._settings = settings
-        reach = np.array([max(-output.minimum, output.maximum) for output in spec.outputs])
-        self.imitation = Imitation(reach, spec.network.units, settings)
+        self.reach = np.array([max(-output.minimum, output.maximum) for output in spec.outputs])
+        self.imitation = Imitation(self.reach, spec.network.units, settings)
         self.responses = {
-            name: Response(float(most), settings) for name, most in zip(spec.channels, reach, strict=True)
+            name: Response(float(most), settings) for name, most in zip(spec.channels, self.reach, strict=True)
         }
         self.learnt_ticks = 0
         self._kept = self.snapshot()

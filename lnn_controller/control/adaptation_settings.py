@@ -37,7 +37,7 @@ class AdaptationSettings:
     respond: bool = True
     method: Method = 'rls'
     rate: float = 0.1
-    memory_s: float = 30.0
+    memory_s: float = 10.0
     bound: float = 0.3
     dead_zone: float = 0.01
     lag_s: float = 0.1

@@ -1,7 +1,8 @@
 """Drive the simulated car in this very process, without ROS: the same controller, the same world, exact rates."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -10,13 +11,15 @@ from lnn_controller.errors import InputError
 from lnn_controller.evaluation.drive import Drive
 from lnn_controller.evaluation.metrics import percentiles
 from lnn_controller.policy import Policy
-from lnn_controller.sim import CAMERA_PERIOD, CONTROL_PERIOD, IMU_PERIOD, STEPS_PER_SECOND, CarWorld
+from lnn_controller.sim import CAMERA_PERIOD, CONTROL_PERIOD, IMU_PERIOD, STEPS_PER_SECOND, CarWorld, Scenario
 
-__all__ = ['DEFAULT_RATE_HZ', 'drive_closed_loop']
+__all__ = ['DEFAULT_RATE_HZ', 'Operator', 'Watch', 'drive_closed_loop']
 
 DEFAULT_RATE_HZ = 50.0
 TRUTH_PERIOD = CONTROL_PERIOD  # steps: pose and cross-track error are sampled at 50 Hz, whatever the control rate
 Progress = Callable[[float], None]
+Operator = Callable[[CarWorld, float], Sequence[float] | None]
+Watch = Callable[[Controller, Decision, float], None]
 
 
 def drive_closed_loop(
@@ -26,6 +29,10 @@ def drive_closed_loop(
     scene: str = 'summer',
     seconds: float = 60.0,
     rate_hz: float = DEFAULT_RATE_HZ,
+    settings: ControlSettings | None = None,
+    scenario: Scenario | None = None,
+    operator: Operator | None = None,
+    watch: Watch | None = None,
     progress: Progress | None = None,
 ) -> Drive:
     """
@@ -41,6 +48,11 @@ def drive_closed_loop(
     :param scene: how the world looks
     :param seconds: simulated time, s
     :param rate_hz: control rate, 1 … 600 Hz
+    :param settings: how the controller drives; its control rate is ``rate_hz``
+    :param scenario: how the car wears; without, it does not
+    :param operator: who may override: takes the world and the time since the start (s), gives linear_x and angular_z,
+        or ``None`` where the policy shall drive
+    :param watch: called after each decision with the controller, the decision and the time since the start (s)
     :param progress: called with the simulated seconds since the last call, now and then
     :returns: the drive
     :raises InputError: if a number is out of range, the scene is unknown, the policy's channels are not a car's, or
@@ -56,9 +68,10 @@ def drive_closed_loop(
     if sorted(channels) != ['angular_z', 'linear_x']:
         msg = f'the car takes linear_x and angular_z. Got a policy that gives {", ".join(channels)}'
         raise InputError(msg)
-    controller = Controller(policy, ControlSettings(control_rate_hz=rate_hz))
+    controller = Controller(policy, replace(settings or ControlSettings(), control_rate_hz=rate_hz))
     with CarWorld(track, scene) as world:
         loop = _Loop(controller, world, [channels.index('linear_x'), channels.index('angular_z')])
+        loop.scenario, loop.operator, loop.watch = scenario, operator, watch
         started = time.perf_counter()
         loop.run(round(seconds * STEPS_PER_SECOND), rate_hz, progress)
         wall_s = time.perf_counter() - started
@@ -95,6 +108,9 @@ class _Loop:
         self.truth_stamp_ns: list[int] = []
         self.truth: list[tuple[float, float, float, float, float]] = []
         self.put_back = 0
+        self.scenario: Scenario | None = None
+        self.operator: Operator | None = None
+        self.watch: Watch | None = None
 
     def run(self, steps: int, rate_hz: float, progress: Progress | None) -> None:
         """Events fall on physics steps; a control rate that does not divide them is met on average."""
@@ -102,7 +118,7 @@ class _Loop:
         while step < steps:
             self._sense(step)
             if step == next_tick:
-                decision = self.controller.step(self.world.time_ns)
+                decision = self._decide(step / STEPS_PER_SECOND)
                 self.decisions.append(decision)
                 linear_x, angular_z = decision.command[self.order]
                 self.world.apply(float(linear_x), float(angular_z))
@@ -114,6 +130,24 @@ class _Loop:
             step += ahead
             if progress and step % STEPS_PER_SECOND == 0:
                 progress(1.0)
+
+    def _decide(self, at_s: float) -> Decision:
+        world, controller = self.world, self.controller
+        if self.scenario is not None and (wear := self.scenario.wear_at(at_s)) != world.wear:
+            world.wear = wear
+        if self.operator is not None:
+            command = self.operator(world, at_s)
+            if command is None:
+                controller.release_override()
+            else:
+                override = [0.0] * len(self.order)
+                for place, value in zip(self.order, command, strict=True):
+                    override[place] = value
+                controller.on_override(world.time_ns, override)
+        decision = controller.step(world.time_ns)
+        if self.watch is not None:
+            self.watch(controller, decision, at_s)
+        return decision
 
     def _sense(self, step: int) -> None:
         if step % TRUTH_PERIOD == 0:

@@ -87,7 +87,7 @@ PARAMETERS = (
     _live(
         'adaptation.rate', 0.1, "How fast it learns: rls: the weights' variance at first; lms: step.", '', 1e-6, 100.0
     ),
-    _live('adaptation.memory_s', 30.0, 'Forgetting: time of learning after which a sample counts 1/e.', 's', 0.1, 1e6),
+    _live('adaptation.memory_s', 10.0, 'Forgetting: time of learning after which a sample counts 1/e.', 's', 0.1, 1e6),
     _live('adaptation.bound', 0.3, "Largest correction, as a share of the channel's largest command.", '', 0.0, 1.0),
     _live('adaptation.dead_zone', 0.01, 'A smaller error, as such a share, teaches nothing.', '', 0.0, 1.0),
     _live('adaptation.lag_s', 0.1, 'Time in which the body follows a command.', 's', 0.0, 10.0),

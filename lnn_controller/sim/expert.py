@@ -23,6 +23,7 @@ class PurePursuit:
     :param lookahead_m: distance to the point, from the rear axle along the lane
     :param preview_m: how far ahead curvature slows the car
     :param max_curvature: the tightest arc that it asks for, 1/m; the car's steering reaches 0.91
+    :param aside_m: distance of the line that it follows from the lane's centre, m, positive left
     """
 
     def __init__(
@@ -34,6 +35,7 @@ class PurePursuit:
         lookahead_m: float = 1.1,
         preview_m: float = 4.0,
         max_curvature: float = 0.9,
+        aside_m: float = 0.0,
     ) -> None:
         self.track = track
         self.speed_m_s = speed_m_s
@@ -41,6 +43,7 @@ class PurePursuit:
         self.lookahead_m = lookahead_m
         self.preview_m = preview_m
         self.max_curvature = max_curvature
+        self.aside_m = aside_m
 
     def command(self, x: float, y: float, yaw: float) -> tuple[float, float]:
         """
@@ -53,6 +56,10 @@ class PurePursuit:
         """
         s, _ = self.track.project(x, y)
         goal_x, goal_y = self.track.lane_ahead(s, self.lookahead_m)
+        if self.aside_m:
+            heading = self.track.at(s + self.lookahead_m)[2]
+            goal_x -= self.aside_m * math.sin(heading)
+            goal_y += self.aside_m * math.cos(heading)
         dx, dy = goal_x - x, goal_y - y
         left = dy * math.cos(yaw) - dx * math.sin(yaw)
         curvature = min(max(2 * left / (dx * dx + dy * dy), -self.max_curvature), self.max_curvature)

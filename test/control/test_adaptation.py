@@ -18,7 +18,7 @@ from lnn_controller.policy import Policy
 DT_S = 0.02
 MS = 1_000_000
 REACH = np.array([2.0, 1.5])
-ON = AdaptationSettings(mode='on', bound=0.5)
+ON = AdaptationSettings(mode='on', bound=0.5, memory_s=30.0)
 
 
 @pytest.fixture(scope='module')
@@ -268,7 +268,7 @@ class Worn:
 
 
 def test_a_controller_learns_the_answer_of_its_body(policy):
-    worn = Worn(policy, AdaptationSettings(mode='on', lag_s=0.0))
+    worn = Worn(policy, AdaptationSettings(mode='on', lag_s=0.0, memory_s=30.0))
     worn.run(1000, operator=lambda tick: (0.5, 0.6 * math.sin(tick / 20)))
     response = worn.controller.adaptation.responses['angular_z']
     assert response.gain == pytest.approx(0.7, abs=0.02)

@@ -1,0 +1,72 @@
+"""``lnn adapt``."""
+
+import argparse
+import sys
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from lnn_controller.cli.arguments import add_policy_argument
+from lnn_controller.errors import InputError
+
+__all__ = ['EXAMPLE', 'SUMMARY', 'add_arguments', 'run']
+
+SUMMARY = 'run an experiment in online adaptation'
+EXAMPLE = 'lnn adapt worn-steering --seed 0 1'
+Shown = tuple[str, Mapping[str, Any], Callable[[Path], Path]]  # text, figures, and what draws a picture
+SEEDS = [0, 1, 2, 3, 4]
+NAMES = ('worn-steering', 'new-driver', 'tilted-camera', 'recording', 'malice')
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument('experiment', choices=NAMES, metavar='EXPERIMENT', help=', '.join(NAMES))
+    add_policy_argument(parser)
+    parser.add_argument('--seed', type=int, nargs='+', default=SEEDS, metavar='N', help='which roads')
+    parser.add_argument('--bag', type=Path, metavar='BAG', help="for recording: another bag than the real car's")
+    parser.add_argument('--out', type=Path, metavar='DIR', help='folder for summary.json and a picture')
+    parser.add_argument('--json', action='store_true', help='print JSON to standard output')
+
+
+def run(args: argparse.Namespace) -> int:
+    from lnn_controller.evaluation import to_json, write_json
+
+    if any(seed < 0 for seed in args.seed):
+        raise InputError(f'--seed must be numbers of at least 0. Got {" ".join(map(str, args.seed))}')
+
+    def progress(what: str) -> None:
+        if sys.stderr.isatty():
+            print(f'\r\x1b[K{args.experiment}: {what}', end='', file=sys.stderr, flush=True)
+
+    if args.experiment == 'recording':
+        text, summary, draw = _recording(args, progress)
+    else:
+        text, summary, draw = _on_the_road(args, progress)
+    if sys.stderr.isatty():
+        print('\r\x1b[K', end='', file=sys.stderr)
+    if args.out:
+        write_json(args.out / 'summary.json', summary)
+        draw(args.out / f'{args.experiment}.png')
+    print(to_json(summary) if args.json else text)
+    return 0
+
+
+def _on_the_road(args: argparse.Namespace, progress: Callable[[str], None]) -> Shown:
+    from lnn_controller.evaluation.experiments import EXPERIMENTS, table
+    from lnn_controller.evaluation.experiments.pictures import draw
+    from lnn_controller.policy import Policy
+
+    result = EXPERIMENTS[args.experiment].run(Policy.load(args.policy or 'car_lane'), args.seed, progress)
+    return table(result.summary), result.summary, partial(draw, result)
+
+
+def _recording(args: argparse.Namespace, progress: Callable[[str], None]) -> Shown:
+    from lnn_controller.evaluation.experiments.recording import draw, run, table
+    from lnn_controller.nodes import find_share
+    from lnn_controller.policy import Policy
+
+    progress('replaying')
+    result = run(
+        Policy.load(args.policy or 'real_car'), args.bag or find_share('recordings/real_car/metadata.yaml').parent
+    )
+    return table(result.summary), result.summary, partial(draw, result)

@@ -1,0 +1,13 @@
+"""Experiments in online adaptation, each reproducible by one command: ``lnn adapt NAME``."""
+
+from lnn_controller.evaluation.experiments import malice, new_driver, tilted_camera, worn_steering
+from lnn_controller.evaluation.experiments.result import Progress, Result, table
+
+__all__ = ['EXPERIMENTS', 'Progress', 'Result', 'table']
+
+EXPERIMENTS = {
+    'worn-steering': worn_steering,
+    'new-driver': new_driver,
+    'tilted-camera': tilted_camera,
+    'malice': malice,
+}
