@@ -31,7 +31,7 @@ setup(
     data_files=[
         ('share/ament_index/resource_index/packages', [f'resource/{NAME}']),
         (f'share/{NAME}', ['package.xml']),
-        *share('launch', 'config', 'policies', 'recordings'),
+        *share('launch', 'config', 'policies', 'bags'),
     ],
     zip_safe=False,
     install_requires=['numpy', 'onnxruntime', 'rosbags', 'rosbags-image[opencv-headless]', 'pyyaml', 'tqdm'],

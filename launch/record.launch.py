@@ -19,6 +19,13 @@ def generate_launch_description():
         DeclareLaunchArgument(
             'topics', default_value="['']", description="['/camera/image', …]; empty: the recorder's own list."
         ),
+        DeclareLaunchArgument('all', default_value='false', choices=['true', 'false'], description='Every topic.'),
+        DeclareLaunchArgument('exclude', default_value='', description='Regular expression: what is left out.'),
+        DeclareLaunchArgument(
+            'compression', default_value='none', choices=['none', 'zstd'], description='Of what is written.'
+        ),
+        DeclareLaunchArgument('max_size_mb', default_value='0.0', description='Another file at this size; 0: one.'),
+        DeclareLaunchArgument('max_duration_s', default_value='0.0', description='Another file after this; 0: one.'),
         DeclareLaunchArgument('storage', default_value='mcap', choices=['mcap', 'sqlite3'], description='Format.'),
         DeclareLaunchArgument(
             'use_sim_time', default_value='false', choices=['true', 'false'], description='Follow /clock.'
@@ -34,6 +41,16 @@ def generate_launch_description():
                 'bag': ParameterValue(LaunchConfiguration('bag'), value_type=str),
                 'storage': ParameterValue(LaunchConfiguration('storage'), value_type=str),
                 'topics': ParameterValue(LaunchConfiguration('topics'), value_type=list[str]),
+                **{
+                    name: ParameterValue(LaunchConfiguration(name), value_type=kind)
+                    for name, kind in (
+                        ('all', bool),
+                        ('exclude', str),
+                        ('compression', str),
+                        ('max_size_mb', float),
+                        ('max_duration_s', float),
+                    )
+                },
                 'use_sim_time': ParameterValue(LaunchConfiguration('use_sim_time'), value_type=bool),
             }
         ],

@@ -66,7 +66,5 @@ def _recording(args: argparse.Namespace, progress: Callable[[str], None]) -> Sho
     from lnn_controller.policy import Policy
 
     progress('replaying')
-    result = run(
-        Policy.load(args.policy or 'real_car'), args.bag or find_share('recordings/real_car/metadata.yaml').parent
-    )
+    result = run(Policy.load(args.policy or 'real_car'), args.bag or find_share('bags/real_car/metadata.yaml').parent)
     return table(result.summary), result.summary, partial(draw, result)

@@ -1,6 +1,7 @@
 """Read a bag, whoever wrote it: topics, messages in order of time, and errors that name the bag and the remedy."""
 
 import hashlib
+import heapq
 from collections.abc import Collection, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -12,6 +13,7 @@ from rosbags.rosbag2 import Reader
 from lnn_controller.errors import InputError
 
 from .messages import typestore
+from .recovery import CutOff
 from .storage import check_whole, find_bags, locate, storage_files
 from .topics import Topic, Topics, choose_topic
 
@@ -38,10 +40,11 @@ class Bag:
     """
     A recorded bag, open for reading; a context manager.
 
-    MCAP or sqlite3, as a rosbag2 directory or one of its storage files alone.
+    MCAP or sqlite3, as a rosbag2 directory or one of its storage files alone. Of a recording that was killed all$
+    that is whole is read; ``recovered`` names the files that were cut off.
 
     :param path: directory with metadata.yaml, or a .mcap or .db3 file
-    :raises InputError: if there is no such bag, or it is empty, cut off, damaged, or of another format
+    :raises InputError: if there is no such bag, or it is empty, damaged, or of another format
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -49,32 +52,49 @@ class Bag:
         source = locate(self.path)
         self.name = self.path.stem if self.path.is_file() else self.path.resolve().name
         self._files = [source] if source.is_file() else storage_files(source)
-        for file in self._files:
-            check_whole(self.path, file)
+        cut_off = [file for file in self._files if not check_whole(self.path, file)]
+        self.recovered = [file.name for file in cut_off]
+        # Without metadata.yaml the files are read one by one; and where one is cut off, metadata does not speak of it.
+        whole = not cut_off and (source.is_file() or (source / 'metadata.yaml').exists())
+        self._readers: list[Reader] = []
         try:
-            self._reader = Reader(source)
-            self._reader.open()
+            for each in [source] if whole else self._files:
+                self._open(CutOff(each) if each in cut_off else each)
         # Damaged bytes come out of rosbags as errors of every kind (struct, Unicode, apsw, assertions…).
         except Exception as err:
+            self.close()
             raise _damaged(self.path, err) from None
-        self.topics: dict[str, Topic] = {
-            name: Topic(name, info.msgtype or '', info.msgcount) for name, info in self._reader.topics.items()
-        }
-        if not self._reader.message_count:
+        self.topics: dict[str, Topic] = {}
+        for reader in self._readers:
+            for name, info in reader.topics.items():
+                count = info.msgcount + (self.topics[name].count if name in self.topics else 0)
+                self.topics[name] = Topic(name, info.msgtype or '', count)
+        if not any(reader.message_count for reader in self._readers):
             self.close()
             announced = f'only topics without messages: {", ".join(self.topics)}' if self.topics else 'no topics'
             msg = f'bag {self.path} is empty: at least one message is needed. Got {announced}.'
             raise InputError(msg)
 
+    def _open(self, source: Any) -> None:
+        if isinstance(source, CutOff) and not source.whole:
+            return
+        reader = Reader(source)
+        reader.open()
+        # A file that was begun and never flushed has no topics.
+        if reader.message_count or not isinstance(source, CutOff):
+            self._readers.append(reader)
+        else:
+            reader.close()
+
     @property
     def start_ns(self) -> int:
         """Receive time of the first message, ns."""
-        return self._reader.start_time
+        return min(reader.start_time for reader in self._readers if reader.message_count)
 
     @property
     def end_ns(self) -> int:
         """Receive time of the last message, ns."""
-        return self._reader.end_time - 1
+        return max(reader.end_time for reader in self._readers if reader.message_count) - 1
 
     def messages(self, topics: Collection[str] | None = None) -> Iterator[Message]:
         """
@@ -84,12 +104,13 @@ class Bag:
         :returns: an iterator, to be used while the bag is open
         :raises InputError: if the bag has no such topic, or is damaged where it is being read
         """
-        for name in topics or ():
-            self.topic(name)
-        connections = [c for c in self._reader.connections if topics is None or c.topic in topics]
-        if not connections:
-            return
-        rows = self._reader.messages(connections)
+        wanted = None if topics is None else {self.topic(name).name for name in topics}
+        parts = []
+        for reader in self._readers:
+            connections = [each for each in reader.connections if wanted is None or each.topic in wanted]
+            if connections:
+                parts.append(reader.messages(connections))
+        rows = heapq.merge(*parts, key=lambda row: row[1])
         while True:
             try:
                 row = next(rows, None)
@@ -166,9 +187,10 @@ class Bag:
 
     def close(self) -> None:
         """Close the files; further calls do nothing."""
-        if self._reader.is_open:
-            with suppress(Exception):
-                self._reader.close()
+        for reader in self._readers:
+            if reader.is_open:
+                with suppress(Exception):
+                    reader.close()
 
     def __enter__(self) -> Self:
         return self

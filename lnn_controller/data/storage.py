@@ -60,12 +60,9 @@ def locate(path: Path) -> Path:
             files = storage_files(path)
             if (path / 'metadata.yaml').exists():
                 return path
-            if len(files) == 1:  # a recorder that was killed leaves no metadata
-                return files[0]
-            if files:
-                names = ', '.join(p.name for p in files)
-                msg = f'bag {path} has no metadata.yaml for its files {names}: run `ros2 bag reindex {path}` first.'
-            elif inside := _bags_inside(path):
+            if files:  # a recorder that was killed leaves no metadata
+                return path
+            if inside := _bags_inside(path):
                 msg = f'{path} is a folder of bags, not a bag: name one, e.g. {inside[0]}.'
             else:
                 names = ', '.join(sorted(p.name for p in path.iterdir())[:5]) or 'nothing'
@@ -87,13 +84,14 @@ def locate(path: Path) -> Path:
     return path
 
 
-def check_whole(bag: Path, file: Path) -> None:
+def check_whole(bag: Path, file: Path) -> bool:
     """
     Tell a file that is empty, foreign or cut off, which rosbags' own errors do not tell apart.
 
     :param bag: the bag's path, for errors
     :param file: one of its storage files
-    :raises InputError: if the file is not readable, or not a whole file of its kind
+    :returns: whether it is whole; of an MCAP file that is cut off :mod:`.recovery` reads what is whole
+    :raises InputError: if the file is not readable, empty, or of another kind
     """
     try:
         with file.open('rb') as stream:
@@ -105,8 +103,10 @@ def check_whole(bag: Path, file: Path) -> None:
         msg = f'bag {bag} cannot be read: {file}: {err.strerror or err}.'
         raise InputError(msg) from None
     if file.suffix not in _SUFFIXES:  # compressed as a whole: rosbags unpacks it
-        return
+        return True
     if not size:
+        if file.suffix == '.mcap' and bag.is_dir():
+            return False  # a recorder that was killed had just begun this file
         msg = f'bag {bag} is empty: {file} has 0 bytes.'
         raise InputError(msg)
     magic = _MCAP_MAGIC if file.suffix == '.mcap' else b'SQLite format 3\0'
@@ -114,12 +114,7 @@ def check_whole(bag: Path, file: Path) -> None:
         kind = 'an MCAP' if file.suffix == '.mcap' else 'a sqlite3'
         msg = f'bag {bag} is foreign: {file} is not {kind} file, whatever its name. Got {size} bytes of another kind.'
         raise InputError(msg)
-    if file.suffix == '.mcap' and (end != _MCAP_MAGIC or size <= 2 * len(_MCAP_MAGIC)):
-        msg = (
-            f'bag {bag} is cut off: {file} ends after {size} bytes without its index, so recording or copying did not '
-            f'finish. Copy it again, or save what is there with `mcap recover {file} -o whole.mcap` and use whole.mcap.'
-        )
-        raise InputError(msg)
+    return file.suffix != '.mcap' or (end == _MCAP_MAGIC and size > 2 * len(_MCAP_MAGIC))
 
 
 def _unreadable(path: Path, error: OSError) -> InputError:

@@ -3,10 +3,12 @@
 import sqlite3
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import yaml
 from rosbags.interfaces import (
     Connection,
     Qos,
@@ -16,7 +18,7 @@ from rosbags.interfaces import (
     QosReliability,
     QosTime,
 )
-from rosbags.rosbag2 import StoragePlugin, Writer, WriterError
+from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer, WriterError
 
 from lnn_controller.errors import InputError
 
@@ -52,6 +54,31 @@ def offered_qos(*, reliable: bool = True, transient_local: bool = False, depth: 
     )
 
 
+@dataclass
+class _File:
+    """One file of a bag, and what metadata.yaml says of it."""
+
+    name: str
+    messages: int = 0
+    bytes: int = 0
+    start_ns: int = 0
+    end_ns: int = 0
+
+    def count(self, stamp_ns: int, size: int) -> None:
+        self.start_ns = min(self.start_ns, stamp_ns) if self.messages else stamp_ns
+        self.end_ns = max(self.end_ns, stamp_ns)
+        self.messages += 1
+        self.bytes += size
+
+    def information(self) -> dict[str, Any]:
+        return {
+            'path': self.name,
+            'starting_time': {'nanoseconds_since_epoch': self.start_ns},
+            'duration': {'nanoseconds': self.end_ns - self.start_ns},
+            'message_count': self.messages,
+        }
+
+
 class BagWriter:
     """
     A new bag: a directory of one storage file and its metadata.yaml.
@@ -59,21 +86,45 @@ class BagWriter:
     A context manager. However its block ends, the bag is closed whole, with index and metadata: an interrupted
     recording is a shorter recording. Not for several threads at once.
 
+    Of an MCAP bag everything up to the last :meth:`flush` outlives a kill of the process, and :class:`.bag.Bag` reads
+    it; a sqlite3 bag must be closed.
+
     :param path: directory to create; its parents are made too
     :param storage: ``'mcap'`` (default since ROS 2 Iron) or ``'sqlite3'`` (default in Humble)
-    :raises InputError: if ``path`` exists, cannot be written, or ``storage`` is unknown
+    :param compress: compress the chunks of an MCAP file with zstd
+    :param max_bytes: begin another file of the bag when one has grown to this, MCAP alone; 0: never
+    :param max_seconds: the same by the time between its first and its next message, s; 0: never
+    :raises InputError: if ``path`` exists, cannot be written, ``storage`` is unknown, or it shall be compressed or
+        split and is not MCAP
     """
 
-    def __init__(self, path: str | Path, *, storage: str = 'mcap') -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        storage: str = 'mcap',
+        compress: bool = False,
+        max_bytes: int = 0,
+        max_seconds: float = 0.0,
+    ) -> None:
         self.path = Path(path)
         if storage not in _STORAGES:
             msg = f'storage must be one of {", ".join(_STORAGES)}. Got {storage!r}.'
             raise InputError(msg)
+        self._mcap = storage == 'mcap'
+        if not self._mcap and (compress or max_bytes or max_seconds):
+            msg = f'only an mcap bag can be compressed or split. Got storage {storage!r}: choose mcap.'
+            raise InputError(msg)
         self._topics: dict[str, Connection] = {}
         self._closed = False
+        self._max_bytes, self._max_ns = max_bytes, int(max_seconds * 1e9)
+        self._files: list[_File] = []
         try:
             self._writer = Writer(self.path, version=9, storage_plugin=_STORAGES[storage])
+            if compress:
+                self._writer.set_compression(CompressionMode.STORAGE, CompressionFormat.ZSTD)
             self._writer.open()
+            self._begin_file()
         except WriterError:
             msg = f'bag {self.path} exists already and is not overwritten: choose another name or remove it.'
             raise InputError(msg) from None
@@ -90,6 +141,11 @@ class BagWriter:
     def counts(self) -> dict[str, int]:
         """Messages written so far, by topic."""
         return {name: self._writer.counts[connection.id] for name, connection in self._topics.items()}
+
+    @property
+    def bytes(self) -> int:
+        """Size of the messages written so far."""
+        return sum(file.bytes for file in self._files)
 
     def add_topic(self, name: str, msgtype: str, *, qos: Qos | Sequence[Qos] = ()) -> None:
         """
@@ -111,9 +167,7 @@ class BagWriter:
             raise InputError(msg)
         profiles = (qos,) if isinstance(qos, Qos) else tuple(qos)
         try:
-            self._topics[name] = self._writer.add_connection(
-                name, msgtype, typestore=typestore(), offered_qos_profiles=profiles
-            )
+            self._announce(name, msgtype, profiles)
         except _DISK_ERRORS as err:
             raise self._cannot_go_on(err) from None
 
@@ -143,7 +197,26 @@ class BagWriter:
             msg = f'topic {topic}: CDR bytes or a {connection.msgtype} are needed. Got {type(message).__name__}.'
             raise TypeError(msg)
         try:
-            self._writer.write(connection, int(stamp_ns), data)
+            if self._full(stamp_ns):
+                self._split()
+            self._writer.write(self._topics[topic], int(stamp_ns), data)
+        except _DISK_ERRORS as err:
+            raise self._cannot_go_on(err) from None
+        self._files[-1].count(stamp_ns, len(data))
+
+    def flush(self) -> None:
+        """
+        Hand all that was written to the operating system, where a kill of this process cannot reach it; MCAP alone.
+
+        :raises InputError: if the disk does not take it
+        """
+        if self._closed or not self._mcap:
+            return
+        try:
+            storage: Any = self._writer.storage
+            if storage.chunk.msgs:
+                storage.close_chunk()
+            storage.bio.flush()
         except _DISK_ERRORS as err:
             raise self._cannot_go_on(err) from None
 
@@ -158,11 +231,59 @@ class BagWriter:
         self._closed = True
         try:
             self._writer.close()
+            self._tell_files()
         except _DISK_ERRORS as err:
             with suppress(*_DISK_ERRORS):
                 self._writer.abort()
             msg = f'bag {self.path} cannot be closed whole: {_words(err)}. Look after that disk.'
             raise InputError(msg) from None
+
+    def _begin_file(self) -> None:
+        """Name the file that rosbags has just opened; those of a bag of several as rosbag2 does, by number."""
+        storage: Any = self._writer.storage
+        if self._max_bytes or self._max_ns:
+            storage.path = storage.path.rename(self.path / f'{self.path.name}_{len(self._files)}.mcap')
+        self._files.append(_File(storage.path.name))
+
+    def _announce(self, name: str, msgtype: str, profiles: Sequence[Qos]) -> None:
+        self._topics[name] = self._writer.add_connection(
+            name, msgtype, typestore=typestore(), offered_qos_profiles=profiles
+        )
+
+    def _full(self, stamp_ns: int) -> bool:
+        file = self._files[-1]
+        if not file.messages:
+            return False
+        too_large = 0 < self._max_bytes <= file.bytes
+        return too_large or 0 < self._max_ns <= stamp_ns - file.start_ns
+
+    def _split(self) -> None:
+        writer = self._writer
+        writer.close()
+        # It would tell of the closed file alone; the whole is told when the bag is closed.
+        writer.metapath.unlink()
+        writer.storage = writer.STORAGE_PLUGINS[writer.storage_plugin](self.path, writer.compression_mode)
+        self._begin_file()
+        counts, announced = dict(writer.counts), list(writer.connections)
+        writer.connections.clear()
+        writer.added_types.clear()
+        for each in announced:
+            ext: Any = each.ext
+            self._announce(each.topic, each.msgtype, ext.offered_qos_profiles)
+        writer.counts.update(counts)  # of all files, as metadata.yaml tells them
+
+    def _tell_files(self) -> None:
+        """Name every file in metadata.yaml, where rosbags knows of the last one alone."""
+        if len(self._files) == 1:
+            return
+        path = self._writer.metapath
+        metadata = yaml.safe_load(path.read_text(encoding='utf-8'))
+        told = metadata['rosbag2_bagfile_information']
+        told['relative_file_paths'] = [file.name for file in self._files]
+        told['files'] = [file.information() for file in self._files]
+        beside = path.with_suffix('.yaml.new')
+        beside.write_text(yaml.safe_dump(metadata, sort_keys=False), encoding='utf-8')
+        beside.replace(path)
 
     def _cannot_go_on(self, error: Exception) -> InputError:
         return InputError(f'bag {self.path} cannot be written any further: {_words(error)}. Look after that disk.')

@@ -2,6 +2,7 @@ import os
 import sqlite3
 
 import pytest
+import yaml
 from recordings import MS
 from rosbags.highlevel import AnyReader
 from rosbags.interfaces import QosDurability, QosReliability
@@ -135,3 +136,58 @@ def test_a_locked_database_is_named(tmp_path):
         bag.add_topic('/cmd_vel', TWIST)
     other.close()
     bag.close()
+
+
+def split(path, **limits):
+    with BagWriter(path, **limits) as bag:
+        bag.add_topic('/a', 'std_msgs/msg/String', qos=offered_qos(transient_local=True))
+        bag.add_topic('/b', 'std_msgs/msg/UInt32')
+        for number in range(100):
+            bag.write('/a', 1_000_000_000 + number * 100_000_000, b'\0\1\0\0\5\0\0\0four\0' + bytes(1000))
+            if number == 50:
+                bag.write('/b', 1_000_000_000 + number * 100_000_000, b'\0\1\0\0\7\0\0\0')
+        assert bag.counts == {'/a': 100, '/b': 1}
+    return yaml.safe_load((path / 'metadata.yaml').read_text())['rosbag2_bagfile_information']
+
+
+@pytest.mark.parametrize(
+    ('limits', 'files'), [({'max_seconds': 2.5}, 4), ({'max_bytes': 30_000}, 4), ({'max_seconds': 60.0}, 1)]
+)
+@pytest.mark.parametrize('compress', [False, True])
+def test_a_bag_of_several_files(tmp_path, limits, files, compress):
+    path = tmp_path / 'bag'
+    told = split(path, compress=compress, **limits)
+    names = [f'bag_{number}.mcap' for number in range(files)]
+    assert told['relative_file_paths'] == [file['path'] for file in told['files']] == names
+    assert sorted(each.name for each in path.iterdir()) == [*names, 'metadata.yaml']
+    assert told['message_count'] == sum(file['message_count'] for file in told['files']) == 101
+    counts = {row['topic_metadata']['name']: row['message_count'] for row in told['topics_with_message_count']}
+    assert counts == {'/a': 100, '/b': 1}
+    assert all(
+        row['topic_metadata']['type_description_hash'].startswith('RIHS01_')
+        for row in told['topics_with_message_count']
+    )
+    starts = [file['starting_time']['nanoseconds_since_epoch'] for file in told['files']]
+    ends = [start + file['duration']['nanoseconds'] for start, file in zip(starts, told['files'], strict=True)]
+    assert starts[0] == told['starting_time']['nanoseconds_since_epoch'] == 1_000_000_000
+    assert ends[-1] - starts[0] == told['duration']['nanoseconds'] == 9_900_000_000
+    with Bag(path) as bag:
+        assert len(list(bag.messages(['/a']))) == 100
+        assert bag.recovered == []
+    # Each file is a bag of its own.
+    with Bag(path / names[-1]) as bag:
+        assert bag.topics['/a'].count == told['files'][-1]['message_count'] - (files == 1)
+    (path / 'metadata.yaml').unlink()
+    with Bag(path) as bag:
+        stamps = [message.stamp_ns for message in bag.messages()]
+        assert len(stamps) == 101
+        assert stamps == sorted(stamps)
+    if compress:
+        assert sum((path / name).stat().st_size for name in names) < 50_000
+
+
+def test_only_mcap_is_split_or_compressed(tmp_path):
+    for wrong in ({'compress': True}, {'max_bytes': 1}, {'max_seconds': 1.0}):
+        with pytest.raises(InputError, match=r"only an mcap bag can be compressed or split. Got storage 'sqlite3'"):
+            BagWriter(tmp_path / 'bag', storage='sqlite3', **wrong)
+    assert not (tmp_path / 'bag').exists()

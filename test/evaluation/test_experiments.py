@@ -89,7 +89,7 @@ def test_attackers_take_turns_with_an_honest_operator():
 
 def test_a_recording_is_foretold_better_by_imitation(tmp_path):
     policy = Policy.load('real_car')
-    bag = find_policy('real_car').parents[1] / 'recordings' / 'real_car'
+    bag = find_policy('real_car').parents[1] / 'bags' / 'real_car'
     result = replayed.run(policy, bag)
     assert result.summary['adapted_to_frozen'] <= 0.85
     assert result.summary['lms']['mae'] < result.summary['frozen']['mae']

@@ -1,5 +1,9 @@
+import os
+import re
 import resource
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +11,7 @@ import pytest
 from geometry_msgs.msg import TwistStamped
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.serialization import serialize_message
-from ros_probe import one_line
+from ros_probe import one_line, stamp_ns
 from sensor_msgs.msg import Image
 from std_msgs.msg import UInt32
 
@@ -109,3 +113,89 @@ def test_a_mistake_is_one_line(run_node, tmp_path, bag, arguments, said):
     result = run_node('record_node', '--ros-args', '-p', f'bag:={Path(tmp_path, bag)}', *arguments)
     assert result.returncode == 1
     assert said in one_line(result)
+
+
+@pytest.mark.parametrize('part', range(4))
+def test_a_recorder_that_is_killed_loses_a_second_at_most(graph, probe, tmp_path, part):
+    """Five recorders at once, each killed at a moment of its own: with all parts twenty."""
+    rng = np.random.default_rng(part)
+    publisher = probe.node.create_publisher(TwistStamped, 'cmd_vel', 100)
+    sent = []
+
+    def command(now_ns):
+        message = TwistStamped()
+        message.header.stamp = stamp(now_ns)
+        sent.append(now_ns)
+        return message
+
+    recorders = []
+    for number in range(5):
+        options = {'topics': ['cmd_vel'], 'compression': ('none', 'zstd')[number % 2]}
+        options |= {'max_duration_s': 0.3} if number > 2 else {}
+        parameters = {'bag': str(tmp_path / f'bag_{number}')} | options
+        recorders.append(graph.start(f'record_{number}', RECORD, parameters=parameters))
+    probe.until(lambda: publisher.get_subscription_count() == 5, 'they listen')
+    probe.feed('commands', publisher, 100.0, command)
+    probe.until(lambda: len(sent) > 60, 'there is something to lose')
+    killed = {}
+    for number in rng.permutation(5).tolist():
+        wanted = len(sent) + int(rng.integers(1, 30))
+        probe.until(lambda wanted=wanted: len(sent) >= wanted, 'time goes by')
+        recorders[number].kill()
+        recorders[number].wait()
+        killed[number] = sent[-1]
+    for number, last_ns in killed.items():
+        bag = tmp_path / f'bag_{number}'
+        assert not (bag / 'metadata.yaml').exists()
+        with Bag(bag) as recorded:
+            assert recorded.recovered
+            stamps = [stamp_ns(recorded.deserialize(message)) for message in recorded.messages()]
+        assert stamps == sent[sent.index(stamps[0]) : sent.index(stamps[0]) + len(stamps)], 'none is missing between'
+        assert last_ns - stamps[-1] <= 1_000_000_000
+
+
+def test_every_topic_but_those_excluded_also_late_ones(graph, probe, tmp_path):
+    bag = tmp_path / 'bag'
+    first = probe.node.create_publisher(UInt32, 'robot/count', 10)
+    hidden = probe.node.create_publisher(UInt32, 'robot/secret', 10)
+    start(graph, bag, all=True, exclude='/rosout|/parameter_events|.*secret', report_s=0.2)
+    probe.until(first.get_subscription_count, 'the first is heard')
+    later = probe.node.create_publisher(UInt32, 'later', 10)
+    probe.until(later.get_subscription_count, 'the later one too')
+    for publisher in (first, hidden, later):
+        publisher.publish(UInt32(data=1))
+        publisher.wait_for_all_acked()
+    log = tmp_path / 'logs' / 'record.log'
+    told = 'MB; /robot/count '
+    probe.until(lambda: told in log.read_text() and '/later' in log.read_text().split(told)[-1], 'rates are told')
+    assert hidden.get_subscription_count() == 0
+    assert graph.stop() == {'record': 0}
+    with Bag(bag) as recorded:
+        assert {name: topic.count for name, topic in recorded.topics.items()} == {'/robot/count': 1, '/later': 1}
+
+
+def test_parameters_of_the_recorder_that_make_no_sense(run_node, tmp_path):
+    for name, value, message in (
+        ('exclude', '(', r'parameter exclude must be a regular expression. Got'),
+        ('compression', 'zip', r'one of none, zstd'),
+    ):
+        arguments = ('--ros-args', '-p', f'bag:={tmp_path / "bag"}', '-p', f'{name}:="{value}"')
+        result = run_node('record_node', *arguments)
+        assert result.returncode == 1
+        assert re.search(message, one_line(result))
+
+
+def test_the_command_records(domain_id, probe, tmp_path):
+    publisher = probe.node.create_publisher(UInt32, 'true', 10)  # a name that YAML would read as something else
+    command = [sys.executable, '-m', 'lnn_controller.cli', 'record', '-o', str(tmp_path / 'bag'), '--topics', 'true']
+    with subprocess.Popen(
+        command, env=os.environ | {'ROS_DOMAIN_ID': str(domain_id)}, stderr=subprocess.PIPE
+    ) as process:
+        probe.until(publisher.get_subscription_count, 'it listens')
+        publisher.publish(UInt32(data=3))
+        publisher.wait_for_all_acked()
+        process.send_signal(signal.SIGINT)
+        probe.until(lambda: process.poll() is not None, 'it ends')
+    assert process.returncode == 0
+    with Bag(tmp_path / 'bag') as recorded:
+        assert recorded.topics['/true'].count == 1
