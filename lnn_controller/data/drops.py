@@ -5,6 +5,7 @@ from collections.abc import Mapping
 __all__ = ['DROP_REASONS', 'explain_drops']
 
 DROP_REASONS = {
+    'file_cut_off': 'files whose end is missing, for the recorder was killed: read as far as they are whole',
     # samples, by read_episode
     'image_undecodable': 'frames whose bytes or encoding do not decode',
     'image_without_stamp': 'frames stamped zero in a topic that is otherwise stamped by another clock',

@@ -130,6 +130,8 @@ def _read(bag: Bag, image: ImageSpec, channels: tuple[str, ...], use_imu: bool |
         chosen['imu'] = imu_topic
     reader = _Reader(bag, image, chosen)
     drops = reader.read()
+    if bag.recovered:
+        drops['file_cut_off'] = len(bag.recovered)
     streams, clock = choose_stamps(reader.stamps, bag=str(bag.path), topics={k: t.name for k, t in chosen.items()})
     values: dict[str, NDArray[np.float32]] = {}
     for kind, stream in streams.items():

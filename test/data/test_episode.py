@@ -272,3 +272,13 @@ def test_a_metadata_that_counts_too_few_loses_no_frame(drive, tmp_path):
 def test_a_bag_that_is_none_is_named(tmp_path):
     with pytest.raises(InputError, match='no bag at'):
         read_episode(tmp_path / 'missing', image=SPEC)
+
+
+def test_a_recording_that_was_killed_says_so(tmp_path):
+    path = write_drive(tmp_path / 'drive')
+    file = path / 'drive.mcap'
+    file.write_bytes(file.read_bytes()[:-30])
+    with Bag(path) as bag:
+        episode = read_episode(bag, image=SPEC, channels=('linear_x', 'angular_z'))
+    assert episode.drops['file_cut_off'] == 1
+    assert 'the recorder was killed' in ' '.join(explain_drops(episode.drops))

@@ -38,7 +38,7 @@ def test_simulator_controller_and_recorder_together(graph, probe, tiny_bundle, t
     with Bag(bag) as recorded:
         assert set(recorded.topics) == {
             *('/image_raw', '/imu/data', '/odom', '/cmd_vel', '/controller/neurons', '/diagnostics'),
-            *('/sim/cross_track_error', '/sim/departures'),
+            *('/sim/cross_track_error', '/sim/departures', '/controller/ticks', '/controller/configuration'),
         }
         last = None
         for message in recorded.messages(['/cmd_vel']):

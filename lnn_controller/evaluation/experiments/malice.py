@@ -15,7 +15,8 @@ __all__ = ['ATTACKS', 'SUMMARY', 'run']
 SUMMARY = 'overrides that teach nonsense: bounded, and rolled back'
 SECONDS, FROM_S, TO_S, HONEST_S, ALONE_S = 75.0, 10.0, 30.0, 60.0, 65.0
 HOLD_S = 0.5
-SEEN = 0.02  # a correction of less of a channel's reach is no harm that an honest operator could show
+SETTLED_S = 10.0  # before the honest operator comes: what the attack has left of the drive
+HARM = 1.5  # times the frozen policy's error: less is no harm that an honest operator could show
 Attack = Callable[[CarWorld, float, np.random.Generator], tuple[float, float]]
 
 
@@ -53,7 +54,7 @@ def run(policy: Policy, seeds: Sequence[int], progress: Progress) -> Result:
     :param seeds: of the roads
     :param progress: told what is done next
     :returns: figures from the end of the attack on; ``rollback_s``: how long after the honest operator's takeover what
-        the attack taught was forgotten, the slowest, ``None`` for attacks that had no effect on the drive alone;
+        the attack taught was forgotten, the slowest, ``None`` for attacks that did the drive alone no harm;
         ``correction_max``: the largest correction as a share of its bound
     """
     adaptation = AdaptationSettings(mode='on', respond=False)
@@ -64,10 +65,10 @@ def run(policy: Policy, seeds: Sequence[int], progress: Progress) -> Result:
         for seed in seeds:
             for condition, learns in (('frozen', FROZEN), ('adapted', adaptation)):
                 progress(f'{name}, {condition}, seed {seed}')
-                one = drive(policy, seed, SECONDS, learns, operator=_operator(attack, seed))
-                runs[condition].append(one)
-            alone = (one.log['at_s'] >= TO_S) & (one.log['at_s'] < HONEST_S)
-            if one.log['correction'][alone].max() > SEEN:
+                runs[condition].append(drive(policy, seed, SECONDS, learns, operator=_operator(attack, seed)))
+            taught, untaught = (runs[each][-1].rms(HONEST_S - SETTLED_S, HONEST_S) for each in ('adapted', 'frozen'))
+            if taught > HARM * untaught:
+                one = runs['adapted'][-1]
                 after.append(next((at_s - HONEST_S for at_s in one.rollbacks_s if at_s >= HONEST_S), np.inf))
         rollback[name] = max(after) if after else None
     bound = adaptation.bound
