@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 INSTALL := $(PIP) install --quiet --constraint constraints.txt --editable
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint policy soak bench gl clean
+.PHONY: help demo test lint policy experiments soak bench gl clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -23,11 +23,19 @@ lint: $(VENV)/.test gl
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-policy: $(VENV)/.test gl ## make policies/car_lane anew: collect demonstrations in summer, train, drive
+policy: $(VENV)/.test gl ## make the shipped policies anew: collect demonstrations in summer, train, drive
 	rm -rf out/demonstrations
 	$(BIN)/lnn collect --out out/demonstrations --scene summer --tracks 1 2 3 4 5 6 7 8 9 10 11 12 --seconds 60 --seed 0
 	$(BIN)/lnn train out/demonstrations --config config/train.yaml --out policies/car_lane --overwrite
+	for cell in lstm gru; do $(BIN)/lnn train out/demonstrations --config config/train.yaml --cell $$cell \
+	  --out policies/car_lane_$$cell --overwrite || exit 1; done
+	$(BIN)/lnn train bags/real_car --out policies/real_car --test-fraction 0.5 --threads 1 --overwrite
 	$(BIN)/lnn evaluate --policy policies/car_lane --scene summer winter --track 21 33 47 --seconds 90
+
+experiments: $(VENV)/.demo gl ## does online adaptation help? figures and pictures in out/experiments (docs/adaptation.md)
+	for policy in car_lane car_lane_lstm car_lane_gru; do for name in worn-steering new-driver tilted-camera malice; do \
+	  $(BIN)/lnn adapt $$name --policy $$policy --out out/experiments/$$policy/$$name || exit 1; done; done
+	$(BIN)/lnn adapt recording --out out/experiments/real_car/recording
 
 soak: $(VENV)/.test gl ## break everything, for an hour, and write docs/faults.md (SOAK_MINUTES=30 of them one drive)
 	FAULT_PAGE=docs/faults.md $(BIN)/python -m pytest test/faults -m 'soak or not soak'

@@ -18,7 +18,7 @@ from lnn_controller.errors import InputError
 __all__ = ['main']
 
 USER_ERROR, INTERRUPTED = 2, 130
-COMMANDS = ('demo', 'collect', 'train', 'evaluate', 'record', 'replay', 'adapt', 'inspect', 'top')
+COMMANDS = ('demo', 'collect', 'train', 'evaluate', 'record', 'play', 'replay', 'adapt', 'inspect', 'top')
 # What to do about a library that is missing, by its import name.
 HOW = {
     'sim': "pip install 'lnn_controller[sim]'",
@@ -50,6 +50,7 @@ examples:
   lnn train out/demos/* --out policies/mine            train a policy from bags
   lnn evaluate --policy policies/mine --track 21 33    drive in closed loop, faster than real time
   lnn record --out my_bag                              record topics; Ctrl-C ends it
+  lnn play my_bag --rate 0.5 --clock 100              play them again
   lnn replay BAG --policy policies/mine                compare with a recording
   lnn adapt worn-steering                              does online adaptation help? see docs/adaptation.md
   lnn inspect policies/mine                            print a policy's card

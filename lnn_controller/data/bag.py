@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
+from rosbags.interfaces import QosDurability, QosReliability
 from rosbags.rosbag2 import Reader
 
 from lnn_controller.errors import InputError
@@ -17,7 +18,7 @@ from .recovery import CutOff
 from .storage import check_whole, find_bags, locate, storage_files
 from .topics import Topic, Topics, choose_topic
 
-__all__ = ['Bag', 'Message', 'Topic', 'Topics', 'find_bags']
+__all__ = ['Bag', 'Message', 'Offered', 'Topic', 'Topics', 'find_bags']
 
 
 class Message(NamedTuple):
@@ -34,6 +35,18 @@ class Message(NamedTuple):
     stamp_ns: int
     data: bytes
     msgtype: str
+
+
+class Offered(NamedTuple):
+    """
+    What the publishers of a recorded topic offered.
+
+    :param reliable: reliable, else best effort
+    :param latched: transient local: who comes later is told the last message
+    """
+
+    reliable: bool
+    latched: bool
 
 
 class Bag:
@@ -134,6 +147,27 @@ class Bag:
             msg = f'bag {self.path} has no topic {name}. Topics there: {self.describe_topics()}.'
             raise InputError(msg)
         return found
+
+    def offered(self, name: str) -> Offered:
+        """
+        Tell how a topic was published.
+
+        :param name: of a topic
+        :returns: what its publishers offered; where the bag does not say, reliable and not latched
+        :raises InputError: if the bag has no such topic
+        """
+        wanted = self.topic(name).name
+        profiles: list[Any] = []
+        for reader in self._readers:
+            for each in reader.connections:
+                ext: Any = each.ext
+                profiles += ext.offered_qos_profiles if each.topic == wanted else []
+        if not profiles:
+            return Offered(reliable=True, latched=False)
+        return Offered(
+            reliable=all(each.reliability == QosReliability.RELIABLE for each in profiles),
+            latched=all(each.durability == QosDurability.TRANSIENT_LOCAL for each in profiles),
+        )
 
     def choose(self, kind: str, name: str | None = None) -> Topic | None:
         """

@@ -10,10 +10,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from lnn_controller.nodes import controller_parameters, record_node, sim_node
+from lnn_controller.nodes import controller_parameters, play_node, record_node, sim_node
 from lnn_controller.nodes.parameters import CHANGES, Setting
 from lnn_controller.nodes.security_policy import security_policy
-from lnn_controller.nodes.topics import CONTROLLER, RECORDER, SIMULATOR, Topic
+from lnn_controller.nodes.topics import CONTROLLER, PLAYER, RECORDER, SIMULATOR, Topic
 
 __all__ = ['NODES', 'ROOT', 'documents', 'main']
 
@@ -23,6 +23,13 @@ NODES = (
     ('controller_node', 'controller', 'Drives the robot.', controller_parameters.PARAMETERS, CONTROLLER),
     ('sim_node', 'sim', 'The simulated car as a robot.', sim_node.PARAMETERS, SIMULATOR),
     ('record_node', 'recorder', 'Records topics into a bag.', record_node.PARAMETERS, RECORDER),
+    (
+        'play_node',
+        'player',
+        'Plays a bag: its topics, with the QoS that they were recorded with.',
+        play_node.PARAMETERS,
+        PLAYER,
+    ),
 )
 NOTE = '<!-- Written by `python -m lnn_controller.nodes.document` out of the nodes; changes belong there. -->'
 PARAMETERS_TITLE = 'Parameters'

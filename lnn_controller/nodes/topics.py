@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ['CONTROLLER', 'RECORDER', 'SIMULATOR', 'STANDARD', 'Topic', 'resolve']
+__all__ = ['CONTROLLER', 'PLAYER', 'RECORDER', 'SIMULATOR', 'STANDARD', 'Topic', 'resolve']
 
 _SENSOR = 'best effort, depth 1'
 _COMMAND = 'reliable, depth 1'
@@ -197,6 +197,15 @@ RECORDER = (
     _recorded('sim/departures', 'std_msgs/msg/UInt32'),
     _recorded('/diagnostics', 'diagnostic_msgs/msg/DiagnosticArray'),
     Topic('/clock', 'rosgraph_msgs/msg/Clock', 'in', _SENSOR, 'use_sim_time: true', 'Simulated time.'),
+)
+
+
+PLAYER = (
+    Topic('/clock', 'rosgraph_msgs/msg/Clock', 'out', _STATE, 'clock_hz above 0', 'The time of the bag.'),
+    _service('~/pause', 'std_srvs/srv/Trigger', 'Stand still.'),
+    _service('~/resume', 'std_srvs/srv/Trigger', 'Go on.'),
+    _service('~/toggle_paused', 'std_srvs/srv/Trigger', 'The one or the other.'),
+    _service('~/play_next', 'std_srvs/srv/Trigger', 'While paused: play the next message.'),
 )
 
 

@@ -6,9 +6,9 @@ from rclpy.qos import DurabilityPolicy, ReliabilityPolicy
 
 from lnn_controller.nodes import record_node
 from lnn_controller.nodes.document import NODES, ROOT, documents, main
-from lnn_controller.nodes.topics import CONTROLLER, RECORDER, SIMULATOR, STANDARD, resolve
+from lnn_controller.nodes.topics import CONTROLLER, PLAYER, RECORDER, SIMULATOR, STANDARD, resolve
 
-TABLES = {'controller': CONTROLLER, 'sim': SIMULATOR, 'recorder': RECORDER}
+TABLES = {'controller': CONTROLLER, 'sim': SIMULATOR, 'recorder': RECORDER, 'player': PLAYER}
 PARAMETERS = {node: {setting.name: setting.default for setting in settings} for _, node, _, settings, _ in NODES}
 
 

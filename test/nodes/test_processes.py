@@ -39,6 +39,7 @@ def test_simulator_controller_and_recorder_together(graph, probe, tiny_bundle, t
         assert set(recorded.topics) == {
             *('/image_raw', '/imu/data', '/odom', '/cmd_vel', '/controller/neurons', '/diagnostics'),
             *('/sim/cross_track_error', '/sim/departures', '/controller/ticks', '/controller/configuration'),
+            '/controller/adaptation',
         }
         last = None
         for message in recorded.messages(['/cmd_vel']):

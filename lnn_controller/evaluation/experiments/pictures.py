@@ -47,7 +47,8 @@ def draw(result: Result, path: str | Path) -> Path:
         top.plot(moments_s, 100 * error_m, color=colour, linewidth=2.0, label=name)
     top.set_ylabel('distance from the line, cm')
     top.set_ylim(bottom=0.0)
-    top.legend(loc='upper left', ncols=len(result.runs), frameon=False)
+    # Above the axes, where no line runs.
+    top.legend(loc='lower right', bbox_to_anchor=(1.0, 1.0), ncols=len(result.runs), frameon=False, borderaxespad=0.1)
     seeds = ', '.join(map(str, result.summary['seeds']))
     top.set_title(f'{result.name}: {result.policy}, seeds {seeds}', loc='left', fontsize=11)
     for key, label, colour in LEARNT.get(result.name, OTHERWISE):
@@ -57,7 +58,7 @@ def draw(result: Result, path: str | Path) -> Path:
             )
     bottom.set_xlabel('time, s')
     bottom.set_ylabel('learnt')
-    bottom.legend(loc='upper left', frameon=False, fontsize=9)
+    bottom.legend(loc='lower right', bbox_to_anchor=(1.0, 1.0), ncols=2, frameon=False, fontsize=9, borderaxespad=0.1)
     for axes in (top, bottom):
         axes.grid(alpha=0.25)
         axes.margins(x=0.0)

@@ -83,7 +83,7 @@ def run(policy: Policy, bag: str | Path, *, settings: AdaptationSettings | None 
     summary: dict[str, Any] = {
         'experiment': 'recording',
         'policy': spec.name,
-        'bag': episode.name,
+        'bag': Path(bag).resolve().name,
         'ticks': int(np.count_nonzero(counted)),
     }
     for name in CONDITIONS:
@@ -140,7 +140,7 @@ def draw(result: Prediction, path: str | Path) -> Path:
             values = result.recorded if condition == 'recorded' else result.foretold[condition]
             axes.plot(result.at_s, values[:, index], color=COLOURS[condition], linewidth=1.0, label=condition)
         axes.set_ylabel(f'{name}, {"rad/s" if name.startswith("angular") else "m/s"}')
-    rows[0].legend(loc='upper left', ncols=3, frameon=False)
+    rows[0].legend(loc='lower right', bbox_to_anchor=(1.0, 1.0), ncols=3, frameon=False, borderaxespad=0.1)
     rows[0].set_title(f'{result.summary["bag"]}: {result.summary["policy"]}', loc='left', fontsize=11)
     width = round(2.0 * RATE_HZ)
     steering = result.channels.index('angular_z') if 'angular_z' in result.channels else 0
@@ -151,7 +151,7 @@ def draw(result: Prediction, path: str | Path) -> Path:
     rows[-1].set_ylabel(f'error of {result.channels[steering]},\nmean over 2 s')
     rows[-1].set_xlabel('time, s')
     rows[-1].set_ylim(bottom=0.0)
-    rows[-1].legend(loc='upper left', ncols=5, frameon=False)
+    rows[-1].legend(loc='lower right', bbox_to_anchor=(1.0, 1.0), ncols=5, frameon=False, borderaxespad=0.1)
     for axes in rows:
         axes.grid(alpha=0.25)
         axes.margins(x=0.0)

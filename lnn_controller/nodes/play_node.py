@@ -1,0 +1,226 @@
+"""Play a bag into the graph: the recorded bytes, in its time, at a rate, with /clock; like ``ros2 bag play``."""
+
+import re
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from importlib import import_module
+from typing import Any
+
+from rclpy.duration import Duration
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.publisher import Publisher
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.task import Future
+from rosgraph_msgs.msg import Clock as ClockMessage
+from std_srvs.srv import Trigger
+
+from lnn_controller.data.bag import Bag, Message
+from lnn_controller.errors import InputError
+from lnn_controller.nodes.convert import stamp
+from lnn_controller.nodes.parameters import Setting, declare, on_change
+from lnn_controller.nodes.run import run_node
+from lnn_controller.nodes.timeline import Timeline
+
+__all__ = ['PARAMETERS', 'PlayNode', 'main']
+
+PARAMETERS = (
+    Setting('bag', 'bag', 'The bag: a folder, a .mcap or a .db3 file.'),
+    Setting('rate', 1.0, 'How fast: 1 is as recorded.', '', 0.01, 100.0, change='live'),
+    Setting('start_s', 0.0, 'Where to begin, from the start of the bag.', 's', 0.0, 1e9),
+    Setting('loop', False, 'Begin again at the end; the time jumps back then.'),
+    Setting('paused', False, 'Begin paused.'),
+    Setting('clock_hz', 0.0, 'Messages per second on /clock, in the time of the bag; 0: none.', 'Hz', 0.0, 1000.0),
+    Setting('topics', [''], 'What to play; "": everything. Remap topics as those of any node.'),
+    Setting('exclude', '', 'Regular expression: topics that match it as a whole are not played.'),
+)
+DEPTH = 100
+ACK_S = 1.0
+LONGEST_WAIT_S = 0.05  # services, parameters and Ctrl-C are seen so often
+
+
+class PlayNode(Node):
+    """
+    The player: paused, resumed and stepped by services, at a rate that may be changed on the way.
+
+    :raises InputError: if a parameter is wrong, the bag cannot be read, or nothing of it is to be played
+    """
+
+    def __init__(self) -> None:
+        super().__init__('player')
+        values = self._values = declare(self, PARAMETERS)
+        self._bag = Bag(values['bag'])
+        self._begin_ns = self._bag.start_ns + round(values['start_s'] * 1e9)
+        if self._begin_ns > self._bag.end_ns:
+            length_s = (self._bag.end_ns - self._bag.start_ns) / 1e9
+            raise InputError(f'start_s must lie within the bag, {length_s:.1f} s. Got {values["start_s"]:g}')
+        self._publishers_by_topic = self._advertise()
+        self._clock_out = self.create_publisher(ClockMessage, '/clock', 10) if values['clock_hz'] else None
+        self._clock_due_s = 0.0
+        self._steps = 0
+        self.timeline = Timeline(self._begin_ns, time.monotonic(), rate=values['rate'], paused=values['paused'])
+        actions: dict[str, Callable[[], str]] = {
+            'pause': partial(self._pause, True),
+            'resume': partial(self._pause, False),
+            'toggle_paused': self.toggle,
+            'play_next': self.step,
+        }
+        for name, action in actions.items():
+            self.create_service(Trigger, f'~/{name}', partial(self._on_service, action))
+        on_change(self, PARAMETERS, lambda _: None, self._change, active=lambda: True)
+        what = ', '.join(self._publishers_by_topic)
+        self.get_logger().info(f'playing {values["bag"]} at {values["rate"]:g}: {what}')
+
+    def close(self) -> None:
+        """Close the bag."""
+        self._bag.close()
+
+    def toggle(self) -> str:
+        """
+        Pause, or go on.
+
+        :returns: which, in a word
+        """
+        return self._pause(not self.timeline.paused)
+
+    def step(self) -> str:
+        """
+        Play the next message alone, while paused.
+
+        :returns: what happens, in words
+        """
+        if not self.timeline.paused:
+            return 'it plays already: pause it first'
+        self._steps += 1
+        return 'the next message is played'
+
+    def set_rate(self, rate: float) -> None:
+        """
+        Play faster or slower from here.
+
+        :param rate: within the parameter's range
+        """
+        self.timeline.set_rate(rate, time.monotonic())
+
+    def run(self, stop: Future[None]) -> None:
+        """
+        Play until the end, or until it shall stop.
+
+        :param stop: done when it shall stop
+        """
+        executor = SingleThreadedExecutor()
+        executor.add_node(self)
+        played, again = 0, True
+        while again and not stop.done():
+            self._latch()
+            self.timeline.move(self._begin_ns, time.monotonic())
+            for message in self._messages():
+                if not self._await(message.stamp_ns, executor, stop):
+                    break
+                self._publishers_by_topic[message.topic].publish(message.data)
+                played += 1
+            again = self._values['loop']
+        for publisher in self._publishers_by_topic.values():
+            if publisher.qos_profile.reliability == ReliabilityPolicy.RELIABLE and not stop.done():
+                publisher.wait_for_all_acked(Duration(seconds=ACK_S))
+        self.get_logger().info(f'{played} messages were played')
+        executor.shutdown()
+
+    def _advertise(self) -> dict[str, Publisher[Any]]:
+        chosen = [self._bag.topic(name).name for name in self._values['topics'] if name] or list(self._bag.topics)
+        try:
+            exclude = re.compile(self._values['exclude'])
+        except re.error as error:
+            pattern = self._values['exclude']
+            raise InputError(f'exclude must be a regular expression. Got {pattern!r}: {error}') from None
+        publishers = {}
+        for name in chosen:
+            topic = self._bag.topics[name]
+            clock_twice = name == '/clock' and self._values['clock_hz']
+            if not topic.count or exclude.fullmatch(name) or clock_twice:
+                continue
+            package, _, kind = topic.msgtype.partition('/msg/')
+            try:
+                message = getattr(import_module(f'{package}.msg'), kind)
+            except (ImportError, AttributeError):
+                self.get_logger().error(f'{name} is not played: its type must be installed here. Got {topic.msgtype}')
+                continue
+            offered = self._bag.offered(name)
+            durability = DurabilityPolicy.TRANSIENT_LOCAL if offered.latched else DurabilityPolicy.VOLATILE
+            reliability = ReliabilityPolicy.RELIABLE if offered.reliable else ReliabilityPolicy.BEST_EFFORT
+            profile = QoSProfile(depth=1 if offered.latched else DEPTH, durability=durability, reliability=reliability)
+            # Relative, so that a namespace and remappings of relative names hold for them.
+            publishers[name] = self.create_publisher(message, name, profile)
+        if not publishers:
+            raise InputError(f'something of the bag must be played. Got none of {self._bag.describe_topics()}')
+        return publishers
+
+    def _messages(self) -> Iterator[Message]:
+        for message in self._bag.messages(list(self._publishers_by_topic)):
+            if message.stamp_ns >= self._begin_ns:
+                yield message
+
+    def _latch(self) -> None:
+        """Say what was latched before the beginning: who listens must know it."""
+        last: dict[str, Message] = {}
+        latched = [name for name in self._publishers_by_topic if self._bag.offered(name).latched]
+        for message in self._bag.messages(latched) if latched and self._values['start_s'] else ():
+            if message.stamp_ns < self._begin_ns:
+                last[message.topic] = message
+        for topic, message in last.items():
+            self._publishers_by_topic[topic].publish(message.data)
+
+    def _await(self, stamp_ns: int, executor: SingleThreadedExecutor, stop: Future[None]) -> bool:
+        """Serve services and the clock until a message is due; whether it is to be played still."""
+        while not stop.done():
+            now_s = time.monotonic()
+            self._tell_time(now_s)
+            wait_s = self.timeline.wait_s(stamp_ns, now_s)
+            if self.timeline.paused and self._steps:
+                self._steps -= 1
+                self.timeline.move(max(stamp_ns, self.timeline.at_ns(now_s)), now_s)
+                self._clock_due_s = 0.0
+                self._tell_time(now_s)
+                return True
+            if not self.timeline.paused and not wait_s:
+                return True
+            clock_s = max(0.0, self._clock_due_s - now_s) if self._clock_out else LONGEST_WAIT_S
+            executor.spin_once(timeout_sec=min(wait_s or LONGEST_WAIT_S, clock_s, LONGEST_WAIT_S))
+        return False
+
+    def _tell_time(self, now_s: float) -> None:
+        if self._clock_out is not None and now_s >= self._clock_due_s:
+            self._clock_due_s = now_s + 1.0 / self._values['clock_hz']
+            self._clock_out.publish(ClockMessage(clock=stamp(self.timeline.at_ns(now_s))))
+
+    def _pause(self, paused: bool) -> str:
+        self.timeline.pause(time.monotonic(), paused=paused)
+        return 'paused' if paused else 'playing'
+
+    def _change(self, changed: Mapping[str, Any]) -> None:
+        self._values |= changed
+        if 'rate' in changed:
+            self.set_rate(changed['rate'])
+
+    def _on_service(
+        self, action: Callable[[], str], _request: Trigger.Request, response: Trigger.Response
+    ) -> Trigger.Response:
+        response.success, response.message = True, action()
+        return response
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """
+    Play until the bag's end, SIGINT or SIGTERM.
+
+    :param args: command line without the program's name; ``None``: this process's
+    :returns: exit code
+    """
+    purpose = 'Plays a bag into the graph, with /clock, at any rate.'
+    return run_node(PlayNode, args, executable='play_node', purpose=purpose, table=PARAMETERS, loop=PlayNode.run)
+
+
+if __name__ == '__main__':
+    sys.exit(main())
