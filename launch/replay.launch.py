@@ -1,7 +1,8 @@
 """
 Replay a bag into the controller, live: ``ros2 bag play --clock`` beside controller_node in the bag's time.
 
-To see what the controller does on a real recording. The replay is not exact to the tick; ``lnn replay`` is.
+Where ``ros2 bag`` is missing, play_node plays it. This shows what the controller does on a real recording; it is not
+exact to the tick, ``lnn replay`` is.
 """
 
 import os
@@ -9,10 +10,23 @@ import shutil
 from pathlib import Path
 
 from launch import LaunchDescription
-from launch.actions import DeclareLaunchArgument, ExecuteProcess, OpaqueFunction, SetEnvironmentVariable, Shutdown
-from launch.substitutions import LaunchConfiguration
-from launch_ros.actions import Node
+from launch.actions import (
+    DeclareLaunchArgument,
+    EmitEvent,
+    ExecuteProcess,
+    OpaqueFunction,
+    RegisterEventHandler,
+    SetEnvironmentVariable,
+    Shutdown,
+)
+from launch.event_handlers import OnProcessStart
+from launch.events import matches_action
+from launch.substitutions import LaunchConfiguration, PythonExpression
+from launch_ros.actions import LifecycleNode, Node
+from launch_ros.event_handlers import OnStateTransition
+from launch_ros.events.lifecycle import ChangeState
 from launch_ros.parameter_descriptions import ParameterValue
+from lifecycle_msgs.msg import Transition
 
 CONFIG = Path(__file__).parent.parent / 'config'
 PROFILES = 'FASTDDS_DEFAULT_PROFILES_FILE'
@@ -26,19 +40,54 @@ def has_ros2_bag():
     return shutil.which('ros2') is not None
 
 
+# What the bag holds of the controller's own output would mix with what the controller says now.
+REMAPPINGS = {
+    '/cmd_vel': '/recorded/cmd_vel',
+    '/diagnostics': '/recorded/diagnostics',
+    **{f'/controller/{name}': f'/recorded/{name}' for name in ('neurons', 'ticks', 'configuration', 'adaptation')},
+}
+
+
 def play(context):
-    if not has_ros2_bag():
-        raise RuntimeError(
-            '"ros2 bag" is needed to play a bag live. Got an environment without it: install ros-$ROS_DISTRO-rosbag2, '
-            'or use "lnn replay BAG", which needs no rosbag2'
+    bag, rate = (LaunchConfiguration(name).perform(context) for name in ('bag', 'rate'))
+    end = Shutdown(reason='the bag has been played')
+    if has_ros2_bag():
+        remaps = [f'{old}:={new}' for old, new in REMAPPINGS.items()]
+        command = ['ros2', 'bag', 'play', bag, '--clock', '200', '--rate', rate, '--remap', *remaps]
+        return [ExecuteProcess(cmd=command, output='screen', on_exit=end)]
+    player = Node(
+        package='lnn_controller',
+        executable='play_node',
+        parameters=[{'bag': bag, 'rate': float(rate), 'clock_hz': 200.0}],
+        remappings=list(REMAPPINGS.items()),
+        output='screen',
+        emulate_tty=True,
+        on_exit=end,
+    )
+    return [player]
+
+
+def change(node, transition):
+    return EmitEvent(event=ChangeState(lifecycle_node_matcher=matches_action(node), transition_id=transition))
+
+
+def driven(node):
+    """From the start of the controller to driving; only then is the bag played, so that none of it is missed."""
+
+    def on(start, goal, action):
+        return RegisterEventHandler(
+            OnStateTransition(target_lifecycle_node=node, start_state=start, goal_state=goal, entities=[action])
         )
-    # What the bag holds of the controller's own output would mix with what the controller says now.
-    remaps = ['cmd_vel:=recorded/cmd_vel', '/diagnostics:=recorded/diagnostics']
-    remaps += ['controller/neurons:=recorded/neurons']
-    bag = LaunchConfiguration('bag').perform(context)
-    rate = LaunchConfiguration('rate').perform(context)
-    command = ['ros2', 'bag', 'play', bag, '--clock', '200', '--rate', rate, '--remap', *remaps]
-    return [ExecuteProcess(cmd=command, output='screen', on_exit=Shutdown(reason='the bag has been played'))]
+
+    return [
+        RegisterEventHandler(
+            OnProcessStart(target_action=node, on_start=[change(node, Transition.TRANSITION_CONFIGURE)])
+        ),
+        on('configuring', 'inactive', change(node, Transition.TRANSITION_ACTIVATE)),
+        on('activating', 'active', OpaqueFunction(function=play)),
+        on('configuring', 'unconfigured', Shutdown(reason='the controller could not be configured')),
+        on('activating', 'inactive', Shutdown(reason='the controller could not be activated')),
+    ]
 
 
 def generate_launch_description():
@@ -49,19 +98,35 @@ def generate_launch_description():
             'params_file', default_value=str(CONFIG / 'controller.yaml'), description="The controller's parameters."
         ),
         DeclareLaunchArgument('rate', default_value='1.0', description='How fast: 1.0 is as recorded.'),
+        DeclareLaunchArgument(
+            'image', default_value='image_raw', description="The bag's camera topic, without /compressed."
+        ),
+        DeclareLaunchArgument(
+            'compressed', default_value='false', choices=['true', 'false'], description='Its camera is compressed.'
+        ),
+        DeclareLaunchArgument('imu', default_value='imu/data', description="The bag's IMU topic."),
         DeclareLaunchArgument('log_level', default_value='info', description='debug, info, warn, error or fatal.'),
     ]
     profile = [] if os.environ.get(PROFILES) else [SetEnvironmentVariable(PROFILES, str(CONFIG / 'fastdds.xml'))]
-    controller = Node(
+    controller = LifecycleNode(
         package='lnn_controller',
         executable='controller_node',
+        name='controller',
+        namespace='',
         parameters=[
             LaunchConfiguration('params_file'),
             {
                 'policy': ParameterValue(LaunchConfiguration('policy'), value_type=str),
                 'use_sim_time': True,
-                'autostart': True,
+                'image_transport': PythonExpression(
+                    ["'compressed' if '", LaunchConfiguration('compressed'), "' == 'true' else 'raw'"]
+                ),
             },
+        ],
+        remappings=[
+            ('image_raw', LaunchConfiguration('image')),
+            ('image_raw/compressed', [LaunchConfiguration('image'), '/compressed']),
+            ('imu/data', LaunchConfiguration('imu')),
         ],
         arguments=[
             '--ros-args',
@@ -73,4 +138,4 @@ def generate_launch_description():
         output='screen',
         emulate_tty=True,
     )
-    return LaunchDescription([*arguments, *profile, OpaqueFunction(function=play), controller])
+    return LaunchDescription([*arguments, *profile, *driven(controller), controller])
