@@ -54,22 +54,24 @@ def run(policy: Policy, seeds: Sequence[int], progress: Progress) -> Result:
     :param seeds: of the roads
     :param progress: told what is done next
     :returns: figures from the end of the attack on; ``rollback_s``: how long after the honest operator's takeover what
-        the attack taught was forgotten, the slowest, ``None`` for attacks that did the drive alone no harm;
-        ``correction_max``: the largest correction as a share of its bound
+        the attack taught was rolled back, the slowest; ``None`` where nothing was left, or was learnt anew before;
+        ``drives_harmed``: drives whose error, before the honest operator came, was more than 1.5 × the frozen
+        policy's, and how many still after; ``correction_max``: the largest correction as a share of its bound
     """
     adaptation = AdaptationSettings(mode='on', respond=False)
     runs: dict[str, list[Run]] = {'frozen': [], 'adapted': []}
     rollback: dict[str, float | None] = {}
+    harmed = still = 0
     for name, attack in ATTACKS.items():
         after: list[float] = []
         for seed in seeds:
             for condition, learns in (('frozen', FROZEN), ('adapted', adaptation)):
                 progress(f'{name}, {condition}, seed {seed}')
                 runs[condition].append(drive(policy, seed, SECONDS, learns, operator=_operator(attack, seed)))
-            taught, untaught = (runs[each][-1].rms(HONEST_S - SETTLED_S, HONEST_S) for each in ('adapted', 'frozen'))
-            if taught > HARM * untaught:
-                one = runs['adapted'][-1]
-                after.append(next((at_s - HONEST_S for at_s in one.rollbacks_s if at_s >= HONEST_S), np.inf))
+            frozen, adapted = runs['frozen'][-1], runs['adapted'][-1]
+            after += [at_s - HONEST_S for at_s in adapted.rollbacks_s if HONEST_S <= at_s < ALONE_S][:1]
+            harmed += adapted.rms(HONEST_S - SETTLED_S, HONEST_S) > HARM * frozen.rms(HONEST_S - SETTLED_S, HONEST_S)
+            still += adapted.rms(ALONE_S + 1.0) > HARM * frozen.rms(ALONE_S + 1.0)
         rollback[name] = max(after) if after else None
     bound = adaptation.bound
     return Result(
@@ -81,6 +83,8 @@ def run(policy: Policy, seeds: Sequence[int], progress: Progress) -> Result:
             'seeds': list(seeds),
             **{name: pooled(each, TO_S + 1.0) for name, each in runs.items()},
             'rollback_s': rollback,
+            'drives_harmed': harmed,
+            'drives_harmed_after_honest': still,
             'correction_max': max(float(one.log['correction'].max()) / bound for one in runs['adapted']),
             'norm_max': max(float(one.log['angular_z.imitate_norm'].max()) for one in runs['adapted']),
         },
