@@ -1,0 +1,51 @@
+"""What online adaptation costs in a control tick: both adapters learning and acting, two channels, by neurons."""
+
+import argparse
+import platform
+import time
+
+import numpy as np
+
+from lnn_controller.control import AdaptationSettings
+from lnn_controller.control.imitation import Imitation
+from lnn_controller.control.response import Response
+
+DT_S = 0.02
+
+
+def measure(neurons: int, method: str, ticks: int) -> np.ndarray:
+    """Time of each tick, µs."""
+    settings = AdaptationSettings(mode='on', method=method, window_s=60.0)
+    reach = np.array([2.0, 2.0])
+    imitation, responses = Imitation(reach, neurons, settings), [Response(2.0, settings) for _ in reach]
+    rng = np.random.default_rng(0)
+    spent = np.empty(ticks)
+    for tick in range(ticks):
+        basis = rng.normal(0.0, 0.3, neurons).astype(np.float32)
+        command, target = np.array([0.5, 0.1]), np.array([0.5 + 0.3 * basis[0], 0.1 + 0.4 * basis[1]], np.float64)
+        measured = (0.6 * target + 0.1).tolist()
+        started = time.perf_counter_ns()
+        for response, sent, answer in zip(responses, target.tolist(), measured, strict=True):
+            response.learn(sent, answer, DT_S, moving=True)
+        imitation.learn(basis, command, target, DT_S)
+        wanted = command + imitation.correction(basis)
+        for response, value in zip(responses, wanted.tolist(), strict=True):
+            response.sent(value)
+        spent[tick] = (time.perf_counter_ns() - started) / 1e3
+    return spent
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('--ticks', type=int, default=5000)
+    arguments = parser.parse_args()
+    print(f'{platform.processor() or platform.machine()}, numpy {np.__version__}; µs a tick, of 20,000 at 50 Hz')
+    print(f'{"neurons":>8}{"method":>8}{"p50":>9}{"p99":>9}')
+    for neurons in (19, 64, 128):
+        for method in ('rls', 'lms'):
+            p50, p99 = np.percentile(measure(neurons, method, arguments.ticks), (50.0, 99.0))
+            print(f'{neurons:>8}{method:>8}{p50:>9.1f}{p99:>9.1f}')
+
+
+if __name__ == '__main__':
+    main()
