@@ -2,8 +2,13 @@
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from lnn_controller.cli.arguments import add_policy_argument, add_topic_arguments
+from lnn_controller.cli.arguments import add_topic_arguments
+
+if TYPE_CHECKING:
+    from lnn_controller.data import Episode
+    from lnn_controller.policy import Policy
 
 __all__ = ['EXAMPLE', 'SUMMARY', 'add_arguments', 'run']
 
@@ -13,7 +18,12 @@ EXAMPLE = 'lnn replay out/demo/bag --policy car_lane --out out/replay'
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('bag', type=Path, metavar='BAG', help='a rosbag2 folder, a .mcap or a .db3 file')
-    add_policy_argument(parser, default='car_lane')
+    parser.add_argument(
+        '--policy',
+        action='append',
+        metavar='POLICY',
+        help='folder of a policy, or the name of one that ships (car_lane); give it again for another one beside it',
+    )
     parser.add_argument(
         '--rate',
         type=float,
@@ -23,31 +33,50 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--last', type=float, default=1.0, metavar='SHARE', help='count only this last share of the recording'
     )
+    parser.add_argument(
+        '--sweep',
+        action='store_true',
+        help='replay it worse and worse, too: noise, blur, brightness, lost frames, IMU bias, control rate',
+    )
     add_topic_arguments(parser)
-    parser.add_argument('--out', type=Path, metavar='DIR', help='folder for summary.json and a picture of the commands')
+    parser.add_argument('--out', type=Path, metavar='DIR', help='folder for report.html, commands.png and summary.json')
     parser.add_argument('--json', action='store_true', help='print JSON to standard output')
 
 
 def run(args: argparse.Namespace) -> int:
     from lnn_controller.data import Topics
-    from lnn_controller.evaluation import draw_commands, replay_bag, replay_table, summarise_replay, to_json, write_json
-    from lnn_controller.evaluation.replay import counted_from
+    from lnn_controller.errors import InputError
+    from lnn_controller.evaluation import replay_bag, replay_table, summarise_replay, to_json
+    from lnn_controller.evaluation.comparison import combine
     from lnn_controller.policy import Policy
 
     topics = Topics(image=args.image_topic, imu=args.imu_topic, command=args.command_topic)
-    result = replay_bag(args.bag, Policy.load(args.policy), rate_hz=args.rate, topics=topics)
-    summary = summarise_replay(result, last=args.last)
+    policies = [Policy.load(name) for name in args.policy or ['car_lane']]
+    if len({each.spec.channels for each in policies}) > 1:
+        each_s = '; '.join(f'{each.spec.name}: {", ".join(each.spec.channels)}' for each in policies)
+        raise InputError(f'policies side by side must command the same channels. Got {each_s}')
+    results = [replay_bag(args.bag, policy, rate_hz=args.rate, topics=topics) for policy in policies]
+    summaries = [summarise_replay(result, last=args.last) for result in results]
+    if args.sweep:
+        summaries = [
+            summary | {'robustness': _sweep(result.episode, policy)}
+            for summary, result, policy in zip(summaries, results, policies, strict=True)
+        ]
     if args.out:
-        draw_commands(
-            args.out / 'commands.png',
-            title=f'{result.policy} on {args.bag} at {result.rate_hz:g} Hz',
-            at_s=result.at_s,
-            recorded=result.recorded,
-            given=result.given,
-            channels=result.episode.channels,
-            metrics=summary['channels'],
-            counted_from_s=counted_from(result, args.last),
-        )
-        write_json(args.out / 'summary.json', summary)
-    print(to_json(summary) if args.json else replay_table(summary))
+        from lnn_controller.evaluation.attention import worst_moments
+        from lnn_controller.evaluation.replay_report import write_report
+
+        moments = [worst_moments(result, policy) for result, policy in zip(results, policies, strict=True)]
+        write_report(args.out, results, summaries, moments=moments, last=args.last)
+    print(to_json(combine(summaries)) if args.json else replay_table(summaries))
     return 0
+
+
+def _sweep(episode: 'Episode', policy: 'Policy') -> dict[str, Any]:
+    from tqdm import tqdm
+
+    from lnn_controller.evaluation.robustness import SWEEPS, sweep_recording
+
+    replays = sum(len(each.levels) for each in SWEEPS.values())
+    with tqdm(total=replays, desc=policy.spec.name, unit='replay', disable=None) as bar:
+        return sweep_recording(episode, policy, progress=bar.update)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from lnn_controller.evaluation.closed_loop import drive_closed_loop
     from lnn_controller.evaluation.drive import SUMMARY_KEYS, Drive, summarise, to_json, write_json
     from lnn_controller.evaluation.outage import camera_outage
-    from lnn_controller.evaluation.pictures import draw_commands, draw_path
+    from lnn_controller.evaluation.pictures import draw_path
     from lnn_controller.evaluation.recorded import read_drive, read_frames, read_stamps
     from lnn_controller.evaluation.replay import Replay, replay_bag, summarise_replay
     from lnn_controller.evaluation.report import drive_card, drives_table, replay_table
@@ -24,7 +24,6 @@ _HOME = {
     'Drive': 'drive',
     'Replay': 'replay',
     'camera_outage': 'outage',
-    'draw_commands': 'pictures',
     'draw_path': 'pictures',
     'drive_card': 'report',
     'drive_closed_loop': 'closed_loop',
@@ -46,7 +45,6 @@ __all__ = [
     'Drive',
     'Replay',
     'camera_outage',
-    'draw_commands',
     'draw_path',
     'drive_card',
     'drive_closed_loop',

@@ -11,7 +11,7 @@ from lnn_controller.control.adaptation import fingerprint
 from lnn_controller.data import Bag, Episode, Topics, read_episode
 from lnn_controller.data.ticks import Configuration, Tick, read_configurations, read_ticks
 from lnn_controller.errors import InputError
-from lnn_controller.evaluation.replay import Exactness, Replay, for_fitted_frames
+from lnn_controller.evaluation.replay import Exactness, Replay, for_fitted_frames, make_replay
 from lnn_controller.policy import Policy
 
 __all__ = ['find_ticks', 'replay_ticks']
@@ -90,16 +90,13 @@ def _replay(
     wall_s = time.perf_counter() - started
     nothing = np.full(len(policy.spec.outputs), np.nan)
     recorded = [nothing if tick.reason else np.array(tick.command) for tick in ticks]
-    counters = again.controller.counters
-    return Replay(
-        policy=policy.spec.name,
-        episode=episode,
-        rate_hz=again.controller.settings.control_rate_hz,
-        stamp_ns=np.array([tick.stamp_ns for tick in ticks], np.int64),
+    return make_replay(
+        policy,
+        episode,
+        decisions,
         recorded=np.array(recorded),
-        given=np.array([each.command if each.mode == 'policy' else nothing for each in decisions]),
-        decisions=decisions,
-        stops={key.removeprefix('stop_'): count for key, count in counters.items() if key.startswith('stop_')},
+        rate_hz=again.controller.settings.control_rate_hz,
+        counters=again.controller.counters,
         wall_s=wall_s,
         exact=again.exactness(len(ticks)),
     )

@@ -1,6 +1,5 @@
-"""Pictures of a drive and of a replay, drawn by matplotlib without a display."""
+"""The picture of a drive, drawn by matplotlib without a display; and what every picture here needs."""
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +10,9 @@ from lnn_controller.errors import InputError
 from lnn_controller.evaluation.drive import Drive
 from lnn_controller.evaluation.metrics import DEPARTURE_M, rms
 
-__all__ = ['draw_commands', 'draw_path']
+__all__ = ['draw_path', 'load_matplotlib', 'save']
 
 ASPHALT, EDGE, LANE, INK, PAPER = '#d9dbdf', '#9a9fa8', '#6b7280', '#1f2937', '#ffffff'
-GIVEN, RECORDED = '#d9480f', '#1c4e80'
-UNITS = {'linear_x': 'm/s', 'linear_y': 'm/s', 'linear_z': 'm/s', 'angular_z': 'rad/s'}
 
 
 def draw_path(path: str | Path, drive: Drive) -> None:
@@ -29,7 +26,7 @@ def draw_path(path: str | Path, drive: Drive) -> None:
     # Here, so that a replay's picture needs no MuJoCo.
     from lnn_controller.sim import Track
 
-    figure_class, collections = _matplotlib()
+    figure_class, collections = load_matplotlib()
     road = Track(drive.track)
     error_m = np.abs(drive.cross_track_error_m)
     figure = figure_class(figsize=(10.0, 6.3), dpi=130, facecolor=PAPER, layout='constrained')
@@ -77,71 +74,16 @@ def draw_path(path: str | Path, drive: Drive) -> None:
         f'{100 * rms(error_m):.1f} cm rms from the lane centre',
         loc='left', color=INK, fontsize=11,
     )  # fmt: skip
-    _save(figure, path)
+    save(figure, path)
 
 
-def draw_commands(
-    path: str | Path,
-    *,
-    title: str,
-    at_s: NDArray[np.float64],
-    recorded: NDArray[np.float64],
-    given: NDArray[np.float64],
-    channels: Sequence[str],
-    metrics: Mapping[str, Mapping[str, float]],
-    counted_from_s: float = 0.0,
-) -> None:
+def load_matplotlib() -> tuple[Any, Any]:
     """
-    Draw a policy's commands against a recording's.
+    Load matplotlib; nothing of it keeps state between pictures.
 
-    :param path: picture to write; its suffix decides the format
-    :param title: what was replayed
-    :param at_s: time of each tick since the recording's start, (T,), s
-    :param recorded: the recording's commands, (T, C)
-    :param given: the policy's commands, (T, C); NaN where it gave none
-    :param channels: names of the channels
-    :param metrics: figures by channel, as :func:`~.metrics.command_errors` gives them
-    :param counted_from_s: where the figures begin, s
-    :raises InputError: if matplotlib is missing or the file cannot be written
+    :returns: what makes a figure, and ``matplotlib.collections``
+    :raises InputError: if it is missing
     """
-    figure_class, _ = _matplotlib()
-    rows = len(channels)
-    figure = figure_class(figsize=(12.0, 1.0 + 2.7 * rows), dpi=120, facecolor=PAPER, layout='constrained')
-    figure.suptitle(title, x=0.01, ha='left', color=INK, fontsize=11)
-    panels = figure.subplots(
-        rows, 2, squeeze=False, gridspec_kw={'width_ratios': [4.2, 1]}, sharex='col' if rows == 1 else False
-    )
-    for row, channel in enumerate(channels):
-        over_time, scatter = panels[row]
-        unit, figures = UNITS.get(channel, ''), metrics[channel]
-        over_time.plot(at_s, recorded[:, row], color=RECORDED, linewidth=1.3, label='recorded')
-        over_time.plot(at_s, given[:, row], color=GIVEN, linewidth=1.0, label='policy')
-        if counted_from_s > 0.0:
-            over_time.axvspan(at_s[0], counted_from_s, color='#eef0f3', zorder=0, label='not counted')
-        over_time.set(ylabel=f'{channel} ({unit})', xlim=(at_s[0], at_s[-1]))
-        if row == rows - 1:
-            over_time.set_xlabel('time (s)')
-        lag = f'{1000 * figures["lag_s"]:.0f} ms' if np.isfinite(figures['lag_s']) else 'unknown'
-        told = f'R² {figures["r2"]:.2f}   MAE {figures["mae"]:.3f} {unit}   lag {lag}'
-        over_time.set_title(told, loc='left', fontsize=10)
-        if row == 0:
-            over_time.legend(loc='lower right', bbox_to_anchor=(1.0, 1.0), frameon=False, ncols=3, borderaxespad=0.2)
-        counted = at_s >= counted_from_s
-        scatter.plot(recorded[counted, row], given[counted, row], '.', color=GIVEN, markersize=3, alpha=0.35)
-        both = np.concatenate([recorded[counted, row], given[counted, row]])
-        both = both[np.isfinite(both)]
-        low, high = (float(both.min()), float(both.max())) if both.size else (0.0, 1.0)
-        room = 0.05 * max(high - low, 1e-3)
-        limits = (low - room, high + room)
-        scatter.plot(limits, limits, color=LANE, linewidth=0.9, linestyle='--', zorder=0)
-        scatter.set(xlim=limits, ylim=limits, xlabel=f'recorded ({unit})', ylabel=f'policy ({unit})')
-        scatter.set_box_aspect(1)
-        for axes in (over_time, scatter):
-            axes.spines[['top', 'right']].set_visible(False)
-    _save(figure, path)
-
-
-def _matplotlib() -> tuple[Any, Any]:
     try:
         from matplotlib import collections
         from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -162,7 +104,14 @@ def _closed(line: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.vstack([line, line[:1]])
 
 
-def _save(figure: Any, path: str | Path) -> None:
+def save(figure: Any, path: str | Path) -> None:
+    """
+    Write a picture.
+
+    :param figure: made by what :func:`load_matplotlib` gave
+    :param path: file to write; its suffix decides the format
+    :raises InputError: if it cannot be written
+    """
     path = Path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

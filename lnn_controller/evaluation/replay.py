@@ -2,7 +2,7 @@
 
 import copy
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 from lnn_controller.control import Controller, ControlSettings, Decision
 from lnn_controller.data import Bag, Episode, Topics, read_episode
 from lnn_controller.errors import InputError
-from lnn_controller.evaluation.metrics import command_errors, percentiles
+from lnn_controller.evaluation.comparison import Comparison, commands_at, summarise_comparison, usual_period_s
 from lnn_controller.policy import Policy
 
 __all__ = [
     'Exactness',
     'Replay',
-    'counted_from',
     'for_fitted_frames',
+    'make_replay',
     'replay_bag',
     'replay_episode',
     'summarise_replay',
@@ -49,38 +49,20 @@ class Exactness:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Replay:
+class Replay(Comparison):
     """
-    A recording's commands and a policy's, side by side at T control ticks.
+    A comparison that a replay made; the policy gave no command where the controller stopped or the operator drove.
 
-    :param policy: name of the policy
     :param episode: the recording
-    :param rate_hz: control rate, Hz
-    :param stamp_ns: of the ticks, (T,), ns
-    :param recorded: the recording's command at each, linear between its neighbours, (T, C); NaN before its first
-        command to move and after its last: until then and from then on nobody drove
-    :param given: the policy's command at each, (T, C); NaN where the controller stopped
     :param decisions: the controller's, T of them
-    :param stops: how often the controller stopped the robot, by reason
     :param wall_s: how long it took, reading the bag left out, s
     :param exact: how exactly its ticks came back, of a recording of a running controller
     """
 
-    policy: str
     episode: Episode
-    rate_hz: float
-    stamp_ns: NDArray[np.int64]
-    recorded: NDArray[np.float64]
-    given: NDArray[np.float64]
     decisions: list[Decision]
-    stops: dict[str, int]
     wall_s: float
     exact: Exactness | None = None
-
-    @property
-    def at_s(self) -> NDArray[np.float64]:
-        """Time of each tick since the first, (T,), s."""
-        return np.asarray((self.stamp_ns - self.stamp_ns[0]) * 1e-9)
 
 
 def replay_bag(
@@ -150,19 +132,57 @@ def replay_episode(
         decisions.append(controller.step(now_ns))
         if progress and number % max(1, round(rate_hz)) == 0 and number:
             progress(round(rate_hz) / rate_hz)
-    wall_s = time.perf_counter() - started
+    return make_replay(
+        policy,
+        episode,
+        decisions,
+        recorded=commands_at(stamp_ns, episode.command_stamps_ns, episode.commands),
+        rate_hz=rate_hz,
+        counters=controller.counters,
+        wall_s=time.perf_counter() - started,
+    )
+
+
+def make_replay(
+    policy: Policy,
+    episode: Episode,
+    decisions: list[Decision],
+    *,
+    recorded: NDArray[np.float64],
+    rate_hz: float,
+    counters: Mapping[str, int],
+    wall_s: float,
+    exact: Exactness | None = None,
+) -> Replay:
+    """
+    Lay out what a replay gave.
+
+    :param policy: the policy
+    :param episode: the recording
+    :param decisions: the controller's, T of them
+    :param recorded: the recording's command at each, (T, C)
+    :param rate_hz: control rate, Hz
+    :param counters: the controller's
+    :param wall_s: how long it took, s
+    :param exact: how exactly its ticks came back
+    :returns: the replay
+    """
     nothing = np.full(len(policy.spec.outputs), np.nan)
-    given = np.array([each.command if each.mode == 'policy' else nothing for each in decisions])
     return Replay(
         policy=policy.spec.name,
-        episode=episode,
+        recording=episode.name,
+        channels=episode.channels,
         rate_hz=rate_hz,
-        stamp_ns=stamp_ns,
-        recorded=_at_ticks(episode, stamp_ns),
-        given=given,
+        recorded_period_s=usual_period_s(episode.command_stamps_ns),
+        stamp_ns=np.array([each.stamp_ns for each in decisions], np.int64),
+        recorded=recorded,
+        given=np.array([each.command if each.mode == 'policy' else nothing for each in decisions]),
+        latency_us=np.array([each.encode_us + each.step_us for each in decisions]),
+        stops={name.removeprefix('stop_'): n for name, n in counters.items() if name.startswith('stop_')},
+        episode=episode,
         decisions=decisions,
-        stops={name.removeprefix('stop_'): n for name, n in controller.counters.items() if name.startswith('stop_')},
         wall_s=wall_s,
+        exact=exact,
     )
 
 
@@ -172,60 +192,18 @@ def summarise_replay(result: Replay, *, last: float = 1.0) -> dict[str, Any]:
 
     :param result: the replay
     :param last: share of the recording at its end that counts, 0 < ``last`` ≤ 1; the rest only warms the state up
-    :returns: ``policy``, ``bag``, ``seconds``, ``ticks`` (of which ``compared`` counted), figures by channel under
-        ``channels`` (see :func:`~.metrics.command_errors`), latency, ``stops``, ``drops`` of the reading
+    :returns: as :func:`~.comparison.summarise_comparison`, and ``realtime_factor``, ``drops`` of the reading,
+        ``max_abs_difference`` and ``exact``
     :raises InputError: if ``last`` is out of range, or no tick in that part has both commands
     """
-    if not 0.0 < last <= 1.0:
-        msg = f'--last must be a share above 0 and at most 1. Got {last:g}'
-        raise InputError(msg)
-    at_s = result.at_s
-    counted = at_s >= counted_from(result, last)
-    both = counted & np.isfinite(result.recorded).all(axis=1) & np.isfinite(result.given).all(axis=1)
-    if not both.any():
-        stops = ', '.join(result.stops) or 'none'
-        msg = f"{result.episode.name}: no tick has both commands, the recording's and the policy's. Stops: {stops}"
-        raise InputError(msg)
-    episode = result.episode
-    gaps_ns = np.diff(episode.command_stamps_ns)
-    recorded_period_s = float(np.median(gaps_ns)) * 1e-9 if gaps_ns.size else 0.0
-    period_s = max(1.0 / result.rate_hz, recorded_period_s)
-    channels = {
-        name: command_errors(result.stamp_ns[both], result.recorded[both, k], result.given[both, k], period_s=period_s)
-        for k, name in enumerate(episode.channels)
-    }
-    acting = [each for each, counts in zip(result.decisions, counted, strict=True) if counts and each.mode == 'policy']
-    p50, p99 = percentiles([each.encode_us + each.step_us for each in acting])
-    seconds = float(at_s[-1])
+    summary = summarise_comparison(result, last=last)
     exact = result.exact
-    return {
-        'policy': result.policy,
-        'bag': episode.name,
-        'seconds': round(seconds, 3),
-        'last': last,
-        'ticks': len(result.decisions),
-        'compared': int(np.count_nonzero(both)),
-        'channels': channels,
-        'realtime_factor': seconds / result.wall_s if result.wall_s > 0 else float('nan'),
-        'control_rate_hz': result.rate_hz,
-        'step_latency_p50_us': p50,
-        'step_latency_p99_us': p99,
-        'stops': dict(result.stops),
-        'drops': dict(episode.drops),
+    return summary | {
+        'realtime_factor': summary['seconds'] / result.wall_s if result.wall_s > 0 else float('nan'),
+        'drops': dict(result.episode.drops),
         'max_abs_difference': None if exact is None else exact.max_abs_difference,
         'exact': None if exact is None else asdict(exact),
     }
-
-
-def counted_from(result: Replay, last: float) -> float:
-    """
-    Tell where the part of a replay begins that counts.
-
-    :param result: the replay
-    :param last: share of the recording at its end that counts
-    :returns: time since the first tick, s
-    """
-    return (1.0 - last) * float(result.at_s[-1])
 
 
 def for_fitted_frames(policy: Policy) -> Policy:
@@ -259,14 +237,3 @@ def _ticks(episode: Episode, rate_hz: float) -> NDArray[np.int64]:
         raise InputError(msg)
     count = int((end - start) * rate_hz / 1e9) + 1
     return start + np.rint(np.arange(count) * (1e9 / rate_hz)).astype(np.int64)
-
-
-def _at_ticks(episode: Episode, stamp_ns: NDArray[np.int64]) -> NDArray[np.float64]:
-    # Relative to the first tick: a float holds wall time in ns only to a quarter of a microsecond.
-    at, known = stamp_ns - stamp_ns[0], episode.command_stamps_ns - stamp_ns[0]
-    columns = [np.interp(at, known, column) for column in episode.commands.T.astype(np.float64)]
-    recorded = np.stack(columns, axis=1)
-    moving = np.flatnonzero(np.any(episode.commands != 0.0, axis=1))
-    driven = (at >= known[moving[0]]) & (at <= known[moving[-1]]) if moving.size else np.zeros(at.size, bool)
-    recorded[~driven] = np.nan
-    return recorded

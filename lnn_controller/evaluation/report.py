@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-__all__ = ['drive_card', 'drives_table', 'replay_table']
+__all__ = ['drive_card', 'drives_table', 'exactness', 'replay_table', 'stops_text']
 
 
 def drive_card(summary: Mapping[str, Any]) -> str:
@@ -13,7 +13,6 @@ def drive_card(summary: Mapping[str, Any]) -> str:
     :param summary: as :func:`~.drive.summarise` gives it
     :returns: text without a closing newline
     """
-    stops = ', '.join(f'{reason} {count}' for reason, count in summary['stops'].items()) or 'none'
     lines = [
         ('policy', summary['policy']),
         ('road', f'{summary["track"]}, {summary["scene"]}'),
@@ -27,7 +26,7 @@ def drive_card(summary: Mapping[str, Any]) -> str:
         ('control rate', f'{summary["control_rate_hz"]:.1f} Hz'),
         ('step latency', _latency(summary)),
         ('real-time factor', f'{summary["realtime_factor"]:.2f}'),
-        ('stops', stops),
+        ('stops', stops_text(summary['stops'])),
     ]
     if outage := summary.get('camera_fault'):
         lines.append(('camera fault', _outage(outage)))
@@ -53,35 +52,44 @@ def drives_table(summaries: Sequence[Mapping[str, Any]]) -> str:
     return '\n'.join([f'{summaries[0]["policy"]}, {summaries[0]["seconds"]:.0f} s each', head, *rows])
 
 
-def replay_table(summary: Mapping[str, Any]) -> str:
+def replay_table(summaries: Sequence[Mapping[str, Any]]) -> str:
     """
-    Lay a replay out, one row a channel.
+    Lay replays of one recording out, one row a channel and policy.
 
-    :param summary: as :func:`~.replay.summarise_replay` gives it
+    :param summaries: as :func:`~.replay.summarise_replay` gives them, at least one
     :returns: text without a closing newline
     """
     keys = ('mae', 'rmse', 'r2', 'constant_mae', 'lag_s', 'jerk_rms', 'recorded_jerk_rms')
     heads = ('MAE', 'RMSE', 'R²', 'MAE const.', 'lag s', 'jerk rms', 'recorded')
-    lines = [f'{"channel":<12}' + ''.join(f'{head:>12}' for head in heads)]
-    for name, figures in summary['channels'].items():
-        lines.append(f'{name:<12}' + ''.join(f'{figures[key]:>12.3f}' for key in keys))
-    stops = ', '.join(f'{reason} {count}' for reason, count in summary['stops'].items()) or 'none'
-    drops = ', '.join(f'{reason} {count}' for reason, count in summary['drops'].items()) or 'none'
-    lines += [
-        '',
-        f'{"policy":<20}{summary["policy"]}',
-        f'{"recording":<20}{summary["bag"]}, {summary["seconds"]:.1f} s, {summary["realtime_factor"]:.0f} × real time',
-        f'{"ticks":<20}{summary["ticks"]} at {summary["control_rate_hz"]:g} Hz, {summary["compared"]} compared',
-        f'{"step latency":<20}{_latency(summary)}',
-        f'{"stops":<20}{stops}',
-        f'{"dropped samples":<20}{drops}',
-    ]
-    if exact := summary['exact']:
-        lines.append(f'{"exact replay":<20}{_exactness(exact)}')
+    width = 2 + max(len('channel'), *(len(each['policy']) for each in summaries)) if len(summaries) > 1 else 0
+    policy = f'{"policy":<{width}}' if width else ''
+    lines = [f'{"channel":<12}{policy}' + ''.join(f'{head:>12}' for head in heads)]
+    for name in summaries[0]['channels']:
+        for each in summaries:
+            policy = f'{each["policy"]:<{width}}' if width else ''
+            lines.append(f'{name:<12}{policy}' + ''.join(f'{each["channels"][name][key]:>12.3f}' for key in keys))
+    for each in summaries:
+        lines += ['', *_replay_lines(each)]
     return '\n'.join(lines)
 
 
-def _exactness(exact: Mapping[str, Any]) -> str:
+def stops_text(counts: Mapping[str, int]) -> str:
+    """
+    Word counts by reason.
+
+    :param counts: by reason
+    :returns: text
+    """
+    return ', '.join(f'{reason} {count}' for reason, count in counts.items()) or 'none'
+
+
+def exactness(exact: Mapping[str, Any]) -> str:
+    """
+    Word how exactly a replay gave a controller's commands back.
+
+    :param exact: of a summary
+    :returns: text
+    """
     if not exact['same_policy']:
         return 'no: another policy drove'
     if exact['max_abs_difference'] is None:
@@ -89,6 +97,27 @@ def _exactness(exact: Mapping[str, Any]) -> str:
     missing = f', {exact["frames_missing"]} frames are not in the recording' if exact['frames_missing'] else ''
     compared = f'{exact["compared"]} of {exact["ticks"]} ticks compared{missing}'
     return f'largest difference {exact["max_abs_difference"]:.1e}; {compared}'
+
+
+def _replay_lines(summary: Mapping[str, Any]) -> list[str]:
+    lines = [
+        f'{"policy":<20}{summary["policy"]}',
+        f'{"recording":<20}{summary["bag"]}, {summary["seconds"]:.1f} s',
+        f'{"ticks":<20}{summary["ticks"]} at {summary["control_rate_hz"]:g} Hz, {summary["compared"]} compared',
+        f'{"step latency":<20}{_latency(summary)}',
+        f'{"stops":<20}{stops_text(summary["stops"])}',
+    ]
+    if 'drops' in summary:
+        lines.append(f'{"dropped samples":<20}{stops_text(summary["drops"])}')
+    if 'realtime_factor' in summary:
+        lines[1] += f', {summary["realtime_factor"]:.0f} × real time'
+    if exact := summary.get('exact'):
+        lines.append(f'{"exact replay":<20}{exactness(exact)}')
+    if robustness := summary.get('robustness'):
+        for name, curve in robustness.items():
+            said = ', '.join(f'{row["level"]:g}: {row["error"]:.3f}' for row in curve)
+            lines.append(f'{name.replace("_", " "):<20}{said}')
+    return lines
 
 
 def _outage(outage: Mapping[str, float]) -> str:

@@ -6,8 +6,9 @@ import pytest
 from drives import road_drive
 
 from lnn_controller.errors import InputError
-from lnn_controller.evaluation import draw_commands, draw_path
-from lnn_controller.evaluation.metrics import command_errors
+from lnn_controller.evaluation import draw_path
+from lnn_controller.evaluation.comparison import Comparison, summarise_comparison
+from lnn_controller.evaluation.replay_pictures import draw_commands
 
 
 def red_pixels(picture):
@@ -30,16 +31,21 @@ def test_the_picture_of_commands(tmp_path):
     recorded = np.stack([np.full(at_s.size, 1.0), np.sin(at_s)], axis=1)
     given = recorded + 0.1
     given[:10] = np.nan
-    channels = ('linear_x', 'angular_z')
-    stamps = (at_s * 1e9).astype(np.int64)
-    metrics = {
-        name: command_errors(stamps[10:], recorded[10:, k], given[10:, k], period_s=0.02)
-        for k, name in enumerate(channels)
-    }
-    common = {'title': 't', 'at_s': at_s, 'recorded': recorded, 'given': given, 'channels': channels}
-    draw_commands(tmp_path / 'commands.png', **common, metrics=metrics, counted_from_s=4.0)
+    result = Comparison(
+        policy='mine',
+        recording='theirs',
+        channels=('linear_x', 'angular_z'),
+        rate_hz=50.0,
+        recorded_period_s=0.02,
+        stamp_ns=(at_s * 1e9).astype(np.int64),
+        recorded=recorded,
+        given=given,
+        latency_us=np.ones(at_s.size),
+        stops={},
+    )
+    draw_commands(tmp_path / 'commands.png', [result], [summarise_comparison(result, last=0.2)], last=0.2)
     picture = cv2.imread(str(tmp_path / 'commands.png'))
-    assert picture.shape == (768, 1440, 3)
+    assert picture.shape == (787, 1620, 3)
     # Both curves are there: the recording's blue and the policy's orange (BGR).
     for colour in ((128, 78, 28), (15, 72, 217)):
         assert np.count_nonzero((np.abs(picture.astype(int) - colour) < 12).all(axis=2)) > 100
@@ -51,11 +57,9 @@ def test_a_picture_that_cannot_be_written(tmp_path):
         draw_path(tmp_path / 'file' / 'path.png', road_drive(1.0))
 
 
-@pytest.mark.parametrize('draw', [draw_path, draw_commands])
-def test_without_matplotlib(tmp_path, monkeypatch, draw):
+def test_without_matplotlib(tmp_path, monkeypatch):
     for name in [name for name in sys.modules if name.startswith('matplotlib')]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, 'matplotlib', None)
-    arguments = {'title': '', 'at_s': [0], 'recorded': [[0]], 'given': [[0]], 'channels': ('linear_x',), 'metrics': {}}
     with pytest.raises(InputError, match=r"Pictures need matplotlib: pip install 'lnn_controller\[sim\]'"):
-        draw(tmp_path / 'p.png', road_drive(1.0)) if draw is draw_path else draw(tmp_path / 'p.png', **arguments)
+        draw_path(tmp_path / 'p.png', road_drive(1.0))

@@ -7,7 +7,8 @@ from lnn_controller.data import BagWriter
 from lnn_controller.data.messages import image_message, imu_message, twist_stamped_message
 from lnn_controller.errors import InputError
 from lnn_controller.evaluation import replay_bag, summarise_replay
-from lnn_controller.evaluation.replay import counted_from, replay_episode
+from lnn_controller.evaluation.comparison import counted_from
+from lnn_controller.evaluation.replay import replay_episode
 from lnn_controller.policy import Policy
 from lnn_controller.sim import CAMERA_PERIOD, CONTROL_PERIOD, IMU_PERIOD, CarWorld
 

@@ -29,7 +29,7 @@ def test_a_table_has_a_row_for_each_drive():
 
 
 def test_a_replays_table_has_a_row_for_each_channel():
-    text = replay_table(REPLAY)
+    text = replay_table([REPLAY])
     assert text.splitlines()[1].split() == ['angular_z'] + ['0.250'] * 7
     assert 'image_undecodable 3' in text
 
@@ -45,4 +45,4 @@ def test_a_replays_table_has_a_row_for_each_channel():
 )
 def test_an_exact_replay_says_how_exact_it_was(change, words):
     exact = {'same_policy': True, 'ticks': 10, 'compared': 9, 'max_abs_difference': 0.0, 'frames_missing': 0}
-    assert replay_table(REPLAY | {'exact': exact | change}).splitlines()[-1].endswith(words)
+    assert replay_table([REPLAY | {'exact': exact | change}]).splitlines()[-1].endswith(words)
