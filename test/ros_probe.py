@@ -14,6 +14,7 @@ from sensor_msgs.msg import Image, Imu
 from lnn_controller.nodes.convert import image_message, imu_message
 
 DEADLINE_S = 30.0
+ASK_AGAIN_S = 5.0
 
 
 class Probe:
@@ -89,8 +90,16 @@ class Probe:
     def call(self, kind, service, request):
         client = self.node.create_client(kind, service)
         self.until(client.service_is_ready, f'{service} is offered')
-        future = client.call_async(request)
-        self.until(future.done, f'{service} answers')
+        asked = []
+
+        def answered():
+            # Fast DDS drops an answer to a client that the other side has not discovered within 100 ms: ask again.
+            if time.monotonic() >= len(asked) * ASK_AGAIN_S + begun_s:
+                asked.append(client.call_async(request))
+            return next((each for each in asked if each.done()), None)
+
+        begun_s = time.monotonic()
+        future = self.until(answered, f'{service} answers')
         self.node.destroy_client(client)  # else whoever offers the service would remember it for ever
         return future.result()
 
