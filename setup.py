@@ -47,6 +47,7 @@ setup(
             'controller_node = lnn_controller.nodes.controller_node:main',
             'sim_node = lnn_controller.nodes.sim_node:main',
             'record_node = lnn_controller.nodes.record_node:main',
+            'evaluate_node = lnn_controller.nodes.evaluate_node:main',
             'play_node = lnn_controller.nodes.play_node:main',
         ],
     },

@@ -2,7 +2,8 @@
 Replay a bag into the controller, live: ``ros2 bag play --clock`` beside controller_node in the bag's time.
 
 Where ``ros2 bag`` is missing, play_node plays it. This shows what the controller does on a real recording; it is not
-exact to the tick, ``lnn replay`` is.
+exact to the tick, ``lnn replay`` is. evaluate_node compares the controller's commands with the bag's all the while, and
+writes a report when it ends.
 """
 
 import os
@@ -42,24 +43,24 @@ def has_ros2_bag():
 
 # What the bag holds of the controller's own output would mix with what the controller says now.
 REMAPPINGS = {
-    '/cmd_vel': '/recorded/cmd_vel',
     '/diagnostics': '/recorded/diagnostics',
     **{f'/controller/{name}': f'/recorded/{name}' for name in ('neurons', 'ticks', 'configuration', 'adaptation')},
 }
 
 
 def play(context):
-    bag, rate = (LaunchConfiguration(name).perform(context) for name in ('bag', 'rate'))
+    bag, rate, command_topic = (LaunchConfiguration(name).perform(context) for name in ('bag', 'rate', 'command'))
+    remappings = REMAPPINGS | {f'/{command_topic.lstrip("/")}': '/recorded/cmd_vel'}
     end = Shutdown(reason='the bag has been played')
     if has_ros2_bag():
-        remaps = [f'{old}:={new}' for old, new in REMAPPINGS.items()]
+        remaps = [f'{old}:={new}' for old, new in remappings.items()]
         command = ['ros2', 'bag', 'play', bag, '--clock', '200', '--rate', rate, '--remap', *remaps]
         return [ExecuteProcess(cmd=command, output='screen', on_exit=end)]
     player = Node(
         package='lnn_controller',
         executable='play_node',
         parameters=[{'bag': bag, 'rate': float(rate), 'clock_hz': 200.0}],
-        remappings=list(REMAPPINGS.items()),
+        remappings=list(remappings.items()),
         output='screen',
         emulate_tty=True,
         on_exit=end,
@@ -104,6 +105,8 @@ def generate_launch_description():
         DeclareLaunchArgument(
             'compressed', default_value='false', choices=['true', 'false'], description='Its camera is compressed.'
         ),
+        DeclareLaunchArgument('command', default_value='cmd_vel', description="The bag's topic of commands."),
+        DeclareLaunchArgument('out', default_value='evaluation', description='Folder for the report.'),
         DeclareLaunchArgument('imu', default_value='imu/data', description="The bag's IMU topic."),
         DeclareLaunchArgument('log_level', default_value='info', description='debug, info, warn, error or fatal.'),
     ]
@@ -138,4 +141,18 @@ def generate_launch_description():
         output='screen',
         emulate_tty=True,
     )
-    return LaunchDescription([*arguments, *profile, *driven(controller), controller])
+    evaluator = Node(
+        package='lnn_controller',
+        executable='evaluate_node',
+        parameters=[
+            {
+                'use_sim_time': True,
+                'out': ParameterValue(LaunchConfiguration('out'), value_type=str),
+                'recording': ParameterValue(LaunchConfiguration('bag'), value_type=str),
+            }
+        ],
+        output='screen',
+        emulate_tty=True,
+        sigterm_timeout='60',  # it writes its report then
+    )
+    return LaunchDescription([*arguments, *profile, *driven(controller), evaluator, controller])

@@ -27,7 +27,8 @@ __all__ = ['Configuration', 'Tick', 'read_configurations', 'read_ticks', 'tick_n
 TICKS, CONFIGURATION = 'ticks', 'configuration'
 STAMPED = ('image', 'imu', 'scan', 'odometry')
 IMU = ('gyro_x', 'gyro_y', 'gyro_z', 'accel_x', 'accel_y', 'accel_z')
-FIRST = ('tick', 'configuration', 'resets', 'previous_age_ns', *(f'{name}_age_ns' for name in STAMPED), *IMU)
+AGES = ('previous_age_ns', *(f'{name}_age_ns' for name in STAMPED))
+FIRST = ('tick', 'configuration', 'latency_us', 'resets', *AGES, *IMU)
 FLAGS = ('speed_m_s', 'guard_scale', 'emergency_stop', 'override', 'begins', 'running', 'returning_age_ns')
 BY_CHANNEL = ('override', 'returning', 'ramp', 'command')
 
@@ -92,6 +93,7 @@ class Tick:
     :param reason: why it stopped; empty while it drives
     :param used: what it went by
     :param command: what it published, (C,), m/s and rad/s
+    :param latency_us: what encoding a new frame and the step of the core took, µs
     """
 
     number: int
@@ -100,6 +102,7 @@ class Tick:
     reason: str
     used: Used
     command: tuple[float, ...]
+    latency_us: float
 
 
 def tick_names(channels: Sequence[str]) -> list[str]:
@@ -127,7 +130,8 @@ def tick_row(decision: Decision, number: int, configuration: int) -> list[float]
     nobody = (math.nan,) * decision.command.size
     returned_ns, returning = state.returning or (None, nobody)
     return [
-        *(float(number), float(configuration), float(used.resets), *ages, *used.imu.tolist()),
+        *(float(number), float(configuration), decision.encode_us + decision.step_us, float(used.resets)),
+        *(*ages, *used.imu.tolist()),
         *(used.speed_m_s, used.guard_scale, float(used.emergency_stop), float(used.operator is not None)),
         *(float(state.begins), float(state.running)),
         math.nan if returned_ns is None else float(decision.stamp_ns - returned_ns),
@@ -213,4 +217,5 @@ def _tick(row: Any, channels: Sequence[str]) -> Tick:
         reason=row.header.frame_id,
         used=used,
         command=by_channel('command'),
+        latency_us=values['latency_us'],
     )

@@ -10,10 +10,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from lnn_controller.nodes import controller_parameters, play_node, record_node, sim_node
+from lnn_controller.nodes import controller_parameters, evaluate_node, play_node, record_node, sim_node
 from lnn_controller.nodes.parameters import CHANGES, Setting
 from lnn_controller.nodes.security_policy import security_policy
-from lnn_controller.nodes.topics import CONTROLLER, PLAYER, RECORDER, SIMULATOR, Topic
+from lnn_controller.nodes.topics import CONTROLLER, EVALUATOR, PLAYER, RECORDER, SIMULATOR, Topic
 
 __all__ = ['NODES', 'ROOT', 'documents', 'main']
 
@@ -29,6 +29,13 @@ NODES = (
         'Plays a bag: its topics, with the QoS that they were recorded with.',
         play_node.PARAMETERS,
         PLAYER,
+    ),
+    (
+        'evaluate_node',
+        'evaluator',
+        "Compares a running controller's commands with a recording's, and writes a report at its end.",
+        evaluate_node.PARAMETERS,
+        EVALUATOR,
     ),
 )
 NOTE = '<!-- Written by `python -m lnn_controller.nodes.document` out of the nodes; changes belong there. -->'

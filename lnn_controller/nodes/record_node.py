@@ -11,7 +11,6 @@ from typing import Any
 
 from rclpy.clock import Clock, ClockType
 from rclpy.event_handler import SubscriptionEventCallbacks
-from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.task import Future
@@ -20,7 +19,7 @@ from rclpy.topic_endpoint_info import TopicEndpointInfo
 from lnn_controller.data.writer import BagWriter, offered_qos
 from lnn_controller.errors import InputError
 from lnn_controller.nodes.parameters import Setting, declare
-from lnn_controller.nodes.run import run_node, spin
+from lnn_controller.nodes.run import drain, run_node, spin
 
 __all__ = ['PARAMETERS', 'RecordNode', 'main']
 
@@ -59,8 +58,6 @@ PARAMETERS = (
 )
 DISCOVERY_PERIOD_S = 0.1
 QUEUE_DEPTH = 1000  # messages per topic: seconds of a stalled disk
-DRAIN_S = 2.0
-IDLE_S = 0.1
 FLUSH_S = 0.5  # so much is lost at most when the process is killed
 HIDDEN = '/_'  # topics that ROS's own tools make, as ros2 bag's
 
@@ -107,14 +104,7 @@ class RecordNode(Node):
         :raises InputError: if the disk takes no more
         """
         spin(self, stop)
-        executor = SingleThreadedExecutor()
-        executor.add_node(self)
-        deadline_s = time.monotonic() + DRAIN_S  # topics that still flow would never run dry
-        written = -1
-        while written < self.written and time.monotonic() < deadline_s:
-            written = self.written
-            executor.spin_once(timeout_sec=IDLE_S)
-        executor.shutdown()
+        drain(self, lambda: self.written)
 
     def close(self) -> None:
         """

@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import sys
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from types import FrameType
@@ -29,7 +30,7 @@ from lnn_controller.errors import InputError
 from lnn_controller.nodes.parameters import Setting, usage
 from lnn_controller.nodes.processes import PARENT_VARIABLE
 
-__all__ = ['Closable', 'run_node', 'spin']
+__all__ = ['Closable', 'drain', 'run_node', 'spin']
 
 _MISTAKES = (
     InputError,
@@ -41,6 +42,8 @@ _MISTAKES = (
 # What rcl says of a wrong argument or parameter file, before there is a node.
 _MISTAKES_AT_START = (rclpy_implementation.RCLError, rclpy_implementation.UnknownROSArgsError)
 _WAKE_S = 0.05
+_DRAIN_S = 2.0
+_IDLE_S = 0.1
 _PR_SET_PDEATHSIG = 1
 
 
@@ -70,6 +73,23 @@ def spin(node: Node, stop: Future[None]) -> None:
     finally:
         node.destroy_timer(wake)
         executor.shutdown()
+
+
+def drain(node: Node, taken: Callable[[], int]) -> None:
+    """
+    Take what had arrived when :func:`spin` ended.
+
+    :param node: the node
+    :param taken: how many messages it has taken so far
+    """
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
+    deadline_s = time.monotonic() + _DRAIN_S  # topics that still flow would never run dry
+    before = -1
+    while before < taken() and time.monotonic() < deadline_s:
+        before = taken()
+        executor.spin_once(timeout_sec=_IDLE_S)
+    executor.shutdown()
 
 
 def run_node(

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ['CONTROLLER', 'PLAYER', 'RECORDER', 'SIMULATOR', 'STANDARD', 'Topic', 'resolve']
+__all__ = ['CONTROLLER', 'EVALUATOR', 'PLAYER', 'RECORDER', 'SIMULATOR', 'STANDARD', 'Topic', 'resolve']
 
 _SENSOR = 'best effort, depth 1'
 _COMMAND = 'reliable, depth 1'
@@ -206,6 +206,27 @@ PLAYER = (
     _service('~/resume', 'std_srvs/srv/Trigger', 'Go on.'),
     _service('~/toggle_paused', 'std_srvs/srv/Trigger', 'The one or the other.'),
     _service('~/play_next', 'std_srvs/srv/Trigger', 'While paused: play the next message.'),
+)
+
+EVALUATOR = (
+    Topic(
+        'recorded/cmd_vel',
+        f'{_TWIST_STAMPED} or Twist',
+        'in',
+        _AS_OFFERED,
+        'it is published',
+        "The recording's commands, which the player of its bag is to be remapped to.",
+    ),
+    Topic(
+        'controller/ticks',
+        'sensor_msgs/msg/JointState',
+        'in',
+        'reliable, depth 1000',
+        '',
+        "The running controller's commands, and why it stops.",
+    ),
+    Topic('controller/configuration', 'std_msgs/msg/String', 'in', _LATCHED, '', "The policy's name."),
+    Topic('/clock', 'rosgraph_msgs/msg/Clock', 'in', _SENSOR, 'use_sim_time: true', 'The time of the bag.'),
 )
 
 

@@ -111,7 +111,7 @@ def test_record(launch, tmp_path):
     read_until(usual, r'waiting for /image_raw, ')
 
 
-def test_replay_with_whatever_plays_bags_here(launch, tiny_bundle_without_imu):
+def test_replay_with_whatever_plays_bags_here(launch, tiny_bundle_without_imu, tmp_path):
     bag = Path(__file__).parents[1] / 'data' / 'real_car_cut'
     replay = launch(
         'replay.launch.py',
@@ -120,9 +120,11 @@ def test_replay_with_whatever_plays_bags_here(launch, tiny_bundle_without_imu):
         'compressed:=true',
         'image:=/camera/image_raw',
         'rate:=2.0',
+        f'out:={tmp_path / "report"}',
     )
     said = read_until(replay, r'the robot drives')
     said += replay.communicate(timeout=DEADLINE_S)[0]
     assert 'process has finished cleanly' in said, 'the player ended by itself, with the bag'
     assert 'Traceback' not in said
     assert replay.returncode == 0
+    assert (tmp_path / 'report' / 'report.html').exists()

@@ -6,9 +6,15 @@ from rclpy.qos import DurabilityPolicy, ReliabilityPolicy
 
 from lnn_controller.nodes import record_node
 from lnn_controller.nodes.document import NODES, ROOT, documents, main
-from lnn_controller.nodes.topics import CONTROLLER, PLAYER, RECORDER, SIMULATOR, STANDARD, resolve
+from lnn_controller.nodes.topics import CONTROLLER, EVALUATOR, PLAYER, RECORDER, SIMULATOR, STANDARD, resolve
 
-TABLES = {'controller': CONTROLLER, 'sim': SIMULATOR, 'recorder': RECORDER, 'player': PLAYER}
+TABLES = {
+    'controller': CONTROLLER,
+    'sim': SIMULATOR,
+    'recorder': RECORDER,
+    'player': PLAYER,
+    'evaluator': EVALUATOR,
+}
 PARAMETERS = {node: {setting.name: setting.default for setting in settings} for _, node, _, settings, _ in NODES}
 
 

@@ -1,0 +1,166 @@
+"""Compare a running controller's commands with those of the recording that it is shown, and report at the end."""
+
+import json
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+from rclpy.clock import Clock, ClockType
+from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.task import Future
+from sensor_msgs.msg import JointState
+from std_msgs.msg import String
+
+from lnn_controller.errors import InputError
+from lnn_controller.evaluation.comparison import Comparison, commands_at, summarise_comparison, usual_period_s
+from lnn_controller.evaluation.pictures import load_matplotlib
+from lnn_controller.evaluation.replay_report import write_report
+from lnn_controller.evaluation.report import replay_table
+from lnn_controller.nodes.convert import channel_velocities, stamp_ns_of
+from lnn_controller.nodes.parameters import Setting, declare
+from lnn_controller.nodes.run import drain, run_node, spin
+
+__all__ = ['PARAMETERS', 'EvaluateNode', 'main']
+
+PARAMETERS = (
+    Setting('out', 'evaluation', 'Folder of report.html, commands.png and summary.json.'),
+    Setting('recording', 'recording', 'What the recording is called in the report.'),
+)
+DEPTH = 1000
+DISCOVERY_PERIOD_S = 0.1
+COMMAND = 'command_'
+AGAIN_NS = 500_000_000  # a bag that begins again goes back further
+
+
+class EvaluateNode(Node):
+    """
+    The evaluator: hears the recording's commands and the controller's ticks, and has the figures of ``lnn replay``.
+
+    :raises InputError: if a parameter is wrong, or matplotlib is missing
+    """
+
+    def __init__(self) -> None:
+        super().__init__('evaluator')
+        self._values = declare(self, PARAMETERS)
+        load_matplotlib()  # rather now than when all has been heard
+        self._policy = 'policy'
+        self._channels: list[str] = []
+        self._ticks: list[tuple[int, list[float], float]] = []  # stamp, command (NaN: did not drive), latency
+        self._recorded: list[tuple[int, Any]] = []
+        self._stops: Counter[str] = Counter()
+        self._reason = ''
+        latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+        self.create_subscription(JointState, 'controller/ticks', self._on_tick, DEPTH)
+        self.create_subscription(String, 'controller/configuration', self._on_configuration, latched)
+        # Whether the recording's commands are stamped, only their publisher knows.
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self._discovery = self.create_timer(DISCOVERY_PERIOD_S, self._discover, clock=steady)
+
+    def run(self, stop: Future[None]) -> None:
+        """
+        Listen until it shall stop, then take what had arrived by then.
+
+        :param stop: done when it shall stop
+        """
+        spin(self, stop)
+        drain(self, lambda: len(self._ticks) + len(self._recorded))
+
+    def close(self) -> None:
+        """
+        Write the report.
+
+        :raises InputError: if there is nothing to compare, or the folder cannot be written
+        """
+        ticks, recorded = len(self._ticks), len(self._recorded)
+        if not ticks or not recorded:
+            heard = f'{ticks} ticks of the controller, {recorded} commands on {self._topic}'
+            raise InputError(f'an evaluation needs commands of both, the controller and the recording. Got {heard}')
+        result = self._comparison()
+        summary = summarise_comparison(result)
+        write_report(self._values['out'], [result], [summary])
+        self.get_logger().info(f'{self._values["out"]}/report.html tells more:\n{replay_table([summary])}')
+
+    @property
+    def _topic(self) -> str:
+        return self.resolve_topic_name('recorded/cmd_vel')
+
+    def _comparison(self) -> Comparison:
+        stamps, given, latency_us = zip(*self._ticks, strict=True)
+        known = {at: channel_velocities(self._channels, message) for at, message in self._recorded}
+        known_ns = np.array(sorted(known), np.int64)
+        stamp_ns = np.array(stamps, np.int64)
+        return Comparison(
+            policy=self._policy,
+            recording=self._values['recording'],
+            channels=tuple(self._channels),
+            rate_hz=round(1.0 / max(1e-3, usual_period_s(stamp_ns)), 3),
+            recorded_period_s=usual_period_s(known_ns),
+            stamp_ns=stamp_ns,
+            recorded=commands_at(stamp_ns, known_ns, np.array([known[at] for at in known_ns.tolist()])),
+            given=np.array(given),
+            latency_us=np.array(latency_us),
+            stops=dict(self._stops),
+        )
+
+    def _discover(self) -> None:
+        publishers = self.get_publishers_info_by_topic(self._topic)
+        if not publishers:
+            return
+        self.destroy_timer(self._discovery)
+        name = publishers[0].topic_type
+        package, _, kind = name.partition('/msg/')
+        if name not in ('geometry_msgs/msg/Twist', 'geometry_msgs/msg/TwistStamped'):
+            self.get_logger().error(f"{self._topic} must be Twist or TwistStamped: a recording's commands. Got {name}")
+            return
+        reliable = all(each.qos_profile.reliability == ReliabilityPolicy.RELIABLE for each in publishers)
+        reliability = ReliabilityPolicy.RELIABLE if reliable else ReliabilityPolicy.BEST_EFFORT
+        profile = QoSProfile(depth=DEPTH, reliability=reliability)
+        self.create_subscription(getattr(import_module(f'{package}.msg'), kind), self._topic, self._on_command, profile)
+
+    def _on_command(self, message: Any) -> None:
+        header = getattr(message, 'header', None)
+        at = (stamp_ns_of(header.stamp) if header else 0) or self.get_clock().now().nanoseconds
+        self._recorded.append((at, message))
+
+    def _on_configuration(self, message: String) -> None:
+        self._policy = str(json.loads(message.data)['policy'])
+
+    def _on_tick(self, message: JointState) -> None:
+        values = dict(zip(message.name, message.position, strict=True))
+        stamp_ns = stamp_ns_of(message.header.stamp)
+        last_ns = self._ticks[-1][0] if self._ticks else stamp_ns - 1
+        if last_ns - AGAIN_NS < stamp_ns <= last_ns:
+            return  # the clock stands still, as at the bag's end: what the controller does then is not of the recording
+        if stamp_ns <= last_ns:
+            self.get_logger().info('the time went back, as where a bag begins again: the evaluation does, too')
+            self._ticks, self._recorded, self._reason = [], [], ''
+            self._stops.clear()
+        self._channels = [name.removeprefix(COMMAND) for name in message.name if name.startswith(COMMAND)]
+        reason = message.header.frame_id
+        if reason and reason != self._reason:
+            self._stops[reason] += 1
+        self._reason = reason
+        drove = not reason and not values['override']
+        command = [values[COMMAND + name] if drove else float('nan') for name in self._channels]
+        self._ticks.append((stamp_ns, command, values['latency_us']))
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """
+    Evaluate until SIGINT or SIGTERM.
+
+    :param args: command line without the program's name; ``None``: this process's
+    :returns: exit code
+    """
+    purpose = "Compares a running controller's commands with a recording's."
+    return run_node(
+        EvaluateNode, args, executable='evaluate_node', purpose=purpose, table=PARAMETERS, loop=EvaluateNode.run
+    )
+
+
+if __name__ == '__main__':
+    sys.exit(main())
