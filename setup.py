@@ -39,7 +39,9 @@ setup(
         'ros': ['ros-rclpy[fastrtps]==9.1.2', 'ros-common-interfaces==5.5.1', 'rich'],
         'sim': ['mujoco', 'matplotlib', 'av'],
         'train': ['torch', 'lightning', 'onnx', 'onnxscript', 'safetensors', 'tensorboard', 'matplotlib'],
-        'test': ['pytest', 'pytest-timeout', 'hypothesis', 'ncps==1.0.1', 'ruff', 'mypy', 'types-PyYAML', 'onnx'],
+        'test': [
+            *('pytest', 'pytest-timeout', 'hypothesis', 'ncps==1.0.1', 'mcap', 'ruff', 'mypy', 'types-PyYAML', 'onnx'),
+        ],
     },
     entry_points={
         'console_scripts': [

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Self
 
 from rosbags.interfaces import QosDurability, QosReliability
 from rosbags.rosbag2 import Reader
+from rosbags.rosbag2.reader import DirectoryReader
 
 from lnn_controller.errors import InputError
 
@@ -71,8 +72,13 @@ class Bag:
         whole = not cut_off and (source.is_file() or (source / 'metadata.yaml').exists())
         self._readers: list[Reader] = []
         try:
-            for each in [source] if whole else self._files:
-                self._open(CutOff(each) if each in cut_off else each)
+            if whole:
+                self._open(source)
+            if not whole or _disagrees(self._readers[0]):
+                self.close()
+                self._readers.clear()
+                for each in self._files:
+                    self._open(CutOff(each) if each in cut_off else each)
         # Damaged bytes come out of rosbags as errors of every kind (struct, Unicode, apsw, assertions…).
         except Exception as err:
             self.close()
@@ -233,6 +239,16 @@ class Bag:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _disagrees(reader: Reader) -> bool:
+    """Whether metadata.yaml tells a topic's QoS otherwise than the files, which rosbags would leave out then."""
+    folder: Any = reader.storage
+    if not isinstance(folder, DirectoryReader) or folder.metadata.compression_mode:
+        return False
+    told = [(each.topic, each.msgtype, each.ext) for each in folder.connections]
+    held = [each for storage in folder.storages for each in storage.connections]
+    return any((each.topic, each.msgtype, each.ext) not in told for each in held)
 
 
 def _damaged(bag: Path, error: Exception) -> InputError:

@@ -3,6 +3,7 @@ import sqlite3
 
 import pytest
 import yaml
+from mcap.reader import make_reader
 from recordings import MS
 from rosbags.highlevel import AnyReader
 from rosbags.interfaces import QosDurability, QosReliability
@@ -191,3 +192,43 @@ def test_only_mcap_is_split_or_compressed(tmp_path):
         with pytest.raises(InputError, match=r"only an mcap bag can be compressed or split. Got storage 'sqlite3'"):
             BagWriter(tmp_path / 'bag', storage='sqlite3', **wrong)
     assert not (tmp_path / 'bag').exists()
+
+
+@pytest.mark.parametrize('compress', [False, True])
+def test_the_mcap_library_reads_it(tmp_path, compress):
+    """Foxglove's own reader, with the index that a seek needs and the schema that a viewer decodes by."""
+    with BagWriter(tmp_path / 'bag', compress=compress) as bag:
+        bag.add_topic('/a', TWIST, qos=offered_qos())
+        for number in range(100):
+            bag.write('/a', 1_000 + number, twist_message())
+    with (tmp_path / 'bag' / 'bag.mcap').open('rb') as stream:
+        reader = make_reader(stream)
+        summary = reader.get_summary()
+        assert summary.statistics.message_count == 100
+        (schema,) = summary.schemas.values()
+        assert (schema.name, schema.encoding) == (TWIST, 'ros2msg')
+        assert b'Vector3' in schema.data
+        (channel,) = summary.channels.values()
+        assert channel.message_encoding == 'cdr'
+        assert 'reliability' in channel.metadata['offered_qos_profiles']
+        assert {chunk.compression for chunk in summary.chunk_indexes} == ({'zstd'} if compress else {''})
+        late = [message.log_time for _, _, message in reader.iter_messages(topics=['/a'], starting_at=1_050)]
+        assert late == list(range(1_050, 1_100))
+        assert all(message.data == serialize(twist_message()) for _, _, message in reader.iter_messages())
+
+
+def test_a_bag_whose_metadata_was_given_another_qos_is_read_whole(tmp_path, storage):
+    """As people do who want it played back otherwise; rosbags would leave the topic's messages out."""
+    path = tmp_path / 'bag'
+    with BagWriter(path, storage=storage) as bag:
+        bag.add_topic('/a', TWIST, qos=offered_qos(reliable=False))
+        bag.write('/a', 1, twist_message())
+    metadata = path / 'metadata.yaml'
+    told = yaml.safe_load(metadata.read_text())
+    (row,) = told['rosbag2_bagfile_information']['topics_with_message_count']
+    (profile,) = row['topic_metadata']['offered_qos_profiles']
+    profile['reliability'] = 'reliable'
+    metadata.write_text(yaml.safe_dump(told))
+    with Bag(path) as bag:
+        assert [each.data for each in bag.messages()] == [serialize(twist_message())]
+        assert bag.topics['/a'].count == 1
