@@ -88,7 +88,7 @@ def draw_moments(path: str | Path, moments: Sequence[Moment], channels: Sequence
         seen.imshow(moment.frame)
         looked.imshow(moment.frame)
         strength = moment.attention / strongest
-        looked.imshow(strength, cmap='inferno', alpha=0.8 * strength, vmin=0.0, vmax=1.0, interpolation='bilinear')
+        looked.imshow(strength, cmap='inferno', alpha=0.8 * strength, vmin=0.0, vmax=1.0)
         commands = ', '.join(
             f'{name} {given:.2f} instead of {recorded:.2f} {UNITS.get(name, "")}'
             for name, given, recorded in zip(channels, moment.given, moment.recorded, strict=True)
@@ -111,6 +111,7 @@ def draw_robustness(path: str | Path, summaries: Sequence[Mapping[str, Any]]) ->
     make_figure, _ = load_matplotlib()
     figure = make_figure(figsize=(13.5, 6.4), dpi=110, facecolor=PAPER, layout='constrained')
     for axes, (name, sweep) in zip(figure.subplots(2, 3, sharey=True).flat, SWEEPS.items(), strict=True):
+        told = set()
         for summary, colour in zip(summaries, cycle(COLOURS)):
             curve = summary['robustness'].get(name)
             if curve is None:
@@ -118,8 +119,10 @@ def draw_robustness(path: str | Path, summaries: Sequence[Mapping[str, Any]]) ->
             levels, errors = ([row[key] for row in curve] for key in ('level', 'error'))
             axes.plot(levels, errors, 'o-', color=colour, linewidth=1.4, markersize=4, label=summary['policy'])
             for row in curve:
-                if row['driven'] < 0.995 and np.isfinite(row['error']):
-                    drove = f'drove {100 * row["driven"]:.0f} %'
+                drove = f'drove {100 * row["driven"]:.0f} %'
+                # Frames that are too old stop every policy alike: said once.
+                if row['driven'] < 0.995 and np.isfinite(row['error']) and (row['level'], drove) not in told:
+                    told.add((row['level'], drove))
                     place = (row['level'], row['error'])
                     axes.annotate(drove, place, (0, 7), textcoords='offset points', ha='center', fontsize=7, color=INK)
         axes.axvline(sweep.usual, color=LANE, linewidth=0.8, linestyle='--', zorder=0)
