@@ -214,8 +214,8 @@ class Adaptation:
                 f'{name}.imitate_error_frozen': float(judged[0, index]) * reach,
                 f'{name}.imitate_error_adapted': float(judged[1, index]) * reach,
                 f'{name}.imitate_norm': float(norm[index]),
-                f'{name}.respond_error_frozen': float(response.judge.rms[0, 0]) * reach,
-                f'{name}.respond_error_adapted': float(response.judge.rms[1, 0]) * reach,
+                f'{name}.respond_error_frozen': float(response.judge.rms[0]) * reach,
+                f'{name}.respond_error_adapted': float(response.judge.rms[1]) * reach,
                 f'{name}.respond_gain': response.gain,
                 f'{name}.respond_trim': response.trim,
             }

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 __all__ = ['Estimator', 'Excitation', 'LeastMeanSquares', 'Prequential', 'RecursiveLeastSquares']
 
 Floats = NDArray[np.float64]
+Signal = Floats | float  # one number is worth no array: numpy takes ten times as long for it
 
 
 class Estimator(Protocol):
@@ -109,69 +110,79 @@ class Excitation:
     Without movement there is nothing to tell slope from offset, and what would be learnt is an accident (persistent
     excitation: Åström and Wittenmark, Adaptive Control, 1995, section 2.4).
 
-    :param size: entries
     :param window_s: time constant of the window, s
     """
 
-    def __init__(self, size: int, *, window_s: float) -> None:
-        self._window_s = window_s
-        self._mean = np.zeros(size)
-        self._variance = np.zeros(size)
-        self._begun = False
+    _mean: Signal | None
+    _variance: Signal
 
-    def update(self, x: Floats, dt_s: float) -> float:
+    def __init__(self, *, window_s: float) -> None:
+        self._window_s = window_s
+        self.reset()
+
+    def update(self, x: Signal, dt_s: float) -> float:
         """
         Take a sample.
 
-        :param x: the signal, (size,)
+        :param x: the signal, (N,), or a number
         :param dt_s: time since the last one, s
         :returns: the standard deviation, in the signal's unit
         """
-        if not self._begun:
-            self._mean[:], self._begun = x, True
+        if self._mean is None:
+            self._mean, self._variance = x, 0.0 * x
         share = 1.0 - math.exp(-dt_s / self._window_s)
         away = x - self._mean
-        self._mean += share * away
-        self._variance += share * ((1.0 - share) * away * away - self._variance)
-        return math.sqrt(float(self._variance.max()))
+        self._mean = self._mean + share * away
+        variance = self._variance = self._variance + share * ((1.0 - share) * away * away - self._variance)
+        return math.sqrt(variance if isinstance(variance, float) else variance.max())
 
     def reset(self) -> None:
         """Begin anew."""
-        self._mean[:], self._variance[:], self._begun = 0.0, 0.0, False
+        self._mean, self._variance = None, 0.0
 
 
 class Prequential:
     """
     Predict, then learn: the errors of two predictors over an exponential window (Dawid 1984; Gama et al. 2013).
 
-    :param outputs: C
+    :param outputs: C; ``None``: one, as a number
     :param window_s: time constant of the window, s
     """
 
-    def __init__(self, outputs: int, *, window_s: float) -> None:
-        self._window_s = window_s
-        self._squares = np.zeros((2, outputs))
-        self.seen_s = 0.0
+    seen_s: float
+    _frozen: Signal
+    _adapted: Signal
 
-    def update(self, frozen: Floats, adapted: Floats, dt_s: float) -> None:
+    def __init__(self, outputs: int | None, *, window_s: float) -> None:
+        self._window_s = window_s
+        self._nothing: Signal = 0.0 if outputs is None else np.zeros(outputs)
+        self.reset()
+
+    def update(self, frozen: Signal, adapted: Signal, dt_s: float) -> None:
         """
         Take one moment's errors.
 
-        :param frozen: of the predictor that never learns, (C,)
-        :param adapted: of the one that does, before it has learnt from this moment, (C,)
+        :param frozen: of the predictor that never learns, (C,), or a number
+        :param adapted: of the one that does, before it has learnt from this moment, alike
         :param dt_s: time since the last one, s
         """
         # At first a plain mean over what was seen, so that the beginning (zero) does not weigh.
         self.seen_s += dt_s
         share = max(1.0 - math.exp(-dt_s / self._window_s), dt_s / self.seen_s)
-        self._squares[0] += share * (frozen * frozen - self._squares[0])
-        self._squares[1] += share * (adapted * adapted - self._squares[1])
+        self._frozen = self._frozen + share * (frozen * frozen - self._frozen)
+        self._adapted = self._adapted + share * (adapted * adapted - self._adapted)
+
+    @property
+    def squares(self) -> tuple[Signal, Signal]:
+        """Mean square of either error, frozen then adapted, each (C,), or a number."""
+        return self._frozen, self._adapted
 
     @property
     def rms(self) -> Floats:
-        """Root of the mean square of either error, frozen then adapted, (2, C)."""
-        return np.asarray(np.sqrt(self._squares))
+        """Root of the mean square of either error, frozen then adapted, (2, C), or (2,)."""
+        return np.asarray(np.sqrt(np.array(self.squares)))
 
     def reset(self) -> None:
         """Begin anew."""
-        self._squares[:], self.seen_s = 0.0, 0.0
+        self._frozen = self._adapted = self._nothing
+        self.seen_s = 0.0

@@ -1,5 +1,7 @@
 """Imitate: while the operator drives, learn what the readout should have said in this state."""
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -41,8 +43,8 @@ class Imitation:
     def __init__(self, reach: Floats, neurons: int, settings: AdaptationSettings) -> None:
         self._reach = reach
         self._x = np.ones(neurons + 1)
-        self._state_moves = Excitation(neurons, window_s=EXCITATION_WINDOW_S)
-        self._command_moves = Excitation(reach.size, window_s=EXCITATION_WINDOW_S)
+        self._state_moves = Excitation(window_s=EXCITATION_WINDOW_S)
+        self._command_moves = Excitation(window_s=EXCITATION_WINDOW_S)
         self._estimator: Estimator | None = None
         self.suspended = False
         self.rollbacks = 0
@@ -83,7 +85,7 @@ class Imitation:
     def norm(self) -> Floats:
         """‖ΔW‖ of each channel as a share of the largest allowed, 0 … 1, (C,)."""
         largest = WEIGHT_ROOM * self._settings.bound
-        return np.asarray(np.linalg.norm(self.weights, axis=1) / largest if largest else np.zeros(self._reach.size))
+        return _norms(self.weights) / largest if largest else np.zeros(self._reach.size)
 
     def correction(self, basis: NDArray[np.float32]) -> Floats:
         """
@@ -93,7 +95,7 @@ class Imitation:
         :returns: m/s and rad/s, within the bound, (C,)
         """
         self._x[:-1] = basis
-        return np.clip(self.weights @ self._x * self._reach, -self._bound, self._bound)
+        return _within(self.weights @ self._x * self._reach, self._bound)
 
     def learn(self, basis: NDArray[np.float32], command: Floats, target: Floats, dt_s: float) -> bool:
         """
@@ -111,15 +113,16 @@ class Imitation:
         assert self._estimator is not None
         reach = self._reach
         # What lies beyond the reach is never driven, neither the operator's nor the network's.
-        target = np.clip(target, -reach, reach)
-        lacking = target - np.clip(command, -reach, reach)
+        target = _within(target, reach)
+        lacking = target - _within(command, reach)
         adapted = lacking - self.correction(basis)
         moving = self._state_moves.update(basis.astype(np.float64), dt_s) >= EXCITED_STATE
         moving &= self._command_moves.update(target / reach, dt_s) >= EXCITED_COMMAND
         if not moving:
             return False
-        self.judge.update(lacking / reach, adapted / reach, dt_s)
-        error = lacking / reach - self.weights @ self._x
+        share = lacking / reach
+        self.judge.update(share, adapted / reach, dt_s)
+        error = share - self.weights @ self._x
         error[np.abs(error) < self._settings.dead_zone] = 0.0
         if not error.any():
             return False
@@ -145,13 +148,23 @@ class Imitation:
         self.judge.reset()
 
     def _worse(self) -> bool:
-        frozen, adapted = np.linalg.norm(self.judge.rms, axis=1)
+        frozen, adapted = (math.sqrt(float(np.add.reduce(each))) for each in self.judge.squares)
         worse = adapted > WORSE * frozen + self._settings.dead_zone
         return bool(worse and self.judge.seen_s >= SHORTEST_JUDGED_S)
 
     def _project(self) -> None:
         norm = self.norm
-        for channel in np.flatnonzero(norm > 1.0):
-            self.weights[channel] /= norm[channel]
+        for channel, share in enumerate(norm.tolist()):
+            if share > 1.0:
+                self.weights[channel] /= share
         if not self._settings.bound:
             self.weights[:] = 0.0
+
+
+# np.clip and np.linalg.norm take most of a tick's time for arrays as small as these.
+def _within(values: Floats, limit: Floats) -> Floats:
+    return np.minimum(np.maximum(values, -limit), limit)
+
+
+def _norms(rows: Floats) -> Floats:
+    return np.asarray(np.sqrt(np.add.reduce(rows * rows, axis=1)))

@@ -39,7 +39,7 @@ class Response:
     def __init__(self, reach: float, settings: AdaptationSettings) -> None:
         self.reach = reach
         self._x = np.ones(2)
-        self._moves = Excitation(1, window_s=1.0)
+        self._moves = Excitation(window_s=1.0)
         self._estimator: Estimator | None = None
         self._sent = 0.0
         self._moving_s = 0.0
@@ -61,7 +61,7 @@ class Response:
             if settings.method == 'rls'
             else LeastMeanSquares(1, 2, rate=settings.rate)
         )
-        self.judge = Prequential(1, window_s=settings.window_s)
+        self.judge = Prequential(None, window_s=settings.window_s)
         if kept is not None:
             self.set(*kept)
 
@@ -121,19 +121,20 @@ class Response:
         self._moving_s = self._moving_s + dt_s if moving else 0.0
         if self._moving_s < SETTLED_S:
             return False
-        x = self._x
-        x[0] = self._sent / self.reach
-        if self._moves.update(x[:1], dt_s) < EXCITED:
+        asked = self._sent / self.reach
+        if self._moves.update(asked, dt_s) < EXCITED:
             return False
         assert self._estimator is not None
         measured = min(max(measured, -PLAUSIBLE * self.reach), PLAUSIBLE * self.reach)
-        frozen = np.array([(measured - self._sent) / self.reach])
-        error = frozen - self._estimator.weights @ x
+        frozen = (measured - self._sent) / self.reach
+        ((gain_off, trim),) = self._estimator.weights.tolist()
+        error = frozen - (gain_off * asked + trim)
         self.judge.update(frozen, error, dt_s)
-        if abs(float(error[0])) < self._settings.dead_zone:
+        if abs(error) < self._settings.dead_zone:
             return False
-        self._estimator.update(x, error, dt_s)
-        frozen_rms, adapted_rms = self.judge.rms[:, 0]
+        self._x[0] = asked
+        self._estimator.update(self._x, np.array([error]), dt_s)
+        frozen_rms, adapted_rms = (math.sqrt(each) for each in self.judge.squares)
         worse = self.judge.seen_s >= SHORTEST_JUDGED_S and adapted_rms > WORSE * frozen_rms + self._settings.dead_zone
         # An IMU that is mounted upside down, or not on this robot: better nothing than to act on that.
         if worse or not MIN_GAIN <= self.gain <= MAX_GAIN:
@@ -156,5 +157,5 @@ class Response:
     def _project(self) -> None:
         assert self._estimator is not None
         weights, bound = self._estimator.weights, self._settings.bound
-        weights[0, 0] = min(max(weights[0, 0], MIN_GAIN - 1.0), MAX_GAIN - 1.0)
-        weights[0, 1] = min(max(weights[0, 1], -bound), bound)
+        ((gain_off, trim),) = weights.tolist()
+        weights[0] = min(max(gain_off, MIN_GAIN - 1.0), MAX_GAIN - 1.0), min(max(trim, -bound), bound)

@@ -71,7 +71,7 @@ def test_reset_is_as_new(make):
 
 
 def test_excitation_is_the_standard_deviation_of_late():
-    excitation = Excitation(2, window_s=1.0)
+    excitation = Excitation(window_s=1.0)
     at_s = np.arange(0.0, 10.0, DT_S)
     for t in at_s:
         moved = excitation.update(np.array([7.0, 0.5 * np.sin(20.0 * t)]), DT_S)
