@@ -39,7 +39,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--ticks', type=int, default=5000)
     arguments = parser.parse_args()
-    print(f'{platform.processor() or platform.machine()}, numpy {np.__version__}; µs a tick, of {arguments.ticks} at 50 Hz')
+    machine = platform.processor() or platform.machine()
+    print(f'{machine}, numpy {np.__version__}; µs a tick, of {arguments.ticks} at 50 Hz')
     print(f'{"neurons":>8}{"method":>8}{"p50":>9}{"p99":>9}')
     for neurons in (19, 64, 128):
         for method in ('rls', 'lms'):

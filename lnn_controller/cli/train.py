@@ -2,23 +2,54 @@
 
 import argparse
 import json
+import sys
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from lnn_controller.cli.arguments import add_topic_arguments
+from lnn_controller.errors import InputError
 
 __all__ = ['EXAMPLE', 'SUMMARY', 'add_arguments', 'run']
 
 SUMMARY = 'train a policy from bags'
-EXAMPLE = 'lnn train out/demos/* --out policies/mine'
+EXAMPLE = (
+    'lnn train out/demos/* --out policies/mine; fine-tune it: '
+    'lnn train --init policies/mine overridden_drive --rehearse out/demos --out policies/better'
+)
+
+
+PARTS = {'validation': 'new, validation', 'test': 'new, test', 'rehearsed': 'old, validation'}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument('bags', nargs='+', type=Path, metavar='BAG', help='bags of demonstrations')
+    parser.add_argument(
+        'bags', nargs='+', type=Path, metavar='BAG', help='bags of demonstrations, or of drives with overrides'
+    )
     parser.add_argument('--out', type=Path, required=True, metavar='DIR', help='folder of the policy bundle to write')
     parser.add_argument('--resume', action='store_true', help='go on from the last checkpoint of this --out')
     parser.add_argument('--overwrite', action='store_true', help='replace an existing --out')
     parser.add_argument('--json', action='store_true', help='print the metrics as JSON')
     add_topic_arguments(parser)
+    tuning = parser.add_argument_group('fine-tuning')
+    tuning.add_argument(
+        '--init',
+        metavar='POLICY',
+        help='begin with this policy: a folder, or the name of one that ships. What it is stays (cell, sizes, frame, '
+        'channels, rates), and the flags below default to what it was trained with, at 0.3 x the learning rates and '
+        'half the steps',
+    )
+    tuning.add_argument(
+        '--tune', choices=('all', 'readout'), help='what learns: all weights, or the readout alone (default: all)'
+    )
+    tuning.add_argument(
+        '--rehearse',
+        nargs='+',
+        type=Path,
+        metavar='BAG',
+        help='old demonstrations to mix in against forgetting; some are kept, and the old error is told too',
+    )
     from lnn_controller.learning import config
 
     config.add_arguments(parser)
@@ -27,27 +58,48 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     from lnn_controller.learning import config
 
-    settings = config.config_from_arguments(args)
+    for flag, value in (('--tune', args.tune), ('--rehearse', args.rehearse)):
+        if value and not args.init:
+            msg = f'{flag} goes with a policy to begin with. Got none: name it with --init.'
+            raise InputError(msg)
+    chosen = config.chosen_from_arguments(args)
+    # With a policy to begin with, flags are checked beside what it was trained with.
+    settings = None if args.init else config.TrainConfig(**chosen)
     # Only now, so that a wrong flag is answered at once.
     from lnn_controller.data.topics import Topics
-    from lnn_controller.learning.train import train
 
-    topics = Topics(image=args.image_topic, imu=args.imu_topic, command=args.command_topic)
-    result = train(
-        args.bags,
-        args.out,
-        settings,
-        topics=topics,
-        resume=args.resume,
-        overwrite=args.overwrite,
-        progress=not args.json,
-    )
+    options: dict[str, Any] = {
+        'topics': Topics(image=args.image_topic, imu=args.imu_topic, command=args.command_topic),
+        'resume': args.resume,
+        'overwrite': args.overwrite,
+        'progress': not args.json,
+        # Standard output is the JSON's alone.
+        'report': partial(print, file=sys.stderr if args.json else sys.stdout),
+    }
+    if settings is None:
+        from lnn_controller.learning.finetune import fine_tune
+
+        options |= {'tune': args.tune or 'all', 'rehearse': args.rehearse or ()}
+        result = fine_tune(args.bags, args.out, args.init, chosen, **options)
+    else:
+        from lnn_controller.learning.train import train
+
+        result = train(args.bags, args.out, settings, **options)
     if args.json:
         print(json.dumps({'policy': str(result.policy), 'seconds': result.seconds, **result.metrics}, indent=2))
         return 0
-    print(f'\n{"part":<12}{"channel":<12}{"MAE":>9}{"R²":>9}{"MAE of a constant":>20}')
-    for name, channels in result.metrics.items():
-        for channel, m in channels.items():
-            print(f'{name:<12}{channel:<12}{m["mae"]:>9.4f}{m["r2"]:>9.3f}{m["constant_mae"]:>20.4f}')
+    print('\n' + _table(result.metrics))
     print(f'\nTrained in {result.seconds:.0f} s. Policy: {result.policy} (lnn inspect {result.policy})')
     return 0
+
+
+def _table(metrics: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
+    tuned = any('mae_before' in figures for channels in metrics.values() for figures in channels.values())
+    before = f'{"MAE before":>12}' if tuned else ''
+    lines = [f'{"part":<18}{"channel":<12}{before}{"MAE":>9}{"R²":>9}{"MAE of a constant":>20}']
+    for name, channels in metrics.items():
+        for channel, m in channels.items():
+            before = f'{m["mae_before"]:>12.4f}' if tuned else ''
+            row = f'{m["mae"]:>9.4f}{m["r2"]:>9.3f}{m["constant_mae"]:>20.4f}'
+            lines.append(f'{PARTS[name] if tuned else name:<18}{channel:<12}{before}{row}')
+    return '\n'.join(lines)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from lnn_controller.errors import InputError
 
-__all__ = ['Topic', 'Topics', 'choose_topic']
+__all__ = ['OVERRIDE', 'Topic', 'Topics', 'choose_topic', 'find_override', 'last_name']
 
 IMAGE = 'sensor_msgs/msg/Image'
 COMPRESSED_IMAGE = 'sensor_msgs/msg/CompressedImage'
@@ -13,6 +13,10 @@ IMU = 'sensor_msgs/msg/Imu'
 TWIST = 'geometry_msgs/msg/Twist'
 TWIST_STAMPED = 'geometry_msgs/msg/TwistStamped'
 ODOMETRY = 'nav_msgs/msg/Odometry'
+JOINT_STATE = 'sensor_msgs/msg/JointState'
+
+# Last parts of the names of what an operator commands over a controller, and of what the controller's ticks went by.
+OVERRIDE, TICKS = 'cmd_vel_override', 'ticks'
 
 # Types by kind; a later group counts only if the bag has none of an earlier one.
 _TYPES: dict[str, tuple[tuple[str, ...], ...]] = {
@@ -84,14 +88,51 @@ def choose_topic(kind: str, named: Topic | None, topics: Collection[Topic], *, b
         if kind == 'image':
             found = _without_transports(found)
         if kind == 'command' and len(found) > 1:
-            found = [topic for topic in found if topic.name.rpartition('/')[2] == 'cmd_vel'] or found
-        if len(found) > 1:
-            listed = ', '.join(str(topic) for topic in found)
-            msg = f'bag {bag} has several {kind} topics: {listed}. Choose one with --{kind}-topic.'
-            raise InputError(msg)
+            found = [topic for topic in found if last_name(topic.name) == 'cmd_vel'] or found
         if found:
-            return found[0]
+            return _only(kind, found, bag)
     return None
+
+
+def find_override(topics: Collection[Topic], *, bag: str) -> Topic | None:
+    """
+    Find the operator's commands in a recording of a controller's drive.
+
+    Such a recording holds the controller's ticks, and ``cmd_vel`` is what the policy wanted: only the override is what
+    somebody has shown.
+
+    :param topics: the bag's topics
+    :param bag: the bag's name, for errors
+    :returns: the topic; ``None`` where no controller drove
+    :raises InputError: if a controller drove and nobody overrode it, or several topics come into question
+    """
+    recorded = [topic for topic in topics if topic.count]
+    driven = [topic for topic in recorded if topic.msgtype == JOINT_STATE and last_name(topic.name) == TICKS]
+    if not driven:
+        return None
+    found = [topic for topic in recorded if topic.msgtype in (TWIST, TWIST_STAMPED)]
+    found = [topic for topic in found if last_name(topic.name) == OVERRIDE]
+    if not found:
+        msg = (
+            f'bag {bag}: a demonstration must be driven by somebody. Got commands of a policy ({driven[0].name}) that '
+            f'no operator overrode, and it learns nothing from itself: override it ({OVERRIDE}) while recording, or '
+            'name the commands to learn with --command-topic.'
+        )
+        raise InputError(msg)
+    return _only('command', found, bag)
+
+
+def last_name(topic: str) -> str:
+    """The last part of a topic's name, without its namespace."""
+    return topic.rpartition('/')[2]
+
+
+def _only(kind: str, found: list[Topic], bag: str) -> Topic:
+    if len(found) > 1:
+        listed = ', '.join(str(topic) for topic in found)
+        msg = f'bag {bag} has several {kind} topics: {listed}. Choose one with --{kind}-topic.'
+        raise InputError(msg)
+    return found[0]
 
 
 def _without_transports(found: list[Topic]) -> list[Topic]:

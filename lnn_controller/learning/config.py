@@ -12,7 +12,7 @@ import yaml
 
 from lnn_controller.errors import InputError
 
-__all__ = ['TrainConfig', 'add_arguments', 'config_from_arguments']
+__all__ = ['TrainConfig', 'add_arguments', 'chosen_from_arguments', 'known', 'read_yaml']
 
 
 def _field(default: Any, text: str, *, low: float | None = None, high: float | None = None, choices: tuple = ()) -> Any:
@@ -103,29 +103,45 @@ class TrainConfig:
         """
         return self if self.steps else dataclasses.replace(self, steps=max(200, round(20 * math.sqrt(frames))))
 
-    @classmethod
-    def from_yaml(cls, path: Path, **overrides: Any) -> 'TrainConfig':
-        """
-        Read a config file; the overrides (flags) win.
+    def values(self) -> dict[str, Any]:
+        """The config as plain values, as YAML and JSON hold them."""
+        return {k: list(v) if isinstance(v, tuple) else v for k, v in dataclasses.asdict(self).items()}
 
-        :raises InputError: if the file is missing, is not a YAML mapping, or names an unknown key
-        """
-        try:
-            values = yaml.safe_load(path.read_text()) or {}
-        except FileNotFoundError:
-            msg = f'No such config file: {path}.'
-            raise InputError(msg) from None
-        except yaml.YAMLError as error:
-            msg = f'{path} is not valid YAML: {" ".join(str(error).split())}.'
-            raise InputError(msg) from error
-        if not isinstance(values, dict):
-            msg = f'{path} must be a YAML mapping of config keys. Got a {type(values).__name__}.'
-            raise InputError(msg)
-        unknown = sorted(set(values) - {field.name for field in dataclasses.fields(cls)})
-        if unknown:
-            msg = f'{path}: unknown key {unknown[0]!r}. `lnn train --help` lists the known ones.'
-            raise InputError(msg)
-        return cls(**{**values, **overrides})
+
+def known(values: Any, source: str) -> dict[str, Any]:
+    """
+    Refuse what is no mapping of config keys.
+
+    :param values: what was read
+    :param source: where from, for errors
+    :returns: the same
+    :raises InputError: if it is no mapping, or has an unknown key
+    """
+    if not isinstance(values, dict):
+        msg = f'{source} must be a YAML mapping of config keys. Got a {type(values).__name__}.'
+        raise InputError(msg)
+    unknown = sorted(set(values) - {field.name for field in dataclasses.fields(TrainConfig)})
+    if unknown:
+        msg = f'{source}: unknown key {unknown[0]!r}. `lnn train --help` lists the known ones.'
+        raise InputError(msg)
+    return values
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """
+    Read the keys of a config file.
+
+    :raises InputError: if the file is missing, is not a YAML mapping, or names an unknown key
+    """
+    try:
+        values = yaml.safe_load(path.read_text()) or {}
+    except FileNotFoundError:
+        msg = f'No such config file: {path}.'
+        raise InputError(msg) from None
+    except yaml.YAMLError as error:
+        msg = f'{path} is not valid YAML: {" ".join(str(error).split())}.'
+        raise InputError(msg) from error
+    return known(values, str(path))
 
 
 def _coerce(name: str, value: Any, wanted: Any) -> Any:
@@ -161,12 +177,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         group.add_argument('--' + field.name.replace('_', '-'), **options)
 
 
-def config_from_arguments(args: argparse.Namespace) -> TrainConfig:
+def chosen_from_arguments(args: argparse.Namespace) -> dict[str, Any]:
     """
-    The config that parsed flags describe.
+    What the user has chosen: the config file's keys, and the flags over them.
 
-    :raises InputError: as :class:`TrainConfig` does
+    :raises InputError: if the config file cannot be read
     """
-    given = {field.name: getattr(args, field.name) for field in dataclasses.fields(TrainConfig)}
-    given = {name: value for name, value in given.items() if value is not None}
-    return TrainConfig.from_yaml(args.config, **given) if args.config else TrainConfig(**given)
+    flags = {field.name: getattr(args, field.name) for field in dataclasses.fields(TrainConfig)}
+    return (read_yaml(args.config) if args.config else {}) | {k: v for k, v in flags.items() if v is not None}

@@ -6,17 +6,15 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from lnn_controller.data.bag import find_bags
 from lnn_controller.data.drops import explain_drops
-from lnn_controller.data.episode import Episode, camera_size, read_episode
+from lnn_controller.data.episode import Episode, camera_size
 from lnn_controller.data.topics import Topics
 from lnn_controller.errors import InputError
 from lnn_controller.learning.build import frame_size
 from lnn_controller.learning.config import TrainConfig
+from lnn_controller.learning.demonstrations import between, is_override, read_demonstrations
 from lnn_controller.policy.spec import ImageSpec
 
 __all__ = ['Split', 'load', 'part']
@@ -35,12 +33,19 @@ class Split:
     :param validation: never trained on; early stopping and the choice of weights look at them
     :param test: with a single bag, the whole of it and the share at its end that nothing has looked at
     :param digests: SHA-256 of each bag by name
+    :param overrides_s: how long each section of override among them is, s
     """
 
     train: tuple[Episode, ...]
     validation: tuple[Episode, ...]
     test: tuple[Episode, float] | None
     digests: dict[str, str]
+    overrides_s: tuple[float, ...] = ()
+
+    @property
+    def frames(self) -> int:
+        """Camera frames to train on."""
+        return sum(len(episode.images) for episode in self.train)
 
     def summary(self) -> list[str]:
         """What was read, and every drop with its reason, a line for each use."""
@@ -53,6 +58,11 @@ class Split:
         drops: Counter[str] = Counter()
         for episode in {episode.name: episode for episode in self.train + self.validation}.values():
             drops.update(episode.drops)
+        if self.overrides_s:
+            seconds, sections = sum(self.overrides_s), len(self.overrides_s)
+            lines.append(
+                f'where a policy drove, the overrides alone are learnt: {seconds:.1f} s in {sections} section(s)'
+            )
         return lines + explain_drops(drops)
 
 
@@ -65,24 +75,7 @@ def part(episode: Episode, start: float, end: float) -> Episode:
     :param end: where it ends, likewise
     """
     first, last = int(episode.image_stamps_ns[0]), int(episode.image_stamps_ns[-1])
-    low, high = first + start * (last - first), first + end * (last - first)
-
-    def inside(stamps: np.ndarray) -> np.ndarray:
-        return (stamps >= low) & (stamps <= high)
-
-    frames, commands = inside(episode.image_stamps_ns), inside(episode.command_stamps_ns)
-    imu: dict[str, Any] = {}
-    if episode.imu is not None and episode.imu_stamps_ns is not None:
-        kept = inside(episode.imu_stamps_ns)
-        imu = {'imu': episode.imu[kept], 'imu_stamps_ns': episode.imu_stamps_ns[kept]}
-    return dataclasses.replace(
-        episode,
-        images=episode.images[frames],
-        image_stamps_ns=episode.image_stamps_ns[frames],
-        commands=episode.commands[commands],
-        command_stamps_ns=episode.command_stamps_ns[commands],
-        **imu,
-    )
+    return between(episode, first + start * (last - first), first + end * (last - first))
 
 
 def load(bags: Sequence[Path], config: TrainConfig, topics: Topics | None = None) -> tuple[ImageSpec, Split]:
@@ -90,7 +83,7 @@ def load(bags: Sequence[Path], config: TrainConfig, topics: Topics | None = None
     Read the bags and divide them.
 
     With several bags, the last ones validate, whole. With one, its end is kept for the test, and pieces of the rest
-    validate.
+    validate. Of a bag in which an operator overrode a policy, each section of override counts as a bag here.
 
     :param bags: at least one; a folder of bags stands for all of them
     :param config: frame size, channels, IMU, shares
@@ -106,23 +99,41 @@ def load(bags: Sequence[Path], config: TrainConfig, topics: Topics | None = None
     height, width = camera_size(bags[0], topics)
     image = frame_size(height, width, config)
     use_imu = {'auto': None, 'yes': True, 'no': False}[config.imu]
-    episodes = [read_episode(b, image=image, channels=config.outputs, use_imu=use_imu, topics=topics) for b in bags]
+    episodes = [
+        episode
+        for bag in bags
+        for episode in read_demonstrations(bag, image=image, channels=config.outputs, use_imu=use_imu, topics=topics)
+    ]
     if config.imu == 'auto' and any(episode.imu is None for episode in episodes):
         episodes = [dataclasses.replace(episode, imu=None) for episode in episodes]
     for episode in episodes:
-        if episode.duration_s < SHORTEST_S:
-            seconds = episode.duration_s
-            msg = f'{episode.name}: a demonstration must last at least {SHORTEST_S:.0f} s. Got {seconds:.1f} s.'
-            raise InputError(msg)
+        if not is_override(episode):
+            _long_enough(episode.duration_s, f'{episode.name}: a demonstration')
+    overrides_s = tuple(episode.duration_s for episode in episodes if is_override(episode))
+    _long_enough(sum(episode.duration_s for episode in episodes), f'{episodes[0].name}: an override, or several,')
     digests = {episode.name: episode.sha256 for episode in episodes}
     if len(episodes) == 1:
         whole = episodes[0]
         test_at = 1 - config.test_fraction
         train, validation = _interleave(whole, test_at, config.validation_fraction)
         test = (whole, config.test_fraction) if config.test_fraction else None
-        return image, Split(train, validation, test, digests)
+        return image, Split(train, validation, test, digests, overrides_s)
     kept = max(1, math.floor(len(episodes) * config.validation_fraction))
-    return image, Split(tuple(episodes[:-kept]), tuple(episodes[-kept:]), None, digests)
+    least_s = sum(episode.duration_s for episode in episodes) * config.validation_fraction / 2
+    # Sections of override are of unequal length: a second or two at the end would be no fair sample.
+    while (
+        is_override(episodes[-kept])
+        and sum(episode.duration_s for episode in episodes[-kept:]) < least_s
+        and kept < len(episodes) - 1
+    ):
+        kept += 1
+    return image, Split(tuple(episodes[:-kept]), tuple(episodes[-kept:]), None, digests, overrides_s)
+
+
+def _long_enough(seconds: float, what: str) -> None:
+    if seconds < SHORTEST_S:
+        msg = f'{what} must last at least {SHORTEST_S:.0f} s. Got {seconds:.1f} s.'
+        raise InputError(msg)
 
 
 def _interleave(whole: Episode, end: float, fraction: float) -> tuple[tuple[Episode, ...], tuple[Episode, ...]]:

@@ -9,6 +9,7 @@ LABELS = {
     'train': 'training',
     'val': 'validation',
     'val_hard': 'validation, in random colours',
+    'val_rehearsed': 'validation, old demonstrations',
 }
 
 

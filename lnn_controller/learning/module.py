@@ -1,5 +1,6 @@
 """The Lightning module: loss, optimiser and validation of one policy network."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import lightning
@@ -24,18 +25,15 @@ class PolicyModule(lightning.LightningModule):
 
     :param network: the policy network
     :param config: learning rates, loss weights, steps
-    :param validation: batch of whole episodes never trained on
-    :param hard_validation: the same episodes with the training's augmentation, as a stand-in for another season
+    :param validation: batches of whole episodes never trained on, by name; they count equally
     """
 
-    def __init__(
-        self, network: PolicyNetwork, config: TrainConfig, validation: Batch, hard_validation: Batch | None
-    ) -> None:
+    def __init__(self, network: PolicyNetwork, config: TrainConfig, validation: Mapping[str, Batch]) -> None:
         super().__init__()
         self.network = network
         self.config = config
         self.encoder_readout = nn.Linear(network.encoder.features, network.readout.out_features)
-        self.validation = {'val': validation} | ({'val_hard': hard_validation} if hard_validation else {})
+        self.validation = dict(validation)
         self.history: list[dict[str, float]] = []
 
     def loss(self, predicted: Tensor, batch: Batch) -> Tensor:
@@ -89,9 +87,10 @@ class PolicyModule(lightning.LightningModule):
 
     def configure_optimizers(self) -> Any:
         """AdamW, one learning rate for the cell and one for the rest, short warm-up, cosine decay to zero."""
-        cell = list(self.network.sequence.parameters())
-        of_cell = {id(parameter) for parameter in cell}
-        rest = [parameter for parameter in self.parameters() if id(parameter) not in of_cell]
+        of_cell = {id(parameter) for parameter in self.network.sequence.parameters()}
+        trained = [parameter for parameter in self.parameters() if parameter.requires_grad]
+        cell = [parameter for parameter in trained if id(parameter) in of_cell]
+        rest = [parameter for parameter in trained if id(parameter) not in of_cell]
         groups: list[dict[str, Any]] = [{'params': rest, 'lr': self.config.learning_rate}]
         if cell:
             groups.append({'params': cell, 'lr': self.config.cell_learning_rate, 'weight_decay': 0.0})

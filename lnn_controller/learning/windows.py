@@ -128,15 +128,21 @@ class Windows(IterableDataset):
     :param episodes: to draw from, each stretch by its length
     :param config: window length, rates, batch size, augmentation, seed
     :param epoch: number of the epoch
+    :param rehearsed: old episodes to draw every other window from, however much there is of either: rehearsal against
+        forgetting (Robins 1995), in equal shares as the experience replay of Rolnick et al. (NeurIPS 2019)
     """
 
-    def __init__(self, episodes: Sequence[Episode], config: TrainConfig, epoch: int) -> None:
-        self.episodes = episodes
+    def __init__(
+        self, episodes: Sequence[Episode], config: TrainConfig, epoch: int, rehearsed: Sequence[Episode] = ()
+    ) -> None:
+        self.episodes = [*episodes, *rehearsed]
         self.config = config
         self.epoch = epoch
-        self.spans = [(i, low, high) for i, episode in enumerate(episodes) for low, high in usable_spans(episode)]
+        self.spans = [(i, low, high) for i, each in enumerate(self.episodes) for low, high in usable_spans(each)]
         lengths = np.array([high - low for _, low, high in self.spans], np.float64)
-        self.weights = lengths / lengths.sum()
+        old = np.array([i >= len(episodes) for i, _, _ in self.spans])
+        shares = [np.where(group, lengths, 0.0) for group in (~old, old) if group.any()]
+        self.weights = np.mean([share / share.sum() for share in shares], axis=0)
 
     def __len__(self) -> int:
         """Batches in this epoch; the last one may be shorter, and ends with a validation all the same."""

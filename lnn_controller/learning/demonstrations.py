@@ -1,0 +1,96 @@
+"""What of a bag is a demonstration: all of it or, where a policy drove, the sections in which it was overridden."""
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lnn_controller.data.bag import Bag
+from lnn_controller.data.episode import Episode, read_episode
+from lnn_controller.data.topics import OVERRIDE, Topics, find_override, last_name
+from lnn_controller.errors import InputError
+from lnn_controller.learning.windows import usable_spans
+from lnn_controller.policy.spec import ImageSpec
+
+__all__ = ['between', 'is_override', 'read_demonstrations']
+
+SHORTEST_OVERRIDE_S = 1.0
+
+
+def between(episode: Episode, low_ns: float, high_ns: float) -> Episode:
+    """
+    A stretch of an episode.
+
+    :param episode: the whole
+    :param low_ns: its first stamp, ns
+    :param high_ns: its last stamp, ns
+    """
+
+    def inside(stamps: np.ndarray) -> np.ndarray:
+        return (stamps >= low_ns) & (stamps <= high_ns)
+
+    frames, commands = inside(episode.image_stamps_ns), inside(episode.command_stamps_ns)
+    imu: dict[str, Any] = {}
+    if episode.imu is not None and episode.imu_stamps_ns is not None:
+        kept = inside(episode.imu_stamps_ns)
+        imu = {'imu': episode.imu[kept], 'imu_stamps_ns': episode.imu_stamps_ns[kept]}
+    return dataclasses.replace(
+        episode,
+        images=episode.images[frames],
+        image_stamps_ns=episode.image_stamps_ns[frames],
+        commands=episode.commands[commands],
+        command_stamps_ns=episode.command_stamps_ns[commands],
+        **imu,
+    )
+
+
+def is_override(episode: Episode) -> bool:
+    """Whether its commands are an operator's overrides: it is one section then, of a bag in which a policy drove."""
+    return last_name(episode.topics['command']) == OVERRIDE
+
+
+def read_demonstrations(
+    path: Path, *, image: ImageSpec, channels: Sequence[str], use_imu: bool | None, topics: Topics
+) -> list[Episode]:
+    """
+    Read a bag's demonstrations.
+
+    Where a controller drove, ``cmd_vel`` is the policy's own and teaches it nothing. Then the operator's commands are
+    learnt, and each section of override is an episode of its own. (DAgger's idea, with the operator for the expert who
+    corrects what the policy runs into: Ross, Gordon and Bagnell, AISTATS 2011; only where they intervene, as in
+    HG-DAgger, Kelly et al., ICRA 2019.)
+
+    :param path: the bag
+    :param image: frame that the encoder takes
+    :param channels: command channels wanted
+    :param use_imu: whether to read the IMU; none: if the bag has one
+    :param topics: names of topics; a command topic that is named is learnt, whosever commands it holds
+    :returns: one episode, or one for each section of override
+    :raises InputError: if the bag cannot be read, a policy drove and nobody overrode it, or all overrides are too short
+    """
+    with Bag(path) as bag:
+        if topics.command is None:
+            override = find_override(bag.topics.values(), bag=str(bag.path))
+            topics = dataclasses.replace(topics, command=override.name if override else None)
+        episode = read_episode(bag, image=image, channels=channels, use_imu=use_imu, topics=topics)
+    return _sections(episode) if is_override(episode) else [episode]
+
+
+def _sections(episode: Episode) -> list[Episode]:
+    sections, longest_s = [], 0.0
+    for low, high in usable_spans(episode):
+        stamps = episode.command_stamps_ns
+        # A span outlasts the operator's last command by the time that it holds: they had let go by then.
+        end = int(stamps[(stamps >= low) & (stamps <= high)].max(initial=low))
+        longest_s = max(longest_s, (end - low) * 1e-9)
+        if end - low >= SHORTEST_OVERRIDE_S * 1e9:
+            sections.append(between(episode, low, end))
+    if not sections:
+        msg = (
+            f'{episode.name}: an override must last at least {SHORTEST_OVERRIDE_S:g} s to be learnt. '
+            f'Got {longest_s:.1f} s at most.'
+        )
+        raise InputError(msg)
+    return sections

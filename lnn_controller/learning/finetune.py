@@ -1,0 +1,187 @@
+"""`lnn train --init`: a trained policy learns on, from new demonstrations or from an operator's overrides."""
+
+import dataclasses
+import math
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load as load_weights
+
+from lnn_controller.data.topics import Topics
+from lnn_controller.errors import InputError
+from lnn_controller.learning.build import build_network
+from lnn_controller.learning.config import TrainConfig, known
+from lnn_controller.learning.episodes import Split, load
+from lnn_controller.learning.fit import prepare
+from lnn_controller.learning.train import TrainResult, train_network
+from lnn_controller.liquid.network import PolicyNetwork
+from lnn_controller.policy.bundle import Bundle, find_policy, read_bundle
+from lnn_controller.policy.spec import PolicySpec
+
+__all__ = ['fine_tune', 'fine_tune_config']
+
+# What is learnt already is near: smaller steps, and half as many of them.
+LEARNING_RATE_SHARE = 0.3
+STEPS_SHARE = 0.5
+
+
+def fine_tune(
+    bags: Sequence[Path],
+    out: Path,
+    init: str | Path,
+    chosen: Mapping[str, Any],
+    *,
+    tune: str = 'all',
+    rehearse: Sequence[Path] = (),
+    topics: Topics | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    progress: bool = True,
+    report: Callable[[str], None] = print,
+) -> TrainResult:
+    """
+    Train a policy on, from its own weights, and write it as a new bundle.
+
+    Old demonstrations that are rehearsed keep it from forgetting what the new ones do not show: every other window is
+    one of theirs (Robins, *Catastrophic forgetting, rehearsal and pseudorehearsal*, 1995; Rolnick et al., *Experience
+    replay for continual learning*, NeurIPS 2019).
+
+    :param bags: bags of new demonstrations, or of drives in which an operator overrode a policy
+    :param out: folder of the new bundle
+    :param init: the policy to begin with: its folder, or the name of one that ships
+    :param chosen: config values that win over those that the policy was trained with
+    :param tune: ``all`` weights, or the ``readout`` alone: the linear map from the neurons' states to the commands,
+        which every cell has and which online adaptation corrects too; encoder and cell stay to the bit
+    :param rehearse: bags of old demonstrations; the last ones are kept to measure the old error
+    :param topics: names of the topics, of new and old bags, where they cannot be found by type
+    :param resume: go on from the last checkpoint in ``<out>.training``
+    :param overwrite: replace an existing bundle and its training folder
+    :param progress: show a progress bar
+    :param report: takes lines about what was read
+    :returns: where the bundle is, and the errors before and after: of the new demonstrations, and of the old ones as
+        ``rehearsed``
+    :raises InputError: if the policy cannot be trained on, a chosen value does not fit it, a bag cannot be used or is
+        both new and old, the output exists, or there is nothing to resume
+    """
+    bundle = read_bundle(find_policy(init))
+    config = fine_tune_config(bundle.spec, chosen)
+    network = _network(bundle, config.seed)
+    if tune == 'readout':
+        network.requires_grad_(False)
+        network.readout.requires_grad_(True)
+    origin: dict[str, Any] = {
+        'policy': bundle.spec.name,
+        'weights_sha256': bundle.spec.files['weights.safetensors'],
+        'tune': tune,
+    }
+    settings = config.values() | {'init': origin | {'rehearse': [str(path) for path in rehearse]}}
+    run_dir = prepare(out, settings, resume=resume, overwrite=overwrite)
+
+    _, split = load(bags, config, topics)
+    old = None
+    if rehearse:
+        # What a single old bag would keep for a test of its own is better rehearsed.
+        _, old = load(rehearse, dataclasses.replace(config, test_fraction=0.0), topics)
+        _refuse_both(split, old)
+    if not config.steps:
+        steps = config.for_frames(split.frames + (old.frames if old else 0)).steps
+        config = dataclasses.replace(config, steps=round(steps * STEPS_SHARE))
+    old_lines = [f'rehearsed, {line}' for line in old.summary()] if old else []
+    for line in [*split.summary(), *old_lines, *_beyond(split, bundle.spec)]:
+        report(line)
+    spec = dataclasses.replace(bundle.spec, name=out.resolve().name)
+    origin['rehearsed_bags'] = {Path(name).name: digest for name, digest in old.digests.items()} if old else {}
+    return train_network(
+        network, spec, config, split, out, run_dir, init=origin, rehearsed=old, resume=resume, progress=progress
+    )
+
+
+def fine_tune_config(spec: PolicySpec, chosen: Mapping[str, Any]) -> TrainConfig:
+    """
+    Settle the config of a fine-tuning.
+
+    It is the one that the policy was trained with, at 0.3 × its learning rates, with half as many steps and
+    validations, and without the encoder's throw-away readout: that one would start at random and pull a trained encoder
+    about (Kumar et al., *Fine-tuning can distort pretrained features*, ICLR 2022). A policy that was fine-tuned before
+    has such a config already.
+
+    :param spec: of the policy to begin with
+    :param chosen: config values that win, but for what the policy itself settles
+    :returns: the config; ``steps`` is 0 where it goes by the number of frames
+    :raises InputError: if a chosen value is not as the policy has it, or no value at all
+    """
+    base = TrainConfig(**known(spec.provenance.get('config', {}), f'policy {spec.name}, provenance.config'))
+    usual: dict[str, Any] = {'steps': 0}
+    if 'init' not in spec.provenance:
+        usual |= {
+            'learning_rate': LEARNING_RATE_SHARE * base.learning_rate,
+            'cell_learning_rate': LEARNING_RATE_SHARE * base.cell_learning_rate,
+            'epochs': max(1, round(STEPS_SHARE * base.epochs)),
+            'encoder_loss': 0.0,
+        }
+    settled: dict[str, Any] = {
+        'cell': spec.network.cell,
+        'units': spec.network.units,
+        'mixed_memory': bool(spec.network.options.get('mixed_memory', False)),
+        'sparsity': base.sparsity,
+        'features': spec.network.features,
+        'outputs': spec.channels,
+        'imu': 'no' if spec.imu is None else 'yes',
+        'image_width': spec.image.width,
+        'image_height': spec.image.height,
+        'crop_top': spec.image.crop_top,
+        'crop_bottom': spec.image.crop_bottom,
+        'rate_min_hz': 1 / spec.dt_max_s,
+        'rate_max_hz': 1 / spec.dt_min_s,
+    }
+    config = TrainConfig(**base.values() | usual | settled | dict(chosen))
+    for name, value in settled.items():
+        wanted = getattr(config, name)
+        # 'auto', and 0 for a frame's size, leave it to what there is.
+        same = math.isclose(wanted, value) if isinstance(value, float) else wanted in (value, 'auto')
+        if not same and not (name in ('image_width', 'image_height') and wanted == 0):
+            told, got = (' '.join(v) if isinstance(v, tuple) else v for v in (value, wanted))
+            msg = (
+                f'{name} must be that of the policy {spec.name}, {told}. '
+                f'Got {got}: leave it out, or train from nothing, without --init.'
+            )
+            raise InputError(msg)
+    return dataclasses.replace(config, **settled)
+
+
+def _network(bundle: Bundle, seed: int) -> PolicyNetwork:
+    """The bundle's network with the weights that it was trained to."""
+    network = build_network(bundle.spec, seed)
+    try:
+        network.load_state_dict(load_weights(bundle.weights))
+    except (SafetensorError, RuntimeError) as error:
+        msg = (
+            f'{bundle.path / "weights.safetensors"} must hold the weights of the network that policy.json describes. '
+            f'Got others: begin with a policy of lnn train. ({error})'
+        )
+        raise InputError(msg) from None
+    return network
+
+
+def _refuse_both(split: Split, old: Split) -> None:
+    """A bag that is new and old would be trained on here and held out there."""
+    for name, digest in split.digests.items():
+        if digest in old.digests.values():
+            msg = f'{name}: a bag must be either new or rehearsed. Got it as both: leave it out of one.'
+            raise InputError(msg)
+
+
+def _beyond(split: Split, spec: PolicySpec) -> list[str]:
+    """Where the new demonstrations leave the policy's limits, which are the robot's too and stay as they are."""
+    lines = []
+    for index, output in enumerate(spec.outputs):
+        commands = [episode.commands[:, index] for episode in split.train]
+        low, high = min(float(each.min()) for each in commands), max(float(each.max()) for each in commands)
+        if low < output.minimum or high > output.maximum:
+            lines.append(
+                f'{output.name} is shown from {low:.3g} to {high:.3g} {output.unit}; '
+                f'the policy stays within {output.minimum:g} … {output.maximum:g}'
+            )
+    return lines

@@ -1,0 +1,119 @@
+"""How far a network's commands are from the demonstrators', on what it was not trained on."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from lnn_controller.data.episode import Episode
+from lnn_controller.learning.augment import Augment
+from lnn_controller.learning.config import TrainConfig
+from lnn_controller.learning.episodes import Split
+from lnn_controller.learning.module import predict
+from lnn_controller.learning.windows import Batch, collate, cut, usable_spans
+from lnn_controller.liquid.network import PolicyNetwork
+
+__all__ = ['HeldOut', 'Metrics', 'augmented', 'held_out', 'measure', 'whole']
+
+#: figures by part, channel and name
+Metrics = dict[str, dict[str, dict[str, float]]]
+
+# Whole episodes are measured at this rate, from a fresh state.
+VALIDATION_RATE_HZ = 50.0
+
+
+class HeldOut(NamedTuple):
+    """
+    Episodes that were not trained on.
+
+    :param batch: whole episodes
+    :param last: share at their end that counts
+    """
+
+    batch: Batch
+    last: float = 1.0
+
+
+def _ticks(low_ns: int, high_ns: int) -> np.ndarray:
+    return np.arange(low_ns, high_ns, round(1e9 / VALIDATION_RATE_HZ), dtype=np.int64)
+
+
+def whole(episodes: Sequence[Episode]) -> Batch:
+    """
+    Lay out whole episodes at a steady rate, as one batch.
+
+    :param episodes: at least one
+    """
+    windows = [
+        cut(episode, _ticks(low, high))
+        for episode in episodes
+        for low, high in usable_spans(episode)
+        if len(_ticks(low, high)) > 1
+    ]
+    return collate(windows)
+
+
+def augmented(batch: Batch, config: TrainConfig) -> Batch:
+    """
+    The same episodes in other colours: as near to another season as a training on one season gets.
+
+    :param batch: of whole episodes
+    :param config: strength of the augmentation, seed
+    """
+    augment = Augment(config.augmentation, np.random.default_rng(config.seed + 1))
+    frames = np.stack([augment(episode) for episode in batch.frames.numpy()])
+    return batch._replace(frames=torch.from_numpy(frames))
+
+
+def held_out(split: Split, rehearsed: Split | None = None) -> dict[str, HeldOut]:
+    """
+    What was kept from the training.
+
+    :param split: the episodes by use
+    :param rehearsed: the old ones, likewise
+    :returns: ``validation``; ``test`` where there is one: the state runs warm through the whole recording and only its
+        end counts; ``rehearsed``: what of the old demonstrations validates
+    """
+    parts = {'validation': HeldOut(whole(split.validation))}
+    if split.test:
+        episode, fraction = split.test
+        low, high = usable_spans(episode)[-1]
+        parts['test'] = HeldOut(collate([cut(episode, _ticks(low, high))]), fraction)
+    if rehearsed:
+        parts['rehearsed'] = HeldOut(whole(rehearsed.validation))
+    return parts
+
+
+def measure(network: PolicyNetwork, parts: Mapping[str, HeldOut], channels: Sequence[str]) -> Metrics:
+    """
+    Compare a network's commands with the demonstrators'.
+
+    :param network: the network
+    :param parts: what to measure on, by name
+    :param channels: names of the command channels
+    :returns: by part and channel ``mae``, ``r2``, and ``constant_mae``: a constant's, the training mean
+    """
+    training = network.training
+    network.eval()
+    metrics = {name: _errors(network, part, channels) for name, part in parts.items()}
+    network.train(training)
+    return metrics
+
+
+def _errors(network: PolicyNetwork, part: HeldOut, channels: Sequence[str]) -> dict[str, dict[str, float]]:
+    batch = part.batch
+    predicted = predict(network, batch)
+    keep = batch.mask.bool()
+    keep[:, : round(keep.shape[1] * (1 - part.last))] = False
+    result = {}
+    for index, channel in enumerate(channels):
+        truth, guess = batch.command[..., index][keep], predicted[..., index][keep]
+        constant = network.command_mean[index]
+        spread = (truth - truth.mean()).square().sum().clamp(min=1e-12)
+        result[channel] = {
+            'mae': round(float((guess - truth).abs().mean()), 4),
+            'r2': round(float(1 - (guess - truth).square().sum() / spread), 4),
+            'constant_mae': round(float((constant - truth).abs().mean()), 4),
+        }
+    return result

@@ -1,0 +1,75 @@
+"""What a bundle's card tells of its training."""
+
+import datetime
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import lightning
+import numpy as np
+import onnxruntime
+import torch
+
+import lnn_controller
+from lnn_controller.data.episode import Episode
+from lnn_controller.learning.config import TrainConfig
+from lnn_controller.learning.episodes import Split
+from lnn_controller.learning.measure import Metrics
+from lnn_controller.liquid.network import PolicyNetwork
+
+__all__ = ['provenance']
+
+
+def provenance(
+    split: Split,
+    config: TrainConfig,
+    metrics: Metrics,
+    seconds: float,
+    network: PolicyNetwork,
+    started: datetime.datetime,
+) -> dict[str, Any]:
+    """
+    Tell of a training.
+
+    :param split: the episodes by use
+    :param config: of the run
+    :param metrics: how good the network is on what it has not seen
+    :param seconds: how long training took, s
+    :param network: the trained network
+    :param started: when training started
+    :returns: an object that JSON can hold
+    """
+    parameters = sum(parameter.numel() for parameter in network.parameters())
+    return {
+        'created': started.isoformat(timespec='seconds'),
+        'bags': {Path(name).name: digest for name, digest in split.digests.items()},
+        'training_minutes': round(sum(_minutes(episode) for episode in split.train), 2),
+        'validation_bags': [Path(episode.name).name for episode in split.validation],
+        'parameters': parameters,
+        'encoder_parameters': sum(p.numel() for p in network.encoder.parameters()),
+        'seed': config.seed,
+        'training_seconds': round(seconds, 1),
+        'metrics': metrics,
+        'config': config.values(),
+        'versions': {
+            'lnn_controller': lnn_controller.__version__,
+            'torch': torch.__version__,
+            'lightning': lightning.__version__,
+            'onnxruntime': onnxruntime.__version__,
+            'numpy': np.__version__,
+        },
+        'source_revision': _revision(),
+    }
+
+
+def _minutes(episode: Episode) -> float:
+    return float(episode.image_stamps_ns[-1] - episode.image_stamps_ns[0]) / 60e9
+
+
+def _revision() -> str:
+    """The source's git revision, where it is a checkout; '-dirty' where it has uncommitted changes."""
+    command = ['git', '-C', str(Path(__file__).parent), 'describe', '--always', '--dirty', '--exclude=*']
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return 'unknown'
