@@ -48,9 +48,10 @@ examples:
   lnn demo --scene winter
   lnn collect --out out/demos --tracks 1 2 3           record demonstrations by the expert
   lnn train out/demos/* --out policies/mine            train a policy from bags
+  lnn train --init car_lane BAG --out policies/mine    fine-tune a policy, on demonstrations or overrides
   lnn evaluate --policy policies/mine --track 21 33    drive in closed loop, faster than real time
   lnn record --out my_bag                              record topics; Ctrl-C ends it
-  lnn play my_bag --rate 0.5 --clock 100              play them again
+  lnn play my_bag --rate 0.5 --clock 100               play them again
   lnn replay BAG --policy policies/mine                compare with a recording
   lnn adapt worn-steering                              does online adaptation help? see docs/adaptation.md
   lnn inspect policies/mine                            print a policy's card

@@ -110,10 +110,12 @@ def _errors(network: PolicyNetwork, part: HeldOut, channels: Sequence[str]) -> d
     for index, channel in enumerate(channels):
         truth, guess = batch.command[..., index][keep], predicted[..., index][keep]
         constant = network.command_mean[index]
-        spread = (truth - truth.mean()).square().sum().clamp(min=1e-12)
+        spread, missed = (truth - truth.mean()).square().sum(), (guess - truth).square().sum()
+        # A command that was held throughout has no variance to explain: 0, as scikit-learn's r2_score has it.
+        explained = float(1 - missed / spread) if spread > 1e-9 * len(truth) else 0.0
         result[channel] = {
             'mae': round(float((guess - truth).abs().mean()), 4),
-            'r2': round(float(1 - (guess - truth).square().sum() / spread), 4),
+            'r2': round(explained, 4),
             'constant_mae': round(float((constant - truth).abs().mean()), 4),
         }
     return result
