@@ -61,7 +61,7 @@ def write_report(
         _figures(summaries),
         '<h2>Commands</h2>',
         '<p class="note">Over time; the error, given less recorded; and what was given by what was recorded.</p>',
-        _picture('commands over time, errors', lambda path: draw_commands(path, results, summaries, last=last)),
+        _embed('commands over time, errors', folder / 'commands.png'),
     ]
     for summary, of_policy in zip(summaries, moments, strict=False):
         parts += _moments(summary, of_policy, results[0].channels)
@@ -144,7 +144,11 @@ def _picture(text: str, draw: Callable[[Path], None]) -> str:
     with TemporaryDirectory() as folder:
         path = Path(folder) / 'picture.png'
         draw(path)
-        data = base64.b64encode(path.read_bytes()).decode()
+        return _embed(text, path)
+
+
+def _embed(text: str, path: Path) -> str:
+    data = base64.b64encode(path.read_bytes()).decode()
     return f'<img alt="{escape(text)}" src="data:image/png;base64,{data}">'
 
 
