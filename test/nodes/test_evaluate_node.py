@@ -37,7 +37,7 @@ def test_a_live_evaluation_agrees_with_the_replay(graph, probe, tiny_bundle_with
     player = graph.start(
         'player',
         f'{NODES}.play_node',
-        parameters={'bag': str(BAG), 'clock_hz': 200.0, 'paused': True},
+        parameters={'bag': str(BAG), 'clock_hz': 200.0, 'paused': True, 'rate': 2.0},
         remappings={'/cmd_vel': '/recorded/cmd_vel'},
     )
     probe.until(lambda: probe.node.count_subscribers('/recorded/cmd_vel'), 'it hears the recording too')

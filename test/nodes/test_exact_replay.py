@@ -6,6 +6,8 @@ import signal
 import numpy as np
 import pytest
 from geometry_msgs.msg import TwistStamped
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState
 from rcl_interfaces.srv import SetParameters
 from rclpy.parameter import Parameter
 from ros_probe import stamp_ns, values
@@ -19,7 +21,7 @@ from lnn_controller.nodes.convert import image_message, imu_message
 from lnn_controller.policy import Policy
 
 CONTROLLER, RECORD = 'lnn_controller.nodes.controller_node', 'lnn_controller.nodes.record_node'
-STRETCH = 40  # ticks
+STRETCH = 30  # ticks
 
 
 class World:
@@ -55,7 +57,12 @@ class World:
             self.operator.publish(command)
 
 
-def drive(graph, probe, bundle, bag, seed, *, late=False):
+def change(probe, transition):
+    request = ChangeState.Request(transition=Transition(id=transition))
+    assert probe.call(ChangeState, '/controller/change_state', request).success
+
+
+def drive(graph, probe, bundle, bag, seed):
     """Let a controller drive through such a world while a recorder listens; what it sent, and its own ticks."""
     graph.start('record', RECORD, parameters={'bag': str(bag)})
     world = World(probe, seed)
@@ -65,18 +72,19 @@ def drive(graph, probe, bundle, bag, seed, *, late=False):
     probe.until(lambda: all(each.get_subscription_count() for each in inputs), 'the recorder listens')
     parameters = {
         'policy': str(bundle),
-        'autostart': True,
         'control_rate_hz': float(world.rng.choice([50.0, 77.0, 100.0])),
         'linear.x.max_acceleration': float(world.rng.choice([0.0, 0.7])),
         'angular.z.deadband': float(world.rng.choice([0.0, 0.05])),
         'override_timeout_s': 0.2,
-        'adaptation.mode': 'on' if seed % 2 and not late else 'off',
+        'adaptation.mode': 'on' if seed % 2 else 'off',
     }
     graph.start('controller', CONTROLLER, parameters=parameters)
-    # Discovery takes what it takes on a busy machine; what is compared begins when the recorder hears all of it.
+    change(probe, Transition.TRANSITION_CONFIGURE)
+    # Discovery takes what it takes on a busy machine; it drives when the recorder hears it, so that the bag has all.
     listeners = {'/cmd_vel': 2, '/controller/ticks': 2, '/controller/configuration': 1}
     found = lambda: {topic: probe.node.count_subscribers(topic) for topic in listeners} == listeners  # noqa: E731
     probe.until(found, 'the recorder hears the controller')
+    change(probe, Transition.TRANSITION_ACTIVATE)
 
     def more(count, what):
         wanted = len(commands) + count
@@ -117,6 +125,9 @@ def test_every_tick_comes_back_to_the_bit(graph, probe, tiny_bundle, tmp_path, s
     sent = {stamp_ns(each): values(each) for each in commands}
     with Bag(bag) as recorded:
         heard = [recorded.deserialize(message) for message in recorded.messages(['/cmd_vel'])]
+        first = recorded.deserialize(next(recorded.messages(['/controller/ticks'])))
+    # What came before the recorder's first tick, or after a frame that it lost, cannot be told until the next reset.
+    whole = first.position[first.name.index('tick')] == 0.0 and not exact.frames_missing
     heard = {stamp_ns(each): [each.twist.linear.x, each.twist.angular.z] for each in heard}
     heard = {at: command for at, command in heard.items() if at >= result.decisions[0].stamp_ns}
     assert len(heard) >= 7 * STRETCH
@@ -124,14 +135,13 @@ def test_every_tick_comes_back_to_the_bit(graph, probe, tiny_bundle, tmp_path, s
     for decision in result.decisions:
         if decision.stamp_ns in heard:
             compared += 1
-            assert np.abs(decision.command - heard[decision.stamp_ns]).max() <= 1e-6
+            if whole:
+                assert np.abs(decision.command - heard[decision.stamp_ns]).max() <= 1e-6
             if decision.stamp_ns in sent:
                 assert [sent[decision.stamp_ns][0], sent[decision.stamp_ns][5]] == heard[decision.stamp_ns]
     assert compared >= 0.9 * len(heard)
     assert exact.max_abs_difference <= 1e-6
-    # After a lost frame, and while a readout learns from a state of before, nothing can be told until the next reset.
-    known = 0.0 if exact.frames_missing else 0.2 if seed % 2 else 0.9
-    assert exact.compared >= known * exact.ticks
+    assert exact.compared == exact.ticks or not whole
     modes = {each.mode for each in result.decisions}
     assert modes == {'policy', 'override', 'stop'}
     assert {'emergency_stop', 'shutdown'} <= {each.reason for each in result.decisions}
