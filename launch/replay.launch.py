@@ -43,6 +43,7 @@ def has_ros2_bag():
 
 # What the bag holds of the controller's own output would mix with what the controller says now.
 REMAPPINGS = {
+    '/cmd_vel': '/recorded/other_cmd_vel',  # where the commands to compare with are another topic
     '/diagnostics': '/recorded/diagnostics',
     **{f'/controller/{name}': f'/recorded/{name}' for name in ('neurons', 'ticks', 'configuration', 'adaptation')},
 }

@@ -53,6 +53,7 @@ class EvaluateNode(Node):
         self._recorded: list[tuple[int, Any]] = []
         self._stops: Counter[str] = Counter()
         self._reason = ''
+        self._heard = 0
         latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
         self.create_subscription(JointState, 'controller/ticks', self._on_tick, DEPTH)
         self.create_subscription(String, 'controller/configuration', self._on_configuration, latched)
@@ -67,7 +68,7 @@ class EvaluateNode(Node):
         :param stop: done when it shall stop
         """
         spin(self, stop)
-        drain(self, lambda: len(self._ticks) + len(self._recorded))
+        drain(self, lambda: self._heard)
 
     def close(self) -> None:
         """
@@ -122,6 +123,7 @@ class EvaluateNode(Node):
         self.create_subscription(getattr(import_module(f'{package}.msg'), kind), self._topic, self._on_command, profile)
 
     def _on_command(self, message: Any) -> None:
+        self._heard += 1
         header = getattr(message, 'header', None)
         at = (stamp_ns_of(header.stamp) if header else 0) or self.get_clock().now().nanoseconds
         self._recorded.append((at, message))
@@ -130,6 +132,7 @@ class EvaluateNode(Node):
         self._policy = str(json.loads(message.data)['policy'])
 
     def _on_tick(self, message: JointState) -> None:
+        self._heard += 1
         values = dict(zip(message.name, message.position, strict=True))
         stamp_ns = stamp_ns_of(message.header.stamp)
         last_ns = self._ticks[-1][0] if self._ticks else stamp_ns - 1

@@ -11,6 +11,7 @@ from lnn_controller.control import AdaptationSettings
 from lnn_controller.control.imitation import Imitation
 from lnn_controller.data import Bag, Episode, read_episode
 from lnn_controller.errors import InputError
+from lnn_controller.evaluation.attention import reach
 from lnn_controller.evaluation.replay import replay_episode
 from lnn_controller.policy import Policy
 
@@ -70,14 +71,14 @@ def run(policy: Policy, bag: str | Path, *, settings: AdaptationSettings | None 
     with Bag(bag) as opened:
         episode = read_episode(opened, image=spec.image, channels=spec.channels, use_imu=spec.imu is not None)
     at_s, recorded, command, basis = _ticks(episode, policy)
-    reach = np.array([max(-each.minimum, each.maximum) for each in spec.outputs])
+    far = reach(policy)
     chosen = settings or AdaptationSettings(mode='on', respond=False)
     foretold = {'frozen': command}
     for name, method in (('adapted', chosen), ('lms', AdaptationSettings(mode='on', method='lms'))):
-        foretold[name] = _online(Imitation(reach, spec.network.units, method), basis, command, recorded, at_s)
+        foretold[name] = _online(Imitation(far, spec.network.units, method), basis, command, recorded, at_s)
     x = np.hstack([basis, np.ones((len(basis), 1))])
     fitted = np.linalg.solve(x.T @ x + RIDGE * np.eye(x.shape[1]), x.T @ (recorded - command))
-    foretold['offline'] = np.clip(command + x @ fitted, -reach, reach)
+    foretold['offline'] = np.clip(command + x @ fitted, -far, far)
     foretold['last'] = np.vstack([recorded[:1], recorded[:-1]])
     counted = at_s >= JUDGED * at_s[-1]
     summary: dict[str, Any] = {
@@ -91,7 +92,7 @@ def run(policy: Policy, bag: str | Path, *, settings: AdaptationSettings | None 
         by_channel = dict(zip(spec.channels, error.mean(axis=0).tolist(), strict=True))
         # One figure for all channels needs one unit: shares of each channel's reach.
         summary[name] = {
-            'mae': float((error / reach).mean()),
+            'mae': float((error / far).mean()),
             'mae_by_channel': by_channel,
             'departures': None,
             'recovery_s': None,
