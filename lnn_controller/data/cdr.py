@@ -8,10 +8,11 @@ from numpy.typing import NDArray
 
 from lnn_controller.errors import InputError
 
-__all__ = ['Cdr', 'imu_from_cdr', 'stamp_from_cdr', 'twist_from_cdr']
+__all__ = ['Cdr', 'IncompleteImuError', 'imu_from_cdr', 'stamp_from_cdr', 'twist_from_cdr']
 
 _PADDING = 3  # Fast DDS and Cyclone DDS round a payload up to four bytes
 _IMU_DOUBLES = 37  # quaternion 4, covariance 9, gyro 3, covariance 9, accelerometer 3, covariance 9
+_GYRO_COVARIANCE, _ACCEL_COVARIANCE = 16, 28
 _ODOMETRY_DOUBLES = 85  # pose: position 3, quaternion 4, covariance 36; twist: 6, covariance 36
 _POSE_DOUBLES = 43
 
@@ -116,19 +117,33 @@ class Cdr:
             raise self.error(f'{len(self.body) - self.offset} bytes left over')
 
 
+class IncompleteImuError(InputError):
+    """An IMU message that declares its gyro or its accelerometer absent: what it holds there is no measurement."""
+
+
 def imu_from_cdr(buffer: Any) -> tuple[int, NDArray[np.float64], NDArray[np.float64]]:
     """
     Read gyro and accelerometer from the serialised bytes of a sensor_msgs/Imu, several times faster than rclpy does.
 
     :param buffer: CDR with its encapsulation header, bytes-like
     :returns: header stamp, ns; gyro x, y, z, rad/s, (3,); accelerometer x, y, z with gravity, m/s², (3,)
+    :raises IncompleteImuError: if it declares either absent: the first element of its covariance is −1
     :raises InputError: if the bytes are not such a message
     """
     cdr = Cdr(buffer, 'sensor_msgs/Imu')
     stamp_ns, _ = cdr.header()
-    values = np.array(cdr.numbers(f'{_IMU_DOUBLES}d', align=8))
+    numbers = cdr.numbers(f'{_IMU_DOUBLES}d', align=8)
     cdr.end()
+    if numbers[_GYRO_COVARIANCE] == -1.0 or numbers[_ACCEL_COVARIANCE] == -1.0:
+        raise _incomplete(numbers)
+    values = np.array(numbers)
     return stamp_ns, values[13:16], values[25:28]
+
+
+def _incomplete(numbers: tuple[float, ...]) -> IncompleteImuError:
+    parts = {'gyro, angular_velocity': _GYRO_COVARIANCE, 'accelerometer, linear_acceleration': _ACCEL_COVARIANCE}
+    absent = ' and no '.join(f'{part}_covariance[0] = -1' for part, index in parts.items() if numbers[index] == -1.0)
+    return IncompleteImuError(f'an IMU needs gyro and accelerometer in one message. Got one that declares no {absent}')
 
 
 def stamp_from_cdr(buffer: Any) -> int:

@@ -11,6 +11,7 @@ DROP_REASONS = {
     'image_without_stamp': 'frames stamped zero in a topic that is otherwise stamped by another clock',
     'image_stamp_not_increasing': 'frames not newer than the one before (repeated, or the clock went back)',
     'imu_unreadable': 'IMU samples whose bytes are damaged',
+    'imu_incomplete': 'IMU samples that declare their gyro or accelerometer absent',
     'imu_not_plausible': 'IMU samples with NaN, infinity, or more than any IMU measures',
     'imu_without_stamp': 'IMU samples stamped zero in a topic that is otherwise stamped by another clock',
     'imu_stamp_not_increasing': 'IMU samples not newer than the one before (repeated, or the clock went back)',

@@ -13,7 +13,7 @@ from lnn_controller.policy.frame import fit_frame
 from lnn_controller.policy.spec import ImageSpec
 
 from .bag import Bag
-from .cdr import imu_from_cdr, twist_from_cdr
+from .cdr import IncompleteImuError, imu_from_cdr, twist_from_cdr
 from .drops import DROP_REASONS
 from .images import compressed_from_cdr, image_from_cdr
 from .stamps import Stamps, choose_stamps
@@ -194,6 +194,7 @@ class _Reader:
                 drops[reason] = drops.get(reason, 0) + 1
             except InputError as err:
                 reason = 'image_undecodable' if kind == 'image' else f'{kind}_unreadable'
+                reason = 'imu_incomplete' if isinstance(err, IncompleteImuError) else reason
                 drops[reason] = drops.get(reason, 0) + 1
                 self.first_error.setdefault(kind, str(err))
             else:
@@ -206,6 +207,8 @@ class _Reader:
                 msg = (
                     f'bag {self.bag.path}, topic {topic.name}: not one of its {topic.count} samples is usable: {reason}'
                 )
+                if kind == 'imu':
+                    msg += '. Join its halves into one topic, choose another with --imu-topic, or train with --imu no.'
                 raise InputError(msg)
         return drops
 

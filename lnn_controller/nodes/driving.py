@@ -21,6 +21,7 @@ from std_msgs.msg import Bool
 
 from lnn_controller.control import Controller, Decision
 from lnn_controller.control.snapshots import read_snapshot, write_snapshot
+from lnn_controller.data.cdr import IncompleteImuError
 from lnn_controller.data.images import compressed_from_cdr, image_from_cdr, imu_from_cdr, stamp_from_cdr
 from lnn_controller.errors import InputError
 from lnn_controller.nodes.control_loop import ControlLoop
@@ -316,8 +317,9 @@ class Driving:
         self._report.decided(decision)
 
     def _undecodable(self, sensor: str, error: InputError) -> None:
-        self.undecodable[f'{sensor}_undecodable'] += 1
-        self._report.throttled(sensor, f'{sensor}_undecodable: {error}')
+        reason = f'{sensor}_incomplete' if isinstance(error, IncompleteImuError) else f'{sensor}_undecodable'
+        self.undecodable[reason] += 1
+        self._report.throttled(sensor, f'{reason}: {error}')
 
     def _now_ns(self) -> int:
         return self._clock.now().nanoseconds

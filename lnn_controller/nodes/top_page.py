@@ -19,7 +19,7 @@ LEVELS = ('green', 'yellow', 'red', 'magenta')  # DiagnosticStatus: OK, WARN, ER
 CHANNELS = ('linear.x', 'linear.y', 'linear.z', 'angular.x', 'angular.y', 'angular.z')
 ALWAYS_SHOWN = ('linear.x', 'angular.z')
 SPREADS = {'tick_lateness': 'lateness', 'tick_work': 'work', 'encode': 'encode', 'step_latency': 'step'}
-REFUSALS = ('refused', 'undecodable', 'not_finite', 'not_newer', 'in_future', 'too_old')
+REFUSALS = ('refused', 'undecodable', 'incomplete', 'not_finite', 'not_newer', 'in_future', 'too_old')
 
 
 @dataclass

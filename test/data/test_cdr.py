@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from recordings import picture
 
 from lnn_controller.data import messages as m
-from lnn_controller.data.cdr import imu_from_cdr, stamp_from_cdr, twist_from_cdr
+from lnn_controller.data.cdr import IncompleteImuError, imu_from_cdr, stamp_from_cdr, twist_from_cdr
 from lnn_controller.data.images import compressed_from_cdr, image_from_cdr
 from lnn_controller.errors import InputError
 
@@ -80,6 +80,31 @@ def test_big_endian_is_read_too():
     assert (stamp, gyro.tolist(), accel.tolist()) == (STAMP, [1, 2, 3], [4, 5, 6])
     image = store.serialize_cdr(m.image_message(STAMP, picture(2)), 'sensor_msgs/msg/Image', little_endian=False)
     np.testing.assert_array_equal(image_from_cdr(image)[2], picture(2))
+
+
+@pytest.mark.parametrize(
+    ('gyro', 'accel', 'told'),
+    [
+        (-1, 0, r'declares no gyro, angular_velocity_covariance\[0\] = -1$'),
+        (0, -1, r'declares no accelerometer, linear_acceleration_covariance\[0\] = -1$'),
+        (-1, -1, r'no gyro, .* = -1 and no accelerometer, .* = -1$'),
+    ],
+)
+def test_an_imu_that_declares_a_half_absent_is_none(serialize, gyro, accel, told):
+    message = m.imu_message(STAMP, (1, 2, 3), (4, 5, 6))
+    message.angular_velocity_covariance = np.array([gyro, *[0] * 8], float)
+    message.linear_acceleration_covariance = np.array([accel, *[0] * 8], float)
+    with pytest.raises(IncompleteImuError, match=told):
+        imu_from_cdr(serialize(message))
+
+
+def test_covariances_that_are_known_are_no_declaration(serialize):
+    message = m.imu_message(STAMP, (1, 2, 3), (4, 5, 6))
+    # −1 elsewhere says nothing, and an orientation is not needed.
+    message.angular_velocity_covariance = np.array([0.02, *[-1] * 8], float)
+    message.linear_acceleration_covariance = np.array([1.0, *[-1] * 8], float)
+    stamp, gyro, accel = imu_from_cdr(serialize(message))
+    assert (stamp, gyro.tolist(), accel.tolist()) == (STAMP, [1, 2, 3], [4, 5, 6])
 
 
 @pytest.mark.parametrize('view', [image_from_cdr, compressed_from_cdr, imu_from_cdr, stamp_from_cdr])

@@ -282,3 +282,18 @@ def test_a_recording_that_was_killed_says_so(tmp_path):
         episode = read_episode(bag, image=SPEC, channels=('linear_x', 'angular_z'))
     assert episode.drops['file_cut_off'] == 1
     assert 'the recorder was killed' in ' '.join(explain_drops(episode.drops))
+
+
+def test_an_imu_that_is_half_a_one_is_refused_by_name_and_single_samples_are_left_out(tmp_path):
+    halves = [m.imu_message(i * MS, (0, 0, 1), (0, 0, 0)) for i in range(1, 5)]
+    for half in halves:
+        half.linear_acceleration_covariance = np.array([-1.0, *[0] * 8])
+    rows = [*frames(MS, 4 * MS), *commands(MS, 4 * MS)]
+    rows += [('/camera/gyro', IMU, i * MS, half) for i, half in enumerate(halves, 1)]
+    told = r'topic /camera/gyro: not one of its 4 samples is usable: .* declares no accelerometer, .* --imu no'
+    with pytest.raises(InputError, match=told):
+        read_episode(write(tmp_path / 'half', *rows), image=SPEC)
+    whole = ('/camera/gyro', IMU, 5 * MS, m.imu_message(5 * MS, (0, 0, 2), (0, 0, 9.81)))
+    episode = read_episode(write(tmp_path / 'mixed', *rows, whole), image=SPEC)
+    assert episode.drops == {'imu_incomplete': 4}
+    np.testing.assert_allclose(episode.imu, [[0, 0, 2, 0, 0, 9.81]])

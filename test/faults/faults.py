@@ -22,6 +22,7 @@ FAULTS = {
     'IMU: NaN': 'an angular velocity that is not a number',
     'IMU: 1e9': 'an angular velocity of 1e9 rad/s',
     'IMU: garbage bytes': 'random bytes instead of a serialised sample',
+    'IMU: no accelerometer': 'samples that declare their acceleration absent (its covariance begins with −1)',
     'IMU at 2 kHz': '2000 samples per second instead of 100',
     'clock stops': 'no /clock any more (use_sim_time)',
     'clock jumps back': '/clock goes back by 5 s',

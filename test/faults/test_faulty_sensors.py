@@ -42,6 +42,12 @@ def imu_says(value, _, now_ns):
     return imu_message(now_ns, 'imu', np.array([0.0, 0.0, value]), np.array([0.0, 0.0, 9.81]))
 
 
+def without_accelerometer(rig, now_ns):
+    message = rig.sample(now_ns)
+    message.linear_acceleration_covariance[0] = -1.0
+    return message
+
+
 def fault(name, damage, reason, timeout_s, said=None):
     sensor = 'imu' if name.startswith('IMU') else 'camera'
     return pytest.param(sensor, damage, reason, timeout_s, said, marks=pytest.mark.fault(name), id=name)
@@ -61,6 +67,7 @@ def fault(name, damage, reason, timeout_s, said=None):
         fault('IMU: NaN', partial(imu_says, math.nan), 'imu_stale', IMU_S, 'an IMU sample was refused'),
         fault('IMU: 1e9', partial(imu_says, 1e9), 'imu_stale', IMU_S, 'an IMU sample was refused'),
         fault('IMU: garbage bytes', garbage, 'imu_stale', IMU_S, 'imu_undecodable'),
+        fault('IMU: no accelerometer', without_accelerometer, 'imu_stale', IMU_S, 'imu_incomplete'),
     ],
 )
 def test_a_broken_sensor_stops_the_robot_until_it_works_again(rig, outcome, sensor, damage, reason, timeout_s, said):

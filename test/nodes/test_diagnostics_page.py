@@ -23,7 +23,8 @@ LEARNT += [f'respond_{name}' for name in ('error_frozen', 'error_adapted', 'gain
 FAMILIES = {'stop_<reason>': f'stop_({"|".join(REASONS)})', 'limit_<which>': f'limit_({LIMIT})'}
 FAMILIES |= {f'adaptation.<channel>.{name}': rf'adaptation\.(linear_x|angular_z)\.{name}' for name in LEARNT}
 # Of what comes late: rates need two statuses, and of what is damaged a message must arrive.
-LAST = {'image_undecodable', 'imu_undecodable', 'scan_undecodable', 'image_rate_hz', 'step_latency_p99_us'}
+LAST = {'image_undecodable', 'imu_undecodable', 'imu_incomplete', 'scan_undecodable'}
+LAST |= {'image_rate_hz', 'step_latency_p99_us'}
 THRESHOLD = re.compile(r'\| `(diagnostics\.\w+)` \| ([\d.]+) \|')
 
 
@@ -70,11 +71,14 @@ def test_every_value_of_the_active_controller_is_on_the_page_and_no_other(graph,
     probe.until(lambda: commands and not stands(commands[-1]), 'it drives')
     picture = probe.picture(probe.node.get_clock().now().nanoseconds)
     picture.encoding = 'unheard_of'
+    half = probe.sample(0)
+    half.linear_acceleration_covariance[0] = -1.0
 
     def whole():
         # Best effort may lose one: again until each was counted.
         camera.publish(picture)
         imu.publish(serialize_message(probe.sample(0))[:40])
+        imu.publish(half)
         scanner.publish(LaserScan(angle_increment=float('nan')))
         said = status(told, 'controller: control')
         return said if said.keys() >= LAST else None
