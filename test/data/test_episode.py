@@ -288,7 +288,7 @@ def test_an_imu_that_is_half_a_one_is_refused_by_name_and_single_samples_are_lef
     halves = [m.imu_message(i * MS, (0, 0, 1), (0, 0, 0)) for i in range(1, 5)]
     for half in halves:
         half.linear_acceleration_covariance = np.array([-1.0, *[0] * 8])
-    rows = [*frames(MS, 4 * MS), *commands(MS, 4 * MS)]
+    rows = [*frames(MS, 6 * MS), *commands(MS, 6 * MS)]
     rows += [('/camera/gyro', IMU, i * MS, half) for i, half in enumerate(halves, 1)]
     told = r'topic /camera/gyro: not one of its 4 samples is usable: .* declares no accelerometer, .* --imu no'
     with pytest.raises(InputError, match=told):
