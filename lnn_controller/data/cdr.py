@@ -1,14 +1,22 @@
 """View serialised messages: the fields that a decision needs, without building the message."""
 
 import struct
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lnn_controller.errors import InputError
 
-__all__ = ['Cdr', 'IncompleteImuError', 'imu_from_cdr', 'stamp_from_cdr', 'twist_from_cdr']
+__all__ = [
+    'Cdr',
+    'IncompleteImuError',
+    'Odometry',
+    'imu_from_cdr',
+    'odometry_from_cdr',
+    'stamp_from_cdr',
+    'twist_from_cdr',
+]
 
 _PADDING = 3  # Fast DDS and Cyclone DDS round a payload up to four bytes
 _IMU_DOUBLES = 37  # quaternion 4, covariance 9, gyro 3, covariance 9, accelerometer 3, covariance 9
@@ -118,7 +126,15 @@ class Cdr:
 
 
 class IncompleteImuError(InputError):
-    """An IMU message that declares its gyro or its accelerometer absent: what it holds there is no measurement."""
+    """
+    An IMU message that declares its gyro or its accelerometer absent: what it holds there is no measurement.
+
+    :param absent: what it lacks, in words
+    """
+
+    def __init__(self, absent: str) -> None:
+        super().__init__(f'an IMU needs gyro and accelerometer in one message. Got one that declares no {absent}')
+        self.absent = absent
 
 
 def imu_from_cdr(buffer: Any) -> tuple[int, NDArray[np.float64], NDArray[np.float64]]:
@@ -140,10 +156,47 @@ def imu_from_cdr(buffer: Any) -> tuple[int, NDArray[np.float64], NDArray[np.floa
     return stamp_ns, values[13:16], values[25:28]
 
 
+class Odometry(NamedTuple):
+    """
+    A nav_msgs/Odometry without its covariances.
+
+    :param stamp_ns: header stamp, ns
+    :param frame: of the pose
+    :param child_frame: of the twist, as its publisher says
+    :param position: x, y, z, m, (3,)
+    :param orientation: quaternion x, y, z, w, (4,)
+    :param twist: linear x, y, z, m/s, then angular x, y, z, rad/s, (6,)
+    """
+
+    stamp_ns: int
+    frame: str
+    child_frame: str
+    position: tuple[float, ...]
+    orientation: tuple[float, ...]
+    twist: tuple[float, ...]
+
+
+def odometry_from_cdr(buffer: Any) -> Odometry:
+    """
+    Read the serialised bytes of a nav_msgs/Odometry.
+
+    :param buffer: CDR with its encapsulation header, bytes-like
+    :returns: pose and twist
+    :raises InputError: if the bytes are not such a message
+    """
+    cdr = Cdr(buffer, 'nav_msgs/msg/Odometry')
+    stamp_ns, frame = cdr.header()
+    child_frame = cdr.string()
+    numbers = cdr.numbers(f'{_ODOMETRY_DOUBLES}d', align=8)
+    cdr.end()
+    twist = numbers[_POSE_DOUBLES : _POSE_DOUBLES + 6]
+    return Odometry(stamp_ns, frame, child_frame, numbers[:3], numbers[3:7], twist)
+
+
 def _incomplete(numbers: tuple[float, ...]) -> IncompleteImuError:
     parts = {'gyro, angular_velocity': _GYRO_COVARIANCE, 'accelerometer, linear_acceleration': _ACCEL_COVARIANCE}
-    absent = ' and no '.join(f'{part}_covariance[0] = -1' for part, index in parts.items() if numbers[index] == -1.0)
-    return IncompleteImuError(f'an IMU needs gyro and accelerometer in one message. Got one that declares no {absent}')
+    absent = [f'{part}_covariance[0] = -1' for part, index in parts.items() if numbers[index] == -1.0]
+    return IncompleteImuError(' and no '.join(absent))
 
 
 def stamp_from_cdr(buffer: Any) -> int:
@@ -170,12 +223,11 @@ def twist_from_cdr(buffer: Any, msgtype: str) -> tuple[int, NDArray[np.float64]]
     if msgtype not in ('geometry_msgs/msg/Twist', 'geometry_msgs/msg/TwistStamped', 'nav_msgs/msg/Odometry'):
         msg = f'a velocity is in a Twist, a TwistStamped or an Odometry. Got {msgtype!r}.'
         raise ValueError(msg)
+    if msgtype == 'nav_msgs/msg/Odometry':
+        odometry = odometry_from_cdr(buffer)
+        return odometry.stamp_ns, np.array(odometry.twist)
     cdr = Cdr(buffer, msgtype)
     stamp_ns = 0 if msgtype == 'geometry_msgs/msg/Twist' else cdr.header()[0]
-    if msgtype == 'nav_msgs/msg/Odometry':
-        cdr.string()
-        values = cdr.numbers(f'{_ODOMETRY_DOUBLES}d', align=8)[_POSE_DOUBLES : _POSE_DOUBLES + 6]
-    else:
-        values = cdr.numbers('6d', align=8)
+    values = cdr.numbers('6d', align=8)
     cdr.end()
     return stamp_ns, np.array(values)

@@ -14,6 +14,7 @@ from lnn_controller.policy.spec import ImageSpec
 
 from .bag import Bag
 from .cdr import IncompleteImuError, imu_from_cdr, twist_from_cdr
+from .choice import choose_command, choose_imu
 from .drops import DROP_REASONS
 from .images import compressed_from_cdr, image_from_cdr
 from .stamps import Stamps, choose_stamps
@@ -42,6 +43,7 @@ class Episode:
     :param topics: topics read, by kind: image, imu, command
     :param sha256: hash of the bag's storage files
     :param clock: ``'header'``, or ``'receive'`` where headers and receive times come from different clocks
+    :param notes: what a person should know of how it was read, a sentence each
     """
 
     name: str
@@ -56,6 +58,7 @@ class Episode:
     topics: dict[str, str] = field(default_factory=dict)
     sha256: str = ''
     clock: str = 'header'
+    notes: tuple[str, ...] = ()
 
     @property
     def duration_s(self) -> float:
@@ -104,7 +107,7 @@ def camera_size(bag: str | Path | Bag, topics: Topics | None = None) -> tuple[in
     if not isinstance(bag, Bag):
         with Bag(bag) as opened:
             return camera_size(opened, topics)
-    topic = _required(bag, 'image', (topics or Topics()).image)
+    topic = _required(bag, 'image', bag.choose('image', (topics or Topics()).image))
     decode = compressed_from_cdr if topic.msgtype == COMPRESSED_IMAGE else image_from_cdr
     first_error = ''
     for message in bag.messages([topic.name]):
@@ -122,12 +125,13 @@ def _read(bag: Bag, image: ImageSpec, channels: tuple[str, ...], use_imu: bool |
     if unknown or not channels:
         msg = f'command channels are of {", ".join(_CHANNELS)}. Got {", ".join(unknown) or "none"}.'
         raise InputError(msg)
-    chosen = {'image': _required(bag, 'image', topics.image), 'command': _required(bag, 'command', topics.command)}
-    imu_topic = None
-    if use_imu is not False:
-        imu_topic = _required(bag, 'imu', topics.imu) if use_imu else bag.choose('imu', topics.imu)
-    if imu_topic is not None:
-        chosen['imu'] = imu_topic
+    columns = [_CHANNELS[name] for name in channels]
+    command, note = choose_command(bag, topics.command, columns)
+    imu = None if use_imu is False else choose_imu(bag, topics.imu)
+    chosen = {'image': _required(bag, 'image', bag.choose('image', topics.image))}
+    chosen['command'] = _required(bag, 'command', command)
+    if imu is not None or use_imu:
+        chosen['imu'] = _required(bag, 'imu', imu)
     reader = _Reader(bag, image, chosen)
     drops = reader.read()
     if bag.recovered:
@@ -140,7 +144,6 @@ def _read(bag: Bag, image: ImageSpec, channels: tuple[str, ...], use_imu: bool |
             values[kind] = np.array(reader.values[kind])[stream.kept].astype(np.float32)
     frames = reader.frames[: len(reader.stamps['image'].header)]
     kept = streams['image'].kept
-    columns = [_CHANNELS[name] for name in channels]
     return Episode(
         name=str(bag.path),
         images=frames if kept.all() else frames[kept],
@@ -154,6 +157,7 @@ def _read(bag: Bag, image: ImageSpec, channels: tuple[str, ...], use_imu: bool |
         topics={kind: topic.name for kind, topic in chosen.items()},
         sha256=bag.sha256(),
         clock=clock,
+        notes=(note,) if note else (),
     )
 
 
@@ -226,8 +230,7 @@ class _UnusableError(Exception):
     """A sample's values cannot be used; the message is the reason of the drop."""
 
 
-def _required(bag: Bag, kind: str, name: str | None) -> Topic:
-    topic = bag.choose(kind, name)
+def _required(bag: Bag, kind: str, topic: Topic | None) -> Topic:
     if topic is None:
         types = {'image': 'Image or CompressedImage', 'imu': 'Imu', 'command': 'Twist, TwistStamped or Odometry'}[kind]
         plural = {'image': 'images', 'imu': 'IMU samples', 'command': 'commands'}[kind]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from lnn_controller.errors import InputError
 
-__all__ = ['OVERRIDE', 'Topic', 'Topics', 'choose_topic', 'find_override', 'last_name']
+__all__ = ['OVERRIDE', 'Topic', 'Topics', 'candidates', 'choose_topic', 'find_override', 'last_name']
 
 IMAGE = 'sensor_msgs/msg/Image'
 COMPRESSED_IMAGE = 'sensor_msgs/msg/CompressedImage'
@@ -92,6 +92,18 @@ def choose_topic(kind: str, named: Topic | None, topics: Collection[Topic], *, b
         if found:
             return _only(kind, found, bag)
     return None
+
+
+def candidates(kind: str, topics: Collection[Topic]) -> list[Topic]:
+    """
+    List the topics that a kind can be read from.
+
+    :param kind: ``'image'``, ``'imu'`` or ``'command'``
+    :param topics: the bag's topics
+    :returns: those of a fitting type that have messages
+    """
+    types = [msgtype for group in _TYPES[kind] for msgtype in group]
+    return [topic for topic in topics if topic.msgtype in types and topic.count]
 
 
 def find_override(topics: Collection[Topic], *, bag: str) -> Topic | None:

@@ -1,0 +1,89 @@
+"""Which of several topics is meant, by what they hold: the one that moves, the IMU that is a whole one."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+
+import numpy as np
+
+from lnn_controller.errors import InputError
+
+from .bag import Bag
+from .cdr import IncompleteImuError, imu_from_cdr, twist_from_cdr
+from .topics import ODOMETRY, Topic, candidates, choose_topic
+
+__all__ = ['choose_command', 'choose_imu']
+
+# An odometry's noise, m/s or rad/s; a command of zero is exactly that.
+_ODOMETRY_STANDS = 0.05
+
+
+def choose_command(bag: Bag, name: str | None, columns: Sequence[int]) -> tuple[Topic | None, str]:
+    """
+    Choose the topic of commands: as :meth:`.bag.Bag.choose`, but one that moves before one that is zero throughout.
+
+    :param bag: the bag
+    :param name: name of the topic, which is taken whatever it holds; none: found by type and content
+    :param columns: where the wanted channels stand in a twist's linear x, y, z, angular x, y, z
+    :returns: the topic, or none if there is none of the kind; what a person should know of the choice, or nothing
+    :raises InputError: as :meth:`.bag.Bag.choose`
+    """
+    found = candidates('command', bag.topics.values())
+    if name is not None or len(found) < 2:
+        return bag.choose('command', name), ''
+    with suppress(InputError):  # several come into question: what they hold may decide
+        usual = bag.choose('command')
+        if usual is not None and _moves(bag, usual, columns):
+            return usual, ''
+    moving = [topic for topic in found if _moves(bag, topic, columns)]
+    if not moving:
+        return bag.choose('command'), ''
+    chosen = choose_topic('command', None, moving, bag=str(bag.path))
+    idle = ', '.join(str(topic) for topic in found if topic not in moving)
+    return chosen, f'{bag.path}: the commands are those of {chosen}, which moves; zero throughout: {idle}'
+
+
+def choose_imu(bag: Bag, name: str | None) -> Topic | None:
+    """
+    Choose the topic of the IMU: as :meth:`.bag.Bag.choose`, of several those that hold gyro and accelerometer both.
+
+    :param bag: the bag
+    :param name: name of the topic; none: found by type and content
+    :returns: the topic, or none if there is none of the kind
+    :raises InputError: as :meth:`.bag.Bag.choose`, or if each of several topics declares one of the two absent
+    """
+    found = candidates('imu', bag.topics.values())
+    if name is not None or len(found) < 2:
+        return bag.choose('imu', name)
+    absent = {topic.name: what for topic in found if (what := _declared_absent(bag, topic))}
+    whole = [topic for topic in found if topic.name not in absent]
+    if whole:
+        return choose_topic('imu', None, whole, bag=str(bag.path))
+    told = '; '.join(f'{topic} declares no {what}' for topic, what in absent.items())
+    msg = (
+        f'bag {bag.path}: gyro and accelerometer must be in one topic. Got {told}. '
+        'Join them (drivers of depth cameras can), or train with --imu no.'
+    )
+    raise InputError(msg)
+
+
+def _moves(bag: Bag, topic: Topic, columns: Sequence[int]) -> bool:
+    least = _ODOMETRY_STANDS if topic.msgtype == ODOMETRY else 0.0
+    for message in bag.messages([topic.name]):
+        with suppress(InputError):  # a damaged message is no sign of either
+            twist = twist_from_cdr(message.data, message.msgtype)[1]
+            if np.any(np.abs(twist[list(columns)]) > least):
+                return True
+    return False
+
+
+def _declared_absent(bag: Bag, topic: Topic) -> str:
+    """What the topic's first readable message says that it lacks, or nothing."""
+    for message in bag.messages([topic.name]):
+        try:
+            imu_from_cdr(message.data)
+        except IncompleteImuError as error:
+            return error.absent
+        except InputError:
+            continue
+        return ''
+    return ''
