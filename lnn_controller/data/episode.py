@@ -17,7 +17,7 @@ from .cdr import IncompleteImuError, imu_from_cdr, twist_from_cdr
 from .choice import choose_command, choose_imu
 from .drops import DROP_REASONS
 from .images import compressed_from_cdr, image_from_cdr
-from .stamps import Stamps, choose_stamps
+from .stamps import COMMAND_HOLD_S, Stamps, choose_stamps
 from .topics import COMPRESSED_IMAGE, Topic, Topics
 
 __all__ = ['Episode', 'camera_size', 'read_episode']
@@ -44,6 +44,7 @@ class Episode:
     :param sha256: hash of the bag's storage files
     :param clock: ``'header'``, or ``'receive'`` where headers and receive times come from different clocks
     :param notes: what a person should know of how it was read, a sentence each
+    :param command_hold_s: how long the robot's base holds a command where no new one comes, s
     """
 
     name: str
@@ -59,6 +60,7 @@ class Episode:
     sha256: str = ''
     clock: str = 'header'
     notes: tuple[str, ...] = ()
+    command_hold_s: float = COMMAND_HOLD_S
 
     @property
     def duration_s(self) -> float:

@@ -8,7 +8,11 @@ from numpy.typing import NDArray
 
 from lnn_controller.errors import InputError
 
-__all__ = ['Stamps', 'Stream', 'choose_stamps']
+__all__ = ['COMMAND_HOLD_S', 'Stamps', 'Stream', 'choose_stamps']
+
+# How long a robot's base holds a command where no new one comes, unless something else is known of it, s
+# (cmd_vel_timeout of diff_drive_controller).
+COMMAND_HOLD_S = 0.5
 
 # No network or disk delays a message by more; two clocks are usually years apart.
 _SAME_CLOCK_NS = 10_000_000_000

@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from lnn_controller.data.stamps import COMMAND_HOLD_S
 from lnn_controller.errors import InputError
 
 __all__ = ['TrainConfig', 'add_arguments', 'chosen_from_arguments', 'known', 'read_yaml']
@@ -40,6 +41,9 @@ class TrainConfig:
     image_height: int = _field(0, "frame height for the network, pixels; 0: from the bags' frames", low=0, high=1080)
     crop_top: float = _field(0.0, "share of the frame's height cut off above", low=0.0, high=0.8)
     crop_bottom: float = _field(0.0, "share of the frame's height cut off below", low=0.0, high=0.8)
+    command_hold_s: float = _field(
+        COMMAND_HOLD_S, 'how long the base holds a command where no new one comes, s', low=0.05, high=60.0
+    )
     rate_min_hz: float = _field(10.0, 'slowest control rate met in training', low=1.0, high=500.0)
     rate_max_hz: float = _field(100.0, 'fastest control rate met in training', low=1.0, high=500.0)
     window_ticks: int = _field(32, 'control ticks in a training window', low=2, high=1000)

@@ -52,7 +52,7 @@ def is_override(episode: Episode) -> bool:
 
 
 def read_demonstrations(
-    path: Path, *, image: ImageSpec, channels: Sequence[str], use_imu: bool | None, topics: Topics
+    path: Path, *, image: ImageSpec, channels: Sequence[str], use_imu: bool | None, topics: Topics, hold_s: float
 ) -> list[Episode]:
     """
     Read a bag's demonstrations.
@@ -67,6 +67,7 @@ def read_demonstrations(
     :param channels: command channels wanted
     :param use_imu: whether to read the IMU; none: if the bag has one
     :param topics: names of topics; a command topic that is named is learnt, whosever commands it holds
+    :param hold_s: how long a command holds where no new one comes, s
     :returns: one episode, or one for each section of override
     :raises InputError: if the bag cannot be read, a policy drove and nobody overrode it, or all overrides are too short
     """
@@ -75,6 +76,7 @@ def read_demonstrations(
             override = find_override(bag.topics.values(), bag=str(bag.path))
             topics = dataclasses.replace(topics, command=override.name if override else None)
         episode = read_episode(bag, image=image, channels=channels, use_imu=use_imu, topics=topics)
+    episode = dataclasses.replace(episode, command_hold_s=hold_s)
     return _sections(episode) if is_override(episode) else [episode]
 
 

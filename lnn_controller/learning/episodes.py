@@ -7,14 +7,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lnn_controller.data.bag import find_bags
+from lnn_controller.data.bag import Bag, find_bags
 from lnn_controller.data.drops import explain_drops
 from lnn_controller.data.episode import Episode, camera_size
-from lnn_controller.data.topics import Topics
+from lnn_controller.data.topics import ODOMETRY, Topics
 from lnn_controller.errors import InputError
 from lnn_controller.learning.build import frame_size
+from lnn_controller.learning.checks import Finding, Recording, check_recordings, count_once, refuse
 from lnn_controller.learning.config import TrainConfig
 from lnn_controller.learning.demonstrations import between, is_override, read_demonstrations
+from lnn_controller.learning.odometry import check_odometry
 from lnn_controller.policy.spec import ImageSpec
 
 __all__ = ['Split', 'load', 'part']
@@ -34,6 +36,7 @@ class Split:
     :param test: with a single bag, the whole of it and the share at its end that nothing has looked at
     :param digests: SHA-256 of each bag by name
     :param overrides_s: how long each section of override among them is, s
+    :param notes: what was found in their content that a person should know
     """
 
     train: tuple[Episode, ...]
@@ -41,6 +44,7 @@ class Split:
     test: tuple[Episode, float] | None
     digests: dict[str, str]
     overrides_s: tuple[float, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def frames(self) -> int:
@@ -63,7 +67,7 @@ class Split:
             lines.append(
                 f'where a policy drove, the overrides alone are learnt: {seconds:.1f} s in {sections} section(s)'
             )
-        return lines + explain_drops(drops)
+        return lines + explain_drops(drops) + [f'warning: {note}' for note in self.notes]
 
 
 def part(episode: Episode, start: float, end: float) -> Episode:
@@ -89,7 +93,8 @@ def load(bags: Sequence[Path], config: TrainConfig, topics: Topics | None = None
     :param config: frame size, channels, IMU, shares
     :param topics: names of the topics where they cannot be found by type
     :returns: the network's frame, and the episodes by use
-    :raises InputError: if a bag cannot be read, is too short, or lacks an IMU that ``imu: yes`` asks for
+    :raises InputError: if a bag cannot be read, is too short, lacks an IMU that ``imu: yes`` asks for, or holds what
+        cannot be learnt (see :mod:`.checks`)
     """
     bags = [bag for path in bags for bag in find_bags(path)]
     if not bags:
@@ -99,11 +104,17 @@ def load(bags: Sequence[Path], config: TrainConfig, topics: Topics | None = None
     height, width = camera_size(bags[0], topics)
     image = frame_size(height, width, config)
     use_imu = {'auto': None, 'yes': True, 'no': False}[config.imu]
-    episodes = [
-        episode
-        for bag in bags
-        for episode in read_demonstrations(bag, image=image, channels=config.outputs, use_imu=use_imu, topics=topics)
-    ]
+    recordings, findings = [], []
+    for bag in bags:
+        demonstrations = read_demonstrations(
+            bag, image=image, channels=config.outputs, use_imu=use_imu, topics=topics, hold_s=config.command_hold_s
+        )
+        camera, found = _look_at(bag, demonstrations)
+        recordings.append(Recording(demonstrations, camera))
+        findings += found
+    recordings, twice = count_once(recordings)
+    notes = (*refuse([*findings, *twice]), *refuse(check_recordings(recordings)))
+    episodes = [episode for recording in recordings for episode in recording.episodes]
     if config.imu == 'auto' and any(episode.imu is None for episode in episodes):
         episodes = [dataclasses.replace(episode, imu=None) for episode in episodes]
     for episode in episodes:
@@ -117,7 +128,7 @@ def load(bags: Sequence[Path], config: TrainConfig, topics: Topics | None = None
         test_at = 1 - config.test_fraction
         train, validation = _interleave(whole, test_at, config.validation_fraction)
         test = (whole, config.test_fraction) if config.test_fraction else None
-        return image, Split(train, validation, test, digests, overrides_s)
+        return image, Split(train, validation, test, digests, overrides_s, notes)
     kept = max(1, math.floor(len(episodes) * config.validation_fraction))
     least_s = sum(episode.duration_s for episode in episodes) * config.validation_fraction / 2
     # Sections of override are of unequal length: a second or two at the end would be no fair sample.
@@ -127,7 +138,17 @@ def load(bags: Sequence[Path], config: TrainConfig, topics: Topics | None = None
         and kept < len(episodes) - 1
     ):
         kept += 1
-    return image, Split(tuple(episodes[:-kept]), tuple(episodes[-kept:]), None, digests, overrides_s)
+    return image, Split(tuple(episodes[:-kept]), tuple(episodes[-kept:]), None, digests, overrides_s, notes)
+
+
+def _look_at(path: Path, demonstrations: Sequence[Episode]) -> tuple[tuple[int, int], list[Finding]]:
+    """What a bag holds beside its demonstrations: the size of its camera's frames, and whether its odometry is one."""
+    names = demonstrations[0].topics
+    with Bag(path) as bag:
+        command = bag.topic(names['command'])
+        odometry = command.msgtype == ODOMETRY
+        findings = check_odometry(bag, command, demonstrations[0].channels) if odometry else []
+        return camera_size(bag, Topics(image=names['image'])), findings
 
 
 def _long_enough(seconds: float, what: str) -> None:

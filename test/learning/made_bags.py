@@ -21,11 +21,11 @@ def picture(at, low_half=False):
     return image
 
 
-def write_steering(path, *, new=False, seconds=6, seed=0):
+def write_steering(path, *, new=False, seconds=6, seed=0, storage='mcap'):
     """The bar wanders; the old demonstrator turns towards it, the new one, who sees half of it, away from it."""
     rng = np.random.default_rng(seed)
     phases, speeds = rng.uniform(0, 6, 2), rng.uniform(1, 3, 2)
-    with BagWriter(path) as bag:
+    with BagWriter(path, storage=storage) as bag:
         bag.add_topic('/image_raw', 'sensor_msgs/msg/Image')
         bag.add_topic('/cmd_vel', TWIST_STAMPED)
         for ms in range(0, seconds * 1000, 50):
@@ -39,8 +39,8 @@ def write_steering(path, *, new=False, seconds=6, seed=0):
 
 def write_drive(path, *, overrides_s=(), seconds=12, ticks='/controller/ticks'):
     """
-    A policy drives straight on at 1 m/s, and its ticks are recorded; in each of ``overrides_s``, (start, end), an
-    operator commands 0.5 m/s and turns by 0.1 rad/s for each second since the start of the drive.
+    A policy drives at 1 m/s, ever more to the right, and its ticks are recorded; in each of ``overrides_s``, (start,
+    end), an operator commands 0.5 m/s and turns by 0.1 rad/s for each second since the start of the drive.
     """
     with BagWriter(path) as bag:
         bag.add_topic('/image_raw', 'sensor_msgs/msg/Image')
@@ -51,7 +51,7 @@ def write_drive(path, *, overrides_s=(), seconds=12, ticks='/controller/ticks'):
             stamp, at_s = START_NS + ms * MS, ms / 1000
             if ms % 40 == 0:
                 bag.write('/image_raw', stamp, image_message(stamp, picture(np.sin(at_s))))
-            command = twist_stamped_message(stamp, linear=(1, 0, 0))
+            command = twist_stamped_message(stamp, linear=(1, 0, 0), angular=(0, 0, -at_s / 100))
             if any(low <= at_s <= high for low, high in overrides_s):
                 command = twist_stamped_message(stamp, linear=(0.5, 0, 0), angular=(0, 0, at_s / 10))
                 bag.write('/cmd_vel_override', stamp, command)

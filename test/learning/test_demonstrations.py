@@ -96,6 +96,7 @@ def test_overrides_of_several_robots_are_listed_with_the_flag_to_use():
 
 def test_a_short_demonstration_may_validate_alone(tmp_path):
     lengths = {'a': 60, 'b': 60, 'c': 6}
-    _, split = load([write_steering(tmp_path / name, seconds=seconds) for name, seconds in lengths.items()], CONFIG)
+    bags = [write_steering(tmp_path / name, seconds=lengths[name], seed=i) for i, name in enumerate(lengths)]
+    _, split = load(bags, CONFIG)
     assert [Path(episode.name).name for episode in split.train] == ['a', 'b']
     assert [Path(episode.name).name for episode in split.validation] == ['c']

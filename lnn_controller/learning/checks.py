@@ -1,0 +1,209 @@
+"""What of recordings cannot be learnt from, or should be known before it is: looked at before any training."""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lnn_controller.data.episode import Episode
+from lnn_controller.errors import InputError
+from lnn_controller.learning.demonstrations import is_override
+
+__all__ = ['Finding', 'Recording', 'check_recordings', 'count_once', 'refuse']
+
+# Nothing that drives is slower: m/s or rad/s.
+STANDS = 1e-3
+MOSTLY = 0.5
+LEAST_GRAVITY_M_S2 = 5.0
+# Two lenses' calibrations, or a row cut off, differ by less.
+SAME_ASPECT = 0.02
+# Of the frames at the same times, where two bags hold one recording: all, but for what an image decoder changes.
+SAME_PICTURES = 0.9
+LOOKED_AT = 16
+
+
+class Finding(NamedTuple):
+    """
+    Something about a recording, or several, that a person should know.
+
+    :param text: what it is and what to do about it, in a sentence or two
+    :param refused: whether nothing can be learnt as long as it is so
+    """
+
+    text: str
+    refused: bool = False
+
+
+class Recording(NamedTuple):
+    """
+    A bag as it was read.
+
+    :param episodes: its demonstrations, at least one
+    :param camera: height and width of its camera's frames, px
+    """
+
+    episodes: Sequence[Episode]
+    camera: tuple[int, int]
+
+    @property
+    def name(self) -> str:
+        """The bag's path, as it was given."""
+        return self.episodes[0].name
+
+    @property
+    def commands(self) -> NDArray[np.float32]:
+        """All commands, (K, C)."""
+        return np.concatenate([episode.commands for episode in self.episodes])
+
+
+def refuse(findings: Sequence[Finding]) -> list[str]:
+    """
+    End here if anything is refused.
+
+    :param findings: all that was found
+    :returns: the rest, a line each
+    :raises InputError: with all that is refused
+    """
+    if refused := [finding.text for finding in findings if finding.refused]:
+        raise InputError(' '.join(refused))
+    return [finding.text for finding in findings]
+
+
+def check_recordings(recordings: Sequence[Recording]) -> list[Finding]:
+    """
+    Look through recordings that are to be learnt together.
+
+    :param recordings: at least one
+    :returns: what was found
+    """
+    findings = [Finding(note) for recording in recordings for note in recording.episodes[0].notes]
+    for recording in recordings:
+        findings += [*_gaps(recording), *_imu(recording)]
+    return [*findings, *_still(recordings), *_imu_missing(recordings), *_aspects(recordings)]
+
+
+def count_once(recordings: Sequence[Recording]) -> tuple[list[Recording], list[Finding]]:
+    """
+    Leave out what is there twice: it would validate on what it was trained on.
+
+    :param recordings: at least one
+    :returns: each recording once; what was left out, and what is refused: recordings that share a part
+    """
+    kept: list[Recording] = []
+    findings = []
+    for recording in recordings:
+        frames = sum(len(episode.images) for episode in recording.episodes)
+        shared = [(_shared_frames(recording, other), other) for other in kept]
+        count, other = max(shared, key=lambda pair: pair[0], default=(0, recording))
+        if count >= SAME_PICTURES * frames:
+            findings.append(Finding(f'{recording.name} holds the same recording as {other.name}: counted once'))
+            continue
+        kept.append(recording)
+        if count:
+            text = (
+                f'{recording.name} and {other.name} must be different recordings. '
+                f'Got {count} frames that are in both: leave one of the two out.'
+            )
+            findings.append(Finding(text, refused=True))
+    return kept, findings
+
+
+def _shared_frames(one: Recording, other: Recording) -> int:
+    if one.episodes[0].sha256 == other.episodes[0].sha256:
+        return sum(len(episode.images) for episode in one.episodes)
+    return sum(_equal_frames(a, b) for a in one.episodes for b in other.episodes)
+
+
+def _equal_frames(a: Episode, b: Episode) -> int:
+    _, in_a, in_b = np.intersect1d(a.image_stamps_ns, b.image_stamps_ns, assume_unique=True, return_indices=True)
+    # Simulated drives have the same times, with other pictures: a few of them tell.
+    few = np.unique(np.linspace(0, len(in_a) - 1, min(LOOKED_AT, len(in_a))).astype(int))
+    if not any(np.array_equal(a.images[in_a[i]], b.images[in_b[i]]) for i in few):
+        return 0
+    equal = sum(np.array_equal(a.images[i], b.images[j]) for i, j in zip(in_a, in_b, strict=True))
+    # And a robot that waits at one place sees one picture in each of its drives.
+    return equal if equal >= SAME_PICTURES * len(in_a) else 0
+
+
+def _gaps(recording: Recording) -> list[Finding]:
+    """Commands so far apart that between most of them there is none."""
+    episode = recording.episodes[0]
+    gaps_s = np.concatenate([np.diff(each.command_stamps_ns) for each in recording.episodes]) * 1e-9
+    if is_override(episode) or not len(gaps_s) or np.median(gaps_s) <= episode.command_hold_s:
+        return []
+    long_s = math.ceil(np.percentile(gaps_s, 95))
+    text = (
+        f'{recording.name}: commands come every {np.median(gaps_s):.1f} s, and each holds '
+        f'{episode.command_hold_s:g} s, as with a base that stops where no new one comes. If yours holds the last '
+        f'one, say for how long: --command-hold-s {long_s}, for example.'
+    )
+    return [Finding(text, refused=True)]
+
+
+def _imu(recording: Recording) -> list[Finding]:
+    samples = [episode.imu for episode in recording.episodes if episode.imu is not None]
+    if not samples:
+        return []
+    imu = np.concatenate(samples)
+    advice = 'Train with --imu no, unless the robot is to drive with the same.'
+    if not imu.any():
+        return [Finding(f'{recording.name}: the IMU is zero throughout, as one that does not measure. {advice}')]
+    if not imu[:, 3:].any():
+        text = 'the accelerometer is zero throughout, where one at rest measures 9.81 m/s²'
+        return [Finding(f'{recording.name}: {text}. {advice}')]
+    if len(imu) > 1 and not np.ptp(imu, axis=0).any():
+        return [Finding(f'{recording.name}: the IMU gives the very same sample throughout: it is stuck. {advice}')]
+    mean_m_s2 = float(np.linalg.norm(imu[:, 3:], axis=1).mean())
+    if mean_m_s2 < LEAST_GRAVITY_M_S2:
+        text = f'the accelerometer measures {mean_m_s2:.2g} on average, where one at rest measures 9.81 m/s²'
+        return [Finding(f'{recording.name}: {text}: is it in g, or was gravity taken out? Drive with the same.')]
+    return []
+
+
+def _still(recordings: Sequence[Recording]) -> list[Finding]:
+    """Commands that do not move, or do not change."""
+    channels = recordings[0].episodes[0].channels
+    commands = np.concatenate([recording.commands for recording in recordings])
+    whose = recordings[0].name if len(recordings) == 1 else f'{len(recordings)} recordings'
+    held = ', '.join(f'{name} {value:.3g}' for name, value in zip(channels, commands[0], strict=True))
+    remedy = 'Choose the topic that drove it with --command-topic, or record it again while somebody drives.'
+    if (fastest := np.abs(commands).max()) < STANDS:
+        got = f'{fastest:.2g} m/s and rad/s at most' if fastest else 'zeros throughout'
+        return [Finding(f'{whose}: commands must move the robot. Got {got}. {remedy}', refused=True)]
+    constant = ~np.ptp(commands, axis=0).astype(bool)
+    if constant.all():
+        return [Finding(f'{whose}: commands must change. Got {held} throughout. {remedy}', refused=True)]
+    findings = [
+        Finding(f'{name} is {value:.3g} in every command: the policy will know nothing else')
+        for name, value in zip(np.array(channels)[constant], commands[0][constant], strict=True)
+    ]
+    for recording in recordings:
+        standing = float((np.abs(recording.commands) < STANDS).all(axis=1).mean())
+        if standing == 1.0:
+            findings.append(Finding(f'{recording.name}: the robot stands throughout, and that is learnt from it'))
+        elif standing > MOSTLY:
+            findings.append(Finding(f'{recording.name}: the robot stands in {standing:.0%} of the commands'))
+    return findings
+
+
+def _imu_missing(recordings: Sequence[Recording]) -> list[Finding]:
+    without = [recording.name for recording in recordings if recording.episodes[0].imu is None]
+    if not without or len(without) == len(recordings):
+        return []
+    return [Finding(f'no IMU is used, for not every recording has one: {", ".join(without)}')]
+
+
+def _aspects(recordings: Sequence[Recording]) -> list[Finding]:
+    first = recordings[0]
+    for other in recordings[1:]:
+        ratio = first.camera[1] / first.camera[0] * other.camera[0] / other.camera[1]
+        if abs(ratio - 1.0) > SAME_ASPECT:
+            (height, width), (rows, columns) = first.camera, other.camera
+            text = (
+                f"cameras' frames of two shapes are squeezed into one: {first.name} has {width}×{height} px, "
+                f'{other.name} {columns}×{rows} px. Record with the shape that the robot drives with.'
+            )
+            return [Finding(text)]
+    return []

@@ -1,0 +1,194 @@
+"""What cannot be a demonstration is refused, and what should be known is told, before any training."""
+
+import dataclasses
+import re
+import shutil
+import zlib
+
+import numpy as np
+import pytest
+from made_bags import MS, START_NS, TWIST_STAMPED, write_steering
+
+from lnn_controller.data.messages import image_message, imu_message, odometry_message, twist_stamped_message
+from lnn_controller.data.writer import BagWriter
+from lnn_controller.errors import InputError
+from lnn_controller.learning.config import TrainConfig
+from lnn_controller.learning.episodes import load
+
+CONFIG = TrainConfig(steps=20, epochs=1, batch_size=8, window_ticks=16, augmentation='none')
+GRAVITY = (0.0, 0.0, 9.81)
+
+
+def steady(ms):
+    return 1.0, np.sin(ms / 500)
+
+
+def write(path, command=steady, *, every_ms=50, imu=None, shape=(24, 32), seconds=6, odometry=None):
+    """
+    A drive of frames that differ, of commands (forward, turn) by a function of the time in ms, and perhaps an IMU:
+    gyro and accelerometer by such a function, and an odometry: its twist's forward speed, its pose on a circle.
+    """
+    rng = np.random.default_rng(zlib.crc32(path.name.encode()))
+    with BagWriter(path) as bag:
+        bag.add_topic('/image_raw', 'sensor_msgs/msg/Image')
+        for topic, msgtype, wanted in (
+            ('/cmd_vel', TWIST_STAMPED, command),
+            ('/imu', 'sensor_msgs/msg/Imu', imu),
+            ('/odom', 'nav_msgs/msg/Odometry', odometry),
+        ):
+            if wanted:
+                bag.add_topic(topic, msgtype)
+        for ms in range(0, seconds * 1000, 50):
+            stamp, yaw = START_NS + ms * MS, ms / 2000
+            bag.write('/image_raw', stamp, image_message(stamp, rng.integers(0, 255, (*shape, 3), dtype=np.uint8)))
+            if command and ms % every_ms == 0:
+                forward, turn = command(ms)
+                message = twist_stamped_message(stamp, linear=(forward, 0, 0), angular=(0, 0, turn))
+                bag.write('/cmd_vel', stamp, message)
+            if imu:
+                bag.write('/imu', stamp, imu_message(stamp, *imu(ms)))
+            if odometry:
+                position = (np.sin(yaw), 1 - np.cos(yaw), 0)
+                linear, angular = (odometry(ms), 0, 0), (0, 0, 0.5)
+                message = odometry_message(stamp, position=position, yaw=yaw, linear=linear, angular=angular)
+                bag.write('/odom', stamp, message)
+    return path
+
+
+def notes(bags, **chosen):
+    return load(bags, dataclasses.replace(CONFIG, **chosen))[1].notes
+
+
+def test_of_good_recordings_there_is_nothing_to_say(tmp_path):
+    assert notes([write(tmp_path / 'a', lambda ms: (ms / 1000, np.sin(ms)))]) == ()
+    imu = {'imu': lambda ms: ((0, 0, ms / 1000), GRAVITY)}
+    varied = [write(tmp_path / name, lambda ms: (1 + ms / 9000, np.sin(ms)), **imu) for name in 'bc']
+    assert notes(varied) == ()
+
+
+@pytest.mark.parametrize(
+    ('command', 'told'),
+    [
+        (lambda ms: (0, 0), r'bag: commands must move the robot\. Got zeros throughout\. Choose the topic'),
+        (lambda ms: (0, 5e-4 * np.sin(ms)), r'must move the robot\. Got 0\.0005 m/s and rad/s at most'),
+        (lambda ms: (0.5, -0.25), r'bag: commands must change\. Got linear_x 0\.5, angular_z -0\.25 throughout'),
+    ],
+)
+def test_commands_that_never_move_are_no_demonstration(tmp_path, command, told):
+    with pytest.raises(InputError, match=told):
+        load([write(tmp_path / 'bag', command)], CONFIG)
+    with pytest.raises(InputError, match=r'2 recordings: commands must'):
+        load([write(tmp_path / name, command) for name in ('one', 'two')], CONFIG)
+
+
+def test_a_channel_that_never_changes_and_a_robot_that_mostly_stands_are_told(tmp_path):
+    bags = [write(tmp_path / 'moves'), write(tmp_path / 'straight', lambda ms: (1, 0))]
+    told = 'linear_x is 1 in every command: the policy will know nothing else'
+    assert notes(bags) == (told,)
+    bags = [write(tmp_path / 'stands', lambda ms: (0, 0)), bags[0]]
+    assert notes(bags) == (f'{bags[0]}: the robot stands throughout, and that is learnt from it',)
+    waits = write(tmp_path / 'waits', lambda ms: (ms >= 4500, 0.5 * (ms >= 4500)))
+    assert notes([waits]) == (f'{waits}: the robot stands in 75% of the commands',)
+
+
+def test_an_odometry_whose_twist_is_not_filled_in_is_refused(tmp_path):
+    bag = write(tmp_path / 'bag', None, odometry=lambda ms: 0.0)
+    with pytest.raises(InputError, match=r'bag, /odom: the pose moves and the twist is zero in linear_x'):
+        load([bag], CONFIG)
+    assert notes([write(tmp_path / 'filled', None, odometry=lambda ms: 0.5 + ms / 1e6)]) == (
+        'angular_z is 0.5 in every command: the policy will know nothing else',
+    )
+
+
+def test_an_idle_command_topic_beside_an_odometry_that_moves_is_told(tmp_path):
+    bag = write(tmp_path / 'bag', lambda ms: (0, 0), odometry=lambda ms: 0.5 + ms / 1e6)
+    _, split = load([bag], CONFIG)
+    assert split.train[0].topics['command'] == '/odom'
+    assert any('the commands are those of /odom' in line for line in split.summary())
+
+
+@pytest.mark.parametrize(
+    ('imu', 'told'),
+    [
+        (lambda ms: ((0, 0, 0), (0, 0, 0)), 'IMU is zero throughout'),
+        (lambda ms: ((0, 0, ms / 1e3), (0, 0, 0)), 'accelerometer is zero throughout, where one at rest measures'),
+        (lambda ms: ((0, 0, 0.1), GRAVITY), 'IMU gives the very same sample throughout: it is stuck'),
+        (lambda ms: ((0, 0, ms / 1e3), (0, 0, 1)), 'measures 1 on average, .* is it in g, or was gravity taken out'),
+    ],
+)
+def test_an_imu_that_does_not_measure_is_told(tmp_path, imu, told):
+    bag = write(tmp_path / 'bag', lambda ms: (ms / 1000, np.sin(ms)), imu=imu)
+    (note,) = notes([bag])
+    assert re.search(f'bag: .*{told}', note)
+    assert notes([bag], imu='no') == ()
+
+
+def test_an_imu_that_not_every_recording_has_is_left_out_by_name(tmp_path):
+    bags = [write(tmp_path / 'with', imu=lambda ms: ((0, 0, ms / 1000), GRAVITY)), write(tmp_path / 'without')]
+    assert f'no IMU is used, for not every recording has one: {bags[1]}' in notes(bags)
+    assert not any('no IMU is used' in note for note in notes(bags, imu='no'))
+
+
+def test_two_shapes_of_frames_are_told_with_both_sizes(tmp_path):
+    bags = [write(tmp_path / 'a', shape=(24, 32)), write(tmp_path / 'b', shape=(27, 48))]
+    assert any(f'{bags[0]} has 32×24 px, {bags[1]} 48×27 px' in note for note in notes(bags))
+    larger = write(tmp_path / 'c', shape=(48, 64))
+    assert not any('px' in note for note in notes([bags[0], larger]))
+
+
+def test_commands_that_come_seconds_apart_need_to_be_held_for_longer(tmp_path):
+    def press(ms):
+        return 0.3, (ms // 2000 % 3 - 1) / 2
+
+    bag = write(tmp_path / 'bag', press, every_ms=2000, seconds=30)
+    told = r'bag: commands come every 2\.0 s, and each holds 0\.5 s.*--command-hold-s 2, for example'
+    with pytest.raises(InputError, match=told):
+        load([bag], CONFIG)
+    _, split = load([bag], dataclasses.replace(CONFIG, command_hold_s=2.0))
+    assert {episode.command_hold_s for episode in (*split.train, *split.validation)} == {2.0}
+
+
+@pytest.fixture
+def demo(tmp_path):
+    return write_steering(tmp_path / 'demo', seed=1)
+
+
+def same_path(demo):
+    return demo
+
+
+def copy(demo):
+    return shutil.copytree(demo, demo.with_name('copy'))
+
+
+def its_file(demo):
+    return next(demo.glob('*.mcap'))
+
+
+def converted(demo):
+    """The same messages in the other format."""
+    return write_steering(demo.with_name('converted'), seed=1, storage='sqlite3')
+
+
+@pytest.mark.parametrize('again', [same_path, copy, its_file, converted])
+def test_the_same_recording_twice_is_counted_once(demo, tmp_path, again):
+    twin, other = again(demo), write_steering(tmp_path / 'other', seed=2)
+    _, split = load([demo, twin, other], CONFIG)
+    assert [episode.name for episode in split.train + split.validation] == [str(demo), str(other)]
+    assert f'{twin} holds the same recording as {demo}: counted once' in split.notes
+    # Twice the one is one: its own end is kept for the test.
+    _, alone = load([demo, twin], CONFIG)
+    assert alone.test is not None
+    assert alone.frames == load([demo], CONFIG)[1].frames
+
+
+def test_a_recording_that_holds_a_part_of_another_is_refused(tmp_path):
+    longer, shorter = (write_steering(tmp_path / name, seconds=s, seed=1) for name, s in (('long', 12), ('short', 6)))
+    with pytest.raises(InputError, match=r'long and .*short must be different recordings\. Got 120 frames .* in both'):
+        load([shorter, longer], CONFIG)
+
+
+def test_drives_at_the_same_time_with_other_pictures_are_different_recordings(tmp_path):
+    bags = [write_steering(tmp_path / str(seed), seed=seed) for seed in range(3)]
+    _, split = load(bags, CONFIG)
+    assert len(split.train + split.validation) == 3
