@@ -9,8 +9,9 @@ from numpy.typing import ArrayLike, NDArray
 from lnn_controller.errors import InputError
 
 from .episode import Episode
+from .stamps import COMMAND_HOLD_S
 
-__all__ = ['Ticks', 'align', 'latest_index', 'window_mean']
+__all__ = ['Ticks', 'align', 'is_bridged', 'latest_index', 'window_mean']
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +94,7 @@ def align(
     rate_hz: float,
     image_timeout_s: float = 0.3,
     imu_timeout_s: float = 0.3,
-    command_timeout_s: float = 0.5,
+    command_timeout_s: float | None = None,
 ) -> Ticks:
     """
     Lay control ticks of a fixed rate over an episode.
@@ -101,8 +102,8 @@ def align(
     Each tick has what the controller would have at that time: the newest frame (held between arrivals) and the mean
     of the IMU since the tick before. The label is the demonstrator's command at the tick, interpolated linearly
     between the two around it: held commands would lag by half their period on average, and a policy trained on them
-    would learn the lag. Across a gap longer than ``command_timeout_s`` nothing is interpolated: the command is held
-    for that time, as the robot's base does (0.5 s in diff_drive_controller), then the ticks are dropped.
+    would learn the lag. Across a gap longer than half a second nothing is interpolated: a command is held for
+    ``command_timeout_s``, as the robot's base does, then the ticks are dropped.
 
     The ticks run from the first to the last of frames and commands; one that lacks anything is dropped and counted
     under the first reason that applies, and the next kept one starts a new segment.
@@ -111,15 +112,16 @@ def align(
     :param rate_hz: control rate, 1/s, > 0
     :param image_timeout_s: oldest frame to act on, s
     :param imu_timeout_s: oldest IMU sample to act on, s
-    :param command_timeout_s: longest time that a command holds, s
+    :param command_timeout_s: longest time that a command holds, s; none: the episode's ``command_hold_s``
     :returns: the ticks; kept and dropped ones add up to the whole grid
     :raises InputError: if ``rate_hz`` or a timeout is not positive, or no tick is left
     """
+    hold_s = episode.command_hold_s if command_timeout_s is None else command_timeout_s
     for name, value in (
         ('rate_hz', rate_hz),
         ('image_timeout_s', image_timeout_s),
         ('imu_timeout_s', imu_timeout_s),
-        ('command_timeout_s', command_timeout_s),
+        ('command_timeout_s', hold_s),
     ):
         if not value > 0 or not np.isfinite(value):
             msg = f'{name} must be positive and finite. Got {value}.'
@@ -132,13 +134,13 @@ def align(
     frame, command = latest_index(frames, grid), latest_index(commands, grid)
     following = np.minimum(command + 1, len(commands) - 1)
     gap = commands[following] - commands[command]
-    bridged = (gap > 0) & (gap <= command_timeout_s * 1e9)
+    bridged = is_bridged(commands, command, hold_s)
     checks = [
         ('before_first_image', frame < 0),
         ('before_first_command', command < 0),
         ('after_last_command', grid > commands[-1]),
         ('image_stale', _age(grid, frames, frame) > image_timeout_s * 1e9),
-        ('command_stale', ~bridged & (_age(grid, commands, command) > command_timeout_s * 1e9)),
+        ('command_stale', ~bridged & (_age(grid, commands, command) > hold_s * 1e9)),
     ]
     imu = None
     if episode.imu is not None and episode.imu_stamps_ns is not None:
@@ -178,6 +180,19 @@ def align(
         segment=segment.astype(np.int64),
         drops=drops,
     )
+
+
+def is_bridged(stamps_ns: NDArray[np.int64], index: NDArray[np.int64], hold_s: float) -> NDArray[np.bool_]:
+    """
+    Tell from which commands one goes over to the next, and which are held: those that the next is long in coming after.
+
+    :param stamps_ns: stamps of commands, ns, (K,)
+    :param index: of the commands in question, any shape; −1 stands for the last
+    :param hold_s: longest time that a command holds, s
+    :returns: whether each is followed by another so soon, shape of ``index``
+    """
+    gap = stamps_ns[np.minimum(index + 1, len(stamps_ns) - 1)] - stamps_ns[index]
+    return np.asarray((gap > 0) & (gap <= min(hold_s, COMMAND_HOLD_S) * 1e9))
 
 
 def _age(at: NDArray[np.int64], stamps: NDArray[np.int64], index: NDArray[np.int64]) -> NDArray[np.int64]:

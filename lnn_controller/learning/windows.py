@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import IterableDataset
 
-from lnn_controller.data.align import align, latest_index, window_mean
+from lnn_controller.data.align import align, is_bridged, latest_index, window_mean
 from lnn_controller.data.episode import Episode
 from lnn_controller.learning.augment import Augment, mirror_commands, mirror_imu
 from lnn_controller.learning.config import TrainConfig
@@ -70,7 +70,7 @@ def cut(episode: Episode, ticks_ns: np.ndarray) -> Window:
 
     :param episode: its frames, IMU and commands
     :param ticks_ns: T + 1 strictly increasing stamps, ns; the first only opens the first Δt and IMU mean
-    :returns: T ticks, the commands interpolated linearly between the demonstrator's
+    :returns: T ticks, the commands interpolated linearly between the demonstrator's, and held where these are far apart
     """
     at = ticks_ns[1:]
     seen = np.maximum(latest_index(episode.image_stamps_ns, at), 0)
@@ -83,6 +83,9 @@ def cut(episode: Episode, ticks_ns: np.ndarray) -> Window:
     times = (episode.command_stamps_ns - origin) * 1e-9
     query = (at - origin) * 1e-9
     command = np.stack([np.interp(query, times, channel) for channel in episode.commands.T], axis=1)
+    newest = np.maximum(latest_index(episode.command_stamps_ns, at), 0)
+    held = ~is_bridged(episode.command_stamps_ns, newest, episode.command_hold_s)
+    command[held] = episode.commands[newest[held]]
     return Window(
         frames=episode.images[unique],
         frame_index=frame_index.astype(np.int64),

@@ -1,3 +1,4 @@
+import dataclasses
 import itertools
 
 import numpy as np
@@ -131,6 +132,15 @@ def test_commands_hold_for_their_timeout_and_no_longer():
     assert ticks.command[:, 0].tolist() == [1, 1, 1, 1, 1, 1, 9]
     assert ticks.drops == {'command_stale': 4}
     assert ticks.segment.tolist() == [0, 0, 0, 0, 0, 0, 1]
+
+
+def test_a_base_that_holds_for_longer_has_the_command_that_it_holds():
+    drive = dataclasses.replace(episode(range(0, 3001, 20), [0, 400, 2400], [1, 5, 9]), command_hold_s=1.5)
+    ticks = align(drive, rate_hz=10)
+    # Between two that are near each other as ever; for 1.5 s after the second what it commanded, and then nothing.
+    assert ms_of(ticks) == [*range(0, 2000, 100), 2400]
+    assert ticks.command[:, 0].tolist() == [1, 2, 3, 4, *[5] * 16, 9]
+    assert ticks.drops == {'after_last_command': 6, 'command_stale': 4}
 
 
 def test_a_stale_imu():

@@ -22,6 +22,17 @@ def test_a_window_holds_what_the_robot_would_have_known():
     np.testing.assert_allclose(window.command[:, 1], [-0.110, -0.135, -0.160], atol=1e-6)
 
 
+def test_commands_that_are_far_apart_are_held_in_a_window_as_on_the_robot():
+    few = make_episode()
+    few = dataclasses.replace(
+        few, commands=few.commands[[0, 20, 70]], command_stamps_ns=few.command_stamps_ns[[0, 20, 70]]
+    )
+    few = dataclasses.replace(few, command_hold_s=1.2)
+    window = cut(few, START_NS + np.array([100, 200, 500, 1300, 1400]) * MS)
+    # 0.4 s apart, and then 1.0 s.
+    np.testing.assert_allclose(window.command[:, 0], [0.2, 0.4, 0.4, 1.4], atol=1e-6)
+
+
 def test_without_imu_there_is_none():
     window = cut(make_episode(imu=False), START_NS + np.array([90, 110]) * MS)
     assert window.imu is None
