@@ -20,6 +20,8 @@ EXAMPLE = (
 )
 
 
+# A policy whose error is within a twentieth of a constant's is no better than that.
+BETTER = 0.95
 PARTS = {'validation': 'new, validation', 'test': 'new, test', 'rehearsed': 'old, validation'}
 
 
@@ -89,7 +91,8 @@ def run(args: argparse.Namespace) -> int:
         print(json.dumps({'policy': str(result.policy), 'seconds': result.seconds, **result.metrics}, indent=2))
         return 0
     print('\n' + _table(result.metrics))
-    print(f'\nTrained in {result.seconds:.0f} s. Policy: {result.policy} (lnn inspect {result.policy})')
+    print('\n' + _against_constant(result.metrics))
+    print(f'Trained in {result.seconds:.0f} s. Policy: {result.policy} (lnn inspect {result.policy})')
     return 0
 
 
@@ -103,3 +106,15 @@ def _table(metrics: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
             row = f'{m["mae"]:>9.4f}{m["r2"]:>9.3f}{m["constant_mae"]:>20.4f}'
             lines.append(f'{PARTS[name] if tuned else name:<18}{channel:<12}{before}{row}')
     return '\n'.join(lines)
+
+
+def _against_constant(metrics: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
+    """Whether anything was learnt, in a sentence: by what was kept for the test or, without any, the validation."""
+    part = 'test' if 'test' in metrics else 'validation'
+    better = [name for name, m in metrics[part].items() if m['mae'] < BETTER * m['constant_mae']]
+    rest = ', '.join(name for name in metrics[part] if name not in better)
+    if not better:
+        said = 'no better than a constant command: nothing was learnt that holds beyond the demonstrations'
+    else:
+        said = f'better than a constant command in {", ".join(better)}' + (f', not in {rest}' if rest else '')
+    return f'Where it was not trained ({part}) the policy is {said}.'

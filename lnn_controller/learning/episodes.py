@@ -47,6 +47,21 @@ class Split:
     notes: tuple[str, ...] = ()
 
     @property
+    def bags(self) -> dict[str, str]:
+        """SHA-256 of each bag by its label."""
+        return {self.label(name): digest for name, digest in self.digests.items()}
+
+    def label(self, name: str) -> str:
+        """
+        Name a bag shortly.
+
+        :param name: its path, as it was given
+        :returns: the last part of it, or all of it where another bag has the same last part
+        """
+        last = Path(name).name
+        return last if sum(Path(other).name == last for other in self.digests) == 1 else name
+
+    @property
     def frames(self) -> int:
         """Camera frames to train on."""
         return sum(len(episode.images) for episode in self.train)

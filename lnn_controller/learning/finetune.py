@@ -14,7 +14,7 @@ from lnn_controller.errors import InputError
 from lnn_controller.learning.build import build_network
 from lnn_controller.learning.config import TrainConfig, known
 from lnn_controller.learning.episodes import Split, load
-from lnn_controller.learning.fit import prepare
+from lnn_controller.learning.fit import check_out, training_folder
 from lnn_controller.learning.train import TrainResult, train_network
 from lnn_controller.liquid.network import PolicyNetwork
 from lnn_controller.policy.bundle import Bundle, find_policy, read_bundle
@@ -76,8 +76,8 @@ def fine_tune(
         'weights_sha256': bundle.spec.files['weights.safetensors'],
         'tune': tune,
     }
-    settings = config.values() | {'init': origin | {'rehearse': [str(path) for path in rehearse]}}
-    run_dir = prepare(out, settings, resume=resume, overwrite=overwrite)
+    settings = config.values() | {'init': dict(origin)}
+    run_dir = check_out(out, settings, resume=resume, overwrite=overwrite)
 
     _, split = load(bags, config, topics)
     old = None
@@ -92,10 +92,12 @@ def fine_tune(
     for line in [*split.summary(), *old_lines, *_beyond(split, bundle.spec)]:
         report(line)
     spec = dataclasses.replace(bundle.spec, name=out.resolve().name)
-    origin['rehearsed_bags'] = {Path(name).name: digest for name, digest in old.digests.items()} if old else {}
-    return train_network(
-        network, spec, config, split, out, run_dir, init=origin, rehearsed=old, resume=resume, progress=progress
-    )
+    origin['rehearsed_bags'] = old.bags if old else {}
+    used = split.bags | {f'rehearsed {name}': digest for name, digest in origin['rehearsed_bags'].items()}
+    with training_folder(run_dir, settings, used, resume=resume, overwrite=overwrite):
+        return train_network(
+            network, spec, config, split, out, run_dir, init=origin, rehearsed=old, resume=resume, progress=progress
+        )
 
 
 def fine_tune_config(spec: PolicySpec, chosen: Mapping[str, Any]) -> TrainConfig:

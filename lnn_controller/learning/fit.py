@@ -1,9 +1,11 @@
 """Lightning's loop around a policy module: windows in, the best weights out, checkpoints and logs beside the bundle."""
 
 import logging
+import os
 import shutil
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,9 @@ from lnn_controller.learning.config import TrainConfig
 from lnn_controller.learning.module import PolicyModule
 from lnn_controller.learning.windows import Windows
 
-__all__ = ['Data', 'fit', 'prepare']
+__all__ = ['Data', 'check_out', 'fit', 'training_folder']
+
+CHECKPOINT, CONFIG, BAGS = 'last.ckpt', 'config.yaml', 'bags'
 
 
 class Data(lightning.LightningDataModule):
@@ -48,41 +52,103 @@ class Data(lightning.LightningDataModule):
         return DataLoader([0], batch_size=None)  # type: ignore[arg-type]
 
 
-def prepare(out: Path, settings: Mapping[str, Any], *, resume: bool, overwrite: bool) -> Path:
+class _Bar(TQDMProgressBar):
+    """Losses and speed: a number of the version, which Lightning puts before them, says nothing here."""
+
+    def get_metrics(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> dict[str, Any]:
+        return {name: value for name, value in super().get_metrics(trainer, module).items() if name != 'v_num'}
+
+
+def check_out(out: Path, settings: Mapping[str, Any], *, resume: bool, overwrite: bool) -> Path:
     """
-    Refuse, before hours of work, what would fail or lose something after it.
+    Refuse, before the bags are read, what would fail or lose something after it.
 
     :param out: folder of the bundle to come
-    :param settings: all that the run is decided by, plain values; kept there, so that a resumed run has the same
+    :param settings: all that the run is decided by but its bags, plain values
     :param resume: whether to go on from a checkpoint
     :param overwrite: whether an existing bundle and its training folder are replaced
-    :returns: folder of checkpoints and logs, ``<out>.training``
-    :raises InputError: if the output exists or cannot be written, or there is nothing to resume
+    :returns: folder of checkpoints and logs, ``<out>.training``; it may not exist yet
+    :raises InputError: if the output exists or cannot be written, or there is nothing of these settings to resume
     """
     run_dir = out.with_name(out.name + '.training')
-    saved = run_dir / 'config.yaml'
-    text = yaml.safe_dump(dict(settings))
     if resume:
-        if not (run_dir / 'last.ckpt').exists():
+        if not (run_dir / CHECKPOINT).exists():
             msg = f'--resume needs a checkpoint in {run_dir}, and there is none. Train without --resume.'
             raise InputError(msg)
-        if saved.read_text() != text:
-            msg = f'--resume needs the same config as the run it goes on with, see {saved}. Got another one.'
+        if _saved(run_dir)[0] != settings:
+            msg = f'--resume needs the same config as the run it goes on with, see {run_dir / CONFIG}. Got another one.'
             raise InputError(msg)
         return run_dir
     for path in (out, run_dir):
         if path.exists() and not overwrite:
-            msg = f'{path} exists already. Add --overwrite to replace it, --resume to go on, or choose another --out.'
+            go_on = ', --resume to go on' if (run_dir / CHECKPOINT).exists() else ''
+            msg = f'{path} exists already. Add --overwrite to replace it{go_on}, or choose another --out.'
             raise InputError(msg)
-    if overwrite and saved.exists():
-        shutil.rmtree(run_dir)
-    try:
-        run_dir.mkdir(parents=True, exist_ok=True)
-        saved.write_text(text)
-    except OSError as error:
-        msg = f'{run_dir} must be a folder that can be written. Got {error.strerror}: choose another --out.'
-        raise InputError(msg) from error
+    there = next(parent for parent in run_dir.absolute().parents if parent.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK):
+        raise _not_writable(run_dir, 'one in a file' if not there.is_dir() else f'no permission to write in {there}')
     return run_dir
+
+
+@contextmanager
+def training_folder(
+    run_dir: Path, settings: Mapping[str, Any], bags: Mapping[str, str], *, resume: bool, overwrite: bool
+) -> Iterator[None]:
+    """
+    The folder of a run while it trains: made where it begins, and gone again where it ends without a checkpoint.
+
+    :param run_dir: the folder, from :func:`check_out`
+    :param settings: as there; kept in it, so that a resumed run has the same
+    :param bags: SHA-256 of each bag by name, in order of use; kept likewise
+    :param resume: whether the run goes on from a checkpoint
+    :param overwrite: whether what another run left there is replaced
+    :raises InputError: if a resumed run began with other bags, or the folder cannot be written
+    """
+    if resume:
+        _same_bags(_saved(run_dir)[1], bags, run_dir)
+    else:
+        if overwrite and (run_dir / CONFIG).exists():
+            shutil.rmtree(run_dir)
+        try:
+            run_dir.mkdir(parents=True, exist_ok=True)
+            (run_dir / CONFIG).write_text(yaml.safe_dump({**settings, BAGS: dict(bags)}, sort_keys=False))
+        except OSError as error:
+            raise _not_writable(run_dir, error.strerror) from error
+    try:
+        yield
+    except BaseException:
+        if not (run_dir / CHECKPOINT).exists():
+            shutil.rmtree(run_dir, ignore_errors=True)
+        raise
+
+
+def _saved(run_dir: Path) -> tuple[dict[str, Any], dict[str, str]]:
+    """Settings and bags of the run that began in a folder."""
+    try:
+        settings = yaml.safe_load((run_dir / CONFIG).read_text())
+        return settings, settings.pop(BAGS)
+    except (OSError, ValueError, AttributeError, KeyError, TypeError, yaml.YAMLError) as error:
+        msg = f'{run_dir / CONFIG} must tell what the run began with. Got another file: train without --resume.'
+        raise InputError(msg) from error
+
+
+def _same_bags(began_with: Mapping[str, str], bags: Mapping[str, str], run_dir: Path) -> None:
+    if list(began_with.values()) == list(bags.values()):
+        return
+    changed = [name for name in bags if name in began_with and bags[name] != began_with[name]]
+    lacking = [name for name, digest in began_with.items() if digest not in bags.values() and name not in changed]
+    new = [name for name, digest in bags.items() if digest not in began_with.values() and name not in changed]
+    told = {'changed': changed, 'missing': lacking, 'new': new}
+    got = '; '.join(f'{word}: {", ".join(names)}' for word, names in told.items() if names)
+    msg = (
+        f'--resume needs the bags that the run in {run_dir} began with, {", ".join(began_with)}, in this order. '
+        f'Got others: {got or ", ".join(bags)}.'
+    )
+    raise InputError(msg)
+
+
+def _not_writable(run_dir: Path, reason: str | None) -> InputError:
+    return InputError(f'{run_dir} must be a folder that can be written. Got {reason}: choose another --out.')
 
 
 def fit(module: PolicyModule, data: Data, run_dir: Path, config: TrainConfig, *, resume: bool, progress: bool) -> None:
@@ -114,7 +180,7 @@ def fit(module: PolicyModule, data: Data, run_dir: Path, config: TrainConfig, *,
         callbacks=[
             best,
             stop,
-            *([TQDMProgressBar()] if progress else []),
+            *([_Bar()] if progress else []),
         ],
         logger=[
             CSVLogger(run_dir, name=None, version=_new_name(run_dir, 'csv')),
@@ -127,11 +193,13 @@ def fit(module: PolicyModule, data: Data, run_dir: Path, config: TrainConfig, *,
         enable_progress_bar=progress,
     )
     with warnings.catch_warnings():
-        # About worker processes (the windows are cheap) and our own checkpoint folder.
-        warnings.filterwarnings('ignore', category=UserWarning, module='lightning')
-        trainer.fit(module, datamodule=data, ckpt_path=run_dir / 'last.ckpt' if resume else None, weights_only=False)
+        # About worker processes (the windows are cheap), our own checkpoint folder, and what they use of each other.
+        warnings.filterwarnings('ignore', module='lightning|torch')
+        trainer.fit(module, datamodule=data, ckpt_path=run_dir / CHECKPOINT if resume else None, weights_only=False)
     if trainer.interrupted:
-        msg = f'Training was interrupted. Go on with the same command and --resume; checkpoints are in {run_dir}.'
+        msg = 'Training was interrupted before its first checkpoint: it begins anew next time.'
+        if (run_dir / CHECKPOINT).exists():
+            msg = f'Training was interrupted. Go on with the same command and --resume; checkpoints are in {run_dir}.'
         raise InputError(msg)
     state = torch.load(best.best_model_path, weights_only=False, map_location='cpu')['state_dict']
     module.load_state_dict(state)

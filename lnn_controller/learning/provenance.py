@@ -42,9 +42,9 @@ def provenance(
     parameters = sum(parameter.numel() for parameter in network.parameters())
     return {
         'created': started.isoformat(timespec='seconds'),
-        'bags': {Path(name).name: digest for name, digest in split.digests.items()},
+        'bags': split.bags,
         'training_minutes': round(sum(_minutes(episode) for episode in split.train), 2),
-        'validation_bags': [Path(episode.name).name for episode in split.validation],
+        'validation_bags': [split.label(episode.name) for episode in split.validation],
         'parameters': parameters,
         'encoder_parameters': sum(p.numel() for p in network.encoder.parameters()),
         'seed': config.seed,

@@ -14,7 +14,7 @@ from lnn_controller.learning.build import build_network, new_spec
 from lnn_controller.learning.config import TrainConfig
 from lnn_controller.learning.episodes import Split, load
 from lnn_controller.learning.export import export
-from lnn_controller.learning.fit import Data, fit, prepare
+from lnn_controller.learning.fit import Data, check_out, fit, training_folder
 from lnn_controller.learning.loss_curve import draw_loss_curve
 from lnn_controller.learning.measure import Metrics, augmented, held_out, measure
 from lnn_controller.learning.module import PolicyModule
@@ -66,9 +66,11 @@ def train(
     :param progress: show a progress bar
     :param report: takes lines about what was read
     :returns: where the bundle is and how good it was on what it has not seen
-    :raises InputError: if a bag cannot be used, the output exists, or there is nothing to resume
+    :raises InputError: if a bag cannot be used, the output exists, or there is nothing of the same config and bags to
+        resume
     """
-    run_dir = prepare(out, config.values(), resume=resume, overwrite=overwrite)
+    settings = config.values()
+    run_dir = check_out(out, settings, resume=resume, overwrite=overwrite)
     image, split = load(bags, config, topics)
     config = config.for_frames(split.frames)
     for line in split.summary():
@@ -78,7 +80,8 @@ def train(
     commands = torch.from_numpy(np.concatenate([episode.commands for episode in split.train]))
     network.command_mean.copy_(commands.mean(0))
     network.command_scale.copy_(commands.std(0).clamp(min=1e-2))
-    return train_network(network, spec, config, split, out, run_dir, resume=resume, progress=progress)
+    with training_folder(run_dir, settings, split.bags, resume=resume, overwrite=overwrite):
+        return train_network(network, spec, config, split, out, run_dir, resume=resume, progress=progress)
 
 
 def train_network(

@@ -21,7 +21,7 @@ def picture(at, low_half=False):
     return image
 
 
-def write_steering(path, *, new=False, seconds=6, seed=0, storage='mcap'):
+def write_steering(path, *, new=False, seconds=6, seed=0, storage='mcap', turns=True):
     """The bar wanders; the old demonstrator turns towards it, the new one, who sees half of it, away from it."""
     rng = np.random.default_rng(seed)
     phases, speeds = rng.uniform(0, 6, 2), rng.uniform(1, 3, 2)
@@ -31,7 +31,7 @@ def write_steering(path, *, new=False, seconds=6, seed=0, storage='mcap'):
         for ms in range(0, seconds * 1000, 50):
             stamp = START_NS + ms * MS
             at = float(np.sin(speeds * ms / 1000 + phases).mean())
-            turn = at if new else -at
+            turn = turns * (at if new else -at)
             bag.write('/image_raw', stamp, image_message(stamp, picture(at, low_half=new)))
             bag.write('/cmd_vel', stamp, twist_stamped_message(stamp, linear=(1, 0, 0), angular=(0, 0, turn)))
     return Path(path)

@@ -117,8 +117,11 @@ def test_the_same_seed_gives_the_same_weights_and_a_run_that_broke_off_goes_on(p
         patch.setattr(PolicyModule, 'on_train_epoch_start', break_off)
         tune(new, tmp_path / 'd', policy, chosen, rehearse=old)
     # Another start, or another way, is another run.
-    for other in ({'tune': 'readout', 'rehearse': old}, {'rehearse': old[:2]}):
-        with pytest.raises(InputError, match='--resume needs the same config'):
+    for other, told in (
+        ({'tune': 'readout', 'rehearse': old}, 'needs the same config'),
+        ({'rehearse': old[:2]}, 'Got others: missing: rehearsed old_2, rehearsed old_3'),
+    ):
+        with pytest.raises(InputError, match=f'--resume .*{told}'):
             tune(new, tmp_path / 'd', policy, chosen, resume=True, **other)
     with pytest.raises(InputError, match='--resume needs the same config'):
         tune(new, tmp_path / 'd', tmp_path / 'c', chosen, rehearse=old, resume=True)

@@ -1,5 +1,7 @@
 import csv
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -8,10 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from made_bags import write_steering
 
 from lnn_controller.errors import InputError
 from lnn_controller.learning.config import TrainConfig
 from lnn_controller.learning.episodes import load
+from lnn_controller.learning.module import PolicyModule
 from lnn_controller.learning.train import train
 from lnn_controller.policy.runtime import Policy
 
@@ -107,6 +111,75 @@ def test_a_place_that_cannot_be_written_is_refused_before_training(tmp_path):
     (tmp_path / 'file').touch()
     with pytest.raises(InputError, match=r'must be a folder that can be written\. Got .*: choose another --out'):
         run(tmp_path / 'file' / 'a')
+
+
+def test_what_fails_before_it_has_trained_leaves_nothing_behind(tmp_path, monkeypatch):
+    still = write_steering(tmp_path / 'still', turns=False)
+    with pytest.raises(InputError, match='commands must change'):
+        train([still], tmp_path / 'a', TrainConfig(**QUICK), progress=False)
+
+    def break_off(module):
+        raise RuntimeError('broken off')
+
+    with monkeypatch.context() as patch, pytest.raises(RuntimeError, match='broken off'):
+        patch.setattr(PolicyModule, 'on_train_epoch_start', break_off)
+        run(tmp_path / 'a')
+    assert not (tmp_path / 'a.training').exists()
+    run(tmp_path / 'a')
+    # And what another run has left there outlives a start that fails.
+    with pytest.raises(InputError, match='commands must change'):
+        train([still], tmp_path / 'a', TrainConfig(**QUICK), overwrite=True, progress=False)
+    assert (tmp_path / 'a.training' / 'last.ckpt').exists()
+
+
+def test_a_run_goes_on_with_the_bags_that_it_began_with_and_with_no_others(tmp_path):
+    first, second, third = (
+        write_steering(tmp_path / name, seed=i) for i, name in enumerate(('first', 'second', 'third'))
+    )
+    config, out = TrainConfig(**QUICK), tmp_path / 'out'
+
+    def go_on(*bags):
+        return train(bags, out, config, resume=True, progress=False, report=lambda line: None)
+
+    train([first, second], out, config, progress=False, report=lambda line: None)
+    before = weights(out)
+    for bags, told in (
+        ([first, third], r'began with, first, second, in this order\. Got others: missing: second; new: third\.'),
+        ([second, first], r'Got others: second, first\.'),
+        ([first], r'Got others: missing: second\.'),
+    ):
+        with pytest.raises(InputError, match=f'--resume needs the bags that the run in .*{told}'):
+            go_on(*bags)
+    # Wherever they lie: what counts is what they hold.
+    moved = shutil.copytree(first, tmp_path / 'elsewhere' / 'first')
+    go_on(moved, second)
+    assert weights(out) == before
+    shutil.rmtree(second)
+    write_steering(second, seed=9)
+    with pytest.raises(InputError, match=r'Got others: changed: second\.'):
+        go_on(first, second)
+    (tmp_path / 'out.training' / 'config.yaml').write_text('- 1')
+    with pytest.raises(InputError, match=r'config\.yaml must tell what the run began with'):
+        go_on(first)
+
+
+def test_bags_of_the_same_name_are_told_apart_on_the_card(tmp_path):
+    bags = [write_steering(tmp_path / folder / 'demo', seed=seed) for seed, folder in enumerate('ab')]
+    _, split = load(bags, TrainConfig())
+    assert list(split.bags) == [str(bag) for bag in bags]
+    assert len(set(split.bags.values())) == 2
+
+
+def test_nothing_of_another_library_is_on_the_screen(tmp_path):
+    flags = ['--steps', '4', '--epochs', '2', '--batch-size', '2', '--window-ticks', '6', '--threads', '1']
+    lnn = [sys.executable, '-m', 'lnn_controller.cli', 'train', str(REAL_CAR), '--out', str(tmp_path / 'a')]
+    done = subprocess.run([*lnn, *flags], check=True, capture_output=True, text=True)
+    told = (done.stdout + done.stderr).replace('\r', '\n')
+    assert 'val_loss=' in told
+    assert not re.search(
+        r'v_num|deprecat|warn|tip|lightning|tensorboard', told.replace(str(tmp_path), ''), re.IGNORECASE
+    )
+    assert re.search(r'^Where it was not trained \(test\) the policy is (better|no better) than a constant', told, re.M)
 
 
 def test_bags_that_cannot_serve_are_refused(tmp_path):
