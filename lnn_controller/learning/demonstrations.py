@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from lnn_controller.data.align import is_bridged, latest_index
 from lnn_controller.data.bag import Bag
 from lnn_controller.data.episode import Episode, read_episode
 from lnn_controller.data.topics import OVERRIDE, Topics, find_override, last_name
@@ -31,7 +32,8 @@ def between(episode: Episode, low_ns: float, high_ns: float) -> Episode:
     def inside(stamps: np.ndarray) -> np.ndarray:
         return (stamps >= low_ns) & (stamps <= high_ns)
 
-    frames, commands = inside(episode.image_stamps_ns), inside(episode.command_stamps_ns)
+    frames = inside(episode.image_stamps_ns)
+    commands, command_stamps_ns = _commands_between(episode, low_ns, high_ns)
     imu: dict[str, Any] = {}
     if episode.imu is not None and episode.imu_stamps_ns is not None:
         kept = inside(episode.imu_stamps_ns)
@@ -40,10 +42,27 @@ def between(episode: Episode, low_ns: float, high_ns: float) -> Episode:
         episode,
         images=episode.images[frames],
         image_stamps_ns=episode.image_stamps_ns[frames],
-        commands=episode.commands[commands],
-        command_stamps_ns=episode.command_stamps_ns[commands],
+        commands=commands,
+        command_stamps_ns=command_stamps_ns,
         **imu,
     )
+
+
+def _commands_between(episode: Episode, low_ns: float, high_ns: float) -> tuple[np.ndarray, np.ndarray]:
+    """A stretch's commands and stamps; with what is held at its edges, where the next is long in coming."""
+    stamps = episode.command_stamps_ns
+
+    def held(at_ns: float) -> list[int]:
+        newest = latest_index(stamps, [at_ns])
+        fresh = newest[0] >= 0 and 0 < at_ns - stamps[newest[0]] <= episode.command_hold_s * 1e9
+        return newest.tolist() if fresh and not is_bridged(stamps, newest, episode.command_hold_s)[0] else []
+
+    inside = np.flatnonzero((stamps >= low_ns) & (stamps <= high_ns)).tolist()
+    # After the recording's last command nobody drives any more.
+    at_end = [index for index in held(high_ns) if index < len(stamps) - 1]
+    kept = [*held(low_ns), *inside]
+    ends = np.full(len(at_end), high_ns, np.int64)
+    return episode.commands[[*kept, *at_end]], np.concatenate([stamps[kept], ends])
 
 
 def is_override(episode: Episode) -> bool:

@@ -14,6 +14,7 @@ from lnn_controller.data.writer import BagWriter
 from lnn_controller.errors import InputError
 from lnn_controller.learning.config import TrainConfig
 from lnn_controller.learning.episodes import load
+from lnn_controller.learning.windows import cut, usable_spans
 
 CONFIG = TrainConfig(steps=20, epochs=1, batch_size=8, window_ticks=16, augmentation='none')
 GRAVITY = (0.0, 0.0, 9.81)
@@ -136,16 +137,29 @@ def test_two_shapes_of_frames_are_told_with_both_sizes(tmp_path):
     assert not any('px' in note for note in notes([bags[0], larger]))
 
 
-def test_commands_that_come_seconds_apart_need_to_be_held_for_longer(tmp_path):
-    def press(ms):
-        return 0.3, (ms // 2000 % 3 - 1) / 2
+def press(ms):
+    """A key every two seconds, for another turn each time."""
+    return 0.3, (ms // 2000 % 3 - 1) / 2
 
+
+def test_commands_that_come_seconds_apart_need_to_be_held_for_longer(tmp_path):
     bag = write(tmp_path / 'bag', press, every_ms=2000, seconds=30)
     told = r'bag: commands come every 2\.0 s, and each holds 0\.5 s.*--command-hold-s 2, for example'
     with pytest.raises(InputError, match=told):
         load([bag], CONFIG)
-    _, split = load([bag], dataclasses.replace(CONFIG, command_hold_s=2.0))
-    assert {episode.command_hold_s for episode in (*split.train, *split.validation)} == {2.0}
+
+
+def test_each_piece_of_a_recording_has_the_command_that_was_held_when_it_began(tmp_path):
+    bag = write(tmp_path / 'bag', press, every_ms=2000, seconds=31)
+    _, split = load([bag], dataclasses.replace(CONFIG, command_hold_s=2.5))
+    usable_s = 0.0
+    for episode in (*split.train, *split.validation):
+        for low, high in usable_spans(episode):
+            at = np.arange(low, high, 20 * MS)
+            wanted = [press((stamp - START_NS) // MS)[1] for stamp in at[1:]]
+            np.testing.assert_array_equal(cut(episode, at).command[:, 1], np.array(wanted, np.float32))
+            usable_s += (high - low) * 1e-9
+    assert usable_s > 0.95 * sum(episode.duration_s for episode in (*split.train, *split.validation))
 
 
 @pytest.fixture
