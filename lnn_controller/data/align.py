@@ -9,9 +9,9 @@ from numpy.typing import ArrayLike, NDArray
 from lnn_controller.errors import InputError
 
 from .episode import Episode
-from .stamps import COMMAND_HOLD_S
+from .stamps import is_bridged
 
-__all__ = ['Ticks', 'align', 'is_bridged', 'latest_index', 'window_mean']
+__all__ = ['Ticks', 'align', 'latest_index', 'window_mean']
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -180,19 +180,6 @@ def align(
         segment=segment.astype(np.int64),
         drops=drops,
     )
-
-
-def is_bridged(stamps_ns: NDArray[np.int64], index: NDArray[np.int64], hold_s: float) -> NDArray[np.bool_]:
-    """
-    Tell from which commands one goes over to the next, and which are held: those that the next is long in coming after.
-
-    :param stamps_ns: stamps of commands, ns, (K,)
-    :param index: of the commands in question, any shape; −1 stands for the last
-    :param hold_s: longest time that a command holds, s
-    :returns: whether each is followed by another so soon, shape of ``index``
-    """
-    gap = stamps_ns[np.minimum(index + 1, len(stamps_ns) - 1)] - stamps_ns[index]
-    return np.asarray((gap > 0) & (gap <= min(hold_s, COMMAND_HOLD_S) * 1e9))
 
 
 def _age(at: NDArray[np.int64], stamps: NDArray[np.int64], index: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from lnn_controller.errors import InputError
 
-__all__ = ['COMMAND_HOLD_S', 'Stamps', 'Stream', 'choose_stamps']
+__all__ = ['COMMAND_HOLD_S', 'Stamps', 'Stream', 'choose_stamps', 'is_bridged']
 
 # How long a robot's base holds a command where no new one comes, unless something else is known of it, s
 # (cmd_vel_timeout of diff_drive_controller).
@@ -82,6 +82,19 @@ def choose_stamps(
         )
         raise InputError(msg)
     return by_receive, 'receive'
+
+
+def is_bridged(stamps_ns: NDArray[np.int64], index: NDArray[np.int64], hold_s: float) -> NDArray[np.bool_]:
+    """
+    Tell from which commands one goes over to the next, and which are held: those that the next is long in coming after.
+
+    :param stamps_ns: stamps of commands, ns, (K,)
+    :param index: of the commands in question, any shape; −1 stands for the last
+    :param hold_s: longest time that a command holds, s
+    :returns: whether each is followed by another so soon, shape of ``index``
+    """
+    gap = stamps_ns[np.minimum(index + 1, len(stamps_ns) - 1)] - stamps_ns[index]
+    return np.asarray((gap > 0) & (gap <= min(hold_s, COMMAND_HOLD_S) * 1e9))
 
 
 def _apart(streams: Mapping[str, Stream]) -> str:

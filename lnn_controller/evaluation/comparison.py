@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lnn_controller.data.stamps import COMMAND_HOLD_S, is_bridged
 from lnn_controller.errors import InputError
 from lnn_controller.evaluation.metrics import command_errors, percentiles
 
@@ -115,20 +116,30 @@ def counted_from(result: Comparison, last: float) -> float:
 
 
 def commands_at(
-    stamp_ns: NDArray[np.int64], known_ns: NDArray[np.int64], commands: NDArray[np.floating]
+    stamp_ns: NDArray[np.int64],
+    known_ns: NDArray[np.int64],
+    commands: NDArray[np.floating],
+    hold_s: float = COMMAND_HOLD_S,
 ) -> NDArray[np.float64]:
     """
-    Read a recording's commands at control ticks, linear between neighbours.
+    Read a recording's commands at control ticks as training does: linear between neighbours; where the next is long in
+    coming, held.
 
     :param stamp_ns: of the ticks, (T,), ns
     :param known_ns: of the recording's commands, (K,), ns
     :param commands: the recording's, (K, C)
-    :returns: (T, C); NaN before the first command to move and after the last: until then and from then on nobody drove
+    :param hold_s: how long a command holds where no new one comes, s
+    :returns: (T, C); NaN before the first command to move and after the last, and where none holds any more: nobody
+        drove there
     """
     # Relative to the first tick: a float holds wall time in ns only to a quarter of a microsecond.
     at, known = stamp_ns - stamp_ns[0], known_ns - stamp_ns[0]
     columns = [np.interp(at, known, column) for column in commands.T.astype(np.float64)]
     recorded = np.stack(columns, axis=1)
+    newest = np.maximum(np.searchsorted(known, at, side='right') - 1, 0)
+    held = ~is_bridged(known_ns, newest, hold_s)
+    recorded[held] = commands[newest[held]]
+    recorded[held & (at - known[newest] > hold_s * 1e9)] = np.nan
     moving = np.flatnonzero(np.any(commands != 0.0, axis=1))
     driven = (at >= known[moving[0]]) & (at <= known[moving[-1]]) if moving.size else np.zeros(at.size, bool)
     recorded[~driven] = np.nan

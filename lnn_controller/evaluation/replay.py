@@ -95,6 +95,7 @@ def replay_bag(
         episode = read_episode(
             opened, image=spec.image, channels=spec.channels, use_imu=spec.imu is not None, topics=topics
         )
+    episode = replace(episode, command_hold_s=_hold_s(policy, episode.command_hold_s))
     return replay_episode(episode, policy, rate_hz=rate_hz or DEFAULT_RATE_HZ, progress=progress)
 
 
@@ -136,7 +137,7 @@ def replay_episode(
         policy,
         episode,
         decisions,
-        recorded=commands_at(stamp_ns, episode.command_stamps_ns, episode.commands),
+        recorded=commands_at(stamp_ns, episode.command_stamps_ns, episode.commands, episode.command_hold_s),
         rate_hz=rate_hz,
         counters=controller.counters,
         wall_s=time.perf_counter() - started,
@@ -216,6 +217,13 @@ def for_fitted_frames(policy: Policy) -> Policy:
     fitted = copy.copy(policy)
     fitted.spec = replace(policy.spec, image=replace(policy.spec.image, crop_top=0.0, crop_bottom=0.0))
     return fitted
+
+
+def _hold_s(policy: Policy, usual_s: float) -> float:
+    """How long the robot's base holds a command, as the policy's training was told."""
+    config = policy.spec.provenance.get('config')
+    hold_s = config.get('command_hold_s') if isinstance(config, dict) else None
+    return hold_s if isinstance(hold_s, float) and hold_s > 0 else usual_s
 
 
 def _check_rate(rate_hz: float) -> None:

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import IterableDataset
 
-from lnn_controller.data.align import align, is_bridged, latest_index, window_mean
+from lnn_controller.data.align import align, latest_index, window_mean
 from lnn_controller.data.episode import Episode
+from lnn_controller.data.stamps import is_bridged
 from lnn_controller.learning.augment import Augment, mirror_commands, mirror_imu
 from lnn_controller.learning.config import TrainConfig
 

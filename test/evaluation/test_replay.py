@@ -1,9 +1,12 @@
+import dataclasses
+from copy import copy
+
 import numpy as np
 import pytest
 from bundles import make_tiny_bundle
 
 from lnn_controller.control import Controller
-from lnn_controller.data import BagWriter
+from lnn_controller.data import Bag, BagWriter
 from lnn_controller.data.messages import image_message, imu_message, twist_stamped_message
 from lnn_controller.errors import InputError
 from lnn_controller.evaluation import replay_bag, summarise_replay
@@ -12,6 +15,7 @@ from lnn_controller.evaluation.replay import replay_episode
 from lnn_controller.policy import Policy
 from lnn_controller.sim import CAMERA_PERIOD, CONTROL_PERIOD, IMU_PERIOD, CarWorld
 
+S = 1_000_000_000
 SECONDS = 3
 STANDING_TICKS = 5
 
@@ -68,6 +72,35 @@ def test_a_replayed_bag_gives_the_commands_that_the_robot_gave(policy, recording
     assert (summary['ticks'], summary['control_rate_hz']) == (ticks, 50.0)
     assert 0 < summary['step_latency_p50_us'] <= summary['step_latency_p99_us']
     assert summary['realtime_factor'] > 0
+
+
+@pytest.mark.parametrize(
+    ('provenance', 'hold_s'),
+    [
+        ({}, 0.5),
+        ({'config': {'command_hold_s': 1.2}}, 1.2),
+        ({'config': 3}, 0.5),
+        ({'config': {'command_hold_s': 'x'}}, 0.5),
+    ],
+)
+def test_the_recordings_commands_hold_as_the_policys_training_was_told(policy, recording, tmp_path, provenance, hold_s):
+    with Bag(recording[0]) as drive, BagWriter(tmp_path / 'sparse') as bag:
+        for topic in drive.topics.values():
+            bag.add_topic(topic.name, topic.msgtype)
+        last_ns = -2 * S
+        for message in drive.messages():
+            # From half a second on a command each second.
+            if message.topic == '/cmd_vel' and (message.stamp_ns < S // 2 or message.stamp_ns - last_ns < S):
+                continue
+            last_ns = message.stamp_ns if message.topic == '/cmd_vel' else last_ns
+            bag.write(message.topic, message.stamp_ns, message.data)
+    told = copy(policy)
+    told.spec = dataclasses.replace(policy.spec, provenance=provenance)
+    result = replay_bag(tmp_path / 'sparse', told)
+    # From the second command to the third, a second later.
+    recorded, since_s = result.recorded[50:100], result.at_s[50:100] - 1.0
+    np.testing.assert_array_equal(np.isfinite(recorded[:, 0]), since_s <= hold_s + 1e-9)
+    np.testing.assert_array_equal(recorded[since_s <= hold_s], np.repeat(recorded[:1], sum(since_s <= hold_s), axis=0))
 
 
 def test_the_last_part_alone_counts_but_all_of_it_runs(policy, recording):

@@ -73,6 +73,16 @@ def test_commands_between_two_of_the_recording_and_none_where_nobody_drove():
     np.testing.assert_equal(got[:, 0], [np.nan, 1.0, 2.0, 3.0, np.nan])
 
 
+def test_commands_are_held_where_the_next_is_long_in_coming_and_none_is_drawn_across_a_pause():
+    known_ns = np.array([0, 400, 500, 61_500], np.int64) * 1_000_000
+    commands = np.array([[1.0], [5.0], [6.0], [9.0]])
+    at_ns = np.array([200, 450, 500, 1000, 1020, 30_000, 61_480, 61_500], np.int64) * 1_000_000
+    got = commands_at(at_ns, known_ns, commands)[:, 0]
+    np.testing.assert_allclose(got, [3.0, 5.5, 6.0, 6.0, np.nan, np.nan, np.nan, 9.0])
+    longer = commands_at(at_ns, known_ns, commands, hold_s=30.0)[:, 0]
+    np.testing.assert_allclose(longer, [3.0, 5.5, 6.0, 6.0, 6.0, 6.0, np.nan, 9.0])
+
+
 def test_attention_is_where_the_command_hangs_on_the_frame(car_lane, episode):
     result = replay_episode(episode, car_lane)
     tick = len(result.decisions) // 2
