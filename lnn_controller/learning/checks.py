@@ -11,7 +11,7 @@ from lnn_controller.data.episode import Episode
 from lnn_controller.errors import InputError
 from lnn_controller.learning.demonstrations import is_override
 
-__all__ = ['Finding', 'Recording', 'check_recordings', 'count_once', 'refuse']
+__all__ = ['Finding', 'Recording', 'check_alike', 'check_recordings', 'count_once', 'refuse', 'shared_frames']
 
 # Nothing that drives is slower: m/s or rad/s.
 STANDS = 1e-3
@@ -42,10 +42,12 @@ class Recording(NamedTuple):
 
     :param episodes: its demonstrations, at least one
     :param camera: height and width of its camera's frames, px
+    :param measured: whether its commands are what an odometry measured
     """
 
     episodes: Sequence[Episode]
     camera: tuple[int, int]
+    measured: bool = False
 
     @property
     def name(self) -> str:
@@ -81,7 +83,7 @@ def check_recordings(recordings: Sequence[Recording]) -> list[Finding]:
     findings = [Finding(note) for recording in recordings for note in recording.episodes[0].notes]
     for recording in recordings:
         findings += [*_gaps(recording), *_imu(recording)]
-    return [*findings, *_still(recordings), *_imu_missing(recordings), *_aspects(recordings)]
+    return [*findings, *_still(recordings), *_imu_missing(recordings), *check_alike(recordings)]
 
 
 def count_once(recordings: Sequence[Recording]) -> tuple[list[Recording], list[Finding]]:
@@ -95,7 +97,7 @@ def count_once(recordings: Sequence[Recording]) -> tuple[list[Recording], list[F
     findings = []
     for recording in recordings:
         frames = sum(len(episode.images) for episode in recording.episodes)
-        shared = [(_shared_frames(recording, other), other) for other in kept]
+        shared = [(shared_frames(recording, other), other) for other in kept]
         count, other = max(shared, key=lambda pair: pair[0], default=(0, recording))
         if count >= SAME_PICTURES * frames:
             findings.append(Finding(f'{recording.name} holds the same recording as {other.name}: counted once'))
@@ -110,7 +112,14 @@ def count_once(recordings: Sequence[Recording]) -> tuple[list[Recording], list[F
     return kept, findings
 
 
-def _shared_frames(one: Recording, other: Recording) -> int:
+def shared_frames(one: Recording, other: Recording) -> int:
+    """
+    Count what two recordings have in common.
+
+    :param one: a recording
+    :param other: another
+    :returns: frames of the one with the same stamp and picture as in the other; all, if their files are the same
+    """
     if one.episodes[0].sha256 == other.episodes[0].sha256:
         return sum(len(episode.images) for episode in one.episodes)
     return sum(_equal_frames(a, b) for a in one.episodes for b in other.episodes)
@@ -195,8 +204,14 @@ def _imu_missing(recordings: Sequence[Recording]) -> list[Finding]:
     return [Finding(f'no IMU is used, for not every recording has one: {", ".join(without)}')]
 
 
-def _aspects(recordings: Sequence[Recording]) -> list[Finding]:
-    first = recordings[0]
+def check_alike(recordings: Sequence[Recording]) -> list[Finding]:
+    """
+    Compare what kind of recordings are to be learnt together.
+
+    :param recordings: at least one
+    :returns: what was found: frames of several shapes, commands and measured velocities side by side
+    """
+    first, findings = recordings[0], []
     for other in recordings[1:]:
         ratio = first.camera[1] / first.camera[0] * other.camera[0] / other.camera[1]
         if abs(ratio - 1.0) > SAME_ASPECT:
@@ -205,5 +220,12 @@ def _aspects(recordings: Sequence[Recording]) -> list[Finding]:
                 f"cameras' frames of two shapes are squeezed into one: {first.name} has {width}×{height} px, "
                 f'{other.name} {columns}×{rows} px. Record with the shape that the robot drives with.'
             )
-            return [Finding(text)]
-    return []
+            findings.append(Finding(text))
+            break
+    measured = [recording.name for recording in recordings if recording.measured]
+    if measured and len(measured) < len(recordings):
+        text = (
+            f'what was commanded is learnt beside what an odometry measured, which comes later: {", ".join(measured)}'
+        )
+        findings.append(Finding(text))
+    return findings

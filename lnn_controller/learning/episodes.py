@@ -37,6 +37,7 @@ class Split:
     :param digests: SHA-256 of each bag by name
     :param overrides_s: how long each section of override among them is, s
     :param notes: what was found in their content that a person should know
+    :param recordings: what they are of
     """
 
     train: tuple[Episode, ...]
@@ -45,6 +46,7 @@ class Split:
     digests: dict[str, str]
     overrides_s: tuple[float, ...] = ()
     notes: tuple[str, ...] = ()
+    recordings: tuple[Recording, ...] = ()
 
     @property
     def bags(self) -> dict[str, str]:
@@ -118,17 +120,7 @@ def load(bags: Sequence[Path], config: TrainConfig, topics: Topics | None = None
     topics = topics or Topics()
     height, width = camera_size(bags[0], topics)
     image = frame_size(height, width, config)
-    use_imu = {'auto': None, 'yes': True, 'no': False}[config.imu]
-    recordings, findings = [], []
-    for bag in bags:
-        demonstrations = read_demonstrations(
-            bag, image=image, channels=config.outputs, use_imu=use_imu, topics=topics, hold_s=config.command_hold_s
-        )
-        camera, found = _look_at(bag, demonstrations)
-        recordings.append(Recording(demonstrations, camera))
-        findings += found
-    recordings, twice = count_once(recordings)
-    notes = (*refuse([*findings, *twice]), *refuse(check_recordings(recordings)))
+    recordings, notes = _read(bags, image, config, topics)
     episodes = [episode for recording in recordings for episode in recording.episodes]
     if config.imu == 'auto' and any(episode.imu is None for episode in episodes):
         episodes = [dataclasses.replace(episode, imu=None) for episode in episodes]
@@ -143,7 +135,7 @@ def load(bags: Sequence[Path], config: TrainConfig, topics: Topics | None = None
         test_at = 1 - config.test_fraction
         train, validation = _interleave(whole, test_at, config.validation_fraction)
         test = (whole, config.test_fraction) if config.test_fraction else None
-        return image, Split(train, validation, test, digests, overrides_s, notes)
+        return image, Split(train, validation, test, digests, overrides_s, notes, recordings)
     kept = max(1, math.floor(len(episodes) * config.validation_fraction))
     least_s = sum(episode.duration_s for episode in episodes) * config.validation_fraction / 2
     # Sections of override are of unequal length: a second or two at the end would be no fair sample.
@@ -153,17 +145,35 @@ def load(bags: Sequence[Path], config: TrainConfig, topics: Topics | None = None
         and kept < len(episodes) - 1
     ):
         kept += 1
-    return image, Split(tuple(episodes[:-kept]), tuple(episodes[-kept:]), None, digests, overrides_s, notes)
+    return image, Split(tuple(episodes[:-kept]), tuple(episodes[-kept:]), None, digests, overrides_s, notes, recordings)
 
 
-def _look_at(path: Path, demonstrations: Sequence[Episode]) -> tuple[tuple[int, int], list[Finding]]:
-    """What a bag holds beside its demonstrations: the size of its camera's frames, and whether its odometry is one."""
+def _read(
+    bags: Sequence[Path], image: ImageSpec, config: TrainConfig, topics: Topics
+) -> tuple[tuple[Recording, ...], tuple[str, ...]]:
+    """The bags, each recording once, and what was found in them that a person should know."""
+    use_imu = {'auto': None, 'yes': True, 'no': False}[config.imu]
+    recordings, findings = [], []
+    for bag in bags:
+        demonstrations = read_demonstrations(
+            bag, image=image, channels=config.outputs, use_imu=use_imu, topics=topics, hold_s=config.command_hold_s
+        )
+        recording, found = _look_at(bag, demonstrations)
+        recordings.append(recording)
+        findings += found
+    recordings, twice = count_once(recordings)
+    notes = refuse([*findings, *twice])
+    return tuple(recordings), (*notes, *refuse(check_recordings(recordings)))
+
+
+def _look_at(path: Path, demonstrations: Sequence[Episode]) -> tuple[Recording, list[Finding]]:
+    """A bag's demonstrations with what else is to be known of it, and whether its odometry is one to learn from."""
     names = demonstrations[0].topics
     with Bag(path) as bag:
         command = bag.topic(names['command'])
-        odometry = command.msgtype == ODOMETRY
-        findings = check_odometry(bag, command, demonstrations[0].channels) if odometry else []
-        return camera_size(bag, Topics(image=names['image'])), findings
+        measured = command.msgtype == ODOMETRY
+        findings = check_odometry(bag, command, demonstrations[0].channels) if measured else []
+        return Recording(demonstrations, camera_size(bag, Topics(image=names['image'])), measured), findings
 
 
 def _long_enough(seconds: float, what: str) -> None:

@@ -12,6 +12,7 @@ from safetensors.torch import load as load_weights
 from lnn_controller.data.topics import Topics
 from lnn_controller.errors import InputError
 from lnn_controller.learning.build import build_network
+from lnn_controller.learning.checks import check_alike, shared_frames
 from lnn_controller.learning.config import TrainConfig, known
 from lnn_controller.learning.episodes import Split, load
 from lnn_controller.learning.fit import check_out, training_folder
@@ -89,6 +90,8 @@ def fine_tune(
         steps = config.for_frames(split.frames + (old.frames if old else 0)).steps
         config = dataclasses.replace(config, steps=round(steps * STEPS_SHARE))
     old_lines = [f'rehearsed, {line}' for line in old.summary()] if old else []
+    if old:
+        old_lines += [f'warning: {found.text}' for found in check_alike([*old.recordings[:1], *split.recordings])]
     for line in [*split.summary(), *old_lines, *_beyond(split, bundle.spec)]:
         report(line)
     spec = dataclasses.replace(bundle.spec, name=out.resolve().name)
@@ -169,9 +172,9 @@ def _network(bundle: Bundle, seed: int) -> PolicyNetwork:
 
 def _refuse_both(split: Split, old: Split) -> None:
     """A bag that is new and old would be trained on here and held out there."""
-    for name, digest in split.digests.items():
-        if digest in old.digests.values():
-            msg = f'{name}: a bag must be either new or rehearsed. Got it as both: leave it out of one.'
+    for recording in split.recordings:
+        if any(shared_frames(recording, other) for other in old.recordings):
+            msg = f'{recording.name}: a bag must be either new or rehearsed. Got it as both: leave it out of one.'
             raise InputError(msg)
 
 

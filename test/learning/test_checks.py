@@ -137,6 +137,11 @@ def test_two_shapes_of_frames_are_told_with_both_sizes(tmp_path):
     assert not any('px' in note for note in notes([bags[0], larger]))
 
 
+def test_commands_beside_measured_velocities_are_told(tmp_path):
+    bags = [write(tmp_path / 'commanded'), write(tmp_path / 'measured', None, odometry=lambda ms: 0.5 + ms / 1e6)]
+    assert any(f'beside what an odometry measured, which comes later: {bags[1]}' in note for note in notes(bags))
+
+
 def press(ms):
     """A key every two seconds, for another turn each time."""
     return 0.3, (ms // 2000 % 3 - 1) / 2
