@@ -1,6 +1,7 @@
 """``lnn replay``."""
 
 import argparse
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,6 +57,8 @@ def run(args: argparse.Namespace) -> int:
         each_s = '; '.join(f'{each.spec.name}: {", ".join(each.spec.channels)}' for each in policies)
         raise InputError(f'policies side by side must command the same channels. Got {each_s}')
     results = [replay_bag(args.bag, policy, rate_hz=args.rate, topics=topics) for policy in policies]
+    for note in results[0].episode.notes:
+        print(f'warning: {note}', file=sys.stderr)
     summaries = [summarise_replay(result, last=args.last) for result in results]
     if args.sweep:
         summaries = [

@@ -13,8 +13,8 @@ from lnn_controller.learning.demonstrations import is_override
 
 __all__ = ['Finding', 'Recording', 'check_alike', 'check_recordings', 'count_once', 'refuse', 'shared_frames']
 
-# Nothing that drives is slower: m/s or rad/s.
-STANDS = 1e-3
+# Nothing that drives is slower, m/s or rad/s; an odometry of a robot at rest is not quite still.
+STANDS, STANDS_MEASURED = 1e-3, 0.02
 MOSTLY = 0.5
 LEAST_GRAVITY_M_S2 = 5.0
 # Two lenses' calibrations, or a row cut off, differ by less.
@@ -53,6 +53,12 @@ class Recording(NamedTuple):
     def name(self) -> str:
         """The bag's path, as it was given."""
         return self.episodes[0].name
+
+    @property
+    def standing(self) -> NDArray[np.bool_]:
+        """Which commands do not move the robot, (K,)."""
+        least = STANDS_MEASURED if self.measured else STANDS
+        return np.asarray((np.abs(self.commands) < least).all(axis=1))
 
     @property
     def commands(self) -> NDArray[np.float32]:
@@ -178,7 +184,8 @@ def _still(recordings: Sequence[Recording]) -> list[Finding]:
     whose = recordings[0].name if len(recordings) == 1 else f'{len(recordings)} recordings'
     held = ', '.join(f'{name} {value:.3g}' for name, value in zip(channels, commands[0], strict=True))
     remedy = 'Choose the topic that drove it with --command-topic, or record it again while somebody drives.'
-    if (fastest := np.abs(commands).max()) < STANDS:
+    if all(recording.standing.all() for recording in recordings):
+        fastest = np.abs(commands).max()
         got = f'{fastest:.2g} m/s and rad/s at most' if fastest else 'zeros throughout'
         return [Finding(f'{whose}: commands must move the robot. Got {got}. {remedy}', refused=True)]
     constant = ~np.ptp(commands, axis=0).astype(bool)
@@ -189,7 +196,7 @@ def _still(recordings: Sequence[Recording]) -> list[Finding]:
         for name, value in zip(np.array(channels)[constant], commands[0][constant], strict=True)
     ]
     for recording in recordings:
-        standing = float((np.abs(recording.commands) < STANDS).all(axis=1).mean())
+        standing = float(recording.standing.mean())
         if standing == 1.0:
             findings.append(Finding(f'{recording.name}: the robot stands throughout, and that is learnt from it'))
         elif standing > MOSTLY:

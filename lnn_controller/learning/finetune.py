@@ -77,7 +77,7 @@ def fine_tune(
         'weights_sha256': bundle.spec.files['weights.safetensors'],
         'tune': tune,
     }
-    settings = config.values() | {'init': dict(origin)}
+    settings = config.values() | {'init': dict(origin), 'topics': dataclasses.asdict(topics or Topics())}
     run_dir = check_out(out, settings, resume=resume, overwrite=overwrite)
 
     _, split = load(bags, config, topics)

@@ -110,7 +110,7 @@ def training_folder(
         if overwrite and (run_dir / CONFIG).exists():
             shutil.rmtree(run_dir)
         try:
-            run_dir.mkdir(parents=True, exist_ok=True)
+            run_dir.mkdir(parents=True, exist_ok=overwrite)  # another run may have begun meanwhile
             (run_dir / CONFIG).write_text(yaml.safe_dump({**settings, BAGS: dict(bags)}, sort_keys=False))
         except OSError as error:
             raise _not_writable(run_dir, error.strerror) from error

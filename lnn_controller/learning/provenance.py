@@ -43,6 +43,7 @@ def provenance(
     return {
         'created': started.isoformat(timespec='seconds'),
         'bags': split.bags,
+        'topics': _topics(split),
         'training_minutes': round(sum(_minutes(episode) for episode in split.train), 2),
         'validation_bags': [split.label(episode.name) for episode in split.validation],
         'parameters': parameters,
@@ -60,6 +61,16 @@ def provenance(
         },
         'source_revision': _revision(),
     }
+
+
+def _topics(split: Split) -> dict[str, list[str]]:
+    """Names of the topics that were read, by kind: more than one where the recordings' differ."""
+    names: dict[str, set[str]] = {}
+    for episode in (*split.train, *split.validation):
+        for kind, topic in episode.topics.items():
+            if kind != 'imu' or episode.imu is not None:
+                names.setdefault(kind, set()).add(topic)
+    return {kind: sorted(topics) for kind, topics in names.items()}
 
 
 def _minutes(episode: Episode) -> float:

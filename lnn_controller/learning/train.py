@@ -1,5 +1,6 @@
 """`lnn train`: bags in, policy bundle out."""
 
+import dataclasses
 import datetime
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -69,7 +70,7 @@ def train(
     :raises InputError: if a bag cannot be used, the output exists, or there is nothing of the same config and bags to
         resume
     """
-    settings = config.values()
+    settings = config.values() | {'topics': dataclasses.asdict(topics or Topics())}
     run_dir = check_out(out, settings, resume=resume, overwrite=overwrite)
     image, split = load(bags, config, topics)
     config = config.for_frames(split.frames)

@@ -24,10 +24,11 @@ def steady(ms):
     return 1.0, np.sin(ms / 500)
 
 
-def write(path, command=steady, *, every_ms=50, imu=None, shape=(24, 32), seconds=6, odometry=None):
+def write(path, command=steady, *, every_ms=50, imu=None, shape=(24, 32), seconds=6, odometry=None, turn=None):
     """
     A drive of frames that differ, of commands (forward, turn) by a function of the time in ms, and perhaps an IMU:
-    gyro and accelerometer by such a function, and an odometry: its twist's forward speed, its pose on a circle.
+    gyro and accelerometer by such a function, and an odometry: its twist's forward speed, its pose on a circle, or
+    with the turn of its twist, standing.
     """
     rng = np.random.default_rng(zlib.crc32(path.name.encode()))
     with BagWriter(path) as bag:
@@ -49,8 +50,9 @@ def write(path, command=steady, *, every_ms=50, imu=None, shape=(24, 32), second
             if imu:
                 bag.write('/imu', stamp, imu_message(stamp, *imu(ms)))
             if odometry:
+                yaw = 0.0 if turn else yaw
                 position = (np.sin(yaw), 1 - np.cos(yaw), 0)
-                linear, angular = (odometry(ms), 0, 0), (0, 0, 0.5)
+                linear, angular = (odometry(ms), 0, 0), (0, 0, turn(ms) if turn else 0.5)
                 message = odometry_message(stamp, position=position, yaw=yaw, linear=linear, angular=angular)
                 bag.write('/odom', stamp, message)
     return path
@@ -80,6 +82,12 @@ def test_commands_that_never_move_are_no_demonstration(tmp_path, command, told):
         load([write(tmp_path / 'bag', command)], CONFIG)
     with pytest.raises(InputError, match=r'2 recordings: commands must'):
         load([write(tmp_path / name, command) for name in ('one', 'two')], CONFIG)
+
+
+def test_the_noise_of_an_odometry_at_rest_is_no_driving(tmp_path):
+    bag = write(tmp_path / 'bag', None, odometry=lambda ms: 0.005 * np.sin(ms), turn=lambda ms: 0.01 * np.cos(ms))
+    with pytest.raises(InputError, match=r'commands must move the robot\. Got 0\.01 m/s and rad/s at most'):
+        load([bag], CONFIG)
 
 
 def test_a_channel_that_never_changes_and_a_robot_that_mostly_stands_are_told(tmp_path):

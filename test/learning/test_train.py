@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from made_bags import write_steering
 
+from lnn_controller.data.topics import Topics
 from lnn_controller.errors import InputError
 from lnn_controller.learning.config import TrainConfig
 from lnn_controller.learning.episodes import load
@@ -40,6 +41,8 @@ def test_a_bag_becomes_a_policy_and_the_same_seed_the_same_weights(tmp_path):
     assert weights(tmp_path / 'a') == weights(tmp_path / 'b') != weights(tmp_path / 'c')
     policy = Policy.load(tmp_path / 'a')
     assert policy.spec.imu is None
+    read = {'command': ['/cmd_vel'], 'image': ['/camera/image_raw/compressed']}
+    assert policy.spec.provenance['topics'] == read
     assert policy.spec.provenance['bags']
     assert set(result.metrics) == {'validation', 'test'}
     assert np.isfinite(result.metrics['test']['angular_z']['r2'])
@@ -150,6 +153,8 @@ def test_a_run_goes_on_with_the_bags_that_it_began_with_and_with_no_others(tmp_p
     ):
         with pytest.raises(InputError, match=f'--resume needs the bags that the run in .*{told}'):
             go_on(*bags)
+    with pytest.raises(InputError, match='--resume needs the same config'):
+        train([first, second], out, config, topics=Topics(command='/cmd_vel'), resume=True, progress=False)
     # Wherever they lie: what counts is what they hold.
     moved = shutil.copytree(first, tmp_path / 'elsewhere' / 'first')
     go_on(moved, second)
