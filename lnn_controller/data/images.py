@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from lnn_controller.errors import InputError
 
 from .cdr import Cdr, imu_from_cdr, stamp_from_cdr
+from .image_headers import MAX_PIXELS, check_compressed, check_pixels
 
 __all__ = ['compressed_from_cdr', 'decode_image', 'image_from_cdr', 'imu_from_cdr', 'stamp_from_cdr']
 
@@ -45,7 +46,7 @@ class _Packed(NamedTuple):
     data: NDArray[np.uint8]
 
 
-def decode_image(message: Any) -> NDArray[np.uint8]:
+def decode_image(message: Any, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
     """
     Decode a sensor_msgs/Image or sensor_msgs/CompressedImage.
 
@@ -54,12 +55,14 @@ def decode_image(message: Any) -> NDArray[np.uint8]:
     copied: it is valid as long as the message's data is not changed.
 
     :param message: the message, of rclpy or rosbags
+    :param max_pixels: width × height at most: a larger image is refused before anything is made of it
     :returns: rgb8 picture, (H, W, 3) uint8
-    :raises InputError: if the encoding is not supported, or the data do not fit size and step, or do not decode
+    :raises InputError: if the encoding is not supported, or the data are too large, do not fit size and step, or do
+        not decode
     :raises TypeError: if ``message`` is neither
     """
     if hasattr(message, 'format'):
-        return _unpack(_Packed(message.format, _octets(message.data)))
+        return _unpack(_Packed(message.format, _octets(message.data)), max_pixels)
     if hasattr(message, 'encoding'):
         return _rgb(
             _Picture(
@@ -69,17 +72,19 @@ def decode_image(message: Any) -> NDArray[np.uint8]:
                 bool(message.is_bigendian),
                 message.step,
                 _octets(message.data),
-            )
+            ),
+            max_pixels,
         )
     msg = f'a sensor_msgs/Image or CompressedImage is needed. Got {type(message).__name__}.'
     raise TypeError(msg)
 
 
-def image_from_cdr(buffer: Any) -> tuple[int, str, NDArray[np.uint8]]:
+def image_from_cdr(buffer: Any, max_pixels: int = MAX_PIXELS) -> tuple[int, str, NDArray[np.uint8]]:
     """
     Decode the serialised bytes of a sensor_msgs/Image; rgb8 without row padding is viewed, not copied.
 
     :param buffer: CDR with its encapsulation header, bytes-like
+    :param max_pixels: as :func:`decode_image`
     :returns: header stamp, ns; header frame_id; rgb8 picture, (H, W, 3) uint8, read-only where it is a view
     :raises InputError: if the bytes are not such a message, or as :func:`decode_image`
     """
@@ -91,14 +96,15 @@ def image_from_cdr(buffer: Any) -> tuple[int, str, NDArray[np.uint8]]:
     (step,) = cdr.numbers('I')
     data = cdr.octets()
     cdr.end()
-    return stamp_ns, frame_id, _rgb(_Picture(height, width, encoding, bool(is_bigendian), step, data))
+    return stamp_ns, frame_id, _rgb(_Picture(height, width, encoding, bool(is_bigendian), step, data), max_pixels)
 
 
-def compressed_from_cdr(buffer: Any) -> tuple[int, str, NDArray[np.uint8]]:
+def compressed_from_cdr(buffer: Any, max_pixels: int = MAX_PIXELS) -> tuple[int, str, NDArray[np.uint8]]:
     """
-    Decode the serialised bytes of a sensor_msgs/CompressedImage (JPEG, PNG, what OpenCV reads).
+    Decode the serialised bytes of a sensor_msgs/CompressedImage: JPEG or PNG.
 
     :param buffer: CDR with its encapsulation header, bytes-like
+    :param max_pixels: as :func:`decode_image`
     :returns: header stamp, ns; header frame_id; rgb8 picture, (H, W, 3) uint8
     :raises InputError: if the bytes are not such a message, or as :func:`decode_image`
     """
@@ -106,7 +112,7 @@ def compressed_from_cdr(buffer: Any) -> tuple[int, str, NDArray[np.uint8]]:
     stamp_ns, frame_id = cdr.header()
     packed = _Packed(cdr.string(), cdr.octets())
     cdr.end()
-    return stamp_ns, frame_id, _unpack(packed)
+    return stamp_ns, frame_id, _unpack(packed, max_pixels)
 
 
 def _octets(data: Any) -> NDArray[np.uint8]:
@@ -114,27 +120,26 @@ def _octets(data: Any) -> NDArray[np.uint8]:
     return np.frombuffer(data, np.uint8)
 
 
-def _unpack(packed: _Packed) -> NDArray[np.uint8]:
+def _unpack(packed: _Packed, max_pixels: int) -> NDArray[np.uint8]:
     import cv2
     from rosbags.image import compressed_image_to_cvimage
 
     try:
-        # Some versions of OpenCV fill up a JPEG that was cut off with grey instead of refusing it.
-        cut_off = packed.data[:2].tobytes() == b'\xff\xd8' and b'\xff\xd9' not in packed.data.tobytes()
-        image = None if cut_off else compressed_image_to_cvimage(cast(Any, packed))
+        check_compressed(packed.data.tobytes(), max_pixels)
+        image = compressed_image_to_cvimage(cast(Any, packed))
+    except ValueError as error:
+        raise _packed_wrongly(packed, str(error)) from None
     except (AssertionError, cv2.error):
-        image = None
-    if image is None:
-        msg = (
-            f'compressed image of format {packed.format!r} and {packed.data.size} bytes does not decode: '
-            'JPEG, PNG or another format that OpenCV reads is supported.'
-        )
-        raise InputError(msg)
+        raise _packed_wrongly(packed, 'it is damaged') from None
     # A grey JPEG comes back as one channel, which rosbags-image's own bgr8 → rgb8 step would refuse.
     return cv2.cvtColor(image, cv2.COLOR_GRAY2RGB if image.ndim == 2 else cv2.COLOR_BGR2RGB)  # type: ignore[return-value]
 
 
-def _rgb(picture: _Picture) -> NDArray[np.uint8]:
+def _rgb(picture: _Picture, max_pixels: int) -> NDArray[np.uint8]:
+    try:
+        check_pixels(picture.width, picture.height, max_pixels)
+    except ValueError as error:
+        raise _undecodable(picture, str(error)) from None
     picture = picture._replace(encoding=_MATRIX_COLOURS.get(picture.encoding, picture.encoding))
     if picture.encoding == 'rgb8':
         picture = _without_row_padding(picture, 3)
@@ -187,4 +192,11 @@ def _grade(image: NDArray[Any], picture: _Picture) -> NDArray[np.uint8]:
 def _undecodable(picture: _Picture, reason: str) -> InputError:
     return InputError(
         f'image of encoding {picture.encoding!r}, {picture.width}×{picture.height}, cannot be decoded: {reason}.'
+    )
+
+
+def _packed_wrongly(packed: _Packed, reason: str) -> InputError:
+    return InputError(
+        f'compressed image of format {packed.format!r} and {packed.data.size} bytes does not decode: '
+        f'a whole JPEG or PNG is needed, {reason}.'
     )

@@ -45,6 +45,14 @@ PARAMETERS = (
         'image_transport', 'raw', 'Camera topic: image_raw, or image_raw/compressed.', choices=('raw', 'compressed')
     ),
     _live('image_timeout_s', 0.2, 'Without a newer image for this long the robot stops.', 's', 0.02, 10.0),
+    _inactive(
+        'image_max_megapixels',
+        16.0,
+        'A larger image is refused before it is decoded: a few bytes can say that they are a picture of gigabytes.',
+        '',
+        0.01,
+        200.0,
+    ),
     _live(
         'image_frozen_timeout_s',
         0.3,

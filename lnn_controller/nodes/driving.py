@@ -100,7 +100,7 @@ class Driving:
         polled = partial(subscribe, callback=lambda _: None, callback_group=Polled())
         # A frame older than the newest is of no use.
         if self.values['image_transport'] == 'raw':
-            self._decode: Callable[[bytes], Any] = image_from_cdr
+            self._decode: Callable[[bytes, int], Any] = image_from_cdr
             camera = subscribe(Image, 'image_raw', self._on_image, _sensor_qos(1), raw=True)
         else:
             self._decode = compressed_from_cdr
@@ -231,7 +231,7 @@ class Driving:
             if not taken:
                 self._report.throttled('image', 'a camera image was refused: its stamp is old, or ahead of the clock')
                 return
-            encoded = self.controller.encode(self._decode(data)[2])
+            encoded = self.controller.encode(self._decode(data, round(self.values['image_max_megapixels'] * 1e6))[2])
         except InputError as error:
             self._undecodable('image', error)
             return

@@ -1,0 +1,139 @@
+"""
+What a compressed image says of itself, read before a decoder sees it.
+
+A decoder believes a header: a few hundred bytes can make it take gigabytes or minutes. So only JPEG and PNG are let
+through, by their first bytes and whatever the message's ``format`` says, with their size and structure checked.
+"""
+
+import struct
+
+__all__ = ['MAX_PIXELS', 'check_compressed', 'check_pixels']
+
+MAX_PIXELS = 16_000_000
+_JPEG, _PNG = b'\xff\xd8', b'\x89PNG\r\n\x1a\n'
+_OTHERS = (
+    (b'GIF8', 'GIF'),
+    (b'BM', 'BMP'),
+    (b'II*\0', 'TIFF'),
+    (b'MM\0*', 'TIFF'),
+    (b'\0\0\0\x0cjP', 'JPEG 2000'),
+    (b'\xff\x4f\xff\x51', 'JPEG 2000'),
+    (b'\0\0\0\x01', 'H.264 or H.265 video'),
+    (b'\0\0\x01', 'H.264 or H.265 video'),
+    (b'v/1\x01', 'OpenEXR'),
+)
+# Start of frame: every C0–CF but the tables' and the reserved one.
+_SIZES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_WITHOUT_LENGTH = frozenset((0x01, *range(0xD0, 0xD9)))
+_SCAN, _END = 0xDA, 0xD9
+# Each scan of a progressive JPEG goes over the whole picture, and may be a few bytes: encoders make about ten.
+_MAX_SCANS = 64
+_MAX_CHUNKS = 65_536
+_DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}  # by colour type
+
+
+def check_compressed(data: bytes, max_pixels: int = MAX_PIXELS) -> None:
+    """
+    Check that a compressed image is a whole JPEG or PNG of a bearable size.
+
+    :param data: the image
+    :param max_pixels: width × height at most
+    :raises ValueError: if it is not; the message says why
+    """
+    if data.startswith(_JPEG):
+        _check_jpeg(data, max_pixels)
+    elif data.startswith(_PNG):
+        _check_png(data, max_pixels)
+    else:
+        msg = f'{_name(data)} arrived: have the camera publish JPEG or PNG, or convert the recording'
+        raise ValueError(msg)
+
+
+def check_pixels(width: int, height: int, max_pixels: int) -> None:
+    """
+    Check a picture's size.
+
+    :param width: px
+    :param height: px
+    :param max_pixels: width × height at most
+    :raises ValueError: if it is empty or larger
+    """
+    if not width or not height:
+        msg = f'it says that it is {width}×{height}'
+        raise ValueError(msg)
+    if width * height > max_pixels:
+        msg = f'it is {width}×{height}, more than {max_pixels / 1e6:g} megapixels'
+        raise ValueError(msg)
+
+
+def _name(data: bytes) -> str:
+    if data[:4] == b'RIFF' and data[8:12] == b'WEBP':
+        return 'WebP'
+    if data[4:8] == b'ftyp':
+        return 'AVIF, HEIF or MP4'
+    return next((name for magic, name in _OTHERS if data.startswith(magic)), 'neither' if data else 'nothing')
+
+
+def _check_jpeg(data: bytes, max_pixels: int) -> None:
+    at = 2
+    while True:
+        at = data.find(b'\xff', at)  # decoders skip what is between two segments
+        while at >= 0 and data[at + 1 : at + 2] == b'\xff':  # fill bytes
+            at += 1
+        if at < 0 or at + 2 > len(data):
+            msg = 'it ends before its size is told'
+            raise ValueError(msg)
+        marker, at = data[at + 1], at + 2
+        if marker == 0 or marker in _WITHOUT_LENGTH:
+            continue
+        if marker in (_SCAN, _END):
+            msg = 'its pixels begin before its size is told'
+            raise ValueError(msg)
+        (length,) = struct.unpack_from('>H', data, at) if at + 2 <= len(data) else (0,)
+        if length < 2 or at + length > len(data):
+            msg = 'it ends inside its header'
+            raise ValueError(msg)
+        if marker in _SIZES:
+            break
+        at += length
+    if length < 8:
+        msg = 'it does not tell its size'
+        raise ValueError(msg)
+    height, width = struct.unpack_from('>HH', data, at + 3)
+    check_pixels(width, height, max_pixels)
+    # Some versions of OpenCV fill up what was cut off with grey. A thumbnail before has an end mark of its own.
+    if data.rfind(b'\xff\xd9') < at:
+        msg = 'it was cut off: its end is missing'
+        raise ValueError(msg)
+    if data.count(b'\xff\xda', at) > _MAX_SCANS:
+        msg = f'it has more than {_MAX_SCANS} scans'
+        raise ValueError(msg)
+
+
+def _check_png(data: bytes, max_pixels: int) -> None:
+    length, kind = struct.unpack_from('>I4s', data, 8) if len(data) >= 33 else (0, b'')
+    if (length, kind) != (13, b'IHDR'):
+        msg = 'it does not begin with a header (IHDR)'
+        raise ValueError(msg)
+    width, height, depth, colours, compression, filtering, interlace = struct.unpack_from('>IIBBBBB', data, 16)
+    if depth not in _DEPTHS.get(colours, ()) or compression or filtering or interlace > 1:
+        msg = 'its header (IHDR) is none that PNG has'
+        raise ValueError(msg)
+    check_pixels(width, height, max_pixels)
+    at = 33
+    for _ in range(_MAX_CHUNKS):
+        if at + 12 > len(data):
+            msg = 'it was cut off: its end is missing'
+            raise ValueError(msg)
+        length, kind = struct.unpack_from('>I4s', data, at)
+        if length > len(data) - at - 12:
+            msg = f'it was cut off: a chunk of {length} bytes is announced, {len(data) - at - 12} are there'
+            raise ValueError(msg)
+        if kind == b'IEND':
+            return
+        if kind in (b'IHDR', b'acTL'):
+            msg = f'it holds more than one picture ({kind.decode()})'
+            raise ValueError(msg)
+        at += 12 + length
+    msg = f'it has more than {_MAX_CHUNKS} chunks'
+    raise ValueError(msg)
