@@ -1,5 +1,6 @@
 """Shared by every room's tests; being here, it also lets them import test/bundles.py."""
 
+import os
 import signal
 
 import pytest
@@ -7,6 +8,25 @@ from bundles import make_tiny_bundle
 
 # A shell that runs the suite in the background has it ignore Ctrl-C, which the processes that tests interrupt inherit.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+# With a process for each core (pytest-xdist), threads of their own would only get into each other's way.
+if 'PYTEST_XDIST_WORKER' in os.environ:
+    os.environ['OMP_NUM_THREADS'] = '1'
+
+
+def pytest_collection_modifyitems(items):
+    """
+    Mark what starts nodes of its own: these tests run one at a time, and one that fails is repeated once.
+
+    Discovery and delivery depend on what else the machine does. A repeated test is counted in the summary as a rerun,
+    with its name, so that nothing which fails now and then stays hidden.
+    """
+    for item in items:
+        if 'domain_id' in item.fixturenames:
+            item.add_marker(pytest.mark.ros)
+        if item.get_closest_marker('ros'):
+            item.add_marker(pytest.mark.flaky(reruns=1))
 
 
 @pytest.fixture(scope='session')

@@ -65,6 +65,7 @@ def test_inspect_prints_the_card(bundle, tmp_path):
     assert '200 × 66 px' in done.stdout
 
 
+@pytest.mark.slow
 def test_evaluate_one_drive(bundle, tmp_path):
     done = lnn('evaluate', '--policy', bundle, '--seconds', 2, '--json', '--out', 'out/e', cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, '')
@@ -75,6 +76,7 @@ def test_evaluate_one_drive(bundle, tmp_path):
     assert (tmp_path / 'out/e/path.png').stat().st_size > 10_000
 
 
+@pytest.mark.slow
 def test_evaluate_several_drives(bundle, tmp_path):
     arguments = ('--policy', bundle, '--scene', 'summer', 'winter', '--track', 21, 33, '--seconds', 1)
     done = lnn('evaluate', *arguments, '--json', cwd=tmp_path)
@@ -86,6 +88,7 @@ def test_evaluate_several_drives(bundle, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_replay(bundle, bag, tmp_path):
     done = lnn('replay', bag, '--policy', bundle, '--last', 0.5, '--json', '--out', 'r', cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, '')
@@ -99,6 +102,7 @@ def test_replay(bundle, bag, tmp_path):
     assert 'angular_z' in table.stdout
 
 
+@pytest.mark.slow
 def test_collect_writes_bags_that_replay_reads(bundle, tmp_path):
     done = lnn('collect', '--out', 'demos', '--tracks', 5, '--seconds', 2, cwd=tmp_path)
     assert done.returncode == 0

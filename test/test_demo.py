@@ -18,6 +18,8 @@ from bundles import make_tiny_bundle
 from lnn_controller.evaluation import SUMMARY_KEYS, read_drive, replay_bag, summarise_replay
 from lnn_controller.policy import ImageSpec, Policy
 
+pytestmark = pytest.mark.ros
+
 DEADLINE_S = 100
 MARK = 'LNN_TEST_MARK'
 

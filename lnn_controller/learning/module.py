@@ -1,6 +1,6 @@
 """The Lightning module: loss, optimiser and validation of one policy network."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import lightning
@@ -12,7 +12,7 @@ from lnn_controller.learning.config import TrainConfig
 from lnn_controller.learning.windows import Batch
 from lnn_controller.liquid.network import PolicyNetwork
 
-__all__ = ['PolicyModule', 'encode', 'predict']
+__all__ = ['PolicyModule', 'clip_gradients', 'encode', 'predict']
 
 
 class PolicyModule(lightning.LightningModule):
@@ -35,6 +35,7 @@ class PolicyModule(lightning.LightningModule):
         self.encoder_readout = nn.Linear(network.encoder.features, network.readout.out_features)
         self.validation = dict(validation)
         self.history: list[dict[str, float]] = []
+        self.dropped_steps = 0
 
     def loss(self, predicted: Tensor, batch: Batch) -> Tensor:
         """Squared error in units of the command's deviation; rare, large commands count for more."""
@@ -85,6 +86,13 @@ class PolicyModule(lightning.LightningModule):
         """See :meth:`on_save_checkpoint`."""
         self.history = checkpoint['history']
 
+    def configure_gradient_clipping(
+        self, optimizer: Any, gradient_clip_val: float | None = None, gradient_clip_algorithm: str | None = None
+    ) -> None:
+        """Clip to a norm; a step whose gradient is not finite is left out and counted in ``dropped_steps``."""
+        assert gradient_clip_val is not None
+        self.dropped_steps += not clip_gradients(self.parameters(), gradient_clip_val)
+
     def configure_optimizers(self) -> Any:
         """AdamW, one learning rate for the cell and one for the rest, short warm-up, cosine decay to zero."""
         of_cell = {id(parameter) for parameter in self.network.sequence.parameters()}
@@ -103,6 +111,24 @@ class PolicyModule(lightning.LightningModule):
 
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
         return {'optimizer': optimizer, 'lr_scheduler': {'scheduler': schedule, 'interval': 'step'}}
+
+
+def clip_gradients(parameters: Iterable[nn.Parameter], norm: float) -> bool:
+    """
+    Clip gradients to a total norm, or remove them where they are not finite: the optimiser then changes nothing.
+
+    The gradient through a long sequence can grow beyond float32. Clipping would make it NaN, and with it every weight.
+
+    :param parameters: with their gradients
+    :param norm: the largest total norm, > 0
+    :returns: whether the gradient was finite
+    """
+    trained = [parameter for parameter in parameters if parameter.grad is not None]
+    if torch.nn.utils.clip_grad_norm_(trained, norm).isfinite():
+        return True
+    for parameter in trained:
+        parameter.grad = None
+    return False
 
 
 def encode(network: PolicyNetwork, batch: Batch, frames_at_once: int | None = None) -> Tensor:

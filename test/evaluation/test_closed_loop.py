@@ -6,6 +6,8 @@ from lnn_controller.errors import InputError
 from lnn_controller.evaluation import drive_closed_loop, summarise
 from lnn_controller.policy import OutputSpec, Policy
 
+pytestmark = pytest.mark.slow
+
 SECONDS = 6.0
 
 

@@ -10,6 +10,8 @@ from lnn_controller.evaluation.experiments.pictures import draw
 from lnn_controller.policy import Policy, find_policy
 from lnn_controller.sim import CarWorld
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope='module')
 def car_lane():

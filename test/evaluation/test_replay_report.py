@@ -20,6 +20,8 @@ from lnn_controller.evaluation.robustness import LONGEST_S, SWEEPS, sweep_record
 from lnn_controller.policy import OutputSpec, Policy
 from lnn_controller.sim.collect import collect
 
+pytestmark = pytest.mark.slow
+
 SECONDS = 12
 POLICIES = ('car_lane', 'car_lane_lstm')
 

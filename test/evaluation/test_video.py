@@ -10,6 +10,8 @@ from lnn_controller.evaluation import write_video
 from lnn_controller.evaluation.frame import CAMERA_BOX, SIZE
 from lnn_controller.evaluation.video import moments
 
+pytestmark = pytest.mark.slow
+
 SECONDS = 1.4
 
 

@@ -8,6 +8,8 @@ from lnn_controller.learning.config import TrainConfig
 from lnn_controller.learning.export import export
 from lnn_controller.policy.runtime import Policy
 
+pytestmark = pytest.mark.slow
+
 CELLS = ['ncp_cfc', 'cfc', 'ltc', 'ctrnn', 'lstm', 'gru', 'none']
 
 

@@ -16,6 +16,8 @@ from lnn_controller.learning.module import PolicyModule
 from lnn_controller.learning.train import train
 from lnn_controller.policy.bundle import read_spec
 
+pytestmark = pytest.mark.slow
+
 QUICK = {'epochs': 4, 'batch_size': 8, 'window_ticks': 8, 'threads': 1, 'augmentation': 'none'}
 TUNED = {'steps': 120, 'learning_rate': 2e-3, 'cell_learning_rate': 4e-3}
 

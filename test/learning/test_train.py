@@ -20,6 +20,8 @@ from lnn_controller.learning.module import PolicyModule
 from lnn_controller.learning.train import train
 from lnn_controller.policy.runtime import Policy
 
+pytestmark = pytest.mark.slow
+
 # A human driving a real car: JPEG frames, no IMU (see its README for the source).
 REAL_CAR = Path(__file__).parents[1] / 'data' / 'real_car_cut'
 QUICK = {'steps': 11, 'epochs': 3, 'batch_size': 2, 'window_ticks': 6, 'threads': 1}

@@ -22,6 +22,7 @@ class Step(torch.nn.Module):
 @pytest.mark.parametrize(
     ('variant', 'dynamo'), [*((variant, False) for variant in VARIANTS), ('ltc', True), ('ncp_cfc_mixed', True)]
 )
+@pytest.mark.slow
 def test_onnx_gives_the_same_numbers_over_100_steps(variant, dynamo):
     cell = build(variant).float().eval()
     module = Step(cell)

@@ -68,19 +68,6 @@ def test_drives_stops_when_a_sensor_is_silent_and_drives_again(graph, probe, tin
     assert 'the robot drives again' in log
 
 
-@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
-def test_zeros_are_the_last_command(graph, probe, tiny_bundle, number):
-    process = start(graph, tiny_bundle)
-    commands = probe.commands()
-    probe.camera()
-    probe.imu()
-    probe.until(driving(commands), 'commands flow')
-    process.send_signal(number)
-    probe.until(lambda: process.poll() is not None, 'the process ends')
-    probe.until(standing(commands), 'its last command arrives')
-    assert process.returncode == 0
-
-
 def test_twist_neurons_and_what_it_tells(graph, probe, tiny_bundle):
     start(graph, tiny_bundle, enable_stamped_cmd_vel=False, control_rate_hz=100.0)
     commands, neurons = probe.commands(Twist), probe.collect(JointState, '/controller/neurons')
@@ -173,17 +160,6 @@ def test_parameters_change_what_it_does_and_wrong_ones_change_nothing(graph, pro
     assert rate.description == 'Commands per second. [Hz]'
     assert (rate.floating_point_range[0].from_value, rate.floating_point_range[0].to_value) == (1.0, 500.0)
     assert not policy.read_only
-
-
-def test_survives_bytes_that_are_no_image(graph, probe, tiny_bundle):
-    start(graph, tiny_bundle)
-    commands, told = probe.commands(), probe.collect(DiagnosticArray, '/diagnostics')
-    camera = probe.camera()
-    probe.imu()
-    probe.until(driving(commands), 'commands flow')
-    camera.publish(b'\x00\x01\x00\x00garbage')
-    probe.until(lambda: status(told, 'controller: control').get('image_undecodable') == '1', 'it is counted')
-    probe.until(driving(commands), 'it drives on')
 
 
 def test_compressed_images(graph, probe, tiny_bundle):

@@ -116,9 +116,9 @@ def test_a_mistake_is_one_line(run_node, tmp_path, bag, arguments, said):
     assert said in one_line(result)
 
 
-@pytest.mark.parametrize('part', range(4))
+@pytest.mark.parametrize('part', [0, *(pytest.param(part, marks=pytest.mark.soak) for part in range(1, 4))])
 def test_a_recorder_that_is_killed_loses_a_second_at_most(graph, probe, tmp_path, part):
-    """Five recorders at once, each killed at a moment of its own: with all parts twenty."""
+    """Five recorders at once, each killed at a moment of its own: with all parts (`make soak`) twenty."""
     rng = np.random.default_rng(part)
     publisher = probe.node.create_publisher(TwistStamped, 'cmd_vel', 100)
     sent = []

@@ -9,6 +9,8 @@ from lnn_controller.errors import InputError
 from lnn_controller.sim import LANE_OFFSET_M, CarWorld, PurePursuit, Track
 from lnn_controller.sim.collect import TOPICS, Disturbance, collect, record_episode
 
+pytestmark = pytest.mark.slow
+
 
 def messages(bag, topic):
     with Bag(bag) as opened:

@@ -3,6 +3,8 @@ import pytest
 
 from lnn_controller.sim import CONTROL_PERIOD, LANE_OFFSET_M, CarWorld, PurePursuit, Track
 
+pytestmark = pytest.mark.slow
+
 
 def drive(track, *, seconds, lateral=LANE_OFFSET_M):
     with CarWorld(track, render=False) as world:

@@ -9,6 +9,8 @@ from lnn_controller.sim import CAMERA_PERIOD, SCENES, CarWorld, PurePursuit
 from lnn_controller.sim.gl import Renderer
 from lnn_controller.sim.textures import ROAD_TILE_M
 
+pytestmark = pytest.mark.slow
+
 HORIZON_ROW = 19  # of 66
 
 FINGERPRINT = """
