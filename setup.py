@@ -40,8 +40,11 @@ setup(
         'sim': ['mujoco', 'matplotlib', 'av'],
         'train': ['torch', 'lightning', 'onnx', 'onnxscript', 'safetensors', 'tensorboard', 'matplotlib'],
         'test': [
-            *('pytest', 'pytest-timeout', 'hypothesis', 'ncps==1.0.1', 'mcap', 'ruff', 'mypy', 'types-PyYAML', 'onnx'),
+            *('pytest', 'pytest-timeout', 'pytest-xdist', 'pytest-rerunfailures', 'hypothesis'),
+            *('ncps==1.0.1', 'mcap', 'ruff', 'mypy', 'types-PyYAML', 'onnx'),
         ],
+        # What `make lock`, `make licences` and `make sbom` run.
+        'release': ['uv', 'pip-licenses', 'cyclonedx-bom'],
     },
     entry_points={
         'console_scripts': [
