@@ -1,6 +1,15 @@
 """The one exception that means: the user's input is at fault, and here is what to do about it."""
 
-__all__ = ['InputError']
+import reprlib
+import unicodedata
+
+__all__ = ['InputError', 'printable', 'short']
+
+_UNPRINTABLE = frozenset(('Cc', 'Cf', 'Cs', 'Zl', 'Zp'))  # controls, bidirectional and other marks, half code points
+_KEPT = '\n\t'
+_brief = reprlib.Repr()
+_brief.maxlevel = 3
+_brief.maxstring = _brief.maxother = _brief.maxlong = 80
 
 
 class InputError(ValueError):
@@ -8,5 +17,42 @@ class InputError(ValueError):
     A problem with what the user gave: a bag, a bundle, a name, a value.
 
     The message says in one line what was required, what arrived, and what to do. The command line prints it
-    without a traceback; the nodes log it.
+    without a traceback; the nodes log it. Names in it may be others', out of a bag or a graph: what would act on a
+    terminal is shown instead (:func:`printable`).
+
+    :param message: the line
     """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(printable(message))
+
+
+def printable(text: str) -> str:
+    """
+    Show what would act on a terminal: escape sequences, other control characters, bidirectional marks.
+
+    :param text: any text
+    :returns: the same with such characters written as in Python's literals; line ends and tabs stay
+    """
+    if text.isprintable():
+        return text
+    return ''.join(
+        char.encode('unicode_escape').decode()
+        if char not in _KEPT and unicodedata.category(char) in _UNPRINTABLE
+        else char
+        for char in text
+    )
+
+
+def short(value: object) -> str:
+    """
+    Write a value that somebody gave as Python does, but never long: it may be nested without end.
+
+    :param value: any value of JSON or YAML
+    :returns: at most 200 characters
+    """
+    try:
+        text = _brief.repr(value)
+        return text if len(text) <= 200 else f'{text[:197]}...'
+    except ValueError:  # an integer of more digits than Python writes
+        return f'a long {type(value).__name__}'

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from lnn_controller.control.adaptation_settings import AdaptationSettings
 from lnn_controller.control.imitation import Imitation
 from lnn_controller.control.response import MAX_GAIN, MIN_GAIN, Response
-from lnn_controller.errors import InputError
+from lnn_controller.errors import InputError, short
 from lnn_controller.policy import PolicySpec
 
 __all__ = ['Adaptation', 'fingerprint']
@@ -182,12 +182,12 @@ class Adaptation:
         for key in ('format_version', 'policy_sha256', 'channels'):
             if snapshot[key] != self._kept[key]:
                 msg = f'a snapshot must have been learnt on this policy: {key} {self._kept[key]!r}. '
-                raise InputError(f'{msg}Got {snapshot[key]!r}')
+                raise InputError(f'{msg}Got {short(snapshot[key])}')
         weights = _numbers(snapshot['imitate'], self.imitation.weights.shape, 'imitate')
         names = list(self.responses)
         respond = snapshot['respond']
         if not isinstance(respond, Mapping) or list(respond) != names:
-            raise InputError(f'a snapshot\'s "respond" must name {", ".join(names)}. Got {respond!r}')
+            raise InputError(f'a snapshot\'s "respond" must name {", ".join(names)}. Got {short(respond)}')
         answers = {name: _numbers(respond[name], (2,), f'respond.{name}') for name in names}
         for name, (gain, _) in answers.items():
             if not MIN_GAIN <= gain <= MAX_GAIN:

@@ -1,11 +1,13 @@
 """What was learnt, on disk: a JSON file, written as a whole."""
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from lnn_controller.errors import InputError
+from lnn_controller.policy.files import expand, parse_json, read_text
 
 __all__ = ['read_snapshot', 'write_snapshot']
 
@@ -19,12 +21,22 @@ def write_snapshot(path: str | Path, snapshot: Mapping[str, Any]) -> Path:
     :returns: the file
     :raises InputError: if it cannot be written
     """
-    path = Path(path).expanduser()
-    beside = path.with_name(f'.{path.name}.new')
+    path = expand(path)
+    if path.exists() and not path.is_file():
+        raise InputError(f'the snapshot must go to a file. Got {path}, which is something else')
+    text = json.dumps(snapshot, indent=1) + '\n'
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_text(json.dumps(snapshot, indent=1) + '\n', encoding='utf-8')
-        beside.replace(path)
+        beside = path.with_name(f'.{path.name}.new')
+        try:
+            with beside.open('w', encoding='utf-8') as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())  # before it takes the old one's place: else a power cut may leave neither
+            beside.replace(path)
+        finally:
+            beside.unlink(missing_ok=True)
+        _sync(path.parent)
     except OSError as error:
         raise InputError(f'the snapshot must go to a file that can be written. Got {path}: {error.strerror}') from None
     return path
@@ -36,12 +48,14 @@ def read_snapshot(path: str | Path) -> Any:
 
     :param path: of the file
     :returns: the object in it
-    :raises InputError: if it cannot be read, or is no JSON
+    :raises InputError: if it cannot be read, is larger than 10 MB, or no JSON
     """
-    path = Path(path).expanduser()
+    return parse_json(read_text(path, 'a snapshot'), f'{path}: must be a snapshot, in')
+
+
+def _sync(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        return json.loads(path.read_text(encoding='utf-8'))
-    except OSError as error:
-        raise InputError(f'a snapshot must be a file that can be read. Got {path}: {error.strerror}') from None
-    except ValueError as error:
-        raise InputError(f'{path}: must be a snapshot, in JSON. Got a syntax error: {error}') from None
+        os.fsync(handle)
+    finally:
+        os.close(handle)

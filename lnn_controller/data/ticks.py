@@ -17,7 +17,8 @@ from lnn_controller.control import (
     GuardSettings,
     Used,
 )
-from lnn_controller.errors import InputError
+from lnn_controller.errors import InputError, short
+from lnn_controller.policy.files import parse_json
 
 if TYPE_CHECKING:  # a robot's process writes ticks, and has no use for what reads bags
     from lnn_controller.data.bag import Bag
@@ -70,14 +71,19 @@ class Configuration:
         :raises InputError: if it is another text, such as that of another version
         """
         try:
-            row = json.loads(text)
+            row = parse_json(text, 'it is no')
             settings = row.pop('settings')
             guard = settings.pop('guard')
             if guard is not None:
                 guard = GuardSettings(**{**guard, 'footprint': Footprint(**guard['footprint'])})
             adaptation = AdaptationSettings(**settings.pop('adaptation'))
-            return cls(settings=ControlSettings(**settings, guard=guard, adaptation=adaptation), **row)
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            read = cls(settings=ControlSettings(**settings, guard=guard, adaptation=adaptation), **row)
+            kinds = (('number', int), ('policy', str), ('policy_sha256', str), ('adaptation', Mapping | None))
+            for name, kind in kinds:
+                if not isinstance(value := getattr(read, name), kind):
+                    raise InputError(f'{name} is {short(value)}')
+            return read
+        except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
             msg = f"a controller's configuration must be as this version writes it. Got another: {error}"
             raise InputError(msg) from None
 

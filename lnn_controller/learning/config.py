@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from lnn_controller.data.stamps import COMMAND_HOLD_S
-from lnn_controller.errors import InputError
+from lnn_controller.errors import InputError, short
+from lnn_controller.policy.files import parse_yaml, read_text
 
 __all__ = ['TrainConfig', 'add_arguments', 'chosen_from_arguments', 'known', 'read_yaml']
 
@@ -75,12 +74,12 @@ class TrainConfig:
             value = _coerce(field.name, value, types[field.name])
             object.__setattr__(self, field.name, value)
             if meta['choices'] and value not in meta['choices']:
-                msg = f'{field.name} must be one of {", ".join(meta["choices"])}. Got {value!r}.'
+                msg = f'{field.name} must be one of {", ".join(meta["choices"])}. Got {short(value)}.'
                 raise InputError(msg)
             # Written so that NaN, which is below and above nothing, fails.
             low_enough = meta['high'] is None or value <= meta['high']
             if not (low_enough and (meta['low'] is None or value >= meta['low'])):
-                msg = f'{field.name} must be within [{meta["low"]}, {meta["high"]}]. Got {value}.'
+                msg = f'{field.name} must be within [{meta["low"]}, {meta["high"]}]. Got {short(value)}.'
                 raise InputError(msg)
         if self.rate_min_hz > self.rate_max_hz:
             msg = f'rate_min_hz must not exceed rate_max_hz. Got {self.rate_min_hz} > {self.rate_max_hz}.'
@@ -124,9 +123,10 @@ def known(values: Any, source: str) -> dict[str, Any]:
     if not isinstance(values, dict):
         msg = f'{source} must be a YAML mapping of config keys. Got a {type(values).__name__}.'
         raise InputError(msg)
-    unknown = sorted(set(values) - {field.name for field in dataclasses.fields(TrainConfig)})
+    names = {field.name for field in dataclasses.fields(TrainConfig)}
+    unknown = [key for key in values if key not in names]
     if unknown:
-        msg = f'{source}: unknown key {unknown[0]!r}. `lnn train --help` lists the known ones.'
+        msg = f'{source}: unknown key {short(unknown[0])}. `lnn train --help` lists the known ones.'
         raise InputError(msg)
     return values
 
@@ -137,14 +137,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
     :raises InputError: if the file is missing, is not a YAML mapping, or names an unknown key
     """
-    try:
-        values = yaml.safe_load(path.read_text()) or {}
-    except FileNotFoundError:
-        msg = f'No such config file: {path}.'
-        raise InputError(msg) from None
-    except yaml.YAMLError as error:
-        msg = f'{path} is not valid YAML: {" ".join(str(error).split())}.'
-        raise InputError(msg) from error
+    values = parse_yaml(read_text(path, 'a config'), f'{path} must be') or {}
     return known(values, str(path))
 
 
@@ -153,11 +146,14 @@ def _coerce(name: str, value: Any, wanted: Any) -> Any:
     if wanted == tuple[str, ...] and isinstance(value, (list, tuple)) and all(isinstance(v, str) for v in value):
         return tuple(value)
     if wanted is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError:
+            return math.inf if value > 0 else -math.inf
     if wanted in (int, float, str, bool) and type(value) is wanted:
         return value
     expected = 'list of str' if wanted == tuple[str, ...] else wanted.__name__
-    msg = f'{name} must be of type {expected}. Got {value!r}.'
+    msg = f'{name} must be of type {expected}. Got {short(value)}.'
     raise InputError(msg)
 
 

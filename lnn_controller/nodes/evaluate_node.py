@@ -1,6 +1,5 @@
 """Compare a running controller's commands with those of the recording that it is shown, and report at the end."""
 
-import json
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -15,6 +14,7 @@ from rclpy.task import Future
 from sensor_msgs.msg import JointState
 from std_msgs.msg import String
 
+from lnn_controller.data.ticks import Configuration
 from lnn_controller.errors import InputError
 from lnn_controller.evaluation.comparison import Comparison, commands_at, summarise_comparison, usual_period_s
 from lnn_controller.evaluation.pictures import load_matplotlib
@@ -129,7 +129,10 @@ class EvaluateNode(Node):
         self._recorded.append((at, message))
 
     def _on_configuration(self, message: String) -> None:
-        self._policy = str(json.loads(message.data)['policy'])
+        try:
+            self._policy = Configuration.from_json(message.data).policy
+        except InputError as error:
+            self.get_logger().error(f'the policy driven by is not known: {error}', throttle_duration_sec=5.0)
 
     def _on_tick(self, message: JointState) -> None:
         self._heard += 1

@@ -4,18 +4,19 @@ import hashlib
 import os
 import re
 import shutil
-import stat
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lnn_controller.errors import InputError
+from lnn_controller.policy.files import expand, read_file
 from lnn_controller.policy.share import share_folders
 from lnn_controller.policy.spec import BUNDLE_FILES, PolicySpec
 
 __all__ = ['Bundle', 'find_policy', 'read_bundle', 'read_spec', 'shipped_policies', 'write_bundle']
 
 SPEC_FILE = 'policy.json'
+SPEC_LIMIT, FILE_LIMIT = 10_000_000, 500_000_000
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ def write_bundle(path: str | Path, spec: PolicySpec, weights: bytes, encoder: by
     :returns: the folder
     :raises InputError: if the path is a file or a folder that is no bundle, or cannot be written
     """
-    target = Path(path).expanduser().resolve()
+    target = expand(path).resolve()
     if target.exists() and not (target / SPEC_FILE).is_file() and not (target.is_dir() and not any(target.iterdir())):
         raise InputError(f'a bundle must go to a new folder or replace a bundle. Got {path}, which is neither')
     content = dict(zip(BUNDLE_FILES, (weights, encoder, core), strict=True))
@@ -90,19 +91,19 @@ def read_bundle(path: str | Path) -> Bundle:
     :raises InputError: if the folder or a file is missing or unreadable, ``policy.json`` is not exactly of the
         format, or a file differs from its hash, is elsewhere by a link or refers to data outside itself
     """
-    path = Path(path).expanduser()
+    path = expand(path)
     if not path.is_dir():
         raise InputError(f'a policy must be a folder with a {SPEC_FILE}. Got {path}, which is no folder')
     # Links are followed, for a workspace may be built of them, but to one folder: no file of a bundle is elsewhere.
     home = Path(os.path.realpath(path / SPEC_FILE)).parent
     try:
-        text = _read(path / SPEC_FILE, home).decode('utf-8')
+        text = _read(path / SPEC_FILE, home, SPEC_LIMIT).decode('utf-8')
     except UnicodeDecodeError:
         raise InputError(f'{path / SPEC_FILE}: must be UTF-8 text. Got other bytes') from None
     spec = PolicySpec.from_json(text, source=str(path / SPEC_FILE))
     content = {}
     for name in BUNDLE_FILES:
-        content[name] = _read(path / name, home)
+        content[name] = _read(path / name, home, FILE_LIMIT)
         found = hashlib.sha256(content[name]).hexdigest()
         if found != spec.files[name]:
             wanted = spec.files[name][:12]
@@ -136,7 +137,7 @@ def find_policy(name_or_path: str | Path) -> Path:
     :returns: folder of the bundle
     :raises InputError: if it is neither; the message lists the names there are
     """
-    path = Path(name_or_path).expanduser()
+    path = expand(name_or_path)
     if (path / SPEC_FILE).is_file():
         return path
     shipped = shipped_policies()
@@ -162,16 +163,8 @@ def shipped_policies() -> dict[str, Path]:
     return dict(sorted(found.items()))
 
 
-def _read(file: Path, home: Path) -> bytes:
+def _read(file: Path, home: Path, limit: int) -> bytes:
     found = Path(os.path.realpath(file))
     if found.parent != home:
         raise InputError(f'{file}: must lie in the folder of its {SPEC_FILE}. Got a link to {found}')
-    try:
-        # Not a pipe or a device: reading those may never end.
-        if stat.S_ISFIFO(mode := file.stat().st_mode) or stat.S_ISCHR(mode) or stat.S_ISBLK(mode):
-            raise InputError(f'{file}: must be a file. Got a pipe or a device')
-        return file.read_bytes()
-    except FileNotFoundError:
-        raise InputError(f'{file}: a bundle must have this file. Got none') from None
-    except OSError as error:
-        raise InputError(f'{file}: a bundle must have this file, readable. Got: {error.strerror}') from None
+    return read_file(file, f'{file.name} of a bundle', limit)

@@ -1,9 +1,11 @@
 """A policy's card: what ``lnn inspect`` prints."""
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from lnn_controller.errors import printable, short
 from lnn_controller.policy.spec import PolicySpec
 
 __all__ = ['describe']
@@ -38,7 +40,7 @@ def describe(spec: PolicySpec, path: Path | None = None) -> str:
             text += ['', title]
         indent = '  ' if title else ''
         text += [f'{indent}{label:<{width + 2 - len(indent)}}{value}' for label, value in lines]
-    return '\n'.join(text) + '\n'
+    return '\n'.join(printable(line.replace('\n', ' ')) for line in text) + '\n'
 
 
 def _inputs(spec: PolicySpec) -> Iterator[Line]:
@@ -59,7 +61,7 @@ def _network(spec: PolicySpec) -> Iterator[Line]:
     wiring = network.wiring or {}
     roles = wiring.get('roles')
     if isinstance(roles, list | tuple) and roles:
-        yield 'roles', ', '.join(f'{list(roles).count(role)} {role}' for role in dict.fromkeys(roles))
+        yield 'roles', ', '.join(f'{count} {role}' for role, count in Counter(map(_plain, roles)).items())
     for key, label in (('synapses', 'synapses'), ('sensory_synapses', 'sensory synapses')):
         if isinstance(wiring.get(key), list | tuple):
             yield label, str(len(wiring[key]))
@@ -89,7 +91,9 @@ def _flat(label: str, value: Any) -> Iterator[Line]:
 
 
 def _plain(value: Any) -> str:
-    return f'{value:.6g}' if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        return f'{value:.6g}'
+    return value if isinstance(value, str) else short(value)
 
 
 def _file(name: str, digest: str, path: Path | None) -> str:

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
-from lnn_controller.errors import InputError
+from lnn_controller.errors import InputError, short
+from lnn_controller.policy.files import parse_json
 
 __all__ = [
     'BUNDLE_FILES',
@@ -27,8 +28,7 @@ _MOST = sys.float_info.max
 
 
 def _refuse(key: str, wanted: str, value: object) -> InputError:
-    got = repr(value)
-    return InputError(f'"{key}" must be {wanted}. Got {got if len(got) <= 80 else got[:77] + "..."}')
+    return InputError(f'"{key}" must be {wanted}. Got {short(value)}')
 
 
 def _integer(key: str, value: object, at_least: int) -> None:
@@ -242,12 +242,7 @@ class PolicySpec:
         :raises InputError: if the text is no JSON, a key is unknown, missing or given twice, or a value is wrong
         """
         try:
-            root = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
-        except InputError as error:
-            raise InputError(f'{source}: {error}') from None
-        except (ValueError, RecursionError) as error:  # a ValueError beside JSON's own: too many digits
-            raise InputError(f'{source}: must be a JSON object. Got a syntax error: {error}') from None
-        try:
+            root = parse_json(text, 'must be', object_pairs_hook=_unique, parse_constant=_no_constant)
             top = _keys(root, PolicySpec, '')
             top['image'] = ImageSpec(**_keys(top['image'], ImageSpec, 'image'))
             top['imu'] = None if top['imu'] is None else ImuSpec(**_keys(top['imu'], ImuSpec, 'imu'))

@@ -1,15 +1,14 @@
 """What time does to a robot, and when: gain, trim, slip, load, a camera knocked askew, an IMU that drifts, a delay."""
 
-import math
+import sys
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from lnn_controller.errors import InputError
+from lnn_controller.errors import InputError, short
+from lnn_controller.policy.files import parse_yaml, read_text
 
 __all__ = ['WEAR_RANGES', 'Scenario', 'Wear', 'read_scenario']
 
@@ -66,7 +65,7 @@ class Wear:
             number = isinstance(value, int | float) and not isinstance(value, bool)
             if not number or not low <= value <= high:
                 raise InputError(
-                    f'{name} must be a number from {low:g} to {high:g} {unit}'.rstrip() + f'. Got {value!r}'
+                    f'{name} must be a number from {low:g} to {high:g} {unit}'.rstrip() + f'. Got {short(value)}'
                 )
 
 
@@ -104,22 +103,22 @@ def read_scenario(source: str | Path | Sequence[Mapping[str, Any]]) -> Scenario:
     """
     rows, where = _content(source)
     if not isinstance(rows, list | tuple):
-        raise InputError(f'{where} must be a list of changes, such as "- {{at_s: 20.0, slip: 0.3}}". Got {rows!r}')
+        raise InputError(f'{where} must be a list of changes, such as "- {{at_s: 20.0, slip: 0.3}}". Got {short(rows)}')
     known = [each.name for each in fields(Wear)]
     wear = Wear()
     changes: list[tuple[float, Wear]] = []
     for number, row in enumerate(rows, start=1):
         if not isinstance(row, Mapping) or 'at_s' not in row:
-            raise InputError(f'{where}, change {number} must have its time, at_s, and what changes. Got {row!r}')
+            raise InputError(f'{where}, change {number} must have its time, at_s, and what changes. Got {short(row)}')
         at_s, values = row['at_s'], {name: value for name, value in row.items() if name != 'at_s'}
-        finite = isinstance(at_s, int | float) and not isinstance(at_s, bool) and math.isfinite(at_s)
+        finite = isinstance(at_s, int | float) and not isinstance(at_s, bool) and abs(at_s) <= sys.float_info.max
         if not finite or at_s < 0.0 or (changes and at_s <= changes[-1][0]):
             raise InputError(
-                f'{where}, change {number}: at_s must be s ≥ 0 and rise from change to change. Got {at_s!r}'
+                f'{where}, change {number}: at_s must be s ≥ 0 and rise from change to change. Got {short(at_s)}'
             )
         for name in values:
             if name not in known:
-                raise InputError(f'{where}, change {number} may change {", ".join(known)}. Got {name!r}')
+                raise InputError(f'{where}, change {number} may change {", ".join(known)}. Got {short(name)}')
         try:
             wear = replace(wear, **values)
         except InputError as error:
@@ -131,9 +130,4 @@ def read_scenario(source: str | Path | Sequence[Mapping[str, Any]]) -> Scenario:
 def _content(source: str | Path | Sequence[Mapping[str, Any]]) -> tuple[Any, str]:
     if not isinstance(source, str | Path):
         return source, 'a scenario'
-    try:
-        return yaml.safe_load(Path(source).expanduser().read_text(encoding='utf-8')), f'scenario {source}'
-    except OSError as error:
-        raise InputError(f'a scenario must be a file that can be read. Got {source}: {error.strerror}') from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f'scenario {source} must be YAML. Got a syntax error: {error}') from None
+    return parse_yaml(read_text(source, 'a scenario'), f'scenario {source} must be'), f'scenario {source}'

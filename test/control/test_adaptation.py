@@ -1,5 +1,7 @@
 import json
 import math
+import os
+import resource
 from dataclasses import replace
 
 import numpy as np
@@ -318,6 +320,34 @@ def test_what_the_operator_teaches_does_not_depend_on_the_speed_scale(policy):
         corrections.append(controller.adaptation.imitation.weights.copy())
     assert corrections[0].any()
     np.testing.assert_allclose(corrections[0], corrections[1], atol=1e-12)
+
+
+def test_a_snapshot_that_cannot_be_written_leaves_what_was_there(tmp_path):
+    path = tmp_path / 'snapshot.json'
+    write_snapshot(path, {'a': 1})
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (5000, limits[1]))
+    try:
+        with pytest.raises(InputError, match=r'can be written. Got .*snapshot.json: File too large'):
+            write_snapshot(path, {'a': 'x' * 10_000})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert read_snapshot(path) == {'a': 1}
+    assert [each.name for each in tmp_path.iterdir()] == ['snapshot.json']
+
+
+def test_a_snapshot_is_a_file(tmp_path):
+    os.mkfifo(tmp_path / 'pipe')
+    for path in ('/dev/zero', tmp_path / 'pipe', tmp_path):
+        with pytest.raises(InputError, match=r'a snapshot must be a file'):
+            read_snapshot(path)
+        with pytest.raises(InputError, match=r'the snapshot must go to a file'):
+            write_snapshot(path, {})
+    (tmp_path / 'large').write_bytes(b' ' * 10_000_001)
+    (tmp_path / 'deep').write_text('[' * 100_000)
+    for name, said in (('large', 'at most 10 MB'), ('deep', 'nested at most 50 deep')):
+        with pytest.raises(InputError, match=said):
+            read_snapshot(tmp_path / name)
 
 
 def test_a_snapshot_on_disk(policy, tmp_path):

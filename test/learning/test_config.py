@@ -44,7 +44,10 @@ def test_yaml_and_flags_fill_the_config_and_flags_win(tmp_path):
     [
         ('unit: 19', "unknown key 'unit'"),
         ('- 1', 'must be a YAML mapping'),
-        ('a: [', 'is not valid YAML'),
+        ('{1: 2, b: 3}', 'unknown key 1'),
+        ('b: !!binary x\n', 'syntax error'),
+        ('? 0x' + 'f' * 5000 + '\n: 1', 'unknown key a long int'),
+        ('a: [', 'must be YAML. Got a syntax error'),
     ],
 )
 def test_bad_files_are_refused(tmp_path, text, message):
@@ -52,7 +55,7 @@ def test_bad_files_are_refused(tmp_path, text, message):
     file.write_text(text)
     with pytest.raises(InputError, match=message):
         read_yaml(file)
-    with pytest.raises(InputError, match='No such config file'):
+    with pytest.raises(InputError, match=r'a config must be a file that can be read.*No such file'):
         read_yaml(tmp_path / 'other.yaml')
 
 
@@ -60,3 +63,9 @@ def test_steps_grow_with_the_root_of_the_frames():
     assert TrainConfig().for_frames(10_000).steps == 2000
     assert TrainConfig().for_frames(40_000).steps == 4000
     assert TrainConfig(steps=7).for_frames(10_000).steps == 7
+
+
+def test_a_number_without_end_is_out_of_range():
+    for name in ('learning_rate', 'units'):
+        with pytest.raises(InputError, match=f'{name} must be within .* Got (inf|a long int)'):
+            TrainConfig(**{name: 10**5000})

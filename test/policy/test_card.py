@@ -46,3 +46,15 @@ def test_the_card_of_a_wired_policy_without_imu():
     assert facts['mixed_memory'] == 'True'
     assert facts['seed'] == '22222'
     assert facts['bags.2.sha256'] == 'f1'
+
+
+def test_a_card_shows_what_would_act_on_a_terminal():
+    wiring = {'roles': [[[]], 'motor\x1b[2J', {'a': 1}, 'motor\x1b[2J']}
+    spec = tiny_spec(
+        network=NetworkSpec('ncp\x1b]0;x\x07', 3, 3, 12, 2.5, wiring, {}),
+        provenance={'seed\n\x9b31m': 'a\nb', 'deep': [[[[1]]]]},
+    )
+    card = describe(spec)
+    assert card.replace('\n', '').isprintable()
+    for text in ('1 [[]]', '2 motor\\x1b[2J', 'ncp\\x1b]0;x\\x07', 'seed \\x9b31m', 'a b'):
+        assert text in card

@@ -163,3 +163,27 @@ def test_scenario_files_that_cannot_be_read(tmp_path):
     (tmp_path / 'bad.yaml').write_text('- {at_s: 1')
     with pytest.raises(InputError, match=r'bad.yaml must be YAML. Got a syntax error'):
         read_scenario(tmp_path / 'bad.yaml')
+
+
+@pytest.mark.parametrize(
+    ('text', 'said'),
+    [
+        (
+            'a0: &a0 [x]\n' + ''.join(f'a{i}: &a{i} [{", ".join([f"*a{i - 1}"] * 9)}]\n' for i in range(1, 20)),
+            'a list of',
+        ),
+        ('- &a [*a]', 'change 1 must have its time'),
+        ('- {at_s: ' + '[' * 5000, 'nested at most'),
+        ('- {at_s: ' + '1' * 5000 + '}', 'syntax error'),
+        ('- {at_s: 0x' + 'f' * 5000 + '}\n- {at_s: 1}', 'change 2: at_s must be s ≥ 0 and rise'),
+        ('- {at_s: 1, slip: 0x' + 'f' * 5000 + '}', 'slip must be a number from 0 to 0.95. Got a long int'),
+        ('- {at_s: 2001-99-99}', 'syntax error: month must be'),
+        ('- {at_s: 1, ? [a] : 1}', 'syntax error'),
+    ],
+)
+def test_a_hostile_scenario_is_refused_in_a_line(tmp_path, text, said):
+    file = tmp_path / 'scenario.yaml'
+    file.write_text(text)
+    with pytest.raises(InputError, match=said) as refused:
+        read_scenario(file)
+    assert len(str(refused.value)) < 600
