@@ -15,6 +15,7 @@ from lnn_controller.nodes.controller_parameters import PARAMETERS, check_paramet
 from lnn_controller.nodes.controller_status import control_status
 from lnn_controller.nodes.diagnostics import DIAGNOSTICS_PERIOD_S, diagnostics
 from lnn_controller.nodes.driving import Driving
+from lnn_controller.nodes.emergency_stop import EmergencyStop
 from lnn_controller.nodes.parameters import declare, on_change
 from lnn_controller.nodes.run import run_node
 from lnn_controller.policy import find_policy, read_spec
@@ -36,10 +37,11 @@ class ControllerNode(LifecycleNode):
         self._values = declare(self, PARAMETERS)
         check_parameters(self._values)
         self._driving: Driving | None = None
+        self._emergency = EmergencyStop(self, self._halt)
+        self._emergency.set_timeout(self._values['emergency_stop_timeout_s'])
         self._diagnostics_out = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
         self.create_service(Trigger, '~/reset', self._on_reset)
         self.create_service(SetBool, '~/emergency_stop', self._on_emergency_stop)
-        self._emergency_held = False
         for name, action in (('save', self._save), ('reset', self._forget), ('roll_back', self._roll_back)):
             self.create_service(Trigger, f'~/adaptation/{name}', partial(self._on_adaptation, action))
         on_change(self, PARAMETERS, self._check, self._apply, active=lambda: self._active)
@@ -50,6 +52,7 @@ class ControllerNode(LifecycleNode):
             for transition in (self.trigger_configure, self.trigger_activate):
                 # There is nobody who could configure it again: the process ends with the reason.
                 if transition() != Transition.SUCCESS and self._mistake is not None:
+                    self._emergency.close()
                     raise self._mistake
         else:
             self.get_logger().info('unconfigured: waiting for a lifecycle manager (or start with autostart:=true)')
@@ -58,6 +61,7 @@ class ControllerNode(LifecycleNode):
     def close(self) -> None:
         """Stop the robot: zeros are the last command."""
         self._discard('shutdown')
+        self._emergency.close()
 
     def on_configure(self, state: LifecycleState) -> Transition:
         """
@@ -125,8 +129,7 @@ class ControllerNode(LifecycleNode):
 
     def _configure(self) -> None:
         if self._driving is None:
-            self._driving = Driving(self, self._values)
-            self._hold_emergency()
+            self._driving = Driving(self, self._values, self._emergency)
             spec = self._driving.policy.spec
             self.get_logger().info(f'policy {spec.name} at {self._values["control_rate_hz"]:g} Hz')
 
@@ -156,10 +159,10 @@ class ControllerNode(LifecycleNode):
             return Transition.FAILURE
         return Transition.SUCCESS
 
-    def _hold_emergency(self) -> None:
-        if self._driving is not None:
-            with self._driving.lock:
-                self._driving.controller.set_emergency_stop('service', self._emergency_held)
+    def _halt(self) -> None:
+        driving = self._driving
+        if driving is not None:
+            driving.halt()
 
     def _on_reset(self, _request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         if self._driving is None:
@@ -171,14 +174,11 @@ class ControllerNode(LifecycleNode):
         return response
 
     def _on_emergency_stop(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
-        # Held here, so that it outlives a cleanup.
-        self._emergency_held = request.data
-        self._hold_emergency()
-        holders = self._driving.controller.emergency_stop if self._driving else ()
+        holders = self._emergency.set_service(request.data)
         response.success = True
         response.message = 'engaged' if request.data else 'released'
-        if not request.data and 'topic' in holders:
-            response.message = 'released here, and still engaged by the topic emergency_stop'
+        if not request.data and holders:
+            response.message = f'released here, and still engaged by {", ".join(holders)}'
         return response
 
     def _on_adaptation(
@@ -211,19 +211,22 @@ class ControllerNode(LifecycleNode):
 
     def _apply(self, changed: Mapping[str, Any]) -> None:
         self._values |= changed
+        self._emergency.set_timeout(self._values['emergency_stop_timeout_s'])
         if self._driving is not None:
             live = {setting.name for setting in PARAMETERS if setting.change == 'live'}
             self._driving.apply({name: value for name, value in changed.items() if name in live})
 
     def _tell_state(self) -> None:
         driving = self._driving
+        self._emergency.look()
+        for thread in (self._emergency, *((driving.loop, driving.encoder) if driving else ())):
+            if thread is not None and thread.failure is not None:
+                raise RuntimeError('a thread of the controller has ended') from thread.failure
         if driving is not None:
-            for thread in (driving.loop, driving.encoder):
-                if thread is not None and thread.failure is not None:
-                    raise RuntimeError('a thread of the controller has ended') from thread.failure
             driving.qos.look()
         label = self._state_machine.current_state[1]
-        level, message, values = control_status(driving, label, self.get_clock().now().nanoseconds)
+        now_ns = self.get_clock().now().nanoseconds
+        level, message, values = control_status(driving, self._emergency.holders, label, now_ns)
         hardware = values.get('policy', '')
         self._diagnostics_out.publish(diagnostics(self, 'control', level, message, values, hardware=hardware))
 

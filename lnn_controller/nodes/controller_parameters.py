@@ -66,6 +66,19 @@ PARAMETERS = (
     *(setting for name, unit in CHANNEL_UNITS.items() for setting in _channel(name, unit)),
     _live('override_timeout_s', 0.5, "An operator's command on cmd_vel_override holds for this long.", 's', 0.05, 10.0),
     _live('override_return_s', 0.5, "Time of the passage from the operator's commands to the policy's.", 's', 0.0, 5.0),
+    _live(
+        'emergency_stop_timeout_s',
+        0.0,
+        'Whoever sends on emergency_stop must go on: silence for this long, or nobody there, stops; 0: no such thing.',
+        's',
+        0.0,
+        60.0,
+    ),
+    _live(
+        'allow_unheard_publishers',
+        False,
+        'Drive although a publisher on emergency_stop or cmd_vel_override cannot be heard (its type, or its QoS).',
+    ),
     _inactive(
         'guard.source',
         'none',

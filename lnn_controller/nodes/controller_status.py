@@ -1,6 +1,6 @@
 """The controller's status on ``/diagnostics``: what it does, how well, and how bad that is."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticStatus
@@ -15,11 +15,14 @@ OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.E
 NO_FAULT = (*EXPECTED, 'emergency_stop', 'obstacle')
 
 
-def control_status(driving: Driving | None, state: str, now_ns: int) -> tuple[bytes, str, dict[str, str]]:
+def control_status(
+    driving: Driving | None, holders: Sequence[str], state: str, now_ns: int
+) -> tuple[bytes, str, dict[str, str]]:
     """
     Sum up.
 
     :param driving: what drives; ``None`` while unconfigured
+    :param holders: who holds the emergency stop
     :param state: of the lifecycle, e.g. ``active``
     :param now_ns: now, ns
     :returns: level; the state in words; figures by key, of which those not known yet are left out
@@ -50,21 +53,21 @@ def control_status(driving: Driving | None, state: str, now_ns: int) -> tuple[by
     with driving.lock:
         ages = driving.controller.ages_s(now_ns)
         counters = dict(driving.controller.counters)
-        holders = driving.controller.emergency_stop
         learnt = driving.controller.adaptation.figures()
     values |= {f'{name}_age_ms': f'{1e3 * age:.0f}' for name, age in ages.items()}
     values['image_dropped'] = str(driving.encoder.dropped)
     mode = values['adaptation_mode'] = parameters['adaptation.mode']
     values |= {} if mode == 'off' else {f'adaptation.{name}': f'{value:.4g}' for name, value in learnt.items()}
     values['emergency_stop'] = ', '.join(holders) or 'released'
+    values['graph_errors'] = str(len(driving.qos.errors))
     values |= {name: str(count) for name, count in sorted((counters | dict(driving.undecodable)).items())}
-    level, message = _judge(values, parameters)
+    level, message = _judge(values, parameters, driving.qos.errors)
     return level, message, values
 
 
-def _judge(values: Mapping[str, str], parameters: Mapping[str, Any]) -> tuple[bytes, str]:
+def _judge(values: Mapping[str, str], parameters: Mapping[str, Any], errors: Sequence[str]) -> tuple[bytes, str]:
     """The worst of all that is to be said, and all that is as bad."""
-    told: list[tuple[bytes, str]] = []
+    told = [(ERROR, text) for text in errors]
     reason = values['reason']
     if values['mode'] == 'stop':
         told.append((WARN if reason in NO_FAULT else ERROR, f'stopped: {REASONS.get(reason, reason)}'))

@@ -8,16 +8,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from geometry_msgs.msg import Twist, TwistStamped
 from nav_msgs.msg import Odometry
+from numpy.typing import NDArray
 from rclpy.duration import Duration
 from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.node import Node
-from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.qos_overriding_options import QoSOverridingOptions
 from rclpy.subscription import Subscription
 from sensor_msgs.msg import CompressedImage, Image, Imu, LaserScan, PointCloud2
-from std_msgs.msg import Bool
 
 from lnn_controller.control import Controller, Decision
 from lnn_controller.control.snapshots import read_snapshot, write_snapshot
@@ -28,6 +29,7 @@ from lnn_controller.nodes.control_loop import ControlLoop
 from lnn_controller.nodes.controller_parameters import control_settings
 from lnn_controller.nodes.convert import channel_velocities, stamp, stamp_ns_of, twist
 from lnn_controller.nodes.diagnostics import Rate, Spread
+from lnn_controller.nodes.emergency_stop import EmergencyStop
 from lnn_controller.nodes.encoder_thread import EncoderThread
 from lnn_controller.nodes.obstacles import cloud_points, place, require_point_clouds, scan_points
 from lnn_controller.nodes.polled import Polled, take_all
@@ -52,12 +54,13 @@ class Driving:
 
     :param node: the node that it belongs to
     :param values: its parameters
+    :param emergency: the node's emergency stop, which outlives this
     :raises InputError: if there is no such policy, whole, or a library is missing
     """
 
-    def __init__(self, node: Node, values: Mapping[str, Any]) -> None:
+    def __init__(self, node: Node, values: Mapping[str, Any], emergency: EmergencyStop) -> None:
         self.values = dict(values)
-        self._node, self._clock = node, node.get_clock()
+        self._node, self._clock, self._emergency = node, node.get_clock(), emergency
         self.policy = Policy.load(values['policy'])
         if values['guard.source'] == 'points':
             require_point_clouds()
@@ -71,15 +74,20 @@ class Driving:
         self.loop: ControlLoop | None = None
         self._report = Reporter(node.get_logger())
         self._last_stamp_ns = 0
+        self._sending = threading.Lock()  # held while a command goes out, and no longer
         self._imu: Subscription[Imu] | None = None
         self._odometry: Subscription[Odometry] | None = None
         self._load_adaptation()
         self._advertise()
         self._subscribe()
-        self._listening_since_s = time.monotonic()
-        # The emergency stop is subscribed to in both ways: one of them always fits.
-        watched = [item for item in self._subscriptions if item not in self._emergency]
-        self.qos = QosWatch(node, self._publishers, watched, self._report.warn)
+        self.qos = QosWatch(
+            node,
+            self._publishers,
+            [*self._subscriptions, emergency.subscription],
+            alone=self._command_out,
+            heard=[self._override, emergency.subscription],
+            error=self._report.error,
+        )
         self.encoder: EncoderThread[tuple[int, bytes]] = EncoderThread(self._encode)
 
     def _advertise(self) -> None:
@@ -111,21 +119,7 @@ class Driving:
             self._odometry = polled(Odometry, 'odom', qos_profile=_sensor_qos(1))
         kind = TwistStamped if self.values['enable_stamped_cmd_vel'] else Twist
         self._override = polled(kind, 'cmd_vel_override', qos_profile=1)
-        # Twice: who latches the emergency stop is heard whenever we start; who does not would match no latched
-        # subscription, and must be heard too. Of these two, the first alone may be overridden.
-        latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
-        self._emergency = [
-            polled(Bool, 'emergency_stop', qos_profile=latched),
-            self._node.create_subscription(
-                Bool,
-                'emergency_stop',
-                lambda _: None,
-                QoSProfile(depth=10),
-                callback_group=Polled(),
-                event_callbacks=silent,
-            ),
-        ]
-        self._subscriptions = [camera, self._override, *self._emergency]
+        self._subscriptions = [camera, self._override]
         self._subscriptions += [each for each in (self._imu, self._odometry) if each is not None]
         if self.values['guard.source'] == 'scan':
             self._subscriptions.append(subscribe(LaserScan, 'scan', self._on_scan, _sensor_qos(1)))
@@ -135,7 +129,8 @@ class Driving:
     def activate(self) -> None:
         """Begin to drive: fresh hidden state, and nothing that arrived before counts."""
         # A latched emergency stop arrives when its publisher has been discovered, which may be after the first image.
-        time.sleep(max(0.0, self._listening_since_s + LISTEN_S - time.monotonic()))
+        time.sleep(max(0.0, self._emergency.since_s + LISTEN_S - time.monotonic()))
+        self.qos.look()
         self.controller.reset()
         for subscription in (self._imu, self._odometry, self._override):
             if subscription is not None:
@@ -161,6 +156,12 @@ class Driving:
         self._stop(reason)
         # Without this the process could be gone before the command has left it.
         self._command_out.wait_for_all_acked(Duration(seconds=ACK_S))
+
+    def halt(self) -> None:
+        """Send zeros now, between two ticks: the emergency stop, which the next tick sees, waits for none."""
+        with self._sending:
+            if self.loop is not None:
+                self._send(self._now_ns(), np.zeros(len(self.policy.spec.outputs)))
 
     def close(self) -> None:
         """Give back topics and threads."""
@@ -263,8 +264,13 @@ class Driving:
     def _tick(self, now_ns: int) -> None:
         with self.lock:
             self._take_inputs(now_ns)
-            decision = self.controller.step(now_ns)
-        self._publish(decision)
+            if self._unheard and not self._emergency.holders:
+                decision = self.controller.stop(now_ns, 'unheard_publisher')
+            else:
+                decision = self.controller.step(now_ns)
+        if not self._publish(decision):
+            self._stop('emergency_stop')
+            return
         self.telemetry.show(decision, self.values)
         if decision.mode != 'stop':
             self.spreads['step_latency'].add(decision.encode_us + decision.step_us)
@@ -273,9 +279,8 @@ class Driving:
 
     def _take_inputs(self, now_ns: int) -> None:
         controller = self.controller
-        for subscription in self._emergency:
-            for message in take_all(subscription):
-                controller.set_emergency_stop('topic', message.data)
+        self._emergency.take()
+        self._take_emergency_stop()
         for message in take_all(self._override):
             controller.on_override(now_ns, channel_velocities(self.policy.spec.channels, message))
         if self._odometry is not None:
@@ -295,16 +300,35 @@ class Driving:
                     why = 'its stamp is old or ahead of the clock, or its values are beyond what an IMU measures'
                     self._report.throttled('imu', f'an IMU sample was refused: {why}')
 
+    def _take_emergency_stop(self) -> None:
+        self.controller.set_emergency_stop('node', bool(self._emergency.holders))
+
+    @property
+    def _unheard(self) -> bool:
+        return self.qos.unheard and not self.values['allow_unheard_publishers']
+
     def _stop(self, reason: str) -> None:
         with self.lock:
+            self._take_emergency_stop()
             decision = self.controller.stop(self._now_ns(), reason)
         self._publish(decision)
 
-    def _publish(self, decision: Decision) -> None:
-        if decision.reason == 'clock_jump':
-            self._last_stamp_ns = 0  # stamps rise strictly within one time; a new one has begun
-        self._last_stamp_ns = max(decision.stamp_ns, self._last_stamp_ns + 1)
-        velocity = twist(self.policy.spec.channels, decision.command)
+    def _publish(self, decision: Decision) -> bool:
+        """Send a decision, unless it is to move and the emergency stop was engaged since it was made."""
+        with self._sending:
+            if decision.mode != 'stop' and self._emergency.holders:
+                return False
+            if decision.reason == 'clock_jump':
+                self._last_stamp_ns = 0  # stamps rise strictly within one time; a new one has begun
+            self._send(decision.stamp_ns, decision.command)
+        self.telemetry.tick(decision)
+        self.decision = decision
+        self._report.decided(decision)
+        return True
+
+    def _send(self, stamp_ns: int, command: NDArray[np.float64]) -> None:
+        self._last_stamp_ns = max(stamp_ns, self._last_stamp_ns + 1)
+        velocity = twist(self.policy.spec.channels, command)
         if self.values['enable_stamped_cmd_vel']:
             message = TwistStamped(twist=velocity)
             message.header.stamp = stamp(self._last_stamp_ns)
@@ -312,9 +336,6 @@ class Driving:
             self._command_out.publish(message)
         else:
             self._command_out.publish(velocity)
-        self.telemetry.tick(decision)
-        self.decision = decision
-        self._report.decided(decision)
 
     def _undecodable(self, sensor: str, error: InputError) -> None:
         reason = f'{sensor}_incomplete' if isinstance(error, IncompleteImuError) else f'{sensor}_undecodable'

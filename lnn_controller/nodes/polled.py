@@ -6,7 +6,7 @@ from typing import Any
 from rclpy.callback_groups import CallbackGroup
 from rclpy.subscription import Subscription
 
-__all__ = ['Polled', 'take_all']
+__all__ = ['Polled', 'take_all', 'take_all_with_info']
 
 
 class Polled(CallbackGroup):
@@ -53,6 +53,17 @@ def take_all(subscription: Subscription) -> Iterator[Any]:
     :param subscription: of a :class:`Polled` group
     :returns: messages, or bytes where the subscription is raw
     """
+    return (message for message, _ in take_all_with_info(subscription))
+
+
+def take_all_with_info(subscription: Subscription) -> Iterator[tuple[Any, Any]]:
+    """
+    Take what has arrived, oldest first, and what the middleware tells about each.
+
+    :param subscription: of a :class:`Polled` group
+    :returns: messages, or bytes where the subscription is raw, each with ``publisher_gid``,
+        ``publication_sequence_number``, ``source_timestamp`` …
+    """
     with subscription.handle:
         while (taken := subscription.handle.take_message(subscription.msg_type, subscription.raw)) is not None:
-            yield taken[0]
+            yield taken

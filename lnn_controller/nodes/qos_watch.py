@@ -1,23 +1,42 @@
-"""Says by name who on our topics cannot be heard, or cannot hear us, because its QoS does not fit."""
+"""Says by name who on our topics cannot be heard, cannot hear us, or speaks in our place."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple
 
 from rclpy.node import Node
 from rclpy.publisher import Publisher
 from rclpy.qos import QoSCompatibility, QoSProfile, qos_check_compatible
 from rclpy.subscription import Subscription
+from rclpy.topic_endpoint_info import TopicEndpointInfo
 
-__all__ = ['QosWatch']
+__all__ = ['QosWatch', 'node_of', 'type_name']
+
+UNKNOWN = '_NODE_NAME_UNKNOWN_'  # of rmw: an endpoint of a program that tells no node
+TWISTS = {'geometry_msgs/msg/Twist', 'geometry_msgs/msg/TwistStamped'}
+
+
+class Mismatch(NamedTuple):
+    """
+    What does not fit.
+
+    :param text: who, what, and what to do
+    :param unheard: whether it is somebody who must be heard before the robot may drive
+    """
+
+    text: str
+    unheard: bool = False
 
 
 class QosWatch:
     """
-    Compares the QoS of a node's topics with that of the other end, each pair once.
+    Compares type and QoS of a node's topics with those of the other ends, and looks for others who send its commands.
 
     :param node: whose topics they are
     :param publishers: its publishers
     :param subscriptions: its subscriptions
-    :param warn: told what does not fit
+    :param alone: the publisher that must be the only one of its topic
+    :param heard: those of the subscriptions that must hear every publisher of their topics
+    :param error: told once of each thing that does not fit
     """
 
     def __init__(
@@ -25,37 +44,99 @@ class QosWatch:
         node: Node,
         publishers: Iterable[Publisher],
         subscriptions: Iterable[Subscription],
-        warn: Callable[[str], None],
+        *,
+        alone: Publisher,
+        heard: Iterable[Subscription],
+        error: Callable[[str], None],
     ) -> None:
-        self._node, self._warn = node, warn
+        self._node, self._error = node, error
         self._publishers, self._subscriptions = list(publishers), list(subscriptions)
-        self._seen: set[tuple[int, ...]] = set()
+        self._alone, self._heard = alone, list(heard)
+        self._found: tuple[Mismatch, ...] = ()
+
+    @property
+    def errors(self) -> tuple[str, ...]:
+        """What did not fit at the last look."""
+        return tuple(each.text for each in self._found)
+
+    @property
+    def unheard(self) -> bool:
+        """Whether there is somebody who must be heard and cannot be."""
+        return any(each.unheard for each in self._found)
 
     def look(self) -> None:
         """Look at who is there now; cheap enough for once a second."""
+        before = self.errors
+        found = (*self._listeners(), *self._talkers(), *self._strangers())
+        self._found = tuple(dict.fromkeys(found))  # two ends of one node are one matter
+        for text in self.errors:
+            if text not in before:
+                self._error(text)
+
+    def _listeners(self) -> Iterator[Mismatch]:
         for publisher in self._publishers:
             for other in self._node.get_subscriptions_info_by_topic(publisher.topic_name):
-                if self._is_new(other.endpoint_gid):
-                    self._compare(publisher.topic_name, other.node_name, publisher.qos_profile, other.qos_profile)
+                yield from map(Mismatch, _compare(publisher, other, other.qos_profile, publisher.qos_profile))
+
+    def _talkers(self) -> Iterator[Mismatch]:
         for subscription in self._subscriptions:
             for other in self._node.get_publishers_info_by_topic(subscription.topic_name):
-                if self._is_new(other.endpoint_gid):
-                    self._compare(subscription.topic_name, other.node_name, other.qos_profile, subscription.qos_profile)
+                for text in _compare(subscription, other, subscription.qos_profile, other.qos_profile):
+                    yield Mismatch(text, subscription in self._heard)
 
-    def _is_new(self, endpoint: Iterable[int]) -> bool:
-        key = tuple(endpoint)
-        if key in self._seen:
-            return False
-        self._seen.add(key)
-        return True
-
-    def _compare(self, topic: str, who: str, offered: QoSProfile, requested: QoSProfile) -> None:
-        compatibility, reason = qos_check_compatible(_core(offered), _core(requested))
-        if compatibility == QoSCompatibility.ERROR:
-            self._warn(
-                f'{topic}: the QoS of node {who} does not fit ours: no message passes ({reason.strip(" ;")}). '
-                f'Change its QoS, or ours by the parameters qos_overrides.{topic}.*'
+    def _strangers(self) -> Iterator[Mismatch]:
+        topic, own = self._alone.topic_name, self._node.get_fully_qualified_name()
+        others = [node_of(each) for each in self._node.get_publishers_info_by_topic(topic)]
+        for who in sorted(set(others) - {own}):
+            yield Mismatch(
+                f'{topic}: node {who} publishes here too, and the robot gets the commands of both. Stop it, or remap '
+                f'its topic: to cmd_vel_override, where it is an operator'
             )
+        if others.count(own) > 1:
+            yield Mismatch(
+                f'{topic}: another node {own} publishes here too, and the robot gets the commands of both. Stop it, or '
+                f'start it under another name and namespace'
+            )
+
+
+def node_of(endpoint: TopicEndpointInfo) -> str:
+    """
+    Name the node of an end of a topic.
+
+    :param endpoint: as the graph tells it
+    :returns: its full name
+    """
+    if endpoint.node_name in ('', UNKNOWN):
+        return 'without a name'
+    return f'{endpoint.node_namespace.rstrip("/")}/{endpoint.node_name}'
+
+
+def type_name(kind: Any) -> str:
+    """
+    Name a message type as the graph does.
+
+    :param kind: class of the messages
+    :returns: e.g. ``std_msgs/msg/Bool``
+    """
+    return f'{kind.__module__.split(".")[0]}/msg/{kind.__name__}'
+
+
+def _compare(
+    ours: Publisher | Subscription, other: TopicEndpointInfo, requested: QoSProfile, offered: QoSProfile
+) -> Iterator[str]:
+    topic, who, kind = ours.topic_name, node_of(other), type_name(ours.msg_type)
+    if other.topic_type != kind:
+        remedy = f'Let it use {kind}, or remap one of the two'
+        if {other.topic_type, kind} == TWISTS:
+            remedy += '; or change the parameter enable_stamped_cmd_vel (true: TwistStamped, false: Twist)'
+        yield f'{topic}: node {who} has the type {other.topic_type}, and ours is {kind}: no message passes. {remedy}'
+        return
+    compatibility, reason = qos_check_compatible(_core(offered), _core(requested))
+    if compatibility == QoSCompatibility.ERROR:
+        yield (
+            f'{topic}: the QoS of node {who} does not fit ours: no message passes ({reason.strip(" ;")}). '
+            f'Change its QoS, or ours by the parameters qos_overrides.{topic}.*'
+        )
 
 
 def _core(qos: QoSProfile) -> QoSProfile:

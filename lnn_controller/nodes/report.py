@@ -20,6 +20,7 @@ REASONS = {
     'clock_jump': 'the clock jumped',
     'clock_stopped': 'the simulated clock stands still',
     'emergency_stop': 'the emergency stop is engaged',
+    'unheard_publisher': 'somebody sends stops or commands that cannot be heard (an error above says who)',
     'obstacle': 'an obstacle is in the way',
     'inactive': 'the node was deactivated',
     'shutdown': 'shutting down',
@@ -64,13 +65,13 @@ class Reporter:
                 self._logger.info('the policy drives')
             self._stop_told, self._has_driven = False, True
 
-    def warn(self, text: str) -> None:
+    def error(self, text: str) -> None:
         """
-        Warn.
+        Say what is wrong with the graph.
 
         :param text: the line
         """
-        self._logger.warning(text)
+        self._logger.error(text)
 
     def throttled(self, kind: str, text: str) -> None:
         """

@@ -80,9 +80,9 @@ CONTROLLER = (
         'emergency_stop',
         'std_msgs/msg/Bool',
         'in',
-        'reliable, depth 1, latched; publishers that do not latch are heard too',
+        'three subscriptions: best effort; reliable; reliable, latched. Each publisher is heard',
         '',
-        'While it is true the robot stands.',
+        'From true to false of the same publisher the robot stands.',
     ),
     Topic(
         'odom',
@@ -149,7 +149,7 @@ CONTROLLER = (
     _service(
         '~/emergency_stop',
         'std_srvs/srv/SetBool',
-        'Engage (true) or release the emergency stop; the topic may still hold it.',
+        'Engage the stop (true), or release it, and those whose publishers are gone; says who still holds it.',
     ),
     _service(
         '~/change_state', 'lifecycle_msgs/srv/ChangeState', 'Configure, activate, deactivate, clean up, shut down.'

@@ -131,8 +131,9 @@ def compare(probe, node, values):
             continue
         name = resolve(row.name, node)
         profiles = probe.until(lambda n=name, r=row: reported.endpoints(r.direction, n), f'{name} tells its QoS')
-        wanted = ReliabilityPolicy.BEST_EFFORT if 'best effort' in row.qos else ReliabilityPolicy.RELIABLE
-        assert {profile.reliability for profile in profiles} == {wanted}, name
+        words = {'best effort': ReliabilityPolicy.BEST_EFFORT, 'reliable': ReliabilityPolicy.RELIABLE}
+        wanted = {policy for word, policy in words.items() if word in row.qos}
+        assert {profile.reliability for profile in profiles} == wanted, name
         latched = [profile.durability == DurabilityPolicy.TRANSIENT_LOCAL for profile in profiles]
         assert any(latched) is ('latched' in row.qos), name
 

@@ -113,7 +113,7 @@ def test_the_emergency_stop_by_topic_and_by_service(graph, probe, tiny_bundle, d
     engaged = probe.call(SetBool, '/controller/emergency_stop', SetBool.Request(data=True))
     assert (engaged.success, engaged.message) == (True, 'engaged')
     released = probe.call(SetBool, '/controller/emergency_stop', SetBool.Request(data=False))
-    assert 'still engaged by the topic' in released.message
+    assert released.message == 'released here, and still engaged by /probe'
     assert probe.call(Trigger, '/controller/reset', Trigger.Request()).success
     assert stands(commands[-1])
     button.publish(Bool(data=False))
@@ -149,7 +149,7 @@ def test_qos_that_does_not_fit_is_told_by_name(graph, probe, tiny_bundle, tmp_pa
     probe.node.create_publisher(TwistStamped, 'cmd_vel_override', quiet)
     probe.commands()
     log = tmp_path / 'logs' / 'controller.log'
-    probe.until(lambda: '/cmd_vel_override: the QoS of node probe does not fit ours' in log.read_text(), 'it is told')
+    probe.until(lambda: '/cmd_vel_override: the QoS of node /probe does not fit ours' in log.read_text(), 'it is told')
     assert log.read_text().count('does not fit') == 1, 'of what fits nothing is said'
 
 

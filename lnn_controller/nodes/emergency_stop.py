@@ -1,0 +1,124 @@
+"""The emergency stop of a node: heard from its start to its end, in every QoS, by a thread of its own."""
+
+import threading
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from rclpy.event_handler import SubscriptionEventCallbacks
+from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from std_msgs.msg import Bool
+
+from lnn_controller.nodes.polled import Polled, take_all_with_info
+from lnn_controller.nodes.qos_watch import node_of
+from lnn_controller.nodes.stop_holders import StopHolders, Word
+
+__all__ = ['EmergencyStop']
+
+TOPIC = 'emergency_stop'
+# The robot stops this much after a message, whatever the control rate and whatever the executor does.
+PERIOD_S = 0.01
+JOIN_S = 0.5
+HEADER = 4  # bytes of a serialised message before its content
+
+
+class EmergencyStop:
+    """
+    Listens to the topic ``emergency_stop``, and keeps who holds the stop over every state of the node's lifecycle.
+
+    :param node: the node
+    :param engaged: called, from the thread that listens, when the stop is engaged
+    """
+
+    def __init__(self, node: Node, engaged: Callable[[], None]) -> None:
+        self._node, self._on_engaged = node, engaged
+        self._holders = StopHolders()
+        # Best effort matches every publisher; reliable loses nothing of those that are; latched ones also tell what
+        # they said before we were there. All three hear the same words, and none can be overridden by parameters.
+        profiles = (
+            QoSProfile(depth=10, reliability=ReliabilityPolicy.BEST_EFFORT),
+            QoSProfile(depth=10),
+            QoSProfile(depth=10, durability=DurabilityPolicy.TRANSIENT_LOCAL),
+        )
+        subscribe = partial(node.create_subscription, Bool, TOPIC, lambda _: None, callback_group=Polled(), raw=True)
+        silent = SubscriptionEventCallbacks(use_default_callbacks=False)  # a volatile publisher fits but two of them
+        self._subscriptions = [subscribe(profile, event_callbacks=silent) for profile in profiles]
+        self.subscription = self._subscriptions[0]
+        self.since_s = time.monotonic()
+        self.failure: BaseException | None = None
+        self._taking = threading.Lock()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name='emergency_stop', daemon=True)
+        self._thread.start()
+
+    @property
+    def holders(self) -> tuple[str, ...]:
+        """Who holds the stop, by name; empty: it is released."""
+        return self._holders.holders(time.monotonic())
+
+    def set_timeout(self, timeout_s: float) -> None:
+        """
+        Set for how long whoever sends may be silent.
+
+        :param timeout_s: s; 0: for ever
+        """
+        self._holders.timeout_s = timeout_s
+
+    def set_service(self, engaged: bool) -> tuple[str, ...]:
+        """
+        Engage or let go by the service; to let go also lets go of the stops whose publishers are gone.
+
+        :param engaged: whether the service holds the robot
+        :returns: who holds it now
+        """
+        self.look()
+        self._holders.set_service(engaged)
+        holders = self.holders
+        if engaged:
+            self._on_engaged()
+        return holders
+
+    def take(self) -> None:
+        """Take what has arrived; the control tick calls this too, so that it decides by all that was said."""
+        with self._taking:
+            for subscription in self._subscriptions:
+                for data, info in take_all_with_info(subscription):
+                    self._holders.hear(_word(data, info), time.monotonic())
+
+    def look(self) -> None:
+        """Look at which publishers there are; cheap enough for once a second."""
+        found = self._node.get_publishers_info_by_topic(self.subscription.topic_name)
+        for name in self._holders.look({bytes(each.endpoint_gid): node_of(each) for each in found}):
+            self._node.get_logger().warning(
+                f'{name}, which holds the emergency stop, is gone: the stop stays until it is let go by the service '
+                f'{self._node.get_fully_qualified_name()}/emergency_stop (data: false)'
+            )
+
+    def close(self) -> None:
+        """End the thread."""
+        self._stopping.set()
+        self._thread.join(JOIN_S)
+
+    def _run(self) -> None:
+        engaged = False
+        try:
+            while not self._stopping.wait(PERIOD_S):
+                self.take()
+                before, engaged = engaged, bool(self.holders)
+                if engaged and not before:
+                    self._on_engaged()
+        except BaseException as error:
+            self.failure = error
+            # A node that is deaf must not drive.
+            self._holders.set_service(True)
+            self._on_engaged()
+            raise
+
+
+def _word(data: bytes, info: dict[str, Any]) -> Word:
+    # What cannot be read was not sent to let the robot drive.
+    engaged = len(data) <= HEADER or data[HEADER] != 0
+    gid = bytes(info['publisher_gid']['data'])
+    return Word(gid, engaged, info['publication_sequence_number'], info['source_timestamp'])

@@ -1,0 +1,124 @@
+"""Who holds the emergency stop: publishers, each of which lets go of its own stop alone, and the service."""
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+__all__ = ['StopHolders', 'Word']
+
+SERVICE = 'service'
+NOBODY = 'no heartbeat'
+
+
+class Word(NamedTuple):
+    """
+    One message on ``emergency_stop``.
+
+    :param publisher: gid of its publisher
+    :param engaged: what it says
+    :param sequence: its number among those of its publisher; ``None`` where the middleware does not count
+    :param stamp_ns: when it was sent, by its publisher's clock, ns
+    """
+
+    publisher: bytes
+    engaged: bool
+    sequence: int | None
+    stamp_ns: int
+
+
+@dataclass
+class _Publisher:
+    newest: Word
+    heard_s: float
+    name: str = 'a publisher not discovered yet'
+    gone: bool = False
+
+    def overtaken(self, word: Word) -> bool:
+        """Whether a word is older than the newest: each comes by several subscriptions, not all in the same order."""
+        if word.sequence is not None and self.newest.sequence is not None:
+            return word.sequence < self.newest.sequence
+        # A clock may step back: by stamps alone, nobody's wish to stop is set aside.
+        return not word.engaged and word.stamp_ns < self.newest.stamp_ns
+
+
+class StopHolders:
+    """
+    The emergency stop is engaged as long as anybody holds it; all methods may be called from any thread.
+
+    A publisher holds it from its ``true`` to its ``false``, whether or not it is still there: only a person, by the
+    service, lets go of the stop of a publisher that is gone. With ``timeout_s`` above 0 whoever ever sent must go on
+    sending, a publisher that is silent for longer holds the stop until it says ``false`` again, and where nobody
+    sends the stop is engaged.
+    """
+
+    def __init__(self) -> None:
+        self.timeout_s = 0.0
+        self._lock = threading.Lock()
+        self._publishers: dict[bytes, _Publisher] = {}
+        self._service = False
+
+    def hear(self, word: Word, now_s: float) -> None:
+        """
+        Take a publisher's word.
+
+        :param word: the message
+        :param now_s: steady time, s
+        """
+        with self._lock:
+            known = self._publishers.get(word.publisher)
+            if known is None:
+                self._publishers[word.publisher] = _Publisher(word, now_s)
+            elif not known.overtaken(word):
+                known.newest, known.heard_s = word, now_s
+
+    def set_service(self, engaged: bool) -> None:
+        """
+        Take the service's word; to let go also lets go of the stops whose publishers are gone.
+
+        :param engaged: whether it holds the robot
+        """
+        with self._lock:
+            self._service = engaged
+            if not engaged:
+                self._publishers = {gid: each for gid, each in self._publishers.items() if not each.gone}
+
+    def look(self, present: Mapping[bytes, str]) -> list[str]:
+        """
+        Learn which publishers there are.
+
+        :param present: their names by gid
+        :returns: names of the holders that have gone since the last look
+        """
+        with self._lock:
+            lost = []
+            for gid, each in self._publishers.items():
+                before, each.gone = each.gone, gid not in present
+                each.name = present.get(gid, each.name)
+                if each.gone and not before and (each.newest.engaged or self.timeout_s):
+                    lost.append(each.name)
+            # Who has gone and holds nothing says nothing any more, unless it had to go on sending.
+            self._publishers = {
+                gid: each
+                for gid, each in self._publishers.items()
+                if not each.gone or each.newest.engaged or self.timeout_s
+            }
+        return lost
+
+    def holders(self, now_s: float) -> tuple[str, ...]:
+        """
+        Give those who hold the stop.
+
+        :param now_s: steady time, s
+        :returns: names; empty: the stop is released
+        """
+        timeout_s = self.timeout_s
+        with self._lock:
+            names = [SERVICE] if self._service else []
+            if timeout_s and not self._publishers:
+                names.append(NOBODY)
+            for each in self._publishers.values():
+                silent = bool(timeout_s) and now_s - each.heard_s > timeout_s
+                if each.newest.engaged or silent:
+                    names.append(each.name + (' (gone)' if each.gone else ' (silent)' if silent else ''))
+        return tuple(sorted(names))
