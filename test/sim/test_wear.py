@@ -175,7 +175,7 @@ def test_scenario_files_that_cannot_be_read(tmp_path):
         ('- &a [*a]', 'change 1 must have its time'),
         ('- {at_s: ' + '[' * 5000, 'nested at most'),
         ('- {at_s: ' + '1' * 5000 + '}', 'syntax error'),
-        ('- {at_s: 0x' + 'f' * 5000 + '}\n- {at_s: 1}', 'change 2: at_s must be s ≥ 0 and rise'),
+        ('- {at_s: 0x' + 'f' * 5000 + '}\n- {at_s: 1}', 'change 1: at_s must be s ≥ 0 and rise'),
         ('- {at_s: 1, slip: 0x' + 'f' * 5000 + '}', 'slip must be a number from 0 to 0.95. Got a long int'),
         ('- {at_s: 2001-99-99}', 'syntax error: month must be'),
         ('- {at_s: 1, ? [a] : 1}', 'syntax error'),
