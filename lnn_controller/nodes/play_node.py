@@ -5,7 +5,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from importlib import import_module
 from typing import Any
 
 from rclpy.duration import Duration
@@ -18,8 +17,9 @@ from rosgraph_msgs.msg import Clock as ClockMessage
 from std_srvs.srv import Trigger
 
 from lnn_controller.data.bag import Bag, Message
-from lnn_controller.errors import InputError
+from lnn_controller.errors import InputError, printable
 from lnn_controller.nodes.convert import stamp
+from lnn_controller.nodes.message_types import message_class
 from lnn_controller.nodes.parameters import Setting, declare, on_change
 from lnn_controller.nodes.run import run_node
 from lnn_controller.nodes.timeline import Timeline
@@ -141,11 +141,10 @@ class PlayNode(Node):
             clock_twice = name == '/clock' and self._values['clock_hz']
             if not topic.count or exclude.fullmatch(name) or clock_twice:
                 continue
-            package, _, kind = topic.msgtype.partition('/msg/')
             try:
-                message = getattr(import_module(f'{package}.msg'), kind)
-            except (ImportError, AttributeError):
-                self.get_logger().error(f'{name} is not played: its type must be installed here. Got {topic.msgtype}')
+                message = message_class(topic.msgtype)
+            except InputError as error:
+                self.get_logger().error(printable(f'{name} is not played: {error}'))
                 continue
             offered = self._bag.offered(name)
             durability = DurabilityPolicy.TRANSIENT_LOCAL if offered.latched else DurabilityPolicy.VOLATILE

@@ -6,19 +6,21 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
-from importlib import import_module
-from typing import Any
+from typing import Any, NamedTuple
 
 from rclpy.clock import Clock, ClockType
 from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.subscription import Subscription
 from rclpy.task import Future
-from rclpy.topic_endpoint_info import TopicEndpointInfo
 
 from lnn_controller.data.writer import BagWriter, offered_qos
-from lnn_controller.errors import InputError
+from lnn_controller.errors import InputError, printable
+from lnn_controller.nodes.arrival import Arrival
+from lnn_controller.nodes.message_types import message_class
 from lnn_controller.nodes.parameters import Setting, declare
+from lnn_controller.nodes.polled import take_all
 from lnn_controller.nodes.run import drain, run_node, spin
 
 __all__ = ['PARAMETERS', 'RecordNode', 'main']
@@ -57,9 +59,19 @@ PARAMETERS = (
     Setting('report_s', 5.0, 'Tell rates and losses in the log at this interval; 0: never.', 's', 0.0, 3600.0),
 )
 DISCOVERY_PERIOD_S = 0.1
+LOOKS = 5  # of them, after which the publishers of what is recorded are looked at again
 QUEUE_DEPTH = 1000  # messages per topic: seconds of a stalled disk
 FLUSH_S = 0.5  # so much is lost at most when the process is killed
 HIDDEN = '/_'  # topics that ROS's own tools make, as ros2 bag's
+
+
+class _Taken(NamedTuple):
+    """How a topic is recorded: the strictest terms that all its publishers offered when they were looked at."""
+
+    type_name: str
+    subscription: Subscription
+    reliable: bool
+    latched: bool
 
 
 class RecordNode(Node):
@@ -84,8 +96,11 @@ class RecordNode(Node):
             max_seconds=values['max_duration_s'],
         )
         self.written = 0
-        self._last_ns = 0
-        self._settled: set[str] = set()  # recorded, or never to be
+        self._arrival = Arrival()
+        self._taken: dict[str, _Taken] = {}
+        self._refused: set[tuple[str, str]] = set()  # topic and type that were told of
+        self._complete = False
+        self._looks = 0
         self._lost: Counter[str] = Counter()
         self._told = (time.monotonic(), dict[str, int]())
         steady = Clock(clock_type=ClockType.STEADY_TIME)
@@ -110,14 +125,17 @@ class RecordNode(Node):
         """
         Finish the bag; whatever is called later is ignored.
 
-        :raises InputError: if the disk does not take its end
+        :raises InputError: if the disk does not take its end, or nothing arrived
         """
         self._bag.close()
+        if not self.written:
+            looked_at = 'any topic' if self._all else ', '.join(self._wanted)
+            raise InputError(f'messages must arrive to be recorded. Got none on {looked_at}: {self._bag.path} is empty')
         counts = ', '.join(
             f'{topic} {count}' + (f' ({self._lost[topic]} lost)' if self._lost[topic] else '')
             for topic, count in self._bag.counts.items()
         )
-        self.get_logger().info(f'bag {self._bag.path} is complete: {counts or "no message arrived"}')
+        self.get_logger().info(f'bag {self._bag.path} is complete: {counts}')
 
     def _discover(self) -> None:
         # In simulated time nothing can be stamped before the first /clock.
@@ -125,19 +143,41 @@ class RecordNode(Node):
             return
         there = dict(self.get_topic_names_and_types())
         names = [name for name in there if HIDDEN not in name] if self._all else self._wanted
+        self._looks += 1
+        again = self._looks % LOOKS == 0
         for topic in names:
-            if topic in self._settled or not there.get(topic) or self._exclude.fullmatch(topic):
-                continue
-            publishers = self.get_publishers_info_by_topic(topic)
-            if not publishers:
-                continue
-            self._settled.add(topic)
-            try:
-                self._record(topic, there[topic][0], publishers)
-            except InputError as error:
-                self.get_logger().error(f'{topic} is not recorded: {error}')
-            if not self._all and self._settled.issuperset(self._wanted):
-                self.get_logger().info('every topic is being recorded')
+            if there.get(topic) and (again or topic not in self._taken) and not self._exclude.fullmatch(topic):
+                self._follow(topic)
+        if not self._complete and not self._all and self._taken.keys() >= set(self._wanted):
+            self._complete = True
+            self.get_logger().info('every topic is being recorded')
+
+    def _follow(self, topic: str) -> None:
+        """Record a topic on terms that all its publishers keep: those of one that comes back may be others."""
+        publishers = self.get_publishers_info_by_topic(topic)
+        if not publishers:
+            return
+        taken = self._taken.get(topic)
+        type_name = taken.type_name if taken else publishers[0].topic_type
+        for other in {item.topic_type for item in publishers} - {type_name}:
+            self._refuse(topic, other, f'{topic} is recorded as {type_name}. Got a publisher of {other} too')
+        publishers = [item for item in publishers if item.topic_type == type_name]
+        if not publishers or (topic, type_name) in self._refused:
+            return
+        reliable = all(item.qos_profile.reliability == ReliabilityPolicy.RELIABLE for item in publishers)
+        latched = all(item.qos_profile.durability == DurabilityPolicy.TRANSIENT_LOCAL for item in publishers)
+        # Never stricter than before: a latched message would come twice.
+        if taken is not None and (reliable or not taken.reliable) and (latched or not taken.latched):
+            return
+        try:
+            self._record(topic, type_name, reliable=reliable, latched=latched)
+        except InputError as error:
+            self._refuse(topic, type_name, f'{topic} is not recorded: {error}')
+
+    def _refuse(self, topic: str, type_name: str, why: str) -> None:
+        if (topic, type_name) not in self._refused:
+            self._refused.add((topic, type_name))
+            self.get_logger().error(printable(why))
 
     def _report(self) -> None:
         """Tell what came since the last time."""
@@ -151,11 +191,16 @@ class RecordNode(Node):
         ]
         self.get_logger().info(f'{self._bag.bytes / 1e6:.1f} MB; {", ".join(rates) or "nothing arrives"}')
 
-    def _record(self, topic: str, type_name: str, publishers: Sequence[TopicEndpointInfo]) -> None:
-        reliable = all(item.qos_profile.reliability == ReliabilityPolicy.RELIABLE for item in publishers)
-        latched = all(item.qos_profile.durability == DurabilityPolicy.TRANSIENT_LOCAL for item in publishers)
-        message = _message_class(topic, type_name)
-        self._bag.add_topic(topic, type_name, qos=offered_qos(reliable=reliable, transient_local=latched))
+    def _record(self, topic: str, type_name: str, *, reliable: bool, latched: bool) -> None:
+        message = message_class(type_name)
+        before = self._taken.get(topic)
+        if before is None:
+            self._bag.add_topic(topic, type_name, qos=offered_qos(reliable=reliable, transient_local=latched))
+        else:
+            reliable, latched = reliable and before.reliable, latched and before.latched
+            for data in take_all(before.subscription):
+                self._write(topic, data)
+            self.destroy_subscription(before.subscription)
         profile = QoSProfile(
             history=HistoryPolicy.KEEP_LAST,
             depth=QUEUE_DEPTH,
@@ -164,16 +209,23 @@ class RecordNode(Node):
         )
         write: Callable[[bytes], None] = partial(self._write, topic)
         events = SubscriptionEventCallbacks(message_lost=partial(self._on_lost, topic), use_default_callbacks=False)
-        self.create_subscription(message, topic, write, profile, raw=True, event_callbacks=events)
-        self.get_logger().info(f'recording {topic} ({type_name})')
+        subscription = self.create_subscription(message, topic, write, profile, raw=True, event_callbacks=events)
+        self._taken[topic] = _Taken(type_name, subscription, reliable, latched)
+        terms = f'{"reliable" if reliable else "best effort"}{", latched" if latched else ""}'
+        self.get_logger().info(f'recording {topic} ({type_name}), {terms}')
 
     def _on_lost(self, topic: str, event: Any) -> None:
         self._lost[topic] = event.total_count
 
     def _write(self, topic: str, data: bytes) -> None:
-        # Arrival order is kept even where the clock steps back: a reader orders by these stamps.
-        self._last_ns = max(self._last_ns, self.get_clock().now().nanoseconds)
-        self._bag.write(topic, self._last_ns, data)
+        ahead_ns = self._arrival.ahead_ns
+        stamp_ns = self._arrival.stamp(self.get_clock().now().nanoseconds)
+        if self._arrival.ahead_ns > ahead_ns:
+            ahead_s = self._arrival.ahead_ns / 1e9
+            self.get_logger().warning(
+                f'the clock was set back: what arrives is stamped {ahead_s:.3f} s later than it, to keep its order'
+            )
+        self._bag.write(topic, stamp_ns, data)
         self.written += 1
 
 
@@ -182,14 +234,6 @@ def _pattern(text: str) -> re.Pattern[str]:
         return re.compile(text)
     except re.error as error:
         raise InputError(f'parameter exclude must be a regular expression. Got {text!r}: {error}') from None
-
-
-def _message_class(topic: str, type_name: str) -> Any:
-    package, _, name = type_name.partition('/msg/')
-    try:
-        return getattr(import_module(f'{package}.msg'), name)
-    except (ImportError, AttributeError):
-        raise InputError(f'its type must be installed here. Got {type_name} on {topic}') from None
 
 
 def main(args: Sequence[str] | None = None) -> int:

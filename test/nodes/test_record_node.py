@@ -8,7 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import rclpy
 from geometry_msgs.msg import TwistStamped
+from rclpy.context import Context
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.serialization import serialize_message
 from ros_probe import one_line, stamp_ns
@@ -78,13 +80,45 @@ def test_a_bag_holds_what_was_sent(graph, probe, tmp_path, storage, number):
     assert 'Traceback' not in log
 
 
-def test_nothing_arrived_is_a_whole_bag_too(graph, probe, tmp_path):
+def test_nothing_arrived_is_a_whole_bag_and_a_failure(graph, probe, tmp_path):
     process = start(graph, tmp_path / 'bag', topics=['never'])
     storage = tmp_path / 'bag' / 'bag.mcap'
     probe.until(lambda: storage.exists() or process.poll() is not None, 'the bag is begun')
-    probe.until(lambda: 'waiting for /never' in (tmp_path / 'logs' / 'record.log').read_text(), 'it waits')
-    assert graph.stop('record') == {'record': 0}
+    log = tmp_path / 'logs' / 'record.log'
+    probe.until(lambda: 'waiting for /never' in log.read_text(), 'it waits')
+    assert graph.stop('record') == {'record': 1}
     assert (tmp_path / 'bag' / 'metadata.yaml').exists()
+    assert 'record_node: messages must arrive to be recorded. Got none on /never' in log.read_text()
+
+
+def test_a_publisher_that_comes_back_on_other_terms_is_followed(graph, probe, domain_id, tmp_path):
+    latched = QoSProfile(depth=10, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+    best_effort = QoSProfile(depth=10, reliability=ReliabilityPolicy.BEST_EFFORT)
+    before = probe.node.create_publisher(UInt32, 'count', latched)
+    start(graph, tmp_path / 'bag', topics=['count'], report_s=0.5)
+    log = tmp_path / 'logs' / 'record.log'
+    probe.until(before.get_subscription_count, 'it listens')
+    before.publish(UInt32(data=1))
+    before.wait_for_all_acked()
+    probe.node.destroy_publisher(before)
+    after = probe.node.create_publisher(UInt32, 'count', best_effort)
+    elsewhere = Context()
+    rclpy.init(context=elsewhere, domain_id=domain_id)
+    node = rclpy.create_node('other', context=elsewhere)
+    other = node.create_publisher(TwistStamped, 'count', 10)
+    probe.until(after.get_subscription_count, 'it listens again')
+    probe.feed('count', after, 50.0, lambda _: UInt32(data=2))  # best effort may lose some
+    said = '/count is recorded as std_msgs/msg/UInt32. Got a publisher of geometry_msgs/msg/TwistStamped too'
+    heard = re.compile(r'/count \(std_msgs/msg/UInt32\), best effort.*MB; /count [1-9]', re.DOTALL)
+    probe.until(lambda: said in log.read_text() and heard.search(log.read_text()), 'it is recorded again')
+    assert other.get_subscription_count() == 0
+    node.destroy_node()
+    rclpy.shutdown(context=elsewhere)
+    assert graph.stop() == {'record': 0}
+    with Bag(tmp_path / 'bag') as recorded:
+        numbers = [recorded.deserialize(message).data for message in recorded.messages()]
+    assert numbers[0] == 1
+    assert set(numbers[1:]) == {2}
 
 
 def test_a_disk_that_takes_no_more_is_told_in_one_line(graph, probe, tmp_path):
