@@ -1,13 +1,14 @@
 """The page of ``lnn top``: what a controller says of itself, laid out for a terminal. No ROS in here."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
+from lnn_controller.errors import printable
 from lnn_controller.nodes.top_bars import LABEL, bar, line_of, neuron_bars, neuron_sparks, reach_of, sign_style
 
 __all__ = ['SILENT_S', 'State', 'page']
@@ -64,7 +65,23 @@ def page(state: State, *, height: int | None = None) -> '_Page':
         neurons become one character each
     :returns: a rich renderable; it takes the width that it is given
     """
-    return _Page(state, height)
+    return _Page(_plain(state), height)
+
+
+def _plain(state: State) -> State:
+    """The state with its texts in one line each and harmless to a terminal: anybody in the graph may have sent them."""
+
+    def plain(text: str) -> str:
+        return printable(' '.join(text.split('\n')))
+
+    return replace(
+        state,
+        node=plain(state.node),
+        hint=[plain(line) for line in state.hint],
+        message=plain(state.message),
+        values={plain(key): plain(value) for key, value in state.values.items()},
+        names=[plain(name) for name in state.names],
+    )
 
 
 @dataclass
@@ -179,7 +196,7 @@ def _sensors(values: Mapping[str, str]) -> Table:
         counts = [values[f'{name}_{refusal}'] for refusal in REFUSALS if f'{name}_{refusal}' in values]
         refused = f'{sum(map(_number, counts)):.0f}' if counts else ABSENT
         figures = [values.get(f'{name}_{key}', ABSENT) for key in ('rate_hz', 'age_ms', 'dropped')]
-        table.add_row(shown, *figures, refused)
+        table.add_row(shown, *map(Text, figures), refused)  # not as rich's markup
     return table
 
 

@@ -11,11 +11,14 @@ from contextlib import contextmanager, suppress
 import pytest
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from geometry_msgs.msg import Twist, TwistStamped
+from hypothesis import given
+from hypothesis import strategies as st
 from rclpy.node import Node
 from rich.console import Console
 from ros_probe import DEADLINE_S, one_line
 from sensor_msgs.msg import JointState
 
+from lnn_controller.errors import printable
 from lnn_controller.nodes.diagnostics import diagnostics
 from lnn_controller.nodes.top_page import State, page
 
@@ -143,6 +146,20 @@ def test_numbers_that_are_none_are_shown():
     for height in (24, 19):
         text = '\n'.join(draw(state(values=VALUES | {'ticks': 'x'}, command=command, **neurons), height=height))
         assert 'nan m/s' in text
+
+
+@given(st.text(max_size=12), st.text(max_size=12), st.floats())
+def test_no_text_of_the_graph_acts_on_the_terminal(key, value, number):
+    hostile = f'{value}\x1b]0;title\x07\x9b2J\u202e[red]x[/red]\r\n'
+    keys = ('mode', 'reason', 'state', 'policy', 'emergency_stop', 'image_rate_hz', 'stop_' + key, 'tick_work_p50_us')
+    values = dict.fromkeys(keys, hostile)
+    shown = state(node=hostile, message=hostile, names=[hostile, key], values=values, neurons=[number] * 2)
+    for each in (shown, State(node=hostile, hint=(hostile,))):
+        out = io.StringIO()
+        Console(file=out, width=4000, highlight=False).print(page(each))
+        text = out.getvalue()
+        assert printable(text) == text
+        assert '\\x1b]0;title\\x07\\x9b2J\\u202e[red]x[/red]' in text
 
 
 def test_silence_and_the_emergency_stop_are_told():
