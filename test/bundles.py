@@ -86,14 +86,17 @@ def tiny_core(spec, *, seed=0, time_constants=True, not_finite='', gain=1.0):
         helper.make_node('Sub', ['drive', 'hx'], ['away']),
         helper.make_node('Mul', ['dt', 'time_scale'], ['network_dt']),
         helper.make_node('Mul', ['away', 'network_dt'], ['change']),
-        helper.make_node('Add', ['hx', 'change'], ['basis']),
-        helper.make_node('MatMul', ['basis', 'V'], ['readout']),
+        helper.make_node('Add', ['hx', 'change'], ['neurons']),
+        helper.make_node('MatMul', ['neurons', 'V'], ['readout']),
     ]
     if not_finite:  # 0/0 is NaN at run time, whatever the input
         nodes.append(helper.make_node('Div', ['zero', 'zero'], ['nan']))
-    spoilt = {'command': ['nan', 'zero'], 'state': ['zero', 'nan'], '': ['zero', 'zero']}[not_finite]
-    nodes.append(helper.make_node('Add', ['readout', spoilt[0]], ['command']))
-    nodes.append(helper.make_node('Add', ['basis', spoilt[1]], ['hx_next']))
+    for what, output, source in (
+        ('command', 'command', 'readout'),
+        ('state', 'hx_next', 'neurons'),
+        ('basis', 'basis', 'neurons'),
+    ):
+        nodes.append(helper.make_node('Add', [source, 'nan' if what == not_finite else 'zero'], [output]))
     outputs = [_float('command', channels), _float('hx_next', UNITS), _float('basis', UNITS)]
     if time_constants:
         nodes.append(helper.make_node('Identity', ['tau'], ['time_constants']))
@@ -111,7 +114,7 @@ def make_tiny_bundle(
     :param imu: whether the policy needs an IMU
     :param seed: of the core's weights
     :param time_constants: whether the core tells its time constants
-    :param not_finite: 'command' or 'state': which output of the core is NaN; '': neither
+    :param not_finite: 'command', 'state' or 'basis': which output of the core is NaN; '': neither
     :param gain: factor on the commands, to drive them into the limits
     :param encoder: bytes that replace the encoder
     :param core: bytes that replace the core

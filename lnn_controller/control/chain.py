@@ -30,10 +30,15 @@ class Sent(NamedTuple):
 
 class SafetyChain:
     """
-    Obstacle guard → speed limits → acceleration limits → deadband.
+    Obstacle guard → speed limits → acceleration limits → deadband → obstacle guard on what came out of that.
+
+    The guard judges twice. A wanted command that leads to an obstacle is slowed as a whole. But with acceleration
+    limits or a deadband, what is sent may lead elsewhere than what is wanted (the operator lets go, and the ramp still
+    drives ahead): its speed may not pass the share of the robot's range that its own way leaves.
 
     ``ramp`` is the last command before its deadband, which accelerations count from. ``guard_scale`` is what the guard
-    left of the last command; ``given_guard_scale`` takes the place of its judgement where a recording tells it.
+    left of the last wanted command, ``ramp_scale`` what it left of that after the ramp; ``given_guard_scales`` takes
+    the place of both judgements where a recording has them.
 
     :param spec: of the policy: its channels and their ranges
     :param settings: how to drive; may be replaced between two commands
@@ -42,8 +47,8 @@ class SafetyChain:
     def __init__(self, spec: PolicySpec, settings: ControlSettings) -> None:
         self._spec = spec
         self.settings = settings
-        self.guard_scale = 1.0
-        self.given_guard_scale: float | None = None
+        self.guard_scale = self.ramp_scale = 1.0
+        self.given_guard_scales: tuple[float, float] | None = None
         self.reset()
 
     @property
@@ -56,6 +61,8 @@ class SafetyChain:
         self._settings = settings
         self._limits = settings.limits(self._spec)
         self._wide_limits = settings.override_limits(self._spec)
+        ends = zip(self._wide_limits.minimum, self._wide_limits.maximum, strict=True)
+        self._most = tuple(max(-low, high) for low, high in ends)
 
     @property
     def moving(self) -> bool:
@@ -85,23 +92,52 @@ class SafetyChain:
         :param dt_s: time since the last command, s, > 0
         :returns: what to publish
         """
-        scale = self.guard_scale = self._guard(wanted, points)
+        given = self.given_guard_scales
+        self.ramp_scale = 1.0
+        scale = self.guard_scale = given[0] if given and any(wanted) else self._guard(wanted, points)
         if scale == 0.0:
-            self.reset()  # past the ramp, as every stop
-            return Sent([0.0] * len(wanted), ('obstacle_stop',), True)
+            return self._blocked()
         bitten: tuple[str, ...] = ()
         if scale < 1.0:
             wanted = [value * scale for value in wanted]
             bitten = ('obstacle_slow',)
-        self.ramp, ramped = limit(wanted, self.ramp, dt_s, self._wide_limits)
-        return Sent(apply_deadband(self.ramp, self._wide_limits), bitten + ramped, False)
+        ramp, ramped = limit(wanted, self.ramp, dt_s, self._wide_limits)
+        if given:
+            self.ramp_scale = given[1]
+            self.ramp = [value * self.ramp_scale for value in ramp]
+            sent = apply_deadband(self.ramp, self._wide_limits)
+        else:
+            sent = self._slow_ramp(wanted, ramp, points)
+        if self.ramp_scale == 0.0:
+            return self._blocked()
+        if self.ramp_scale < 1.0:
+            bitten = ('obstacle_slow',)
+        return Sent(sent, bitten + ramped, False)
 
-    def _guard(self, wanted: Sequence[float], points: NDArray[np.float64]) -> float:
+    def _slow_ramp(self, judged: Sequence[float], ramp: Sequence[float], points: NDArray[np.float64]) -> list[float]:
+        """Slow what came out of the ramp until the guard agrees to what is sent, (C,); sets ramp and ramp_scale."""
+        while True:
+            self.ramp = [value * self.ramp_scale for value in ramp]
+            sent = apply_deadband(self.ramp, self._wide_limits)
+            if sent == judged or not any(sent):
+                return sent
+            # A share of the robot's range, not of the ramp: that would be slowed anew at each tick.
+            share = self._guard(sent, points)
+            pairs = zip(sent, self._most, strict=True)
+            allowed = min((share * most / abs(value) for value, most in pairs if value), default=1.0)
+            if allowed > 1.0 - 1e-9:
+                return sent
+            # Again, for the slower command may have other channels within their deadband: it leads elsewhere.
+            self.ramp_scale *= allowed
+
+    def _blocked(self) -> Sent:
+        self.reset()  # past the ramp, as every stop
+        return Sent([0.0] * len(self._spec.outputs), ('obstacle_stop',), True)
+
+    def _guard(self, command: Sequence[float], points: NDArray[np.float64]) -> float:
         guard = self._settings.guard
-        if guard is None or not any(wanted):
+        if guard is None or not any(command):
             return 1.0
-        if self.given_guard_scale is not None:
-            return self.given_guard_scale
-        by_channel = dict(zip(self._spec.channels, wanted, strict=True))
+        by_channel = dict(zip(self._spec.channels, command, strict=True))
         velocity = tuple(by_channel.get(name, 0.0) for name in ('linear_x', 'linear_y', 'angular_z'))
         return guard_scale(clearance(velocity, points, guard.footprint, guard.slow_distance_m), guard)

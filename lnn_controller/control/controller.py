@@ -149,13 +149,14 @@ class Controller(Inputs):
         self.counters['ticks'] += 1
         return self._stop(now_ns, reason, self.state, self._imu.take())
 
-    def give_guard_scale(self, scale: float | None) -> None:
+    def give_guard_scales(self, wanted: float, ramp: float) -> None:
         """
-        Take the guard's verdict as given, as where a recording is replayed that tells it; sensors are watched as ever.
+        Take the guard's verdict as given, as where a recording is replayed that has it; sensors are watched as ever.
 
-        :param scale: what it leaves of a command, 0 … 1; ``None``: it judges again
+        :param wanted: what it leaves of the wanted command, 0 … 1
+        :param ramp: what it leaves of that after the ramp, 0 … 1
         """
-        self._safety.given_guard_scale = scale
+        self._safety.given_guard_scales = wanted, ramp
 
     def reset(self) -> None:
         """
@@ -186,8 +187,8 @@ class Controller(Inputs):
         started = perf_counter_ns()
         made = self.policy.step(self._features, imu if spec.imu else None, self._hx, network_dt_s)
         step_us = (perf_counter_ns() - started) / 1e3
-        # A hidden state that is not finite would spoil every later command, so it counts as well.
-        finite = all_finite(made.command.tolist()) and all_finite(made.hx.tolist())
+        # A hidden state that is not finite would spoil every later command, a basis what is learnt: they count as well.
+        finite = all(all_finite(each.tolist()) for each in (made.command, made.hx, made.basis))
         return made if finite else None, step_us
 
     def _learn(
@@ -219,6 +220,7 @@ class Controller(Inputs):
         """Take the command from the network or the operator to what is published; and whether an obstacle stops it."""
         if operator is not None:
             wanted, bitten = self._safety.hold(operator, operator=True)
+            self._override.held(wanted)
         else:
             assert made is not None
             adapted = self.adaptation.wanted(made.basis, made.command)
@@ -255,10 +257,11 @@ class Controller(Inputs):
         )
 
     def _used(self, state: DriveState, imu: NDArray[np.float32], operator: Sequence[float] | None) -> Used:
-        stamps = {name: sensor.stamp_ns for name, sensor in self._sensors.items()}
+        stamps = {name: sensor.since_ns for name, sensor in self._sensors.items()}
         return Used(
             state=state,
-            image_stamp_ns=stamps['image'],
+            image_stamp_ns=self._sensors['image'].stamp_ns,
+            image_since_ns=stamps['image'],
             imu_stamp_ns=stamps['imu'],
             imu=imu,
             scan_stamp_ns=stamps['scan'],
@@ -267,6 +270,7 @@ class Controller(Inputs):
             operator=None if operator is None else tuple(operator),
             emergency_stop=bool(self._emergency),
             guard_scale=self._safety.guard_scale,
+            ramp_scale=self._safety.ramp_scale,
             resets=self.resets,
         )
 

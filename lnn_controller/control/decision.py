@@ -42,19 +42,22 @@ class Used(NamedTuple):
 
     :param state: what the controller carried into it
     :param image_stamp_ns: of the newest frame, ns; ``None`` where there is none
-    :param imu_stamp_ns: of the newest IMU sample, ns
+    :param image_since_ns: what its age counts from, ns: its stamp, or its arrival if that was earlier
+    :param imu_stamp_ns: of the newest IMU sample, ns; like the others below: its arrival if that was earlier
     :param imu: mean of the samples since the previous tick, gyro (rad/s) and accelerometer (m/s²), (6,) float32
     :param scan_stamp_ns: of the newest obstacles, ns
     :param odometry_stamp_ns: of the newest odometry, ns
     :param speed_m_s: that it told, m/s
     :param operator: the operator's command, (C,); ``None`` where nobody drives by hand
     :param emergency_stop: whether it was engaged
-    :param guard_scale: what the obstacle guard left of the command, 0 … 1
+    :param guard_scale: what the obstacle guard left of the wanted command, 0 … 1
+    :param ramp_scale: what it left of that after the ramp, 0 … 1
     :param resets: how often :meth:`Controller.reset` was called so far
     """
 
     state: DriveState
     image_stamp_ns: int | None
+    image_since_ns: int | None
     imu_stamp_ns: int | None
     imu: NDArray[np.float32]
     scan_stamp_ns: int | None
@@ -63,6 +66,7 @@ class Used(NamedTuple):
     operator: tuple[float, ...] | None
     emergency_stop: bool
     guard_scale: float
+    ramp_scale: float
     resets: int
 
 

@@ -94,7 +94,7 @@ class Inputs:
         """
         if not self.takes_image(stamp_ns, now_ns):
             return False
-        self.on_encoded(stamp_ns, self.encode(image))
+        self.on_encoded(stamp_ns, self.encode(image), now_ns)
         return True
 
     def takes_image(self, stamp_ns: int, now_ns: int | None = None) -> bool:
@@ -124,16 +124,17 @@ class Inputs:
             raise
         return Encoded(frame, features, (perf_counter_ns() - started) / 1e3)
 
-    def on_encoded(self, stamp_ns: int, encoded: Encoded) -> None:
+    def on_encoded(self, stamp_ns: int, encoded: Encoded, now_ns: int | None = None) -> None:
         """
         Take an encoded frame, which :meth:`takes_image` agreed to.
 
         :param stamp_ns: when it was taken, ns
         :param encoded: what :meth:`encode` gave
+        :param now_ns: when the frame arrived, ns; ``None``: at its stamp
         """
         camera = self._sensors['image']
         assert isinstance(camera, Camera)
-        camera.show(stamp_ns, encoded.frame)
+        camera.show(stamp_ns, encoded.frame, now_ns)
         self._features, self._encode_us = encoded.features, encoded.encode_us
         self.counters['images'] += 1
 
@@ -154,7 +155,7 @@ class Inputs:
         plausible = self._imu.add(gyro, accel)
         self.counters['imu_samples' if plausible else 'imu_not_plausible'] += 1
         if plausible:
-            self._sensors['imu'].stamp_ns = stamp_ns
+            self._sensors['imu'].take(stamp_ns, now_ns)
         return plausible
 
     def on_obstacles(self, stamp_ns: int, points: NDArray[np.float64], now_ns: int | None = None) -> bool:
@@ -170,7 +171,7 @@ class Inputs:
         if guard is None or not self._takes('scan', stamp_ns, now_ns, self.settings.scan_timeout_s):
             return False
         self._points = thin(outside(points, guard.footprint), guard.slow_distance_m, guard.footprint)
-        self._sensors['scan'].stamp_ns = stamp_ns
+        self._sensors['scan'].take(stamp_ns, now_ns)
         self.counters['scans'] += 1
         return True
 
@@ -186,7 +187,7 @@ class Inputs:
         finite = all_finite([speed_m_s])
         if not finite or not self._takes('odometry', stamp_ns, now_ns, self.settings.imu_timeout_s):
             return False
-        self._sensors['odometry'].stamp_ns = stamp_ns
+        self._sensors['odometry'].take(stamp_ns, now_ns)
         self._speed_m_s = speed_m_s
         return True
 

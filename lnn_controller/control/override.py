@@ -37,6 +37,14 @@ class Override:
         """
         self._command, self._arrived_ns = list(command), now_ns
 
+    def held(self, command: Sequence[float]) -> None:
+        """
+        Remember what was made of the operator's command: the way back begins there, not at what was asked for.
+
+        :param command: within the operator's limits, (C,)
+        """
+        self._last = list(command)
+
     def release(self) -> None:
         """Let go: the command no longer holds."""
         self._arrived_ns = None

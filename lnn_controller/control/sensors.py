@@ -17,12 +17,25 @@ class Sensor:
     """
     The newest stamp of one sensor, and its judgement.
 
-    ``in_future`` counts stamps that turned out to be ahead when the clock was looked at, as after it stepped back.
+    ``since_ns`` is what the newest message's age counts from: its stamp, or its arrival if that was earlier. A sensor
+    whose clock runs ahead would otherwise be trusted for longer than its timeout. ``in_future`` counts stamps that
+    turned out to be ahead when the clock was looked at, as after it stepped back.
     """
 
     def __init__(self) -> None:
         self.stamp_ns: int | None = None
+        self.since_ns: int | None = None
         self.in_future = 0
+
+    def take(self, stamp_ns: int, now_ns: int | None) -> None:
+        """
+        Count a message as the newest.
+
+        :param stamp_ns: its stamp, ns
+        :param now_ns: when it arrived, ns; ``None``: at its stamp
+        """
+        self.stamp_ns = stamp_ns
+        self.since_ns = stamp_ns if now_ns is None else min(stamp_ns, now_ns)
 
     def refuses(self, stamp_ns: int, now_ns: int | None, timeout_s: float) -> Refusal:
         """
@@ -47,13 +60,13 @@ class Sensor:
         :param timeout_s: age beyond which it counts as stale, s
         :returns: '' if it is fresh
         """
-        if self.stamp_ns is None:
+        if self.stamp_ns is None or self.since_ns is None:
             return 'missing'
         if self.stamp_ns > now_ns + _TOLERANCE_NS:
-            self.stamp_ns = None
+            self.stamp_ns = self.since_ns = None
             self.in_future += 1
             return 'stale'
-        return 'stale' if now_ns - self.stamp_ns > timeout_s * 1e9 else ''
+        return 'stale' if now_ns - self.since_ns > timeout_s * 1e9 else ''
 
     def age_s(self, now_ns: int) -> float | None:
         """
@@ -62,7 +75,7 @@ class Sensor:
         :param now_ns: now, ns
         :returns: s; ``None`` where there is none
         """
-        return None if self.stamp_ns is None else (now_ns - self.stamp_ns) / 1e9
+        return None if self.since_ns is None else (now_ns - self.since_ns) / 1e9
 
 
 class Camera(Sensor):
@@ -74,7 +87,7 @@ class Camera(Sensor):
         self._changed_ns = 0
         self._repeats = self._frozen = False
 
-    def show(self, stamp_ns: int, picture: NDArray[np.uint8]) -> None:
+    def show(self, stamp_ns: int, picture: NDArray[np.uint8], now_ns: int | None = None) -> None:
         """
         Take a frame as the network sees it.
 
@@ -82,8 +95,9 @@ class Camera(Sensor):
 
         :param stamp_ns: when it was taken, ns
         :param picture: (H, W, 3) uint8; copied
+        :param now_ns: when it arrived, ns; ``None``: at its stamp
         """
-        self.stamp_ns = stamp_ns
+        self.take(stamp_ns, now_ns)
         if self._picture is not None and np.array_equal(self._picture, picture):
             self._repeats = True
             return

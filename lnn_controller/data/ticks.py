@@ -30,7 +30,9 @@ STAMPED = ('image', 'imu', 'scan', 'odometry')
 IMU = ('gyro_x', 'gyro_y', 'gyro_z', 'accel_x', 'accel_y', 'accel_z')
 AGES = ('previous_age_ns', *(f'{name}_age_ns' for name in STAMPED))
 FIRST = ('tick', 'configuration', 'latency_us', 'resets', *AGES, *IMU)
-FLAGS = ('speed_m_s', 'guard_scale', 'emergency_stop', 'override', 'begins', 'running', 'returning_age_ns')
+# Of what earlier recordings lack: its meaning there.
+SINCE = {'ramp_scale': 1.0, 'image_since_age_ns': math.nan}
+FLAGS = ('speed_m_s', 'guard_scale', 'emergency_stop', 'override', 'begins', 'running', 'returning_age_ns', *SINCE)
 BY_CHANNEL = ('override', 'returning', 'ramp', 'command')
 
 
@@ -141,6 +143,8 @@ def tick_row(decision: Decision, number: int, configuration: int) -> list[float]
         *(used.speed_m_s, used.guard_scale, float(used.emergency_stop), float(used.operator is not None)),
         *(float(state.begins), float(state.running)),
         math.nan if returned_ns is None else float(decision.stamp_ns - returned_ns),
+        used.ramp_scale,
+        math.nan if used.image_since_ns is None else float(decision.stamp_ns - used.image_since_ns),
         *(used.operator or nobody),
         *returning,
         *state.ramp,
@@ -162,7 +166,7 @@ def read_ticks(bag: 'Bag', controller: str, channels: Sequence[str]) -> list[Tic
     ticks = []
     for message in bag.messages([topic]):
         row = bag.deserialize(message)
-        if list(row.name) != names:
+        if list(row.name) not in (names, [name for name in names if name not in SINCE]):
             msg = f'bag {bag.path}, topic {topic}: the ticks must be of channels {", ".join(channels)}. Got others'
             raise InputError(msg)
         ticks.append(_tick(row, channels))
@@ -185,7 +189,7 @@ def read_configurations(bag: 'Bag', controller: str) -> dict[int, Configuration]
 
 def _tick(row: Any, channels: Sequence[str]) -> Tick:
     stamp_ns = int(row.header.stamp.sec) * 1_000_000_000 + int(row.header.stamp.nanosec)
-    values = dict(zip(row.name, row.position.tolist(), strict=True))
+    values = SINCE | dict(zip(row.name, row.position.tolist(), strict=True))
 
     def stamp(name: str) -> int | None:
         age = values[f'{name}_age_ns']
@@ -206,6 +210,7 @@ def _tick(row: Any, channels: Sequence[str]) -> Tick:
     used = Used(
         state=state,
         image_stamp_ns=stamp('image'),
+        image_since_ns=stamp('image') if (since := stamp('image_since')) is None else since,
         imu_stamp_ns=stamp('imu'),
         imu=np.array([values[name] for name in IMU], np.float32),
         scan_stamp_ns=stamp('scan'),
@@ -214,6 +219,7 @@ def _tick(row: Any, channels: Sequence[str]) -> Tick:
         operator=by_channel('override') if values['override'] else None,
         emergency_stop=bool(values['emergency_stop']),
         guard_scale=values['guard_scale'],
+        ramp_scale=values['ramp_scale'],
         resets=int(values['resets']),
     )
     return Tick(

@@ -178,7 +178,7 @@ class _Again:
             if index is None:
                 self._missing.add(used.image_stamp_ns)
             else:
-                controller.on_image(used.image_stamp_ns, self._episode.images[index])
+                controller.on_image(used.image_stamp_ns, self._episode.images[index], used.image_since_ns)
         if used.imu_stamp_ns is not None and (before is None or used.imu_stamp_ns != before.imu_stamp_ns):
             controller.on_imu(used.imu_stamp_ns, used.imu[:3], used.imu[3:])
         if used.scan_stamp_ns is not None and (before is None or used.scan_stamp_ns != before.scan_stamp_ns):
@@ -187,7 +187,7 @@ class _Again:
             before is None or used.odometry_stamp_ns != before.odometry_stamp_ns
         ):
             controller.on_odometry(used.odometry_stamp_ns, used.speed_m_s)
-        controller.give_guard_scale(used.guard_scale)
+        controller.give_guard_scales(used.guard_scale, used.ramp_scale)
         controller.set_emergency_stop('recording', used.emergency_stop)
         if used.operator is None:
             controller.release_override()

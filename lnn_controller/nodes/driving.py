@@ -237,7 +237,7 @@ class Driving:
             self._undecodable('image', error)
             return
         with self.lock:
-            self.controller.on_encoded(stamp_ns, encoded)
+            self.controller.on_encoded(stamp_ns, encoded, arrived_ns)
 
     def _on_scan(self, message: LaserScan) -> None:
         self._take_obstacles(message, scan_points)

@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 from bundles import CAR, FEATURES, UNITS, make_tiny_bundle
 
-from lnn_controller.control import STOP_REASONS, Controller, ControlSettings, Footprint, GuardSettings
+from lnn_controller.control import (
+    STOP_REASONS,
+    AdaptationSettings,
+    Controller,
+    ControlSettings,
+    Footprint,
+    GuardSettings,
+)
 from lnn_controller.errors import InputError
 from lnn_controller.policy import NetworkSpec, Policy
 
@@ -209,9 +216,10 @@ def test_an_imu_that_says_nan_goes_stale(policy):
     assert decision.reason == 'imu_stale'
 
 
-@pytest.mark.parametrize('output', ['command', 'state'])
+@pytest.mark.parametrize('output', ['command', 'state', 'basis'])
 def test_an_output_that_is_not_finite_stops(tmp_path, output):
-    robot = Robot(Policy.load(make_tiny_bundle(tmp_path / 'nan', not_finite=output)))
+    learning = ControlSettings(adaptation=AdaptationSettings(mode='shadow'))
+    robot = Robot(Policy.load(make_tiny_bundle(tmp_path / 'nan', not_finite=output)), learning)
     decision = robot.tick()
     assert (decision.mode, decision.reason) == ('stop', 'not_finite')
     assert not decision.command.any()
@@ -400,6 +408,21 @@ def test_a_robot_that_stands_may_see_the_same_for_ever(policy):
             robot.controller.settings = ControlSettings(image_frozen_timeout_s=0.1)
         decision = robot.tick()
         assert decision.mode == ('policy' if tick <= 95 else 'stop'), tick
+
+
+@pytest.mark.parametrize('ahead_ms', [1, 50, 95])
+def test_a_sensor_whose_clock_is_ahead_is_trusted_no_longer_than_another(policy, ahead_ms):
+    """Its age counts from its stamp, or from its arrival if that was earlier."""
+    robot = Robot(policy, ControlSettings(image_timeout_s=0.2))
+    robot.tick()
+    robot.camera = False
+    robot.controller.on_image(robot.now_ns + ahead_ms * MS, frame(1), robot.now_ns)
+    silent_ns = robot.now_ns
+    while robot.now_ns + PERIOD - silent_ns <= 200 * MS:
+        decision = robot.tick()
+        assert decision.mode == 'policy'
+        assert decision.image_age_s == pytest.approx((robot.now_ns - silent_ns) / 1e9)
+    assert robot.tick().reason == 'image_stale'
 
 
 @pytest.mark.parametrize(('ahead_ms', 'refusal'), [(101, 'in_future'), (-201, 'too_old'), (3_600_000, 'in_future')])
