@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import NoReturn
 
 from lnn_controller import __version__
-from lnn_controller.errors import InputError
+from lnn_controller.errors import InputError, printable
 
 __all__ = ['main']
 
@@ -108,7 +108,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _tell(message: str) -> int:
-    print(f'lnn: error: {" ".join(message.split())}', file=sys.stderr)
+    print(f'lnn: error: {printable(" ".join(message.split()))}', file=sys.stderr)
     return USER_ERROR
 
 

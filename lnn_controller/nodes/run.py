@@ -26,7 +26,7 @@ from rclpy.signals import SignalHandlerOptions
 from rclpy.task import Future
 from rclpy.utilities import remove_ros_args
 
-from lnn_controller.errors import InputError
+from lnn_controller.errors import InputError, printable
 from lnn_controller.nodes.parameters import Setting, usage
 from lnn_controller.nodes.processes import PARENT_VARIABLE
 
@@ -158,7 +158,7 @@ def run_node(
 
 
 def _tell(executable: str, mistake: str) -> int:
-    print(f'{executable}: {" ".join(mistake.split())}', file=sys.stderr, flush=True)
+    print(f'{executable}: {printable(" ".join(mistake.split()))}', file=sys.stderr, flush=True)
     return 1
 
 
