@@ -171,7 +171,7 @@ MISTAKES = {
     'empty bag': (lambda b, g, t: ('replay', empty_bag(t), '--policy', b), 'is empty: at least one message'),
     'truncated MCAP': (lambda b, g, t: ('replay', truncated_bag(t, g), '--policy', b), 'cut.mcap is empty'),
     'bag without images': (lambda b, g, t: ('replay', blind_bag(t), '--policy', b), 'has no images'),
-    'missing file': (lambda b, g, t: ('inspect', altered(b, t / 'p', without_core)), 'core.onnx: a bundle must have'),
+    'missing file': (lambda b, g, t: ('inspect', altered(b, t / 'p', without_core)), 'core.onnx of a bundle must be'),
     'altered file': (
         lambda b, g, t: ('evaluate', '--policy', altered(b, t / 'p', with_altered_encoder)),
         'encoder.onnx: must be the file that policy.json was written with',
