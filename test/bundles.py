@@ -41,7 +41,37 @@ def _float(name, width):
     return helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, width])
 
 
-def tiny_encoder(spec, *, features=FEATURES):
+def _trouble(kind, features):
+    """Nodes that hang, or throw, where all features are near one (a white picture), and else give zero."""
+    constants = {
+        'near_one': np.float32(0.99),
+        'steps': np.int64(10**15 if kind == 'hangs' else 0),
+        'beyond': np.int64(10**6 if kind == 'throws' else 0),
+        'go_on': np.bool_(True),
+        'nothing': np.zeros(1, np.float32),
+    }
+    scalar = helper.make_tensor_value_info('turn', TensorProto.INT64, [])
+    go_on, gone_on = (helper.make_tensor_value_info(name, TensorProto.BOOL, []) for name in ('on', 'still_on'))
+    before, after = (helper.make_tensor_value_info(name, TensorProto.FLOAT, [1]) for name in ('before', 'after'))
+    turn = helper.make_graph(
+        [helper.make_node('Identity', ['on'], ['still_on']), helper.make_node('Neg', ['before'], ['after'])],
+        'turn',
+        [scalar, go_on, before],
+        [gone_on, after],
+    )
+    nodes = [
+        helper.make_node('ReduceMin', [features], ['darkest'], keepdims=0),
+        helper.make_node('Greater', ['darkest', 'near_one'], ['is_white']),
+        helper.make_node('Cast', ['is_white'], ['white'], to=TensorProto.INT64),
+        helper.make_node('Mul', ['white', 'steps'], ['turns']),
+        helper.make_node('Loop', ['turns', 'go_on', 'nothing'], ['turned'], body=turn),
+        helper.make_node('Mul', ['white', 'beyond'], ['place']),
+        helper.make_node('Gather', ['turned', 'place'], ['trouble'], axis=0),
+    ]
+    return nodes, constants
+
+
+def tiny_encoder(spec, *, features=FEATURES, trouble=''):
     """uint8 frame → mean of each colour in four stripes from left to right, 0 … 1."""
     height, width = spec.image.height, spec.image.width
     stripe = width // STRIPES
@@ -51,14 +81,18 @@ def tiny_encoder(spec, *, features=FEATURES):
         helper.make_node('Transpose', ['unit'], ['chw'], perm=[0, 3, 1, 2]),
         helper.make_node('AveragePool', ['chw'], ['pooled'], kernel_shape=[height, stripe], strides=[height, stripe]),
         helper.make_node('Flatten', ['pooled'], ['stripes']),
-        helper.make_node('MatMul', ['stripes', 'mix'], ['features']),
+        helper.make_node('MatMul', ['stripes', 'mix'], ['mixed' if trouble else 'features']),
     ]
+    more = {}
+    if trouble:
+        troubles, more = _trouble(trouble, 'mixed')
+        nodes += [*troubles, helper.make_node('Add', ['mixed', 'trouble'], ['features'])]
     image = helper.make_tensor_value_info('image', TensorProto.UINT8, [1, height, width, 3])
-    constants = {'full': np.float32(255.0), 'mix': np.eye(FEATURES, features, dtype=np.float32)}
+    constants = {'full': np.float32(255.0), 'mix': np.eye(FEATURES, features, dtype=np.float32)} | more
     return _model(nodes, [image], [_float('features', features)], constants)
 
 
-def tiny_core(spec, *, seed=0, time_constants=True, not_finite='', gain=1.0):
+def tiny_core(spec, *, seed=0, time_constants=True, not_finite='', gain=1.0, trouble=''):
     """A leaky integrator: hx' = hx + Δt · time_scale · (W inputs − hx), command = V hx'."""
     random = np.random.default_rng(seed)
     channels, inputs = len(spec.outputs), FEATURES + (6 if spec.imu else 0)
@@ -87,8 +121,12 @@ def tiny_core(spec, *, seed=0, time_constants=True, not_finite='', gain=1.0):
         helper.make_node('Mul', ['dt', 'time_scale'], ['network_dt']),
         helper.make_node('Mul', ['away', 'network_dt'], ['change']),
         helper.make_node('Add', ['hx', 'change'], ['neurons']),
-        helper.make_node('MatMul', ['neurons', 'V'], ['readout']),
+        helper.make_node('MatMul', ['neurons', 'V'], ['read' if trouble else 'readout']),
     ]
+    if trouble:
+        troubles, more = _trouble(trouble, 'features')
+        constants |= more
+        nodes += [*troubles, helper.make_node('Add', ['read', 'trouble'], ['readout'])]
     if not_finite:  # 0/0 is NaN at run time, whatever the input
         nodes.append(helper.make_node('Div', ['zero', 'zero'], ['nan']))
     for what, output, source in (

@@ -13,7 +13,7 @@ from rclpy.duration import Duration
 
 from lnn_controller.nodes.diagnostics import Rate, Spread
 
-__all__ = ['ControlLoop']
+__all__ = ['PRIORITY', 'ControlLoop', 'ask_for_punctuality']
 
 LONG_WAIT_S = 0.02  # longer waits can be cut short by stop() and a new rate
 CLOCK_SILENT_S = 0.5
@@ -28,12 +28,14 @@ class ControlLoop:
 
     A tick that comes late does not shift the next; those whose time has passed altogether are left out and counted in
     ``missed``. In simulated time it follows the clock wherever it goes: it waits while the clock stands, and begins
-    anew where the clock stepped back or ahead.
+    anew where the clock stepped back or ahead. For who watches it: ``beats`` counts the ticks that ended, the last at
+    ``beat_s`` (``time.monotonic``); ``stopping`` says that it shall end, and ``failure`` what a tick raised.
 
     :param clock: the node's clock: gives the tick's time, and with ``simulated`` the schedule
     :param rate_hz: ticks per second
     :param tick: called with the time now, ns
     :param silent: called once when the simulated clock has stood still for half a second of real time
+    :param failed: called in the loop's thread with what a tick raised; no tick comes after that
     :param simulated: whether to follow ``clock``; else the steady clock, which no step of the system's clock moves
     """
 
@@ -44,13 +46,15 @@ class ControlLoop:
         tick: Callable[[int], None],
         *,
         silent: Callable[[], None],
+        failed: Callable[[BaseException], None],
         simulated: bool,
     ) -> None:
-        self._clock, self._tick, self._silent = clock, tick, silent
+        self._clock, self._tick, self._silent, self._failed = clock, tick, silent, failed
         self._simulated = simulated
         self._period_ns = round(1e9 / rate_hz)
         self._changed = threading.Event()
-        self._stopping = self._restart = False
+        self.stopping = self._restart = self._busy = False
+        self.beats, self.beat_s = 0, time.monotonic()
         self._jump: JumpHandle | None = None
         self.missed = 0
         self.rate, self.lateness, self.work = Rate(), Spread(), Spread()
@@ -63,16 +67,36 @@ class ControlLoop:
             anything = Duration(nanoseconds=1)
             threshold = JumpThreshold(min_forward=anything, min_backward=Duration(nanoseconds=-1), on_clock_change=True)
             self._jump = self._clock.create_jump_callback(threshold, post_callback=lambda _: self._changed.set())
+        self._beat()
         self._thread.start()
 
-    def stop(self) -> None:
-        """End; no tick runs any more when this returns."""
-        self._stopping = True
+    @property
+    def period_s(self) -> float:
+        """From one tick to the next, s."""
+        return self._period_ns / 1e9
+
+    def is_alive(self) -> bool:
+        """Tell whether ticks may still come."""
+        return self._thread.is_alive()
+
+    def is_due(self) -> bool:
+        """Tell whether a tick must end soon; in simulated time only one that has begun must."""
+        return self._busy or not self._simulated
+
+    def stop(self, timeout_s: float) -> bool:
+        """
+        End.
+
+        :param timeout_s: how long to wait for a tick that runs, s
+        :returns: whether no tick runs any more; may be called again where one does
+        """
+        self.stopping = True
         self._changed.set()
-        self._thread.join()
+        self._thread.join(timeout_s)
         if self._jump is not None:
             self._jump.unregister()
             self._jump = None
+        return not self._thread.is_alive()
 
     def set_rate(self, rate_hz: float) -> None:
         """
@@ -82,23 +106,27 @@ class ControlLoop:
         """
         self._period_ns = round(1e9 / rate_hz)
         self._restart = True
+        self._beat()  # what was not late by the rate before is not late by this one
         self._changed.set()
 
+    def _beat(self) -> None:
+        self.beat_s = time.monotonic()
+        self.beats += 1
+
     def _run(self) -> None:
-        _ask_for_punctuality()
+        ask_for_punctuality(PRIORITY)
         try:
             if self._simulated:
                 self._follow_clock()
             else:
                 self._follow_steady_time()
         except BaseException as error:
-            # The main thread looks here: a robot must not be left with a controller that stands still inside.
             self.failure = error
-            raise
+            self._failed(error)
 
     def _follow_steady_time(self) -> None:
         next_ns = time.monotonic_ns() + self._period_ns
-        while not self._stopping:
+        while not self.stopping:
             left_s = (next_ns - time.monotonic_ns()) / 1e9
             if self._restart:
                 self._restart = False
@@ -114,7 +142,7 @@ class ControlLoop:
     def _follow_clock(self) -> None:
         next_ns, last_ns = 0, 0
         silent_told = True
-        while not self._stopping:
+        while not self.stopping:
             now_ns = self._clock.now().nanoseconds
             if self._restart:
                 self._restart, next_ns = False, last_ns + self._period_ns
@@ -126,15 +154,22 @@ class ControlLoop:
                 continue
             moved = self._changed.wait(CLOCK_SILENT_S)
             self._changed.clear()
-            if not moved and not silent_told and not self._stopping:
+            if not moved and not silent_told and not self.stopping:
                 silent_told = True
-                self._silent()
+                self._in_time(self._silent)
+
+    def _in_time(self, work: Callable[[], None]) -> None:
+        """Do what must end soon."""
+        self._busy = True
+        work()
+        self._beat()
+        self._busy = False
 
     def _call(self, now_ns: int, clock: Callable[[], int], next_ns: int) -> int:
         """Tick, and give the time of the next."""
         started_ns = time.perf_counter_ns()
         self.lateness.add(max(0, clock() - next_ns) / 1e3)
-        self._tick(now_ns)
+        self._in_time(lambda: self._tick(now_ns))
         self.rate.tick()
         self.work.add((time.perf_counter_ns() - started_ns) / 1e3)
         period_ns = self._period_ns
@@ -144,12 +179,16 @@ class ControlLoop:
         return next_ns + passed * period_ns
 
 
-def _ask_for_punctuality() -> None:
-    """Ask Linux to wake this thread in time; both hold for this thread alone."""
+def ask_for_punctuality(priority: int) -> None:
+    """
+    Ask Linux to wake this thread in time; both hold for this thread alone.
+
+    :param priority: among real-time threads, 1 … 99
+    """
     if not sys.platform.startswith('linux'):
         return
     # Linux may wake a thread 50 µs late to save power: halves the median lateness (benchmarks/executors.py).
     ctypes.CDLL(None).prctl(PR_SET_TIMERSLACK, 1)
     # Real-time priority, where the user may have it (root, or rtprio in limits.conf): a tick waits for nobody.
     with suppress(PermissionError):
-        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(PRIORITY))
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(priority))

@@ -1,6 +1,7 @@
 """The controller on a robot: camera and IMU in, velocity commands at a fixed rate out, zeros when anything is wrong."""
 
 import sys
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -17,7 +18,7 @@ from lnn_controller.nodes.diagnostics import DIAGNOSTICS_PERIOD_S, diagnostics
 from lnn_controller.nodes.driving import Driving
 from lnn_controller.nodes.emergency_stop import EmergencyStop
 from lnn_controller.nodes.parameters import declare, on_change
-from lnn_controller.nodes.run import run_node
+from lnn_controller.nodes.run import NodeFailedError, run_node, spin
 from lnn_controller.policy import find_policy, read_spec
 
 __all__ = ['ControllerNode', 'main']
@@ -46,6 +47,9 @@ class ControllerNode(LifecycleNode):
             self.create_service(Trigger, f'~/adaptation/{name}', partial(self._on_adaptation, action))
         on_change(self, PARAMETERS, self._check, self._apply, active=lambda: self._active)
         self.create_timer(DIAGNOSTICS_PERIOD_S, self._tell_state, clock=Clock(clock_type=ClockType.STEADY_TIME))
+        self.callback_failures: Counter[str] = Counter()
+        self._failure: BaseException | None = None
+        self._alarm = self.create_guard_condition(self._look_for_failure)
         self._mistake: InputError | None = None
         self._started = False
         if self._values['autostart']:
@@ -62,6 +66,12 @@ class ControllerNode(LifecycleNode):
         """Stop the robot: zeros are the last command."""
         self._discard('shutdown')
         self._emergency.close()
+
+    def send_zeros(self) -> None:
+        """Stop the robot from any thread, whatever the others do."""
+        if (driving := self._driving) is not None:
+            driving.output.shut()
+            driving.output.flush()
 
     def on_configure(self, state: LifecycleState) -> Transition:
         """
@@ -129,7 +139,7 @@ class ControllerNode(LifecycleNode):
 
     def _configure(self) -> None:
         if self._driving is None:
-            self._driving = Driving(self, self._values, self._emergency)
+            self._driving = Driving(self, self._values, self._emergency, self._on_failure)
             spec = self._driving.policy.spec
             self.get_logger().info(f'policy {spec.name} at {self._values["control_rate_hz"]:g} Hz')
 
@@ -168,8 +178,7 @@ class ControllerNode(LifecycleNode):
         if self._driving is None:
             response.message = 'the node must be configured to be reset. Got it unconfigured: configure it first'
             return response
-        with self._driving.lock:
-            self._driving.controller.reset()
+        self._driving.interrupt(self._driving.controller.reset)
         response.success, response.message = True, 'hidden state and command are zero'
         return response
 
@@ -216,18 +225,29 @@ class ControllerNode(LifecycleNode):
             live = {setting.name for setting in PARAMETERS if setting.change == 'live'}
             self._driving.apply({name: value for name, value in changed.items() if name in live})
 
+    def _on_failure(self, error: BaseException) -> None:
+        # Called in the thread that failed: the executor's is woken, and ends the process with the reason.
+        text = ' '.join(str(error).split())
+        self.get_logger().error(f'the robot stands, the node ends: {type(error).__name__}: {text}')
+        self._failure = error
+        self._alarm.trigger()
+
+    def _look_for_failure(self) -> None:
+        if self._failure is not None:
+            raise NodeFailedError('a thread of the controller has failed: the robot stands') from self._failure
+
     def _tell_state(self) -> None:
         driving = self._driving
         self._emergency.look()
-        for thread in (self._emergency, *((driving.loop, driving.encoder) if driving else ())):
-            if thread is not None and thread.failure is not None:
-                raise RuntimeError('a thread of the controller has ended') from thread.failure
+        if self._emergency.failure is not None:
+            raise NodeFailedError('the emergency stop cannot be heard: the robot stands') from self._emergency.failure
         if driving is not None:
             driving.qos.look()
         label = self._state_machine.current_state[1]
         now_ns = self.get_clock().now().nanoseconds
         level, message, values = control_status(driving, self._emergency.holders, label, now_ns)
         hardware = values.get('policy', '')
+        values['callback_failures'] = str(self.callback_failures.total())
         self._diagnostics_out.publish(diagnostics(self, 'control', level, message, values, hardware=hardware))
 
 
@@ -239,7 +259,15 @@ def main(args: Sequence[str] | None = None) -> int:
     :returns: exit code
     """
     purpose = 'Drives a robot by a liquid network: camera and IMU in, velocity commands out.'
-    return run_node(ControllerNode, args, executable='controller_node', purpose=purpose, table=PARAMETERS)
+    return run_node(
+        ControllerNode,
+        args,
+        executable='controller_node',
+        purpose=purpose,
+        table=PARAMETERS,
+        loop=lambda node, stop: spin(node, stop, node.callback_failures),
+        last_resort=ControllerNode.send_zeros,
+    )
 
 
 if __name__ == '__main__':

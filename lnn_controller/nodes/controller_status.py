@@ -50,10 +50,10 @@ def control_status(
         values |= {} if measured is None else {f'{name}_rate_hz': f'{measured:.2f}'}
     for name, spread in spreads.items():
         values |= spread.summary(name, 'us')
-    with driving.lock:
-        ages = driving.controller.ages_s(now_ns)
-        counters = dict(driving.controller.counters)
-        learnt = driving.controller.adaptation.figures()
+    # Without taking a turn: a tick may have it for long, and each of these is read as a whole.
+    ages = driving.controller.ages_s(now_ns)
+    counters = dict(driving.controller.counters)
+    learnt = driving.controller.adaptation.figures()
     values |= {f'{name}_age_ms': f'{1e3 * age:.0f}' for name, age in ages.items()}
     values['image_dropped'] = str(driving.encoder.dropped)
     mode = values['adaptation_mode'] = parameters['adaptation.mode']

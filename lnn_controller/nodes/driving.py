@@ -8,11 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from geometry_msgs.msg import Twist, TwistStamped
 from nav_msgs.msg import Odometry
-from numpy.typing import NDArray
-from rclpy.duration import Duration
 from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.node import Node
 from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
@@ -25,24 +22,29 @@ from lnn_controller.control.snapshots import read_snapshot, write_snapshot
 from lnn_controller.data.cdr import IncompleteImuError
 from lnn_controller.data.images import compressed_from_cdr, image_from_cdr, imu_from_cdr, stamp_from_cdr
 from lnn_controller.errors import InputError
+from lnn_controller.nodes.command_output import CommandOutput
 from lnn_controller.nodes.control_loop import ControlLoop
 from lnn_controller.nodes.controller_parameters import control_settings
-from lnn_controller.nodes.convert import channel_velocities, stamp, stamp_ns_of, twist
+from lnn_controller.nodes.convert import channel_velocities, stamp_ns_of
 from lnn_controller.nodes.diagnostics import Rate, Spread
 from lnn_controller.nodes.emergency_stop import EmergencyStop
 from lnn_controller.nodes.encoder_thread import EncoderThread
+from lnn_controller.nodes.exclusive import WAIT_S, Exclusive
 from lnn_controller.nodes.obstacles import cloud_points, place, require_point_clouds, scan_points
 from lnn_controller.nodes.polled import Polled, take_all
 from lnn_controller.nodes.qos_watch import QosWatch
 from lnn_controller.nodes.report import Reporter
 from lnn_controller.nodes.telemetry import Telemetry
+from lnn_controller.nodes.watchdog import Watchdog
 from lnn_controller.policy import Policy
 
 __all__ = ['Driving']
 
 IMU_DEPTH = 200  # samples between two ticks are averaged: all of them at 2 kHz and 10 Hz
-ACK_S = 0.2
 LISTEN_S = 0.5
+TICK_ENDS_S = 0.1  # a tick that runs, when it shall be the last
+TICK_GIVEN_UP_S = 0.3
+ENCODER_ENDS_S = 0.2
 
 
 class Driving:
@@ -50,30 +52,34 @@ class Driving:
     A :class:`~lnn_controller.control.Controller` behind ROS topics, from configure to cleanup.
 
     Three threads: the executor's hands camera frames to the encoder's; the control loop's takes everything else that a
-    tick needs straight from its subscriptions, decides and publishes.
+    tick needs straight from its subscriptions, decides and publishes. A fourth watches that ticks come. What a tick
+    decided is published only if nothing that stops or resets the robot came while it ran.
 
     :param node: the node that it belongs to
     :param values: its parameters
     :param emergency: the node's emergency stop, which outlives this
+    :param failed: called in one of the threads with what ended it; the robot has been sent zeros
     :raises InputError: if there is no such policy, whole, or a library is missing
     """
 
-    def __init__(self, node: Node, values: Mapping[str, Any], emergency: EmergencyStop) -> None:
+    def __init__(
+        self, node: Node, values: Mapping[str, Any], emergency: EmergencyStop, failed: Callable[[BaseException], None]
+    ) -> None:
         self.values = dict(values)
-        self._node, self._clock, self._emergency = node, node.get_clock(), emergency
+        self._node, self._clock, self._emergency, self._tell_failure = node, node.get_clock(), emergency, failed
         self.policy = Policy.load(values['policy'])
         if values['guard.source'] == 'points':
             require_point_clouds()
         spec = self.policy.spec
         self.controller = Controller(self.policy, control_settings(values, spec))
-        self.lock = threading.Lock()
+        self.exclusive = Exclusive(self._posted_failed)
+        self._overtaken = self._overdue = False
         self.decision: Decision | None = None
         self.rates = {name: Rate() for name in ('image', 'imu', 'scan')}
         self.spreads = {name: Spread() for name in ('step_latency', 'encode')}
         self.undecodable: Counter[str] = Counter()
         self.loop: ControlLoop | None = None
         self._report = Reporter(node.get_logger())
-        self._last_stamp_ns = 0
         self._sending = threading.Lock()  # held while a command goes out, and no longer
         self._imu: Subscription[Imu] | None = None
         self._odometry: Subscription[Odometry] | None = None
@@ -84,19 +90,20 @@ class Driving:
             node,
             self._publishers,
             [*self._subscriptions, emergency.subscription],
-            alone=self._command_out,
+            alone=self._publishers[0],
             heard=[self._override, emergency.subscription],
             error=self._report.error,
         )
-        self.encoder: EncoderThread[tuple[int, bytes]] = EncoderThread(self._encode)
+        self.encoder: EncoderThread[tuple[int, bytes]] = EncoderThread(self._encode, self._thread_failed)
 
     def _advertise(self) -> None:
         overriding = QoSOverridingOptions.with_default_policies()
         create = partial(self._node.create_publisher, qos_overriding_options=overriding)
         kind = TwistStamped if self.values['enable_stamped_cmd_vel'] else Twist
-        self._command_out = create(kind, 'cmd_vel', 1)
+        command_out = create(kind, 'cmd_vel', 1)
+        self.output = CommandOutput(command_out, self.policy.spec.channels, self.values, self._clock)
         self.telemetry = Telemetry(self._node, self.controller)
-        self._publishers = [self._command_out, *self.telemetry.publishers]
+        self._publishers = [command_out, *self.telemetry.publishers]
 
     def _subscribe(self) -> None:
         silent = SubscriptionEventCallbacks(use_default_callbacks=False)  # QosWatch says it better
@@ -131,7 +138,8 @@ class Driving:
         # A latched emergency stop arrives when its publisher has been discovered, which may be after the first image.
         time.sleep(max(0.0, self._emergency.since_s + LISTEN_S - time.monotonic()))
         self.qos.look()
-        self.controller.reset()
+        with self.exclusive.turn():
+            self.controller.reset()
         for subscription in (self._imu, self._odometry, self._override):
             if subscription is not None:
                 list(take_all(subscription))
@@ -140,9 +148,11 @@ class Driving:
             self.values['control_rate_hz'],
             self._tick,
             silent=lambda: self._stop('clock_stopped'),
+            failed=self._thread_failed,
             simulated=self._node.get_parameter('use_sim_time').value,
         )
         self.loop.start()
+        Watchdog(self.loop, zeros=self.output.zeros, overdue=self._on_overdue)
 
     def deactivate(self, reason: str) -> None:
         """
@@ -150,22 +160,30 @@ class Driving:
 
         :param reason: why, in one word
         """
-        if self.loop is not None:
-            self.loop.stop()
-            self.loop = None
-        self._stop(reason)
-        # Without this the process could be gone before the command has left it.
-        self._command_out.wait_for_all_acked(Duration(seconds=ACK_S))
+        loop, self.loop = self.loop, None
+        if loop is not None and not loop.stop(TICK_ENDS_S):
+            self.output.zeros()  # what that tick decides is not published any more
+            if not loop.stop(max(TICK_GIVEN_UP_S, loop.period_s)):
+                self.output.shut()
+                self._tell_failure(TimeoutError(f'the control tick must end. Got one that still runs ({reason})'))
+                return
+        try:
+            self._stop(reason)
+        except BaseException:
+            self.output.shut()
+            raise
+        self.output.flush()
 
     def halt(self) -> None:
         """Send zeros now, between two ticks: the emergency stop, which the next tick sees, waits for none."""
         with self._sending:
             if self.loop is not None:
-                self._send(self._now_ns(), np.zeros(len(self.policy.spec.outputs)))
+                self.output.zeros()
 
     def close(self) -> None:
         """Give back topics and threads."""
-        self.encoder.stop()
+        if not self.encoder.stop(ENCODER_ENDS_S):
+            self._report.throttled('encoder', 'the encoder has not ended: it is left behind')
         for subscription in self._subscriptions:
             self._node.destroy_subscription(subscription)
         for publisher in self._publishers:
@@ -179,9 +197,12 @@ class Driving:
         """
         self.values |= changed
         settings = control_settings(self.values, self.policy.spec)
-        with self.lock:
+
+        def take() -> None:
             self.controller.settings = settings
             self.telemetry.configure(learnt=False)
+
+        self.exclusive.post(take)
         if 'control_rate_hz' in changed and self.loop is not None:
             self.loop.set_rate(changed['control_rate_hz'])
 
@@ -190,9 +211,9 @@ class Driving:
         Change what was learnt, between two ticks.
 
         :param action: what does it
-        :raises InputError: as the action
+        :raises InputError: as the action; or if a tick runs too long
         """
-        with self.lock:
+        with self.exclusive.turn(WAIT_S):
             action()
             self.telemetry.configure(learnt=True)
 
@@ -206,7 +227,7 @@ class Driving:
         name = self.values['adaptation.snapshot']
         if not name:
             raise InputError('the parameter adaptation.snapshot must name the file. Got an empty one: set it first')
-        with self.lock:
+        with self.exclusive.turn(WAIT_S):
             kept = self.controller.adaptation.keep()
         return write_snapshot(name, kept)
 
@@ -227,7 +248,7 @@ class Driving:
         arrived_ns, data = item
         try:
             stamp_ns = stamp_from_cdr(data) or arrived_ns
-            with self.lock:
+            with self.exclusive.turn():
                 taken = self.controller.takes_image(stamp_ns, arrived_ns)
             if not taken:
                 self._report.throttled('image', 'a camera image was refused: its stamp is old, or ahead of the clock')
@@ -236,7 +257,7 @@ class Driving:
         except InputError as error:
             self._undecodable('image', error)
             return
-        with self.lock:
+        with self.exclusive.turn():
             self.controller.on_encoded(stamp_ns, encoded, arrived_ns)
 
     def _on_scan(self, message: LaserScan) -> None:
@@ -258,24 +279,53 @@ class Driving:
             self._undecodable('scan', error)
             return
         stamp_ns = stamp_ns_of(message.header.stamp)
-        with self.lock:
-            self.controller.on_obstacles(stamp_ns or now_ns, points, now_ns)
+        self.exclusive.post(lambda: self.controller.on_obstacles(stamp_ns or now_ns, points, now_ns))
+
+    def interrupt(self, action: Callable[[], None]) -> None:
+        """
+        Have the controller reset; returns at once, and what the tick that runs now decides does not count.
+
+        :param action: does it
+        """
+        self._overtaken = True
+        self.exclusive.post(action)
 
     def _tick(self, now_ns: int) -> None:
-        with self.lock:
-            self._take_inputs(now_ns)
-            if self._unheard and not self._emergency.holders:
-                decision = self.controller.stop(now_ns, 'unheard_publisher')
-            else:
-                decision = self.controller.step(now_ns)
-        if not self._publish(decision):
-            self._stop('emergency_stop')
-            return
+        loop = self.loop
+        with self.exclusive.turn():
+            decision = self._decide(now_ns)
+            if loop is None or loop.stopping:
+                return
+            if not self._publish(decision):
+                self._stop_in_turn('emergency_stop')
+                return
         self.telemetry.show(decision, self.values)
         if decision.mode != 'stop':
             self.spreads['step_latency'].add(decision.encode_us + decision.step_us)
             if decision.encode_us:
                 self.spreads['encode'].add(decision.encode_us)
+
+    def _decide(self, now_ns: int) -> Decision:
+        controller = self.controller
+        self._overtaken = False
+        self.exclusive.catch_up()
+        self._take_inputs(now_ns)
+        before = controller.state
+        decision = self._step(now_ns)
+        if self._overdue:
+            self._overdue = False
+            controller.state = before
+            return controller.stop(self._now_ns(), 'tick_late')
+        if self._overtaken:
+            controller.state = before
+            self.exclusive.catch_up()
+            return self._step(now_ns)
+        return decision
+
+    def _step(self, now_ns: int) -> Decision:
+        if self._unheard and not self._emergency.holders:
+            return self.controller.stop(now_ns, 'unheard_publisher')
+        return self.controller.step(now_ns)
 
     def _take_inputs(self, now_ns: int) -> None:
         controller = self.controller
@@ -308,34 +358,37 @@ class Driving:
         return self.qos.unheard and not self.values['allow_unheard_publishers']
 
     def _stop(self, reason: str) -> None:
-        with self.lock:
-            self._take_emergency_stop()
-            decision = self.controller.stop(self._now_ns(), reason)
-        self._publish(decision)
+        with self.exclusive.turn(TICK_GIVEN_UP_S):
+            self._stop_in_turn(reason)
+
+    def _stop_in_turn(self, reason: str) -> None:
+        self._take_emergency_stop()
+        self._publish(self.controller.stop(self._now_ns(), reason))
 
     def _publish(self, decision: Decision) -> bool:
         """Send a decision, unless it is to move and the emergency stop was engaged since it was made."""
         with self._sending:
             if decision.mode != 'stop' and self._emergency.holders:
                 return False
-            if decision.reason == 'clock_jump':
-                self._last_stamp_ns = 0  # stamps rise strictly within one time; a new one has begun
-            self._send(decision.stamp_ns, decision.command)
+            # Stamps rise strictly within one time; a new one has begun where the clock jumped.
+            self.output.send(decision.command, decision.stamp_ns, restart=decision.reason == 'clock_jump')
         self.telemetry.tick(decision)
         self.decision = decision
         self._report.decided(decision)
         return True
 
-    def _send(self, stamp_ns: int, command: NDArray[np.float64]) -> None:
-        self._last_stamp_ns = max(stamp_ns, self._last_stamp_ns + 1)
-        velocity = twist(self.policy.spec.channels, command)
-        if self.values['enable_stamped_cmd_vel']:
-            message = TwistStamped(twist=velocity)
-            message.header.stamp = stamp(self._last_stamp_ns)
-            message.header.frame_id = self.values['frame_id']
-            self._command_out.publish(message)
-        else:
-            self._command_out.publish(velocity)
+    def _on_overdue(self, waited_s: float) -> None:
+        self._overdue = True
+        self._report.throttled('tick', f'the control tick has not ended for {waited_s:.2f} s: zeros are published')
+
+    def _thread_failed(self, error: BaseException) -> None:
+        try:
+            self.output.shut()
+        finally:
+            self._tell_failure(error)
+
+    def _posted_failed(self, error: Exception) -> None:
+        self._report.throttled('posted', f'what a message or a service asked for failed: {error!r}')
 
     def _undecodable(self, sensor: str, error: InputError) -> None:
         reason = f'{sensor}_incomplete' if isinstance(error, IncompleteImuError) else f'{sensor}_undecodable'

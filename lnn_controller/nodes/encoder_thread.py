@@ -17,10 +17,11 @@ class EncoderThread(Generic[Item]):
     does not wait for a big image.
 
     :param work: called with each item that is not dropped
+    :param failed: called in the thread with what the work raised; no item is worked on after that
     """
 
-    def __init__(self, work: Callable[[Item], None]) -> None:
-        self._work = work
+    def __init__(self, work: Callable[[Item], None], failed: Callable[[BaseException], None]) -> None:
+        self._work, self._failed = work, failed
         self._newest: Item | None = None
         self._there = threading.Condition()
         self._stopping = False
@@ -41,12 +42,18 @@ class EncoderThread(Generic[Item]):
             self._newest = item
             self._there.notify()
 
-    def stop(self) -> None:
-        """End; what waits is left."""
+    def stop(self, timeout_s: float) -> bool:
+        """
+        End; what waits is left.
+
+        :param timeout_s: how long to wait for the work to end, s
+        :returns: whether it ended
+        """
         with self._there:
             self._stopping = True
             self._there.notify()
-        self._thread.join()
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
 
     def _run(self) -> None:
         try:
@@ -59,4 +66,4 @@ class EncoderThread(Generic[Item]):
                 self._work(item)  # type: ignore[arg-type]
         except BaseException as error:
             self.failure = error
-            raise
+            self._failed(error)

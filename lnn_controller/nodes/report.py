@@ -17,6 +17,7 @@ REASONS = {
     'no_scan': 'nothing has arrived yet from the sensor of the obstacle guard',
     'scan_stale': 'nothing usable has come in time from the sensor of the obstacle guard',
     'not_finite': "the policy's command is not finite",
+    'tick_late': 'the control tick took too long',
     'clock_jump': 'the clock jumped',
     'clock_stopped': 'the simulated clock stands still',
     'emergency_stop': 'the emergency stop is engaged',

@@ -52,7 +52,7 @@ class Rig:
         self._images, self._samples = probe.camera_out(), probe.imu_out()
         node.create_subscription(TwistStamped, 'cmd_vel', self._on_command, 1000)
         if simulated:
-            self._clock = node.create_publisher(Clock, '/clock', 10)
+            self.clock_out = node.create_publisher(Clock, '/clock', 10)
             node.create_timer(CLOCK_PERIOD_NS / 1e9, self._move_clock)
         self._camera_timer = node.create_timer(1 / 30, self._send_images)
         node.create_timer(1 / 100, partial(self._send, self._samples, 'imu'))
@@ -147,7 +147,7 @@ class Rig:
     def _move_clock(self):
         if self.clock_runs:
             self.clock_ns += CLOCK_PERIOD_NS
-            self._clock.publish(Clock(clock=stamp(self.clock_ns)))
+            self.clock_out.publish(Clock(clock=stamp(self.clock_ns)))
 
     def _send_images(self):
         self._send(self._images, 'camera')
