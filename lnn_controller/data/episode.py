@@ -1,6 +1,7 @@
 """From a bag to an episode: frames fitted to the encoder, IMU, commands, and their stamps on one clock."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,14 +17,15 @@ from .bag import Bag
 from .cdr import IncompleteImuError, imu_from_cdr, twist_from_cdr
 from .choice import choose_command, choose_imu
 from .drops import DROP_REASONS
-from .images import compressed_from_cdr, image_from_cdr
+from .images import bits_used, compressed_from_cdr, image_from_cdr
 from .stamps import COMMAND_HOLD_S, Stamps, choose_stamps
 from .topics import COMPRESSED_IMAGE, Topic, Topics
 
-__all__ = ['Episode', 'camera_size', 'read_episode']
+__all__ = ['Episode', 'camera_bits', 'camera_size', 'read_episode']
 
 # Where each channel stands in a twist's linear x, y, z, angular x, y, z.
 _CHANNELS = {'linear_x': 0, 'linear_y': 1, 'linear_z': 2, 'angular_z': 5}
+_CAMERA_BITS = (10, 12, 14, 16)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,6 +122,28 @@ def camera_size(bag: str | Path | Bag, topics: Topics | None = None) -> tuple[in
             continue
         return height, width
     raise _no_frame(bag, topic, first_error)
+
+
+def camera_bits(bag: str | Path | Bag, topics: Topics | None = None) -> int:
+    """
+    Tell how many bits the values of a 16-bit grey camera use: many have 10 or 12, and would be nearly black.
+
+    :param bag: path of the bag, or the open bag
+    :param topics: names of topics; without, they are found by type
+    :returns: 10, 12, 14 or 16, by the largest value of all frames; 16 for every other camera
+    :raises InputError: as :func:`read_episode`, for images
+    """
+    if not isinstance(bag, Bag):
+        with Bag(bag) as opened:
+            return camera_bits(opened, topics)
+    topic = _required(bag, 'image', bag.choose('image', (topics or Topics()).image))
+    most = _CAMERA_BITS[0]
+    for message in bag.messages([topic.name]) if topic.msgtype != COMPRESSED_IMAGE else ():
+        with suppress(InputError):
+            most = max(most, bits_used(message.data))
+        if most == _CAMERA_BITS[-1]:
+            return most
+    return next(bits for bits in _CAMERA_BITS if bits >= most) if topic.msgtype != COMPRESSED_IMAGE else 16
 
 
 def _read(bag: Bag, image: ImageSpec, channels: tuple[str, ...], use_imu: bool | None, topics: Topics) -> Episode:
@@ -219,8 +243,10 @@ class _Reader:
         return drops
 
     def _frame(self, data: bytes, msgtype: str) -> int:
-        decode = compressed_from_cdr if msgtype == COMPRESSED_IMAGE else image_from_cdr
-        header_ns, _, picture = decode(data)
+        if msgtype == COMPRESSED_IMAGE:
+            header_ns, _, picture = compressed_from_cdr(data)
+        else:
+            header_ns, _, picture = image_from_cdr(data, bits=self.spec.bits)
         slot = len(self.stamps['image'].header)
         if slot == len(self.frames):  # a metadata.yaml that counts too few
             self.frames = np.concatenate([self.frames, np.empty_like(self.frames)])

@@ -17,7 +17,7 @@ from lnn_controller.errors import InputError
 from .cdr import Cdr, imu_from_cdr, stamp_from_cdr
 from .image_headers import MAX_PIXELS, check_compressed, check_pixels
 
-__all__ = ['compressed_from_cdr', 'decode_image', 'image_from_cdr', 'imu_from_cdr', 'stamp_from_cdr']
+__all__ = ['bits_used', 'compressed_from_cdr', 'decode_image', 'image_from_cdr', 'imu_from_cdr', 'stamp_from_cdr']
 
 # A matrix type says how many channels of what number, not which colours: read as the colours it most often holds,
 # in the order given (as rosbags-image and cv_bridge pass them through).
@@ -25,6 +25,7 @@ _MATRIX_COLOURS = {
     '8U': 'mono8', '8UC1': 'mono8', '8UC3': 'rgb8', '8UC4': 'rgba8',
     '16U': 'mono16', '16UC1': 'mono16', '16UC3': 'rgb16', '16UC4': 'rgba16',
 }  # fmt: skip
+_GREY_16 = ('mono16', '16UC1', '16U')
 _PLANAR_420 = ('nv12', 'nv21')
 
 
@@ -79,15 +80,35 @@ def decode_image(message: Any, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8
     raise TypeError(msg)
 
 
-def image_from_cdr(buffer: Any, max_pixels: int = MAX_PIXELS) -> tuple[int, str, NDArray[np.uint8]]:
+def image_from_cdr(buffer: Any, max_pixels: int = MAX_PIXELS, bits: int = 16) -> tuple[int, str, NDArray[np.uint8]]:
     """
     Decode the serialised bytes of a sensor_msgs/Image; rgb8 without row padding is viewed, not copied.
 
     :param buffer: CDR with its encapsulation header, bytes-like
     :param max_pixels: as :func:`decode_image`
+    :param bits: that the values of a 16-bit grey image use: 2^bits − 1 is white
     :returns: header stamp, ns; header frame_id; rgb8 picture, (H, W, 3) uint8, read-only where it is a view
     :raises InputError: if the bytes are not such a message, or as :func:`decode_image`
     """
+    stamp_ns, frame_id, picture = _picture_from_cdr(buffer)
+    return stamp_ns, frame_id, _rgb(_white_at(picture, bits), max_pixels)
+
+
+def bits_used(buffer: Any) -> int:
+    """
+    Tell how many bits the values of a 16-bit grey image use.
+
+    :param buffer: CDR of a sensor_msgs/Image with its encapsulation header, bytes-like
+    :returns: bits of its largest value; 16 for every other encoding
+    :raises InputError: if the bytes are not such a message
+    """
+    picture = _picture_from_cdr(buffer)[2]
+    if picture.encoding not in _GREY_16 or picture.data.size % 2:
+        return 16
+    return int(_values_16(picture).max(initial=0)).bit_length()
+
+
+def _picture_from_cdr(buffer: Any) -> tuple[int, str, _Picture]:
     cdr = Cdr(buffer, 'sensor_msgs/Image')
     stamp_ns, frame_id = cdr.header()
     height, width = cdr.numbers('II')
@@ -96,7 +117,7 @@ def image_from_cdr(buffer: Any, max_pixels: int = MAX_PIXELS) -> tuple[int, str,
     (step,) = cdr.numbers('I')
     data = cdr.octets()
     cdr.end()
-    return stamp_ns, frame_id, _rgb(_Picture(height, width, encoding, bool(is_bigendian), step, data), max_pixels)
+    return stamp_ns, frame_id, _Picture(height, width, encoding, bool(is_bigendian), step, data)
 
 
 def compressed_from_cdr(buffer: Any, max_pixels: int = MAX_PIXELS) -> tuple[int, str, NDArray[np.uint8]]:
@@ -161,6 +182,18 @@ def _rgb(picture: _Picture, max_pixels: int) -> NDArray[np.uint8]:
     except (ImageError, cv2.error) as err:
         reason = str(getattr(err, 'err', '') or err).strip()
         raise _undecodable(picture, f'its size does not suit the encoding ({reason})') from None
+
+
+def _values_16(picture: _Picture) -> NDArray[np.uint16]:
+    return picture.data.view('>u2' if picture.is_bigendian else '<u2')
+
+
+def _white_at(picture: _Picture, bits: int) -> _Picture:
+    if bits == 16 or picture.encoding not in _GREY_16 or picture.data.size % 2:
+        return picture
+    most = 2**bits - 1
+    scaled = np.minimum(_values_16(picture), most).astype('<u4') * 65535 // most
+    return picture._replace(data=scaled.astype('<u2').view(np.uint8), is_bigendian=False)
 
 
 def _without_row_padding(picture: _Picture, pixel_bytes: int) -> _Picture:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from lnn_controller.data.bag import Bag, find_bags
 from lnn_controller.data.drops import explain_drops
-from lnn_controller.data.episode import Episode, camera_size
+from lnn_controller.data.episode import Episode, camera_bits, camera_size
 from lnn_controller.data.topics import ODOMETRY, Topics
 from lnn_controller.errors import InputError
 from lnn_controller.learning.build import frame_size
@@ -119,8 +119,11 @@ def load(bags: Sequence[Path], config: TrainConfig, topics: Topics | None = None
         raise InputError(msg)
     topics = topics or Topics()
     height, width = camera_size(bags[0], topics)
-    image = frame_size(height, width, config)
+    bits = max(camera_bits(bag, topics) for bag in bags)
+    image = dataclasses.replace(frame_size(height, width, config), bits=bits)
     recordings, notes = _read(bags, image, config, topics)
+    if bits < ImageSpec.bits:
+        notes = (f'the pictures of 16 bits use {bits} of them: {2**bits - 1} is white, here and when driving', *notes)
     episodes = [episode for recording in recordings for episode in recording.episodes]
     if config.imu == 'auto' and any(episode.imu is None for episode in episodes):
         episodes = [dataclasses.replace(episode, imu=None) for episode in episodes]

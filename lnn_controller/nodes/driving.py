@@ -115,7 +115,7 @@ class Driving:
         polled = partial(subscribe, callback=lambda _: None, callback_group=Polled())
         # A frame older than the newest is of no use.
         if self.values['image_transport'] == 'raw':
-            self._decode: Callable[[bytes, int], Any] = image_from_cdr
+            self._decode: Callable[[bytes, int], Any] = partial(image_from_cdr, bits=self.policy.spec.image.bits)
             camera = subscribe(Image, 'image_raw', self._on_image, _sensor_qos(1), raw=True)
         else:
             self._decode = compressed_from_cdr

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from lnn_controller.errors import printable, short
-from lnn_controller.policy.spec import PolicySpec
+from lnn_controller.policy.spec import ImageSpec, PolicySpec
 
 __all__ = ['describe']
 
@@ -46,6 +46,8 @@ def describe(spec: PolicySpec, path: Path | None = None) -> str:
 def _inputs(spec: PolicySpec) -> Iterator[Line]:
     image = spec.image
     yield 'camera', f'{image.width} × {image.height} px rgb8'
+    if image.bits < ImageSpec.bits:
+        yield 'grey of 16 bits', f'uses {image.bits}: {2**image.bits - 1} is white'
     if image.crop_top or image.crop_bottom:
         yield 'crop', f'{image.crop_top:.0%} of the height above, {image.crop_bottom:.0%} below, before resizing'
     if spec.imu is None:

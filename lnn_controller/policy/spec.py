@@ -26,6 +26,8 @@ BUNDLE_FILES = ('weights.safetensors', 'encoder.onnx', 'core.onnx')
 CHANNEL_UNITS = {'linear_x': 'm/s', 'linear_y': 'm/s', 'linear_z': 'm/s', 'angular_z': 'rad/s'}
 _MOST = sys.float_info.max
 
+_EVERY_BIT = 16
+
 
 def _refuse(key: str, wanted: str, value: object) -> InputError:
     return InputError(f'"{key}" must be {wanted}. Got {short(value)}')
@@ -67,6 +69,7 @@ class ImageSpec:
     :param channels: 3 (red, green, blue)
     :param crop_top: fraction of the incoming frame's height cut off above, before resizing, 0 … < 1
     :param crop_bottom: the same below; both together < 1
+    :param bits: that the values of a 16-bit grey camera use: the largest of them, 2^bits − 1, is white
     :raises InputError: if a value has the wrong type or lies outside its range
     """
 
@@ -75,12 +78,16 @@ class ImageSpec:
     channels: int = 3
     crop_top: float = 0.0
     crop_bottom: float = 0.0
+    bits: int = 16
 
     def __post_init__(self) -> None:
         _integer('image.height', self.height, 1)
         _integer('image.width', self.width, 1)
         if self.channels != 3 or isinstance(self.channels, bool) or not isinstance(self.channels, int):
             raise _refuse('image.channels', '3 (rgb8 frames)', self.channels)
+        _integer('image.bits', self.bits, 8)
+        if self.bits > 16:
+            raise _refuse('image.bits', 'at most 16', self.bits)
         for key in ('crop_top', 'crop_bottom'):
             _number(f'image.{key}', getattr(self, key), 'a fraction from 0 to below 1', lambda crop: 0 <= crop < 1)
         if self.crop_top + self.crop_bottom >= 1:
@@ -226,7 +233,10 @@ class PolicySpec:
         :returns: indented text with the keys in the order of the dataclasses, ending in a newline; the same spec
             gives the same text
         """
-        text = json.dumps(asdict(self), indent=2, ensure_ascii=False, allow_nan=False)
+        values = asdict(self)
+        if self.image.bits == _EVERY_BIT:  # as in the bundles of before, which know no other
+            del values['image']['bits']
+        text = json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False)
         # A wiring's matrix reads as rows, not as one number per line. Texts hold no raw newline, so none is touched.
         text = re.sub(r'\[\n\s+([^\[\]{}"]+?)\n\s*\]', lambda hit: '[' + ' '.join(hit[1].split()) + ']', text)
         return text + '\n'
@@ -244,7 +254,7 @@ class PolicySpec:
         try:
             root = parse_json(text, 'must be', object_pairs_hook=_unique, parse_constant=_no_constant)
             top = _keys(root, PolicySpec, '')
-            top['image'] = ImageSpec(**_keys(top['image'], ImageSpec, 'image'))
+            top['image'] = ImageSpec(**_keys(_with_bits(top['image']), ImageSpec, 'image'))
             top['imu'] = None if top['imu'] is None else ImuSpec(**_keys(top['imu'], ImuSpec, 'imu'))
             top['network'] = NetworkSpec(**_keys(top['network'], NetworkSpec, 'network'))
             if not isinstance(top['outputs'], list):
@@ -256,6 +266,10 @@ class PolicySpec:
             return cls(**top)
         except InputError as error:
             raise InputError(f'{source}: {error}') from None
+
+
+def _with_bits(image: Any) -> Any:
+    return {'bits': _EVERY_BIT, **image} if isinstance(image, Mapping) else image
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -1,3 +1,4 @@
+import dataclasses
 import importlib
 import shutil
 
@@ -10,7 +11,7 @@ from lnn_controller.data import Bag, BagWriter, Topics, read_episode
 from lnn_controller.data import messages as m
 from lnn_controller.data.align import align
 from lnn_controller.data.drops import DROP_REASONS, explain_drops
-from lnn_controller.data.episode import camera_size
+from lnn_controller.data.episode import camera_bits, camera_size
 from lnn_controller.errors import InputError
 from lnn_controller.policy.spec import ImageSpec
 
@@ -297,3 +298,36 @@ def test_an_imu_that_is_half_a_one_is_refused_by_name_and_single_samples_are_lef
     episode = read_episode(write(tmp_path / 'mixed', *rows, whole), image=SPEC)
     assert episode.drops == {'imu_incomplete': 4}
     np.testing.assert_allclose(episode.imu, [[0, 0, 2, 0, 0, 9.81]])
+
+
+def grey_of_16_bits(path, bits, *, encoding='mono16'):
+    """A drive whose camera sends 16-bit grey and uses only so many of the bits."""
+    with BagWriter(path) as bag:
+        bag.add_topic('/image_raw', 'sensor_msgs/msg/Image')
+        bag.add_topic('/cmd_vel', 'geometry_msgs/msg/TwistStamped')
+        for number in range(40):
+            stamp = 10**18 + number * 50 * MS
+            # The first are dark: how many bits there are is known by the whole recording.
+            levels = np.full((HEIGHT, WIDTH), (2**bits - 1) * number // 39, '<u2')
+            message = dataclasses.replace(
+                m.image_message(stamp, picture(0)),
+                encoding=encoding,
+                step=2 * WIDTH,
+                data=levels.view(np.uint8).reshape(-1),
+            )
+            bag.write('/image_raw', stamp, message)
+            bag.write('/cmd_vel', stamp, m.twist_stamped_message(stamp, linear=(number, 0, 0), angular=(0, 0, 0)))
+    return path
+
+
+@pytest.mark.parametrize(('bits', 'found'), [(9, 10), (10, 10), (11, 12), (12, 12), (14, 14), (16, 16)])
+def test_the_bits_that_a_camera_uses(tmp_path, bits, found):
+    path = grey_of_16_bits(tmp_path / 'bag', bits)
+    assert camera_bits(path) == found
+    episode = read_episode(path, image=ImageSpec(HEIGHT, WIDTH, bits=found))
+    levels = (2**bits - 1) * np.arange(40) // 39
+    np.testing.assert_allclose(episode.images[:, 0, 0, 0], 255 * levels / (2**found - 1), rtol=0, atol=1)
+
+
+def test_other_cameras_use_every_bit(drive, real_car):
+    assert camera_bits(drive) == camera_bits(real_car) == 16

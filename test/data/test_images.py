@@ -14,7 +14,7 @@ from recordings import picture
 from rosbags.image.image import ENCODINGMAP
 
 from lnn_controller.data import messages as m
-from lnn_controller.data.images import compressed_from_cdr, decode_image, image_from_cdr
+from lnn_controller.data.images import bits_used, compressed_from_cdr, decode_image, image_from_cdr
 from lnn_controller.errors import InputError
 
 H, W = 12, 16
@@ -236,6 +236,25 @@ def test_compressed_data_that_do_not_decode_are_named():
     for data in (b'', b'abc', jpeg[:-2], jpeg[: len(jpeg) // 2], png[: len(png) // 2]):
         with pytest.raises(InputError, match=rf"format 'jpeg' and {len(data)} bytes does not decode: a whole JPEG"):
             decode_image(compressed(data))
+
+
+@pytest.mark.parametrize('encoding', ['mono16', '16UC1'])
+@pytest.mark.parametrize('is_bigendian', [0, 1])
+def test_a_camera_of_ten_bits_is_as_bright_as_one_of_sixteen(encoding, is_bigendian):
+    levels = (GREY.astype(np.uint16) << 2) | (GREY >> 6)
+    message = image(encoding, levels.astype('>u2' if is_bigendian else '<u2'), is_bigendian=is_bigendian)
+    data = m.serialize(message)
+    assert bits_used(data) == int(levels.max()).bit_length()
+    np.testing.assert_allclose(image_from_cdr(data, bits=10)[2].astype(int), grey(GREY), rtol=0, atol=1)
+    assert image_from_cdr(data)[2].max() <= 3  # of 255, as if it had sixteen
+    assert image_from_cdr(data, bits=8)[2].max() == 255  # beyond white is white
+    np.testing.assert_array_equal(image_from_cdr(data, bits=16)[2], image_from_cdr(data)[2])
+
+
+def test_other_images_use_every_bit():
+    data = m.serialize(image('rgb8', RGB))
+    assert bits_used(data) == 16
+    np.testing.assert_array_equal(image_from_cdr(data, bits=10)[2], RGB)
 
 
 def png_of(*chunks):

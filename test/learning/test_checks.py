@@ -219,3 +219,21 @@ def test_drives_at_the_same_time_with_other_pictures_are_different_recordings(tm
     bags = [write_steering(tmp_path / str(seed), seed=seed) for seed in range(3)]
     _, split = load(bags, CONFIG)
     assert len(split.train + split.validation) == 3
+
+
+def test_a_camera_of_ten_bits_is_scaled_and_said_so(tmp_path):
+    rng = np.random.default_rng(0)
+    with BagWriter(tmp_path / 'bag') as bag:
+        bag.add_topic('/image_raw', 'sensor_msgs/msg/Image')
+        bag.add_topic('/cmd_vel', TWIST_STAMPED)
+        for ms in range(0, 6000, 50):
+            stamp = START_NS + ms * MS
+            picture = image_message(stamp, np.zeros((24, 32, 3), np.uint8))
+            levels = rng.integers(0, 1024, 24 * 32).astype('<u2').view(np.uint8)
+            bag.write('/image_raw', stamp, dataclasses.replace(picture, encoding='mono16', step=64, data=levels))
+            message = twist_stamped_message(stamp, linear=(ms / 1000, 0, 0), angular=(0, 0, np.sin(ms)))
+            bag.write('/cmd_vel', stamp, message)
+    image, split = load([tmp_path / 'bag'], CONFIG)
+    assert image.bits == 10
+    assert 'the pictures of 16 bits use 10 of them: 1023 is white, here and when driving' in split.notes
+    assert split.train[0].images.max() > 250

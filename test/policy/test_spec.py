@@ -135,3 +135,14 @@ def test_what_code_gives_is_checked_too():
         replace(tiny_spec(), outputs=tiny_spec().outputs[:1] * 2)
     with pytest.raises(InputError, match='"provenance" must hold only what JSON can hold'):
         replace(tiny_spec(), provenance={'loss': math.nan})
+
+
+def test_a_camera_of_ten_bits_is_told_and_others_are_as_before():
+    ten = replace(tiny_spec(files=HASHES), image=ImageSpec(12, 16, bits=10))
+    assert PolicySpec.from_json(ten.to_json()) == ten
+    sixteen = replace(ten, image=ImageSpec(12, 16))
+    assert 'bits' not in sixteen.to_json()
+    assert PolicySpec.from_json(sixteen.to_json()) == sixteen
+    for bits in (7, 17, True):
+        with pytest.raises(InputError, match=r'image.bits'):
+            ImageSpec(12, 16, bits=bits)
