@@ -242,7 +242,7 @@ class ControllerNode(LifecycleNode):
         if self._emergency.failure is not None:
             raise NodeFailedError('the emergency stop cannot be heard: the robot stands') from self._emergency.failure
         if driving is not None:
-            driving.qos.look()
+            driving.look()
         label = self._state_machine.current_state[1]
         now_ns = self.get_clock().now().nanoseconds
         level, message, values = control_status(driving, self._emergency.holders, label, now_ns)

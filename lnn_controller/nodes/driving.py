@@ -32,9 +32,10 @@ from lnn_controller.nodes.encoder_thread import EncoderThread
 from lnn_controller.nodes.exclusive import WAIT_S, Exclusive
 from lnn_controller.nodes.obstacles import cloud_points, place, require_point_clouds, scan_points
 from lnn_controller.nodes.polled import Polled, take_all
-from lnn_controller.nodes.qos_watch import QosWatch
+from lnn_controller.nodes.qos_watch import QosWatch, type_name
 from lnn_controller.nodes.report import Reporter
 from lnn_controller.nodes.telemetry import Telemetry
+from lnn_controller.nodes.waiting import waiting_for
 from lnn_controller.nodes.watchdog import Watchdog
 from lnn_controller.policy import Policy
 
@@ -80,6 +81,7 @@ class Driving:
         self.undecodable: Counter[str] = Counter()
         self.loop: ControlLoop | None = None
         self._report = Reporter(node.get_logger())
+        self._halted = False
         self._sending = threading.Lock()  # held while a command goes out, and no longer
         self._imu: Subscription[Imu] | None = None
         self._odometry: Subscription[Odometry] | None = None
@@ -126,12 +128,13 @@ class Driving:
             self._odometry = polled(Odometry, 'odom', qos_profile=_sensor_qos(1))
         kind = TwistStamped if self.values['enable_stamped_cmd_vel'] else Twist
         self._override = polled(kind, 'cmd_vel_override', qos_profile=1)
-        self._subscriptions = [camera, self._override]
-        self._subscriptions += [each for each in (self._imu, self._odometry) if each is not None]
+        self._awaited = {'no_image': camera, 'no_imu': self._imu}
         if self.values['guard.source'] == 'scan':
-            self._subscriptions.append(subscribe(LaserScan, 'scan', self._on_scan, _sensor_qos(1)))
+            self._awaited['no_scan'] = subscribe(LaserScan, 'scan', self._on_scan, _sensor_qos(1))
         elif self.values['guard.source'] == 'points':
-            self._subscriptions.append(subscribe(PointCloud2, 'points', self._on_points, _sensor_qos(1)))
+            self._awaited['no_scan'] = subscribe(PointCloud2, 'points', self._on_points, _sensor_qos(1))
+        used = (self._override, self._odometry, *self._awaited.values())
+        self._subscriptions = [each for each in used if each is not None]
 
     def activate(self) -> None:
         """Begin to drive: fresh hidden state, and nothing that arrived before counts."""
@@ -140,6 +143,7 @@ class Driving:
         self.qos.look()
         with self.exclusive.turn():
             self.controller.reset()
+        self.decision = None
         for subscription in (self._imu, self._odometry, self._override):
             if subscription is not None:
                 list(take_all(subscription))
@@ -153,6 +157,19 @@ class Driving:
         )
         self.loop.start()
         Watchdog(self.loop, zeros=self.output.zeros, overdue=self._on_overdue)
+
+    def look(self) -> None:
+        """Look at the graph, once a second: who does not fit, and where that is which it waits for."""
+        self.qos.look()
+        if self.loop is None:
+            return
+        if self.decision is None:
+            if self._node.get_parameter('use_sim_time').value:
+                self._report.waits('waits for /clock (use_sim_time): nobody has told the time yet')
+        elif (awaited := self._awaited.get(self.decision.reason)) is not None:
+            names = self._node.get_topic_names_and_types()
+            published = {name: kinds for name, kinds in names if self._node.count_publishers(name)}
+            self._report.waits(waiting_for(awaited.topic_name, type_name(awaited.msg_type), published))
 
     def deactivate(self, reason: str) -> None:
         """
@@ -178,6 +195,7 @@ class Driving:
         """Send zeros now, between two ticks: the emergency stop, which the next tick sees, waits for none."""
         with self._sending:
             if self.loop is not None:
+                self._halted = True
                 self.output.zeros()
 
     def close(self) -> None:
@@ -251,7 +269,9 @@ class Driving:
             with self.exclusive.turn():
                 taken = self.controller.takes_image(stamp_ns, arrived_ns)
             if not taken:
-                self._report.throttled('image', 'a camera image was refused: its stamp is old, or ahead of the clock')
+                why = 'its stamp is old, or ahead of the clock'
+                if arrived_ns:  # before the first /clock it is not the stamp that is wrong
+                    self._report.throttled('image', f'a camera image was refused: {why}')
                 return
             encoded = self.controller.encode(self._decode(data, round(self.values['image_max_megapixels'] * 1e6))[2])
         except InputError as error:
@@ -351,7 +371,10 @@ class Driving:
                     self._report.throttled('imu', f'an IMU sample was refused: {why}')
 
     def _take_emergency_stop(self) -> None:
-        self.controller.set_emergency_stop('node', bool(self._emergency.holders))
+        with self._sending:
+            # A stop that was let go again before this tick is one too: the drive begins anew.
+            halted, self._halted = self._halted, False
+        self.controller.set_emergency_stop('node', halted or bool(self._emergency.holders))
 
     @property
     def _unheard(self) -> bool:
@@ -368,7 +391,7 @@ class Driving:
     def _publish(self, decision: Decision) -> bool:
         """Send a decision, unless it is to move and the emergency stop was engaged since it was made."""
         with self._sending:
-            if decision.mode != 'stop' and self._emergency.holders:
+            if decision.mode != 'stop' and (self._halted or self._emergency.holders):
                 return False
             # Stamps rise strictly within one time; a new one has begun where the clock jumped.
             self.output.send(decision.command, decision.stamp_ns, restart=decision.reason == 'clock_jump')

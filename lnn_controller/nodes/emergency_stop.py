@@ -13,7 +13,7 @@ from std_msgs.msg import Bool
 
 from lnn_controller.nodes.polled import Polled, take_all_with_info
 from lnn_controller.nodes.qos_watch import node_of
-from lnn_controller.nodes.stop_holders import StopHolders, Word
+from lnn_controller.nodes.stop_holders import ANYBODY, StopHolders, Word
 
 __all__ = ['EmergencyStop']
 
@@ -82,15 +82,20 @@ class EmergencyStop:
 
     def take(self) -> None:
         """Take what has arrived; the control tick calls this too, so that it decides by all that was said."""
+        strangers = False
         with self._taking:
             for subscription in self._subscriptions:
                 for data, info in take_all_with_info(subscription):
-                    self._holders.hear(_word(data, info), time.monotonic())
+                    if (word := self._word(data, info)) is not None:
+                        strangers |= self._holders.hear(word, time.monotonic())
+        if strangers:
+            self.look()  # now, for it may be gone in a second: its name is to be known
 
     def look(self) -> None:
         """Look at which publishers there are; cheap enough for once a second."""
         found = self._node.get_publishers_info_by_topic(self.subscription.topic_name)
-        for name in self._holders.look({bytes(each.endpoint_gid): node_of(each) for each in found}):
+        names = {bytes(each.endpoint_gid): node_of(each) for each in found}
+        for name in self._holders.look(names):
             self._node.get_logger().warning(
                 f'{name}, which holds the emergency stop, is gone: the stop stays until it is let go by the service '
                 f'{self._node.get_fully_qualified_name()}/emergency_stop (data: false)'
@@ -116,9 +121,13 @@ class EmergencyStop:
             self._on_engaged()
             raise
 
-
-def _word(data: bytes, info: dict[str, Any]) -> Word:
-    # What cannot be read was not sent to let the robot drive.
-    engaged = len(data) <= HEADER or data[HEADER] != 0
-    gid = bytes(info['publisher_gid']['data'])
-    return Word(gid, engaged, info['publication_sequence_number'], info['source_timestamp'])
+    def _word(self, data: bytes, info: Any) -> Word | None:
+        # What cannot be read was not sent to let the robot drive.
+        engaged = len(data) <= HEADER or data[HEADER] != 0
+        sequence, stamp_ns = info.get('publication_sequence_number'), info['source_timestamp']
+        if 'publisher_gid' in info:
+            return Word(bytes(info['publisher_gid']['data']), engaged, sequence, stamp_ns)
+        # rclpy before Kilted does not say who sent it: then the only publisher can let go, and the service.
+        if not engaged and self._node.count_publishers(self.subscription.topic_name) > 1:
+            return None
+        return Word(ANYBODY, engaged, None, stamp_ns)

@@ -1,5 +1,6 @@
 """What the controller says in the log: each change of what it does, and each kind of trouble now and then."""
 
+import math
 import time
 from typing import Any
 
@@ -8,6 +9,7 @@ from lnn_controller.control import Decision
 __all__ = ['REASONS', 'Reporter']
 
 LOG_AGAIN_S = 5.0
+WAITING_AGAIN_S = 30.0
 REASONS = {
     'no_image': 'no camera image has arrived yet',
     'image_stale': 'no usable camera image has come in time',
@@ -84,6 +86,15 @@ class Reporter:
         if self._due(f'trouble {kind}'):
             self._logger.warning(text)
 
+    def waits(self, text: str) -> None:
+        """
+        Say what is waited for, unless that was said less than half a minute ago.
+
+        :param text: the line
+        """
+        if self._due(text, WAITING_AGAIN_S):
+            self._logger.info(text)
+
     def _stopped(self, reason: str) -> None:
         if not self._due(f'stop {reason}'):
             return
@@ -95,9 +106,9 @@ class Reporter:
         else:
             self._logger.warning(text)
 
-    def _due(self, kind: str) -> bool:
+    def _due(self, kind: str, again_s: float = LOG_AGAIN_S) -> bool:
         now_s = time.monotonic()
-        if now_s - self._told_s.get(kind, -LOG_AGAIN_S) < LOG_AGAIN_S:
+        if now_s - self._told_s.get(kind, -math.inf) < again_s:
             return False
         self._told_s[kind] = now_s
         return True

@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-__all__ = ['StopHolders', 'Word']
+__all__ = ['ANYBODY', 'StopHolders', 'Word']
 
+ANYBODY = b''  # gid of all publishers where the middleware does not tell them apart
 SERVICE = 'service'
 NOBODY = 'no heartbeat'
 
@@ -31,7 +32,7 @@ class Word(NamedTuple):
 class _Publisher:
     newest: Word
     heard_s: float
-    name: str = 'a publisher not discovered yet'
+    name: str = 'an unknown publisher'
     gone: bool = False
 
     def overtaken(self, word: Word) -> bool:
@@ -58,12 +59,13 @@ class StopHolders:
         self._publishers: dict[bytes, _Publisher] = {}
         self._service = False
 
-    def hear(self, word: Word, now_s: float) -> None:
+    def hear(self, word: Word, now_s: float) -> bool:
         """
         Take a publisher's word.
 
         :param word: the message
         :param now_s: steady time, s
+        :returns: whether this publisher was not known before
         """
         with self._lock:
             known = self._publishers.get(word.publisher)
@@ -71,6 +73,7 @@ class StopHolders:
                 self._publishers[word.publisher] = _Publisher(word, now_s)
             elif not known.overtaken(word):
                 known.newest, known.heard_s = word, now_s
+        return known is None
 
     def set_service(self, engaged: bool) -> None:
         """
@@ -95,7 +98,7 @@ class StopHolders:
             for gid, each in self._publishers.items():
                 before, each.gone = each.gone, gid not in present
                 each.name = present.get(gid, each.name)
-                if each.gone and not before and (each.newest.engaged or self.timeout_s):
+                if gid != ANYBODY and each.gone and not before and (each.newest.engaged or self.timeout_s):
                     lost.append(each.name)
             # Who has gone and holds nothing says nothing any more, unless it had to go on sending.
             self._publishers = {

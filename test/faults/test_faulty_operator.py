@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import shutil
 import subprocess
 import sys
 from itertools import pairwise
@@ -12,10 +13,16 @@ import numpy as np
 import pytest
 from bundles import CAR
 from geometry_msgs.msg import TwistStamped
-from rclpy.qos import DurabilityPolicy, QoSProfile
-from rig import moves, nothing
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState
+from rcl_interfaces.srv import SetParameters
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from rig import PERIOD_S, moves, nothing
 from ros_probe import status
-from std_msgs.msg import Bool
+from std_msgs.msg import Bool, Empty
+from std_srvs.srv import SetBool
 
 MAX_ACCELERATION = 3.0  # rad/s²
 FLAPS = 30
@@ -116,6 +123,129 @@ def test_an_emergency_stop_while_it_stands_already(rig, emergency_stop, outcome)
     emergency_stop.publish(Bool(data=False))
     rig.recovers(outcome)
     outcome.note = 'stood already; a camera that returns does not release it'
+
+
+@pytest.fixture
+def another(rig):
+    """Another node than the one that holds the stop."""
+    node = Node('another', context=rig.probe.context)
+    yield node
+    node.destroy_node()
+
+
+@pytest.mark.fault('emergency stop, best effort')
+def test_a_best_effort_emergency_stop(rig, outcome):
+    quiet = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
+    button = rig.probe.node.create_publisher(Bool, 'emergency_stop', quiet)
+    rig.probe.until(button.get_subscription_count, 'the controller listens')
+    since_ns = rig.now_ns()
+    rig.probe.feed('button', button, 20.0, lambda _: Bool(data=True))
+    rig.stops(outcome, reason='emergency_stop', since_ns=since_ns, timeout_s=0.0)
+    rig.probe.silence('button')
+    rig.probe.feed('button', button, 20.0, lambda _: Bool(data=False))
+    rig.recovers(outcome)
+
+
+@pytest.mark.fault('emergency stop of another type')
+def test_an_emergency_stop_of_another_type(rig, another, outcome):
+    told, since_ns = rig.statuses(), rig.now_ns()
+    button = another.create_publisher(Empty, 'emergency_stop', 1)
+    rig.stops(outcome, reason='unheard_publisher', since_ns=since_ns, timeout_s=0.0)
+    outcome.said = rig.says('/emergency_stop: node /another has the type std_msgs/msg/Empty')
+    assert rig.diagnostics(told, 'graph_errors') == '1'
+    another.destroy_publisher(button)
+    rig.recovers(outcome)
+    outcome.note = 'the graph is looked at once a second; an ERROR on `/diagnostics` as long as it is there'
+
+
+@pytest.mark.fault('emergency stop at 1 Hz')
+def test_an_emergency_stop_waits_for_no_tick(rig, emergency_stop, outcome):
+    set_rate = Parameter('control_rate_hz', value=1.0).to_parameter_msg()
+    request = SetParameters.Request(parameters=[set_rate])
+    assert rig.probe.call(SetParameters, '/controller/set_parameters', request).results[0].successful
+    delays_s = []
+    for _ in range(3):  # this process may be late, but not three times
+        count = len(rig.commands)
+        rig.probe.until(lambda c=count: any(map(moves, rig.commands[c:])), 'a tick')
+        since_ns, count = rig.now_ns(), len(rig.commands)
+        emergency_stop.publish(Bool(data=True))
+        stopped = lambda c=count: next((each for each in rig.commands[c:] if not moves(each)), None)  # noqa: E731
+        first = rig.probe.until(stopped, 'zeros')
+        delays_s.append((first.received_ns - since_ns) / 1e9)
+        emergency_stop.publish(Bool(data=False))
+    outcome.stopped_s, outcome.limit_s = min(delays_s), 0.025
+    assert min(delays_s) < 0.25, 'a quarter of the period'
+    stamps = [each.stamp_ns for each in rig.commands]
+    assert all(before < after for before, after in pairwise(stamps))
+    outcome.said = rig.says(r'robot stopped \(emergency_stop\)')
+
+
+@pytest.mark.fault('emergency stop, then another policy')
+def test_an_emergency_stop_outlives_its_publisher_and_the_policy(rig, emergency_stop, outcome, tiny_bundle, tmp_path):
+    engage(rig, emergency_stop, outcome)
+    rig.probe.node.destroy_publisher(emergency_stop)
+    outcome.note = rig.says('/probe, which holds the emergency stop, is gone').split(':')[0]
+    another = shutil.copytree(tiny_bundle, tmp_path / 'another')
+    change = lambda number: ChangeState.Request(transition=Transition(id=number))  # noqa: E731
+    call = rig.probe.call
+    assert call(ChangeState, '/controller/change_state', change(Transition.TRANSITION_DEACTIVATE)).success
+    request = SetParameters.Request(parameters=[Parameter('policy', value=str(another)).to_parameter_msg()])
+    assert call(SetParameters, '/controller/set_parameters', request).results[0].successful
+    count = len(rig.commands)
+    assert call(ChangeState, '/controller/change_state', change(Transition.TRANSITION_ACTIVATE)).success
+    rig.probe.until(lambda: len(rig.commands) >= count + 50, 'it goes on commanding')
+    assert not any(map(moves, rig.commands[count:])), 'nobody has let go'
+    released = call(SetBool, '/controller/emergency_stop', SetBool.Request(data=False))
+    assert released.message == 'released'
+    rig.recovers(outcome)
+
+
+@pytest.mark.fault('a second panel')
+def test_a_panel_that_boots_releases_nothing(rig, emergency_stop, another, outcome):
+    told = rig.statuses()
+    holders = lambda: status(told, 'controller: control').get('emergency_stop')  # noqa: E731
+    engage(rig, emergency_stop, outcome)
+    latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+    panel = another.create_publisher(Bool, 'emergency_stop', latched)
+    panel.publish(Bool(data=False))
+    rig.probe.until(panel.get_subscription_count, 'the controller listens')
+    panel.publish(Bool(data=True))
+    rig.probe.until(lambda: holders() == '/another, /probe', 'both hold it')
+    count = len(rig.commands)
+    panel.publish(Bool(data=False))
+    rig.probe.until(lambda: holders() == '/probe', 'the first holds it')
+    assert not any(map(moves, rig.commands[count:]))
+    emergency_stop.publish(Bool(data=False))
+    rig.recovers(outcome)
+    outcome.note = 'each publisher lets go of its own stop'
+
+
+@pytest.mark.fault("dead man's switch silent")
+def test_a_dead_man_s_switch_that_falls_silent(make_rig, outcome):
+    rig = make_rig()
+    button = rig.probe.node.create_publisher(Bool, 'emergency_stop', 1)
+    rig.probe.feed('button', button, 20.0, lambda _: Bool(data=False))
+    rig.start(emergency_stop_timeout_s=0.5)
+    told, since_ns = rig.statuses(), rig.now_ns()
+    rig.probe.silence('button')
+    rig.stops(outcome, reason='emergency_stop', since_ns=since_ns, timeout_s=0.0)
+    outcome.limit_s = 0.5 + PERIOD_S
+    silent = lambda: status(told, 'controller: control').get('emergency_stop') == '/probe (silent)'  # noqa: E731
+    rig.probe.until(silent, 'it is said who is silent')
+    rig.probe.feed('button', button, 20.0, lambda _: Bool(data=False))
+    rig.recovers(outcome)
+
+
+@pytest.mark.fault('a second publisher of cmd_vel')
+def test_a_second_publisher_of_cmd_vel_is_an_error_by_name(rig, another, outcome):
+    told = rig.statuses()
+    publisher = another.create_publisher(TwistStamped, 'cmd_vel', 1)
+    outcome.said = rig.says('/cmd_vel: node /another publishes here too')
+    assert rig.diagnostics(told, 'graph_errors') == '1'
+    rig.drives_on(10)
+    another.destroy_publisher(publisher)
+    rig.probe.until(lambda: rig.diagnostics(told, 'graph_errors') == '0', 'it is gone')
+    outcome.note = 'an ERROR on `/diagnostics` as long as it is there'
 
 
 @pytest.mark.fault('parameter storm')

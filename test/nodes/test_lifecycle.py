@@ -3,7 +3,7 @@
 import pytest
 import yaml
 from bundles import make_tiny_bundle
-from geometry_msgs.msg import TwistStamped
+from geometry_msgs.msg import Twist, TwistStamped
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState, GetState
 from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
@@ -11,8 +11,12 @@ from rcl_interfaces.srv import GetParameters, ListParameters, SetParameters
 from rclpy.parameter import parameter_value_to_python
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from ros_probe import stands
+from rosgraph_msgs.msg import Clock
+from sensor_msgs.msg import Image
 from std_msgs.msg import Bool
 from std_srvs.srv import SetBool, Trigger
+
+from lnn_controller.nodes.convert import stamp
 
 CONTROLLER = 'lnn_controller.nodes.controller_node'
 
@@ -151,6 +155,25 @@ def test_qos_that_does_not_fit_is_told_by_name(graph, probe, tiny_bundle, tmp_pa
     log = tmp_path / 'logs' / 'controller.log'
     probe.until(lambda: '/cmd_vel_override: the QoS of node /probe does not fit ours' in log.read_text(), 'it is told')
     assert log.read_text().count('does not fit') == 1, 'of what fits nothing is said'
+    probe.node.create_publisher(Twist, 'cmd_vel_override', 1)
+    probe.node.create_subscription(Twist, 'cmd_vel', lambda _: None, 1)
+    for topic in ('/cmd_vel_override', '/cmd_vel'):
+        line = f'{topic}: node /probe has the type geometry_msgs/msg/Twist, and ours is geometry_msgs/msg/TwistStamped'
+        probe.until(lambda text=line: text in log.read_text(), line)
+    assert 'enable_stamped_cmd_vel' in log.read_text()
+
+
+def test_the_log_says_what_it_waits_for(graph, probe, tiny_bundle, tmp_path):
+    parameters = {'policy': str(tiny_bundle), 'autostart': True, 'use_sim_time': True}
+    graph.start('controller', CONTROLLER, parameters=parameters)
+    log = tmp_path / 'logs' / 'controller.log'
+    camera = probe.node.create_publisher(Image, 'camera/image_raw', 1)
+    said = lambda text: probe.until(lambda: text in log.read_text(), text)  # noqa: E731
+    said('waits for /clock (use_sim_time)')
+    clock = probe.node.create_publisher(Clock, '/clock', 1)
+    probe.feed('clock', clock, 50.0, lambda now_ns: Clock(clock=stamp(now_ns)))
+    said('remap it with -r /image_raw:=/camera/image_raw')
+    probe.node.destroy_publisher(camera)
 
 
 def dump(probe):
