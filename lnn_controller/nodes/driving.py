@@ -88,6 +88,7 @@ class Driving:
         self._load_adaptation()
         self._advertise()
         self._subscribe()
+        self._listening_since_s = time.monotonic()
         self.qos = QosWatch(
             node,
             self._publishers,
@@ -139,7 +140,7 @@ class Driving:
     def activate(self) -> None:
         """Begin to drive: fresh hidden state, and nothing that arrived before counts."""
         # A latched emergency stop arrives when its publisher has been discovered, which may be after the first image.
-        time.sleep(max(0.0, self._emergency.since_s + LISTEN_S - time.monotonic()))
+        time.sleep(max(0.0, self._listening_since_s + LISTEN_S - time.monotonic()))
         self.qos.look()
         with self.exclusive.turn():
             self.controller.reset()
@@ -374,7 +375,10 @@ class Driving:
         with self._sending:
             # A stop that was let go again before this tick is one too: the drive begins anew.
             halted, self._halted = self._halted, False
-        self.controller.set_emergency_stop('node', halted or bool(self._emergency.holders))
+        # What a latched publisher said before takes a moment to come: until then the robot does not set off.
+        stands = self.decision is None or self.decision.mode == 'stop'
+        engaged = halted or bool(self._emergency.holders) or (stands and self._emergency.pending)
+        self.controller.set_emergency_stop('node', engaged)
 
     @property
     def _unheard(self) -> bool:

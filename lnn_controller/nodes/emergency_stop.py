@@ -21,6 +21,8 @@ TOPIC = 'emergency_stop'
 # The robot stops this much after a message, whatever the control rate and whatever the executor does.
 PERIOD_S = 0.01
 JOIN_S = 0.5
+LATCHED = DurabilityPolicy.TRANSIENT_LOCAL
+GRACE_S = 0.5  # from the discovery of a publisher to what it had said before
 HEADER = 4  # bytes of a serialised message before its content
 
 
@@ -40,13 +42,14 @@ class EmergencyStop:
         profiles = (
             QoSProfile(depth=10, reliability=ReliabilityPolicy.BEST_EFFORT),
             QoSProfile(depth=10),
-            QoSProfile(depth=10, durability=DurabilityPolicy.TRANSIENT_LOCAL),
+            QoSProfile(depth=10, durability=LATCHED),
         )
         subscribe = partial(node.create_subscription, Bool, TOPIC, lambda _: None, callback_group=Polled(), raw=True)
         silent = SubscriptionEventCallbacks(use_default_callbacks=False)  # a volatile publisher fits but two of them
         self._subscriptions = [subscribe(profile, event_callbacks=silent) for profile in profiles]
         self.subscription = self._subscriptions[0]
-        self.since_s = time.monotonic()
+        self._matched = 0
+        self._expected: dict[bytes, float] = {}
         self.failure: BaseException | None = None
         self._taking = threading.Lock()
         self._stopping = threading.Event()
@@ -57,6 +60,12 @@ class EmergencyStop:
     def holders(self) -> tuple[str, ...]:
         """Who holds the stop, by name; empty: it is released."""
         return self._holders.holders(time.monotonic())
+
+    @property
+    def pending(self) -> bool:
+        """Whether a publisher that latches has just been discovered, and what it said has not come yet."""
+        now_s = time.monotonic()
+        return any(now_s < until_s and not self._holders.knows(gid) for gid, until_s in self._expected.items())
 
     def set_timeout(self, timeout_s: float) -> None:
         """
@@ -82,18 +91,22 @@ class EmergencyStop:
 
     def take(self) -> None:
         """Take what has arrived; the control tick calls this too, so that it decides by all that was said."""
-        strangers = False
+        matched = self.subscription.get_publisher_count()
+        strangers, self._matched = matched != self._matched, matched
         with self._taking:
             for subscription in self._subscriptions:
                 for data, info in take_all_with_info(subscription):
                     if (word := self._word(data, info)) is not None:
                         strangers |= self._holders.hear(word, time.monotonic())
         if strangers:
-            self.look()  # now, for it may be gone in a second: its name is to be known
+            self.look()  # now, for in a second it may be gone: its name is to be known
 
     def look(self) -> None:
         """Look at which publishers there are; cheap enough for once a second."""
         found = self._node.get_publishers_info_by_topic(self.subscription.topic_name)
+        latched = [bytes(each.endpoint_gid) for each in found if each.qos_profile.durability == LATCHED]
+        until_s = time.monotonic() + GRACE_S
+        self._expected = {gid: self._expected.get(gid, until_s) for gid in latched}
         names = {bytes(each.endpoint_gid): node_of(each) for each in found}
         for name in self._holders.look(names):
             self._node.get_logger().warning(

@@ -12,6 +12,7 @@ from rclpy.topic_endpoint_info import TopicEndpointInfo
 __all__ = ['QosWatch', 'node_of', 'type_name']
 
 UNKNOWN = '_NODE_NAME_UNKNOWN_'  # of rmw: an endpoint of a program that tells no node
+NAMELESS = 'without a name'
 TWISTS = {'geometry_msgs/msg/Twist', 'geometry_msgs/msg/TwistStamped'}
 
 
@@ -53,6 +54,7 @@ class QosWatch:
         self._publishers, self._subscriptions = list(publishers), list(subscriptions)
         self._alone, self._heard = alone, list(heard)
         self._found: tuple[Mismatch, ...] = ()
+        self._due: list[str] = []
 
     @property
     def errors(self) -> tuple[str, ...]:
@@ -69,9 +71,11 @@ class QosWatch:
         before = self.errors
         found = (*self._listeners(), *self._talkers(), *self._strangers())
         self._found = tuple(dict.fromkeys(found))  # two ends of one node are one matter
-        for text in self.errors:
-            if text not in before:
-                self._error(text)
+        # Who has just been discovered may have no name yet.
+        self._due = [each for each in self.errors if each not in before or each in self._due]
+        for text in [each for each in self._due if NAMELESS not in each or each in before]:
+            self._due.remove(text)
+            self._error(text)
 
     def _listeners(self) -> Iterator[Mismatch]:
         for publisher in self._publishers:
@@ -107,7 +111,7 @@ def node_of(endpoint: TopicEndpointInfo) -> str:
     :returns: its full name
     """
     if endpoint.node_name in ('', UNKNOWN):
-        return 'without a name'
+        return NAMELESS
     return f'{endpoint.node_namespace.rstrip("/")}/{endpoint.node_name}'
 
 

@@ -75,6 +75,15 @@ class StopHolders:
                 known.newest, known.heard_s = word, now_s
         return known is None
 
+    def knows(self, publisher: bytes) -> bool:
+        """
+        Tell whether a publisher was heard.
+
+        :param publisher: its gid
+        :returns: whether it counts
+        """
+        return publisher in self._publishers
+
     def set_service(self, engaged: bool) -> None:
         """
         Take the service's word; to let go also lets go of the stops whose publishers are gone.

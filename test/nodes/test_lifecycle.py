@@ -10,7 +10,7 @@ from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
 from rcl_interfaces.srv import GetParameters, ListParameters, SetParameters
 from rclpy.parameter import parameter_value_to_python
 from rclpy.qos import DurabilityPolicy, QoSProfile
-from ros_probe import stands
+from ros_probe import Probe, stands
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import Image
 from std_msgs.msg import Bool
@@ -145,7 +145,7 @@ def test_the_operator_overrides_and_lets_go(graph, probe, tiny_bundle):
     probe.until(lambda: commands[-1].twist.linear.x >= 0.0 and not stands(commands[-1]), 'the policy drives')
 
 
-def test_qos_that_does_not_fit_is_told_by_name(graph, probe, tiny_bundle, tmp_path):
+def test_types_and_qos_that_do_not_fit_are_told_by_name(graph, probe, domain_id, tiny_bundle, tmp_path):
     from rclpy.qos import ReliabilityPolicy
 
     graph.start('controller', CONTROLLER, parameters={'policy': str(tiny_bundle), 'autostart': True})
@@ -155,12 +155,14 @@ def test_qos_that_does_not_fit_is_told_by_name(graph, probe, tiny_bundle, tmp_pa
     log = tmp_path / 'logs' / 'controller.log'
     probe.until(lambda: '/cmd_vel_override: the QoS of node /probe does not fit ours' in log.read_text(), 'it is told')
     assert log.read_text().count('does not fit') == 1, 'of what fits nothing is said'
-    probe.node.create_publisher(Twist, 'cmd_vel_override', 1)
-    probe.node.create_subscription(Twist, 'cmd_vel', lambda _: None, 1)
+    other = Probe(domain_id)  # one process knows one type of a topic
+    other.node.create_publisher(Twist, 'cmd_vel_override', 1)
+    other.commands(Twist)
     for topic in ('/cmd_vel_override', '/cmd_vel'):
         line = f'{topic}: node /probe has the type geometry_msgs/msg/Twist, and ours is geometry_msgs/msg/TwistStamped'
         probe.until(lambda text=line: text in log.read_text(), line)
     assert 'enable_stamped_cmd_vel' in log.read_text()
+    other.close()
 
 
 def test_the_log_says_what_it_waits_for(graph, probe, tiny_bundle, tmp_path):
