@@ -21,7 +21,7 @@ from lnn_controller.control import Controller, Decision
 from lnn_controller.control.snapshots import read_snapshot, write_snapshot
 from lnn_controller.data.cdr import IncompleteImuError
 from lnn_controller.data.images import compressed_from_cdr, image_from_cdr, imu_from_cdr, stamp_from_cdr
-from lnn_controller.errors import InputError
+from lnn_controller.errors import InputError, short
 from lnn_controller.nodes.command_output import CommandOutput
 from lnn_controller.nodes.control_loop import ControlLoop
 from lnn_controller.nodes.controller_parameters import control_settings
@@ -38,6 +38,7 @@ from lnn_controller.nodes.telemetry import Telemetry
 from lnn_controller.nodes.waiting import waiting_for
 from lnn_controller.nodes.watchdog import Watchdog
 from lnn_controller.policy import Policy
+from lnn_controller.policy.files import expand
 
 __all__ = ['Driving']
 
@@ -252,11 +253,13 @@ class Driving:
 
     def _load_adaptation(self) -> None:
         name = self.values['adaptation.snapshot']
-        if name and Path(name).expanduser().exists():
-            try:
+        if not name:
+            return
+        try:
+            if expand(name).exists():
                 self.controller.adaptation.load(read_snapshot(name))
-            except InputError as error:
-                raise InputError(f'parameter adaptation.snapshot, {name}: {error}') from None
+        except InputError as error:
+            raise InputError(f'parameter adaptation.snapshot, {short(name)}: {error}') from None
 
     def _on_image(self, data: bytes) -> None:
         self.rates['image'].tick()

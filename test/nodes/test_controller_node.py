@@ -179,6 +179,26 @@ def test_compressed_images(graph, probe, tiny_bundle):
     probe.feed('camera', publisher, 30.0, jpeg)
     probe.imu()
     probe.until(driving(commands), 'commands flow')
+    png = cv2.imencode('.png', probe.image)[1].tobytes()
+    size, data = png.index(b'IHDR') + 4, png.index(b'IDAT') - 4
+    hostile = [
+        png[:data] + b'\xff\xff\xff\xf0' + png[data + 4 :],  # 4 GB are announced
+        png[:size] + (100_000).to_bytes(4) * 2 + png[size + 8 :],
+        b'RIFF\x00\x01\x00\x00WEBPVP8 ',
+        b'\xff\xd8' + b'\xff' * 1000,
+    ]
+    told = probe.collect(DiagnosticArray, '/diagnostics')
+
+    def refused():
+        for each in hostile:
+            message = CompressedImage(format='jpeg', data=each)
+            message.header.stamp = stamp(probe.node.get_clock().now().nanoseconds)
+            publisher.publish(message)
+        return int(status(told, 'controller: control').get('image_undecodable', 0)) >= len(hostile)
+
+    probe.until(refused, 'each is refused, or as many of them')
+    before = len(commands)
+    probe.until(lambda: not all(map(stands, commands[before:])), 'it drives on')
 
 
 @pytest.mark.parametrize(
@@ -186,6 +206,8 @@ def test_compressed_images(graph, probe, tiny_bundle):
     [
         (['-p', 'control_rate_hz:=0'], 'control_rate_hz must be a number from 1 to 500 Hz. Got 0.0'),
         (['-p', 'policy:=nowhere', '-p', 'autostart:=true'], 'a policy must be a folder or one of the shipped names'),
+        (['-p', 'policy:=~no-such-user/x', '-p', 'autostart:=true'], 'must name a user of this machine'),
+        (['-p', 'adaptation.snapshot:=/dev/zero', '-p', 'autostart:=true'], 'must be a file. Got /dev/zero, which is'),
         (['--params-file', 'no_such.yaml'], 'ROS arguments must be valid'),
     ],
 )
