@@ -90,6 +90,14 @@ PARAMETERS = (
     _live(
         'guard.timeout_s', 0.3, 'Without a newer scan or point cloud for this long the robot stops.', 's', 0.02, 10.0
     ),
+    _live(
+        'guard.min_valid',
+        0.1,
+        'A scan or cloud with a smaller share of rays or points that measured anything is refused.',
+        '',
+        0.001,
+        1.0,
+    ),
     _live('guard.front_m', 0.3, "Distance of the robot's front edge from base_link.", 'm', 0.0, 10.0),
     _live('guard.rear_m', 0.3, "Distance of the robot's rear edge from base_link.", 'm', 0.0, 10.0),
     _live('guard.left_m', 0.25, "Distance of the robot's left edge from base_link.", 'm', 0.0, 10.0),

@@ -30,7 +30,7 @@ from lnn_controller.nodes.diagnostics import Rate, Spread
 from lnn_controller.nodes.emergency_stop import EmergencyStop
 from lnn_controller.nodes.encoder_thread import EncoderThread
 from lnn_controller.nodes.exclusive import WAIT_S, Exclusive
-from lnn_controller.nodes.obstacles import cloud_points, place, require_point_clouds, scan_points
+from lnn_controller.nodes.obstacles import cloud_points, place, scan_points
 from lnn_controller.nodes.polled import Polled, take_all
 from lnn_controller.nodes.qos_watch import QosWatch, type_name
 from lnn_controller.nodes.report import Reporter
@@ -70,8 +70,6 @@ class Driving:
         self.values = dict(values)
         self._node, self._clock, self._emergency, self._tell_failure = node, node.get_clock(), emergency, failed
         self.policy = Policy.load(values['policy'])
-        if values['guard.source'] == 'points':
-            require_point_clouds()
         spec = self.policy.spec
         self.controller = Controller(self.policy, control_settings(values, spec))
         self.exclusive = Exclusive(self._posted_failed)
@@ -285,20 +283,20 @@ class Driving:
             self.controller.on_encoded(stamp_ns, encoded, arrived_ns)
 
     def _on_scan(self, message: LaserScan) -> None:
-        self._take_obstacles(message, scan_points)
+        self._take_obstacles(message, lambda scan: scan_points(scan, self.values['guard.min_valid']))
 
     def _on_points(self, message: PointCloud2) -> None:
         values = self.values
-        heights = (values['guard.min_height_m'], values['guard.max_height_m'], values['guard.sensor_z_m'])
-        self._take_obstacles(message, lambda cloud: cloud_points(cloud, *heights))
+        names = ('min_height_m', 'max_height_m', 'sensor_z_m', 'min_valid')
+        self._take_obstacles(message, lambda cloud: cloud_points(cloud, *(values[f'guard.{name}'] for name in names)))
 
     def _take_obstacles(self, message: Any, read: Callable[[Any], Any]) -> None:
         self.rates['scan'].tick()
-        values, now_ns = self.values, self._now_ns()
+        now_ns, guard = self._now_ns(), self.controller.settings.guard
+        assert guard is not None
+        pose = (self.values[f'guard.sensor_{name}'] for name in ('x_m', 'y_m', 'yaw_rad'))
         try:
-            points = place(
-                read(message), values['guard.sensor_x_m'], values['guard.sensor_y_m'], values['guard.sensor_yaw_rad']
-            )
+            points = place(read(message), *pose, guard.footprint)
         except InputError as error:
             self._undecodable('scan', error)
             return

@@ -1,36 +1,63 @@
 """From range sensors' messages to the guard's points: laser scans, point clouds, and where the sensor sits."""
 
 import math
-from types import ModuleType
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from sensor_msgs.msg import LaserScan, PointCloud2, PointField
 
+from lnn_controller.control.guard import Footprint
 from lnn_controller.errors import InputError
 
-__all__ = ['cloud_points', 'place', 'require_point_clouds', 'scan_points']
+__all__ = ['Seen', 'cloud_points', 'place', 'scan_points']
 
 Floats = NDArray[np.float64]
 
+# Far beyond any sensor; a message that says more is refused before memory and time go into it.
+MAX_RAYS, MAX_POINTS, MAX_FIELDS = 100_000, 2_000_000, 64
+# A ray each 0.0006° at the finest, and one turn at the most, with room for rounding and a ray that closes the circle.
+FINEST_RAD, TURN_RAD = 1e-5, 2.1 * math.pi
+FLOATS = {PointField.FLOAT32: 'f4', PointField.FLOAT64: 'f8'}
 
-def scan_points(message: LaserScan) -> Floats:
+
+class Seen(NamedTuple):
+    """
+    What a range sensor saw, in its own frame: x forward, y left.
+
+    :param points: measured points, m, (N, 2)
+    :param too_close: directions in which something is nearer than the sensor can measure, unit vectors, (K, 2)
+    :param nearest_m: the nearest that it can measure, m
+    """
+
+    points: Floats
+    too_close: Floats
+    nearest_m: float
+
+
+def scan_points(message: LaserScan, min_valid: float) -> Seen:
     """
     Read a laser scan.
 
-    Ranges outside ``range_min`` … ``range_max``, +inf (nothing seen) and NaN (no measurement) are no points. −inf is
-    one at ``range_min``: an obstacle too close to be measured (REP 117).
+    A ray has measured if it gives a distance, or tells that there is none within its range: +inf, or more than
+    ``range_max``. −inf tells of an obstacle too close to be measured (REP 117). NaN, zero and whatever else lies below
+    ``range_min`` are no measurements: where too few rays have measured, nobody knows whether the way is free.
 
     :param message: the scan; intensities are ignored
-    :returns: points in the sensor's frame, x forward, y left, m, (N, 2)
-    :raises InputError: if the message does not say where its ranges lie
+    :param min_valid: share of rays that must have measured, 0 … 1; one at the least
+    :returns: what was seen
+    :raises InputError: if the message does not say where its ranges lie, or too few have measured
     """
+    count = len(message.ranges)
+    if count > MAX_RAYS:
+        raise InputError(f'a scan must have at most {MAX_RAYS} ranges. Got {count}: check the driver of the scanner')
     ranges = np.asarray(message.ranges, dtype=np.float64)
     start, increment = message.angle_min, message.angle_increment
-    if not (math.isfinite(start) and math.isfinite(increment)) or (increment == 0.0 and ranges.size > 1):
+    turns = count > 1 and not (abs(increment) >= FINEST_RAD and abs(increment) * (count - 1) <= TURN_RAD)
+    if not (math.isfinite(start) and math.isfinite(increment)) or turns:
         msg = (
-            f'a scan of {ranges.size} ranges must have a finite angle_min and an angle_increment other than 0. '
-            f'Got {start:g} and {increment:g}: check the driver of the laser scanner'
+            f'a scan of {count} ranges must have a finite angle_min, and an angle_increment other than 0 that keeps '
+            f'them within one turn. Got {start:g} and {increment:g}: check the driver of the laser scanner'
         )
         raise InputError(msg)
     nearest, farthest = message.range_min, message.range_max
@@ -41,77 +68,106 @@ def scan_points(message: LaserScan) -> Floats:
             f'Got {nearest:g} and {farthest:g}: check the driver of the laser scanner'
         )
         raise InputError(msg)
-    ranges[ranges == -math.inf] = nearest
-    seen = np.flatnonzero((ranges >= nearest) & (ranges <= farthest) & np.isfinite(ranges))
-    angles = start + increment * seen
-    return np.stack((np.cos(angles), np.sin(angles)), axis=1) * ranges[seen, np.newaxis]
+    too_close = ranges == -math.inf
+    # Zero is never a distance, also where range_min was left at zero: many drivers send it for "nothing came back".
+    measured = (ranges >= nearest) & (ranges > 0.0)
+    _require_sight('scan', 'ranges', int(np.count_nonzero(measured | too_close)), count, min_valid)
+    angles = start + increment * np.arange(count)
+    directions = np.stack((np.cos(angles), np.sin(angles)), axis=1)
+    seen = measured & (ranges <= farthest) & np.isfinite(ranges)
+    return Seen(directions[seen] * ranges[seen, np.newaxis], directions[too_close], nearest)
 
 
-def require_point_clouds() -> ModuleType:
-    """
-    Load the library that reads point clouds; call it before subscribing to one.
-
-    :returns: the module ``sensor_msgs_py.point_cloud2``
-    :raises InputError: if it is not installed
-    """
-    try:
-        from sensor_msgs_py import point_cloud2
-    except ImportError as error:
-        msg = (
-            'point clouds need the Python package sensor_msgs_py, which comes with a ROS installation and not from '
-            f'PyPI. Got "{error}": apt install ros-$ROS_DISTRO-sensor-msgs-py and source that ROS, or use a laser '
-            'scan with guard.source:=scan'
-        )
-        raise InputError(msg) from error
-    return point_cloud2
-
-
-def cloud_points(message: PointCloud2, min_height_m: float, max_height_m: float, sensor_z_m: float) -> Floats:
+def cloud_points(
+    message: PointCloud2, min_height_m: float, max_height_m: float, sensor_z_m: float, min_valid: float
+) -> Seen:
     """
     Read a point cloud: the points at the robot's height, seen from above.
 
     The sensor is taken to be mounted level. A cloud in a camera's optical frame, by REP 103's suffix ``_optical`` or
-    the usual ``_optical_frame`` (x right, y down, z forward), is turned to x forward, y left, z up.
+    the usual ``_optical_frame`` (x right, y down, z forward), is turned to x forward, y left, z up. Points that are not
+    finite, or at the sensor itself (zeros), are no measurements.
 
     :param message: the cloud, with fields x, y and z; other fields are ignored
     :param min_height_m: lowest points that count, above the ground, m
     :param max_height_m: highest points that count, above the ground, m
     :param sensor_z_m: height of the sensor above the ground, m
-    :returns: points in the sensor's frame, x forward, y left, m, finite, (N, 2)
-    :raises InputError: if the cloud cannot be read, or ``sensor_msgs_py`` is not installed
+    :param min_valid: share of points that must be measurements, 0 … 1; one at the least
+    :returns: what was seen
+    :raises InputError: if the cloud is not laid out as its fields say, or too few of its points are measurements
     """
-    library = require_point_clouds()
-    types = {field.name: field.datatype for field in message.fields}
-    if not all(types.get(name) in (PointField.FLOAT32, PointField.FLOAT64) for name in 'xyz'):
-        got = ', '.join(f'{name} (type {number})' for name, number in types.items()) or 'none'
-        raise InputError(f'a point cloud must have float fields x, y and z. Got {got}')
-    # The library reads rows as if they followed each other without a gap.
-    if message.height > 1 and message.row_step != message.width * message.point_step:
-        msg = f'a point cloud must have row_step = width * point_step. Got {message.row_step}, {message.width} and '
-        raise InputError(msg + f'{message.point_step}: have its rows packed')
-    try:
-        points = library.read_points(message, field_names=['x', 'y', 'z'])
-    except (AssertionError, KeyError, TypeError, ValueError) as error:
-        msg = f'a point cloud must be laid out as its fields say. Got {type(error).__name__}: {error}'
-        raise InputError(msg) from error
-    forward, left, up = points['x'], points['y'], points['z']
+    x, y, z = _coordinates(message)
+    measured = np.isfinite(x) & np.isfinite(y) & np.isfinite(z) & ((x != 0) | (y != 0) | (z != 0))
+    _require_sight('point cloud', 'points', int(np.count_nonzero(measured)), x.size, min_valid)
+    forward, left, up = x, y, z
     if message.header.frame_id.endswith(('_optical', '_optical_frame')):
-        forward, left, up = points['z'], -points['x'], -points['y']
-    kept = (up >= min_height_m - sensor_z_m) & (up <= max_height_m - sensor_z_m)
-    kept &= np.isfinite(forward) & np.isfinite(left)
-    return np.stack((forward[kept], left[kept]), axis=1).astype(np.float64)
+        forward, left, up = z, -x, -y
+    kept = measured & (up >= min_height_m - sensor_z_m) & (up <= max_height_m - sensor_z_m)
+    return Seen(np.stack((forward[kept], left[kept]), axis=1).astype(np.float64), np.zeros((0, 2)), 0.0)
 
 
-def place(points: Floats, x_m: float, y_m: float, yaw_rad: float) -> Floats:
+def place(seen: Seen, x_m: float, y_m: float, yaw_rad: float, footprint: Footprint) -> Floats:
     """
-    Move points from the sensor's frame to base_link.
+    Move what was seen from the sensor's frame to base_link.
 
-    :param points: (N, 2), m
+    What is too close to be measured lies at the nearest that could be, and never inside the robot: a point there would
+    be taken for a part of it.
+
+    :param seen: what was seen
     :param x_m: where the sensor sits, forward of base_link, m
     :param y_m: where the sensor sits, left of base_link, m
     :param yaw_rad: where the sensor looks, counter-clockwise from forward, rad
-    :returns: (N, 2), m
+    :param footprint: the robot's outline
+    :returns: (N + K, 2), m
     """
     cos, sin = math.cos(yaw_rad), math.sin(yaw_rad)
-    x, y = points[:, 0], points[:, 1]
-    return np.stack((x_m + cos * x - sin * y, y_m + sin * x + cos * y), axis=1)
+    turn = np.array([[cos, sin], [-sin, cos]])
+    here = np.array([x_m, y_m])
+    directions = seen.too_close @ turn
+    corner = np.array([[footprint.front_m, footprint.left_m], [footprint.rear_m, footprint.right_m]])
+    edges = np.where(directions >= 0.0, corner[0], -corner[1])
+    with np.errstate(divide='ignore', invalid='ignore'):
+        ways = np.where(directions == 0.0, math.inf, (edges - here) / directions)
+    inside = -corner[1] <= here, here <= corner[0]
+    beyond_m = ways.min(axis=1, initial=math.inf) if np.all(inside) else np.zeros(len(directions))
+    touching = here + directions * np.maximum(beyond_m, seen.nearest_m)[:, np.newaxis]
+    # To the very edge: rounding must not put it inside.
+    on_edge = np.abs(touching - edges) <= 1e-9
+    return np.concatenate((here + seen.points @ turn, np.where(on_edge, edges, touching)))
+
+
+def _coordinates(message: PointCloud2) -> tuple[NDArray, NDArray, NDArray]:
+    """Views of x, y and z, (N,) each, of the type that the cloud has; the layout is checked before a byte is read."""
+    fields = {field.name: field for field in message.fields[: MAX_FIELDS + 1]}
+    if len(message.fields) > MAX_FIELDS or len(fields) < len(message.fields):
+        msg = f'a point cloud must have at most {MAX_FIELDS} fields, each with a name of its own.'
+        raise InputError(f'{msg} Got {len(message.fields)}')
+    if not all(name in fields and fields[name].datatype in FLOATS for name in 'xyz'):
+        got = ', '.join(f'{name} (type {field.datatype})' for name, field in fields.items()) or 'none'
+        raise InputError(f'a point cloud must have float fields x, y and z. Got {got}')
+    height, width, step = message.height, message.width, message.point_step
+    if height * width > MAX_POINTS:
+        msg = f'a point cloud must have at most {MAX_POINTS} points. Got {height} × {width}: thin it out, with a '
+        raise InputError(f'{msg}voxel filter for example')
+    formats = {name: f'{">" if message.is_bigendian else "<"}{FLOATS[fields[name].datatype]}' for name in 'xyz'}
+    ends = [fields[name].offset + np.dtype(formats[name]).itemsize for name in 'xyz']
+    row_step = message.row_step if height > 1 else width * step
+    fits = max(ends) <= step and width * step <= row_step and height * row_step == len(message.data)
+    if not fits or any(fields[name].count > 1 for name in 'xyz'):
+        msg = (
+            f'a point cloud must be laid out as its fields say. Got {height} × {width} points of {step} bytes in rows '
+            f'of {message.row_step}, x, y, z up to byte {max(ends)}, and {len(message.data)} bytes'
+        )
+        raise InputError(msg)
+    shape, strides = (height, width), (row_step, step)
+    if not height * width:
+        return np.zeros(0), np.zeros(0), np.zeros(0)
+    x, y, z = (np.ndarray(shape, formats[n], message.data, fields[n].offset, strides).ravel() for n in 'xyz')
+    return x, y, z
+
+
+def _require_sight(kind: str, what: str, measured: int, count: int, min_valid: float) -> None:
+    if not measured or measured < min_valid * count:
+        share = f'{measured} of {count}'
+        msg = f'a {kind} must have measured with at least {100 * min_valid:g} % of its {what} (guard.min_valid), or '
+        raise InputError(f'{msg}nobody knows whether the way is free. Got {share}: is the sensor covered?')

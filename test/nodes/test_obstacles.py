@@ -1,15 +1,33 @@
 import array
 import math
-import sys
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sensor_msgs.msg import LaserScan, PointCloud2, PointField
 
+from lnn_controller.control import Footprint
+from lnn_controller.control.guard import clearance, outside
 from lnn_controller.errors import InputError
-from lnn_controller.nodes.obstacles import cloud_points, place, require_point_clouds, scan_points
+from lnn_controller.nodes import obstacles
+from lnn_controller.nodes.obstacles import Seen, place
 
 LEVEL = {'min_height_m': 0.05, 'max_height_m': 1.0, 'sensor_z_m': 0.0}
+ROBOT = Footprint(front_m=0.4, rear_m=0.3, left_m=0.25, right_m=0.2)
+INF, NAN = math.inf, math.nan
+
+
+def scan_points(message, min_valid=0.1):
+    return obstacles.scan_points(message, min_valid).points
+
+
+def cloud_points(message, min_height_m, max_height_m, sensor_z_m, min_valid=0.1):
+    return obstacles.cloud_points(message, min_height_m, max_height_m, sensor_z_m, min_valid).points
+
+
+def placed(points, *pose):
+    return place(Seen(points, np.zeros((0, 2)), 0.1), *pose, ROBOT)
 
 
 def scan(ranges, **changes):
@@ -52,19 +70,65 @@ def test_a_scan_that_turns_the_other_way():
     np.testing.assert_allclose(seen, [[0, 1], [2, 0], [0, -3]], atol=1e-6)
 
 
-def test_ranges_that_are_no_measurement():
-    nowhere = [math.nan, math.inf, 0.0, 0.05, 10.5, -1.0]
+def test_ranges_that_are_no_points():
+    nowhere = [NAN, INF, 0.0, 0.05, 10.5, -1.0]
     message = scan([*nowhere, 10.0], angle_min=0.0, angle_increment=0.1)
     np.testing.assert_allclose(scan_points(message), [[10 * math.cos(0.6), 10 * math.sin(0.6)]], rtol=1e-6)
-    assert scan_points(scan(nowhere)).shape == (0, 2)
-    assert scan_points(scan([])).shape == (0, 2)
-    assert scan_points(scan([math.inf, math.nan], range_max=math.inf)).shape == (0, 2)
+    assert scan_points(scan([INF, NAN, INF], range_max=INF)).shape == (0, 2)
 
 
-def test_too_near_to_be_measured_is_an_obstacle():
-    message = scan([math.inf, -math.inf, math.inf])
-    np.testing.assert_allclose(scan_points(message), [[0.1, 0.0]], atol=1e-6)
-    assert message.ranges[1] == -math.inf  # the message itself stays
+@pytest.mark.parametrize(
+    ('ranges', 'measured'),
+    [
+        ([], 0),
+        ([NAN] * 20, 0),
+        ([0.0] * 20, 0),
+        ([0.05] * 20, 0),
+        ([-1.0] * 20, 0),
+        ([NAN, 0.0, 0.09, -0.5] * 5, 0),
+        ([5.0] + [NAN] * 19, 1),
+        ([INF] + [0.0] * 19, 1),
+    ],
+)
+def test_a_scan_that_sees_nothing_is_no_free_way(ranges, measured):
+    message = scan(ranges, angle_increment=0.1)
+    with pytest.raises(InputError, match=rf'at least 10 % of its ranges .* Got {measured} of {len(ranges)}'):
+        scan_points(message)
+
+
+@pytest.mark.parametrize('nothing', [0.0, NAN])
+def test_zero_is_no_distance_whatever_the_scanner_says_its_nearest_is(nothing):
+    with pytest.raises(InputError, match='Got 0 of 8'):
+        scan_points(scan([nothing] * 8, range_min=0.0, angle_increment=0.1))
+
+
+@pytest.mark.parametrize('free', [INF, 10.5, 1e9])
+def test_a_free_way_is_a_measurement(free):
+    assert scan_points(scan([free, free, 5.0]), 1.0).tolist() == pytest.approx(np.array([[0.0, 5.0]]), abs=1e-6)
+    assert scan_points(scan([free] * 3), 1.0).shape == (0, 2)
+
+
+@pytest.mark.parametrize(
+    'sensor', [(0.0, 0.0, 0.0), (0.2, 0.1, 0.3), (0.4, 0.0, 0.0), (-0.3, -0.2, 2.0), (1.0, 0.0, 0.0)]
+)
+@pytest.mark.parametrize('nearest', [0.0, 0.1, 0.6])
+def test_too_near_to_be_measured_stops_although_the_sensor_sits_inside_the_outline(sensor, nearest):
+    """−inf in every direction: whichever way the robot would go, it touches something."""
+    message = scan([-INF] * 72, angle_min=-math.pi, angle_increment=math.pi / 36, range_min=nearest)
+    points = outside(place(obstacles.scan_points(message, 0.1), *sensor, ROBOT), ROBOT)
+    assert len(points) == 72
+    assert message.ranges[1] == -INF  # the message itself stays
+    if nearest <= 0.1 and sensor[0] < 1.0:
+        for way in ((1, 0, 0), (-1, 0, 0), (0, 1, 0), (0, -1, 0), (1, 1, 0)):
+            assert clearance(way, points, ROBOT, 2.0) <= 0.3, way
+
+
+def test_too_near_ahead_leaves_the_way_back():
+    seen = obstacles.scan_points(scan([INF, -INF, INF]), 0.1)
+    points = outside(place(seen, 0.1, 0.0, 0.0, ROBOT), ROBOT)
+    assert points.tolist() == [[0.4, pytest.approx(0.0)]]
+    assert clearance((1, 0, 0), points, ROBOT, 2.0) == 0.0
+    assert clearance((-1, 0, 0), points, ROBOT, 2.0) == INF
 
 
 def test_intensities_are_ignored():
@@ -78,9 +142,11 @@ def test_one_range_needs_no_increment():
 @pytest.mark.parametrize(
     ('changes', 'message'),
     [
-        ({'angle_increment': 0.0}, 'a scan of 2 ranges must have .* an angle_increment other than 0. Got -1.*and 0:'),
+        ({'angle_increment': 0.0}, 'a scan of 2 ranges must have .* an angle_increment other than 0 .* Got -1.*and 0:'),
         ({'angle_increment': math.nan}, 'a scan of 2 ranges must have .* Got .* and nan'),
-        ({'angle_min': math.inf}, 'must have a finite angle_min .* Got inf'),
+        ({'angle_increment': 1e-38}, 'Got .* and 1e-38'),
+        ({'angle_increment': 7.0}, 'keeps them within one turn. Got .* and 7'),
+        ({'angle_min': math.inf}, 'must have a finite angle_min, .* Got inf'),
         ({'range_min': 0.0, 'range_max': 0.0}, 'must have 0 <= range_min < range_max. Got 0 and 0'),
         ({'range_min': 2.0, 'range_max': 1.0}, 'Got 2 and 1'),
         ({'range_min': -1.0}, 'Got -1 and 10'),
@@ -93,30 +159,19 @@ def test_malformed_scans(changes, message):
         scan_points(scan([1.0, 1.0], **changes))
 
 
+def test_a_scan_of_too_many_ranges():
+    with pytest.raises(InputError, match=r'at most 100000 ranges. Got 100001'):
+        scan_points(scan(array.array('f', [1.0]) * 100_001, angle_increment=1e-5))
+
+
 def test_place():
     seen = np.array([[1.0, 0.0], [0.0, 1.0]])
-    np.testing.assert_allclose(place(seen, 0.0, 0.0, 0.0), seen)
-    np.testing.assert_allclose(place(seen, 0.2, -0.1, math.pi / 2), [[0.2, 0.9], [-0.8, -0.1]], atol=1e-12)
-    np.testing.assert_allclose(place(seen, 0.2, 0.0, math.pi), [[-0.8, 0.0], [0.2, -1.0]], atol=1e-12)
-    assert place(np.empty((0, 2)), 1.0, 1.0, 1.0).shape == (0, 2)
+    np.testing.assert_allclose(placed(seen, 0.0, 0.0, 0.0), seen)
+    np.testing.assert_allclose(placed(seen, 0.2, -0.1, math.pi / 2), [[0.2, 0.9], [-0.8, -0.1]], atol=1e-12)
+    np.testing.assert_allclose(placed(seen, 0.2, 0.0, math.pi), [[-0.8, 0.0], [0.2, -1.0]], atol=1e-12)
+    assert placed(np.empty((0, 2)), 1.0, 1.0, 1.0).shape == (0, 2)
 
 
-def test_without_the_library(monkeypatch):
-    monkeypatch.setitem(sys.modules, 'sensor_msgs_py', None)  # what Python itself does for "not to be imported"
-    for call in (require_point_clouds, lambda: cloud_points(cloud([(1, 1, 1)]), **LEVEL)):
-        with pytest.raises(
-            InputError, match=r'need .* sensor_msgs_py.* apt install .* or .* guard.source:=scan'
-        ) as info:
-            call()
-        assert '\n' not in str(info.value)
-
-
-@pytest.fixture
-def library():
-    return pytest.importorskip('sensor_msgs_py', reason='comes with a ROS installation, not from PyPI')
-
-
-@pytest.mark.usefixtures('library')
 class TestClouds:
     @pytest.mark.parametrize('kind', ['<f4', '<f8', '>f4'])
     def test_heights(self, kind):
@@ -132,7 +187,16 @@ class TestClouds:
     def test_points_that_are_nowhere(self):
         rows = [(math.nan, 0, 0.5), (0, math.inf, 0.5), (1, 1, 0.5)]
         assert cloud_points(cloud(rows), **LEVEL).tolist() == [[1, 1]]
-        assert cloud_points(cloud([]), **LEVEL).shape == (0, 2)
+
+    @pytest.mark.parametrize(
+        'rows', [[], [(NAN, NAN, NAN)] * 20, [(0, 0, 0)] * 20, [(1, 1, NAN)] * 20, [(1, 1, 1)] + [(NAN, 1, 1)] * 19]
+    )
+    def test_a_cloud_that_sees_nothing_is_no_free_way(self, rows):
+        with pytest.raises(InputError, match=rf'at least 10 % of its points .* Got [01] of {len(rows)}'):
+            cloud_points(cloud(rows), **LEVEL)
+
+    def test_ground_alone_is_a_free_way(self):
+        assert cloud_points(cloud([(1, 1, 0.01)] * 20), **LEVEL).shape == (0, 2)
 
     @pytest.mark.parametrize('frame_id', ['camera_depth_optical_frame', 'camera_optical'])
     def test_a_cameras_optical_frame(self, frame_id):
@@ -143,13 +207,14 @@ class TestClouds:
         message = cloud([(1, 0, 0.5), (2, 0, 0.5), (3, 0, 0.5), (4, 0, 0.5)], height=2, width=2, row_step=36)
         assert cloud_points(message, **LEVEL)[:, 0].tolist() == [1, 2, 3, 4]
         message.row_step = 40
-        with pytest.raises(InputError, match=r'row_step = width \* point_step. Got 40, 2 and 18'):
+        with pytest.raises(InputError, match=r'laid out as its fields say. Got 2 × 2 points of 18 bytes in rows of 40'):
             cloud_points(message, **LEVEL)
 
-    def test_as_the_library_writes_it(self):
-        rows = [(1.0, 2.0, 0.5), (3.0, 4.0, 0.5)]
-        message = require_point_clouds().create_cloud_xyz32(cloud([]).header, rows)
-        assert cloud_points(message, **LEVEL).tolist() == [[1, 2], [3, 4]]
+    def test_rows_with_a_gap_between_them(self):
+        message = cloud([(1, 0, 0.5), (2, 0, 0.5), (3, 0, 0.5), (4, 0, 0.5)], height=2, width=2, row_step=40)
+        packed = message.data.tobytes()
+        message.data = array.array('B', packed[:36] + b'gap!' + packed[36:] + b'gap!')
+        assert cloud_points(message, **LEVEL)[:, 0].tolist() == [1, 2, 3, 4]
 
     def test_malformed(self):
         for wrong in (cloud([(1, 1, 1)], names='xyw'), cloud([(1, 1, 1)], kind='<i2')):
@@ -157,6 +222,53 @@ class TestClouds:
                 cloud_points(wrong, **LEVEL)
         with pytest.raises(InputError, match='Got none'):
             cloud_points(PointCloud2(), **LEVEL)
-        short = cloud([(1, 1, 1)], width=2)
-        with pytest.raises(InputError, match=r'laid out as its fields say. Got .*buffer'):
-            cloud_points(short, **LEVEL)
+
+    @pytest.mark.parametrize(
+        ('field', 'changes'),
+        [
+            ({}, {'width': 2, 'row_step': 36}),
+            ({}, {'width': 2**32 - 1, 'height': 1}),
+            ({}, {'width': 2**31, 'height': 2**31}),
+            ({}, {'point_step': 0}),
+            ({}, {'point_step': 17}),
+            ({}, {'height': 2, 'width': 1, 'row_step': 0}),
+            ({'offset': 2**31 - 1}, {}),
+            ({'offset': 2**32 - 1}, {'point_step': 0}),
+            ({'offset': 15}, {}),
+            ({'count': 2**32 - 1}, {}),
+            ({'count': 2}, {}),
+        ],
+    )
+    def test_a_layout_that_cannot_be_is_refused(self, field, changes):
+        """Read past its end, such a cloud ended the process."""
+        message = cloud([(1, 1, 1)], **changes)
+        for name, value in field.items():
+            setattr(message.fields[2], name, value)
+        with pytest.raises(
+            InputError, match=r'a point cloud must (be laid out as its fields say|have at most .* points)'
+        ):
+            cloud_points(message, **LEVEL)
+
+    def test_too_many_fields(self):
+        message = cloud([(1, 1, 1)])
+        message.fields = [*message.fields, *[PointField(name=f'f{index}') for index in range(61)]]
+        with pytest.raises(InputError, match=r'at most 64 fields, each with a name of its own. Got 65'):
+            cloud_points(message, **LEVEL)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.data())
+def test_no_layout_reads_what_is_not_there(data):
+    number = st.sampled_from([0, 1, 2, 3, 4, 8, 12, 16, 17, 18, 2**16, 2**31 - 1, 2**31, 2**32 - 1])
+    message = cloud([(1, 2, 0.5), (3, 4, 0.5)], data.draw(st.sampled_from(['<f4', '<f8', '>f4'])))
+    for name in data.draw(st.sets(st.sampled_from(['height', 'width', 'point_step', 'row_step']))):
+        setattr(message, name, data.draw(number))
+    for field in data.draw(st.sets(st.sampled_from([0, 1, 2, 3]))):
+        setattr(message.fields[field], data.draw(st.sampled_from(['offset', 'count'])), data.draw(number))
+    try:
+        points = cloud_points(message, **LEVEL)
+    except InputError as error:
+        assert '\n' not in str(error)
+    else:
+        assert np.isfinite(points).all()
+        assert len(points) <= message.height * message.width
