@@ -27,7 +27,7 @@ FAULTS = {
     'scan silent': 'no scan is sent any more (guard.source: scan)',
     'scan sees nothing': 'every ray NaN, as of a covered scanner, with new stamps',
     'scan: too close to measure': 'the rays ahead −inf (REP 117), the scanner inside the outline',
-    'wall, and the operator lets go': 'a wall 0.1 m ahead while the ramp (max_deceleration 0.5) still drives at 1.9 m/s',
+    'wall, and the operator lets go': 'a wall 0.1 m ahead while a ramp of 0.5 m/s² still drives at 1.9 m/s',
     'clock stops': 'no /clock any more (use_sim_time)',
     'clock jumps back': '/clock goes back by 5 s',
     'clock jumps ahead': '/clock goes ahead by 5 s',
