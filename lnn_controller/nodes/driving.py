@@ -294,9 +294,9 @@ class Driving:
         self.rates['scan'].tick()
         now_ns, guard = self._now_ns(), self.controller.settings.guard
         assert guard is not None
-        pose = (self.values[f'guard.sensor_{name}'] for name in ('x_m', 'y_m', 'yaw_rad'))
+        x_m, y_m, yaw_rad = (self.values[f'guard.sensor_{name}'] for name in ('x_m', 'y_m', 'yaw_rad'))
         try:
-            points = place(read(message), *pose, guard.footprint)
+            points = place(read(message), x_m, y_m, yaw_rad, guard.footprint)
         except InputError as error:
             self._undecodable('scan', error)
             return
