@@ -36,7 +36,7 @@ from lnn_controller.nodes.qos_watch import QosWatch, type_name
 from lnn_controller.nodes.report import Reporter
 from lnn_controller.nodes.telemetry import Telemetry
 from lnn_controller.nodes.waiting import waiting_for
-from lnn_controller.nodes.watchdog import Watchdog
+from lnn_controller.nodes.watchdog import Watchdog, end_process
 from lnn_controller.policy import Policy
 from lnn_controller.policy.files import expand
 
@@ -156,7 +156,7 @@ class Driving:
             simulated=self._node.get_parameter('use_sim_time').value,
         )
         self.loop.start()
-        Watchdog(self.loop, zeros=self.output.zeros, overdue=self._on_overdue)
+        Watchdog(self.loop, zeros=self.output.zeros, overdue=self._on_overdue, end=end_process)
 
     def look(self) -> None:
         """Look at the graph, once a second: who does not fit, and where that is which it waits for."""

@@ -202,7 +202,7 @@ def run_node(
     finally:
         ending.end()
     if any(thread.name in LEFT_BEHIND for thread in threading.enumerate()):
-        end_process(code)  # the interpreter's own end would take from under them what they work with
+        end_process(code=code)  # the interpreter's own end would take from under them what they work with
     return code
 
 
@@ -241,10 +241,10 @@ class _Ending:
             return
         time.sleep(_GRACE_S)
         if self.code is not None:
-            end_process(self.code)  # the node has done its part, the middleware has not
+            end_process(code=self.code)  # the node has done its part, the middleware has not
         if self.node is not None:
             self._last_resort(self.node)
-        end_process(128 + number, f'the node has not ended {_GRACE_S} s after signal {number}: the process ends')
+        end_process(f'the node has not ended {_GRACE_S} s after signal {number}: the process ends', 128 + number)
 
 
 def _tell(executable: str, mistake: str) -> int:

@@ -20,7 +20,7 @@ MAIN_THREAD_S = 2.0
 
 class Watchdog:
     """
-    Publish zeros where no tick ends for three periods, at least 0.1 s; after another second end the process.
+    Publish zeros where no tick ends for three periods, at least 0.1 s; after another second the process must end.
 
     It counts only time in which it ran itself: where the whole process was stopped or starved, the tick was held up,
     not hung. In simulated time a tick counts from its begin, since none is due while the clock stands.
@@ -28,11 +28,19 @@ class Watchdog:
     :param loop: the loop to watch, started
     :param zeros: publishes zeros, by nothing that a tick may hold; called again and again until the tick ends, for the
         tick may have been about to publish when it was called first
-    :param overdue: called once for each tick that is overdue, after the first zeros
+    :param overdue: called once for each tick that is overdue, after the first zeros, with how long it has run, s
+    :param end: called with the reason where the process must end: :func:`end_process`
     """
 
-    def __init__(self, loop: ControlLoop, *, zeros: Callable[[], None], overdue: Callable[[float], None]) -> None:
-        self._loop, self._zeros, self._overdue = loop, zeros, overdue
+    def __init__(
+        self,
+        loop: ControlLoop,
+        *,
+        zeros: Callable[[], None],
+        overdue: Callable[[float], None],
+        end: Callable[[str], None],
+    ) -> None:
+        self._loop, self._zeros, self._overdue, self._end = loop, zeros, overdue, end
         threading.Thread(target=self._run, name='watchdog', daemon=True).start()
 
     def _run(self) -> None:
@@ -58,18 +66,18 @@ class Watchdog:
                 told = True
                 self._overdue(waited_s)
             if waited_s > limit_s + END_S:
-                end_process(1, f'the control tick has not ended for {waited_s:.1f} s: the process ends')
+                self._end(f'the control tick has not ended for {waited_s:.1f} s: the process ends')
         if loop.failure is not None:
             time.sleep(MAIN_THREAD_S)
-            end_process(1, 'the control tick failed, and the main thread does not answer: the process ends')
+            self._end('the control tick failed, and the main thread does not answer: the process ends')
 
 
-def end_process(code: int, reason: str = '') -> NoReturn:
+def end_process(reason: str = '', code: int = 1) -> NoReturn:
     """
     End the process now, whatever its other threads do.
 
-    :param code: its exit code
     :param reason: a line for standard error; empty: none
+    :param code: its exit code
     """
     if reason:
         os.write(sys.__stderr__.fileno() if sys.__stderr__ else 2, f'{reason}\n'.encode())

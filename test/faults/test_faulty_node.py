@@ -91,3 +91,19 @@ def test_a_clock_before_all_time(make_rig, outcome):
     rig.clock_out.publish(message)
     outcome.said = rig.says('a callback failed')
     rig.recovers(outcome)
+
+
+@pytest.mark.fault('process stopped')
+def test_a_process_that_stood_still_is_not_taken_for_one_that_hangs(rig, outcome):
+    stopped_ns = rig.now_ns()
+    rig.process.send_signal(signal.SIGSTOP)
+    rig.probe.until(lambda: rig.now_ns() > stopped_ns + 1_000_000_000, 'a second passes')
+    count = len(rig.commands)
+    rig.process.send_signal(signal.SIGCONT)
+    rig.probe.until(lambda: len(rig.commands) > count + 1, 'it goes on')
+    first = next(each for each in rig.commands[count:] if each.stamp_ns > stopped_ns + 500_000_000)
+    assert not moves(first), 'zeros first'
+    rig.recovers(outcome)
+    outcome.said = rig.says('robot stopped')
+    assert 'has not ended' not in rig.log.read_text()
+    outcome.kept = 'zeros first, then drives on'

@@ -5,7 +5,7 @@ from functools import partial
 
 import numpy as np
 import pytest
-from rig import garbage, nothing
+from rig import garbage, moves, nothing
 
 from lnn_controller.nodes.convert import imu_message
 
@@ -85,6 +85,37 @@ def test_every_second_image_from_before(rig, outcome):
     refused = int(rig.diagnostics(told, 'image_not_newer'))
     assert refused > 0
     outcome.note = 'those from before are refused and counted (`image_not_newer`)'
+
+
+@pytest.mark.fault('camera: intermittent')
+def test_a_camera_with_a_loose_contact(rig, outcome):
+    for _ in range(3):
+        rig.camera = nothing
+        rig.stops(outcome, reason='image_stale', since_ns=rig.good_ns['camera'], timeout_s=IMAGE_S)
+        rig.camera = rig.picture
+        rig.recovers(outcome)
+    outcome.note = 'each time anew'
+
+
+@pytest.mark.fault('camera: looping')
+def test_a_camera_that_repeats_its_last_pictures(rig, outcome):
+    rig.drives_on()  # the rig's camera does just that, all the time
+    outcome.note = 'not noticed: only one picture that stands still is'
+
+
+@pytest.mark.fault('IMU: stuck')
+def test_an_imu_that_repeats_its_last_sample(rig, outcome):
+    rig.drives_on()  # the rig's IMU does just that, all the time
+    outcome.note = 'not noticed'
+
+
+@pytest.mark.fault('IMU: slow')
+def test_an_imu_that_is_slow(rig, outcome):
+    rig.imu = lambda now_ns: rig.sample(now_ns) if now_ns - rig.good_ns['imu'] > 1000 * MS else None
+    for _ in range(2):
+        rig.stops(outcome, reason='imu_stale', since_ns=rig.good_ns['imu'], timeout_s=IMU_S)
+        rig.probe.until(lambda: moves(rig.commands[-1]), 'the next sample comes')
+    outcome.note = 'drives for a moment at each sample'
 
 
 @pytest.mark.fault('camera: another resolution')

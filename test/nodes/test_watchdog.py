@@ -1,0 +1,117 @@
+"""The watchdog on a loop of its own: what hangs and what does not."""
+
+import threading
+import time
+from itertools import count
+
+import pytest
+from rclpy.clock import Clock
+
+from lnn_controller.nodes.control_loop import ControlLoop
+from lnn_controller.nodes.watchdog import Watchdog
+
+DEADLINE_S = 20.0
+
+
+class Watched:
+    """A loop whose ticks can be made to hang, and what its watchdog does."""
+
+    def __init__(self, rate_hz):
+        self.hang = None
+        self.zeros, self.overdue, self.ends, self.failure = [], [], [], None
+        self.ticks = 0
+        self.loop = ControlLoop(Clock(), rate_hz, self._tick, silent=lambda: None, failed=self._failed, simulated=False)
+        self.loop.start()
+        Watchdog(
+            self.loop,
+            zeros=lambda: self.zeros.append(time.monotonic()),
+            overdue=self.overdue.append,
+            end=self.ends.append,
+        )
+
+    def _tick(self, _):
+        self.ticks += 1
+        if (hang := self.hang) is not None:
+            self.hang = None
+            hang()
+
+    def _failed(self, error):
+        self.failure = error
+
+
+def until(happened):
+    end_s = time.monotonic() + DEADLINE_S
+    while not happened():
+        assert time.monotonic() < end_s
+        time.sleep(0.005)
+
+
+@pytest.fixture
+def watch():
+    """Makes such loops; none is left behind."""
+    watched = []
+
+    def make(rate_hz):
+        watched.append(Watched(rate_hz))
+        return watched[-1]
+
+    yield make
+    for each in watched:
+        assert each.loop.stop(DEADLINE_S)
+
+
+def busily(released):
+    """Hang in Python alone, which lets other threads run only now and then."""
+    for _ in count():
+        if released.is_set():
+            return
+
+
+@pytest.mark.parametrize('hang', [threading.Event.wait, busily])
+def test_zeros_come_while_a_tick_hangs_and_end_when_it_ends(watch, hang):
+    watched, released = watch(50.0), threading.Event()
+    watched.hang = lambda: hang(released)
+    until(lambda: len(watched.zeros) > 2)
+    released.set()
+    assert len(watched.overdue) == 1, 'told once'
+    assert watched.overdue[0] >= 0.1
+    before = watched.ticks
+    until(lambda: watched.ticks > before + 5)
+
+
+def test_a_tick_that_never_ends_ends_the_process(watch):
+    watched, released = watch(50.0), threading.Event()
+    watched.hang = released.wait
+    until(lambda: watched.ends)
+    released.set()
+    assert watched.zeros[-1] > watched.zeros[0] + 0.5, 'zeros again and again, for the tick might have published one'
+
+
+def test_a_slow_loop_is_given_three_periods(watch):
+    watched, released = watch(4.0), threading.Event()
+    watched.hang = lambda: released.wait(DEADLINE_S)
+    until(lambda: watched.zeros)
+    released.set()
+    assert watched.overdue[0] >= 3 / 4.0
+
+
+def test_a_rate_that_is_raised_is_not_late_at_once(watch):
+    watched = watch(1.0)
+    until(lambda: time.monotonic() > watched.loop.beat_s + 0.3)
+    watched.loop.set_rate(500.0)
+    until(lambda: watched.ticks > 10)
+    assert not watched.overdue
+
+
+def test_a_tick_that_throws_is_handed_over_at_once(watch):
+    watched = watch(100.0)
+
+    def fail():
+        raise SystemExit('anything')
+
+    watched.hang = fail
+    until(lambda: watched.failure is not None)
+    assert isinstance(watched.loop.failure, SystemExit)
+    until(lambda: not watched.loop.is_alive())
+    assert watched.loop.stop(0.0)
+    until(lambda: watched.ends)
