@@ -64,8 +64,10 @@ class ControllerNode(LifecycleNode):
 
     def close(self) -> None:
         """Stop the robot: zeros are the last command."""
-        self._discard('shutdown')
-        self._emergency.close()
+        try:
+            self._discard('shutdown')
+        finally:
+            self._emergency.close()
 
     def send_zeros(self) -> None:
         """Stop the robot from any thread, whatever the others do."""

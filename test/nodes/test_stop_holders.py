@@ -5,7 +5,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from lnn_controller.nodes.stop_holders import StopHolders, Word
+from lnn_controller.nodes.stop_holders import ANYBODY, StopHolders, Word
 
 GIDS = [bytes([number]) * 16 for number in range(4)]
 NAMES = {gid: f'/panel_{number}' for number, gid in enumerate(GIDS)}
@@ -116,6 +116,15 @@ def test_who_is_gone_is_told_once_and_let_go_by_the_service_alone():
     assert '/panel_0 (gone)' in holders.holders(1.0)
     holders.set_service(False)
     assert holders.holders(1.0) == ('/panel_1',)
+
+
+def test_where_publishers_are_not_told_apart_the_service_lets_go():
+    holders = StopHolders()
+    holders.hear(word(ANYBODY, True), 0.0)
+    assert holders.look({}) == [], 'nobody can say that it is gone'
+    assert holders.holders(0.0) == ('an unknown publisher (gone)',)
+    holders.set_service(False)
+    assert holders.holders(0.0) == ()
 
 
 def test_in_the_dead_man_mode_silence_and_nobody_stop():
