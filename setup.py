@@ -34,7 +34,11 @@ setup(
         *share('launch', 'config', 'policies', 'bags'),
     ],
     zip_safe=False,
-    install_requires=['numpy', 'onnxruntime', 'rosbags', 'rosbags-image[opencv-headless]', 'pyyaml', 'tqdm'],
+    # We lean on the insides of rosbags and rosbags-image: another minor version may well break recording.
+    install_requires=[
+        *('numpy', 'onnxruntime', 'pyyaml', 'tqdm'),
+        *('rosbags>=0.11,<0.12', 'rosbags-image[opencv-headless]>=0.10,<0.11'),
+    ],
     extras_require={
         'ros': ['ros-rclpy[fastrtps]==9.1.2', 'ros-common-interfaces==5.5.1', 'rich'],
         'sim': ['mujoco', 'matplotlib', 'av'],

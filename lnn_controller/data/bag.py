@@ -2,6 +2,7 @@
 
 import hashlib
 import heapq
+import tempfile
 from collections.abc import Collection, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -16,7 +17,7 @@ from lnn_controller.errors import InputError
 
 from .messages import typestore
 from .recovery import CutOff
-from .storage import check_whole, find_bags, locate, storage_files
+from .storage import check_whole, find_bags, has_log, locate, storage_files, with_log
 from .topics import Topic, Topics, choose_topic
 
 __all__ = ['Bag', 'Message', 'Offered', 'Topic', 'Topics', 'find_bags']
@@ -69,16 +70,23 @@ class Bag:
         cut_off = [file for file in self._files if not check_whole(self.path, file)]
         self.recovered = [file.name for file in cut_off]
         # Without metadata.yaml the files are read one by one; and where one is cut off, metadata does not speak of it.
-        whole = not cut_off and (source.is_file() or (source / 'metadata.yaml').exists())
+        logged = [file for file in self._files if has_log(file)]
+        whole = not cut_off and not logged and (source.is_file() or (source / 'metadata.yaml').exists())
         self._readers: list[Reader] = []
+        self._copies: tempfile.TemporaryDirectory[str] | None = None
         try:
             if whole:
                 self._open(source)
             if not whole or _disagrees(self._readers[0]):
                 self.close()
                 self._readers.clear()
+                if logged:
+                    self._copies = tempfile.TemporaryDirectory(prefix='lnn_controller_')
                 for each in self._files:
-                    self._open(CutOff(each) if each in cut_off else each)
+                    if each in logged and self._copies is not None:
+                        self._open(with_log(each, Path(self._copies.name)))
+                    else:
+                        self._open(CutOff(each) if each in cut_off else each)
         # Damaged bytes come out of rosbags as errors of every kind (struct, Unicode, apsw, assertions…).
         except Exception as err:
             self.close()
@@ -231,6 +239,8 @@ class Bag:
             if reader.is_open:
                 with suppress(Exception):
                     reader.close()
+        if self._copies is not None:
+            self._copies.cleanup()
 
     def __enter__(self) -> Self:
         return self

@@ -1,10 +1,13 @@
 """Find a bag's files on disk, and tell what is wrong with them before anything reads them."""
 
+import shlex
+import shutil
+import sqlite3
 from pathlib import Path
 
 from lnn_controller.errors import InputError
 
-__all__ = ['check_whole', 'find_bags', 'locate', 'storage_files']
+__all__ = ['check_whole', 'find_bags', 'has_log', 'locate', 'storage_files', 'with_log']
 
 _MCAP_MAGIC = b'\x89MCAP0\r\n'
 _SUFFIXES = ('.mcap', '.db3')
@@ -74,9 +77,8 @@ def locate(path: Path) -> Path:
     except OSError as err:
         raise _unreadable(path, err) from None
     if path.suffix == '.bag':
-        msg = (
-            f'{path} is a ROS 1 bag: convert it with `rosbags-convert --src {path} --dst {path.with_suffix("")}` first.'
-        )
+        source, target = shlex.quote(str(path)), shlex.quote(str(path.with_suffix('')))
+        msg = f'{path} is a ROS 1 bag: convert it with `rosbags-convert --src {source} --dst {target}` first.'
         raise InputError(msg)
     if path.suffix not in _SUFFIXES:
         msg = f'{path} is no bag: {needed}. Got a file of another kind.'
@@ -115,6 +117,41 @@ def check_whole(bag: Path, file: Path) -> bool:
         msg = f'bag {bag} is foreign: {file} is not {kind} file, whatever its name. Got {size} bytes of another kind.'
         raise InputError(msg)
     return file.suffix != '.mcap' or (end == _MCAP_MAGIC and size > 2 * len(_MCAP_MAGIC))
+
+
+def has_log(file: Path) -> bool:
+    """
+    Tell whether rows of a sqlite3 file are still in its write-ahead log, as where its recorder was killed.
+
+    :param file: a storage file
+    :returns: whether there is a log with anything in it
+    """
+    log = _log(file)
+    return file.suffix == '.db3' and log.is_file() and log.stat().st_size > 0
+
+
+def with_log(file: Path, folder: Path) -> Path:
+    """
+    Copy a sqlite3 file with the rows of its write-ahead log in it. The file and its log stay as they are.
+
+    :param file: a storage file that :func:`has_log`
+    :param folder: where the copy is to be
+    :returns: the copy
+    :raises sqlite3.Error: if the file or its log is damaged
+    """
+    copy = folder / file.name
+    shutil.copyfile(file, copy)
+    shutil.copyfile(_log(file), _log(copy))
+    database = sqlite3.connect(copy)
+    try:
+        database.execute('PRAGMA journal_mode=DELETE')  # takes in what the log holds
+    finally:
+        database.close()
+    return copy
+
+
+def _log(file: Path) -> Path:
+    return file.with_name(f'{file.name}-wal')
 
 
 def _unreadable(path: Path, error: OSError) -> InputError:

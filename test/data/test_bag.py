@@ -164,6 +164,31 @@ def test_a_truncated_mcap_is_read_as_far_as_it_is_whole(flushed, tmp_path, kept,
     assert file.read_bytes() == cut, 'the file is as it was'
 
 
+@pytest.mark.parametrize('alone', [False, True], ids=['directory', 'file'])
+def test_rows_in_a_write_ahead_log_are_read(tmp_path, alone):
+    """A recorder that was killed leaves them there; nothing of the bag is changed by reading it."""
+    path = write_drive(tmp_path / 'drive', storage='sqlite3')
+    with Bag(path) as bag:
+        everything = list(bag.messages())
+    (file,) = path.glob('*.db3')
+    writing = sqlite3.connect(file, isolation_level=None)
+    writing.execute('PRAGMA journal_mode=WAL')
+    writing.execute('PRAGMA wal_autocheckpoint=0')
+    rows = writing.execute('SELECT topic_id, timestamp, data FROM messages ORDER BY timestamp').fetchall()
+    writing.execute('DELETE FROM messages')
+    writing.execute('PRAGMA wal_checkpoint(TRUNCATE)')
+    writing.executemany('INSERT INTO messages (topic_id, timestamp, data) VALUES (?, ?, ?)', rows)
+    # As a kill leaves it: closing the connection would take the log in.
+    killed = shutil.copytree(path, tmp_path / 'killed')
+    writing.close()
+    before = {each.name: each.read_bytes() for each in killed.iterdir()}
+    assert f'{file.name}-wal' in before
+    with Bag(killed / file.name if alone else killed) as bag:
+        assert list(bag.messages()) == everything
+        assert {topic.count for topic in bag.topics.values()} == {40, 100, 200}
+    assert {each.name: each.read_bytes() for each in killed.iterdir()} == before
+
+
 def test_a_truncated_sqlite3(tmp_path):
     path = write_drive(tmp_path / 'drive', storage='sqlite3')
     file = path / 'drive.db3'
