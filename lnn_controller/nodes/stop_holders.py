@@ -8,6 +8,7 @@ from typing import NamedTuple
 __all__ = ['ANYBODY', 'StopHolders', 'Word']
 
 ANYBODY = b''  # gid of all publishers where the middleware does not tell them apart
+GONE_KEPT = 100
 SERVICE = 'service'
 NOBODY = 'no heartbeat'
 
@@ -115,6 +116,10 @@ class StopHolders:
                 for gid, each in self._publishers.items()
                 if not each.gone or each.newest.engaged or self.timeout_s
             }
+            # A publisher that dies and comes back all day takes no memory: all that are gone are let go together.
+            gone = [gid for gid, each in self._publishers.items() if each.gone]
+            for gid in gone[:-GONE_KEPT]:
+                del self._publishers[gid]
         return lost
 
     def holders(self, now_s: float) -> tuple[str, ...]:
@@ -133,4 +138,4 @@ class StopHolders:
                 silent = bool(timeout_s) and now_s - each.heard_s > timeout_s
                 if each.newest.engaged or silent:
                     names.append(each.name + (' (gone)' if each.gone else ' (silent)' if silent else ''))
-        return tuple(sorted(names))
+        return tuple(sorted(set(names)))

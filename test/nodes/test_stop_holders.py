@@ -127,6 +127,19 @@ def test_where_publishers_are_not_told_apart_the_service_lets_go():
     assert holders.holders(0.0) == ()
 
 
+def test_a_publisher_that_dies_again_and_again_holds_it_once():
+    holders = StopHolders()
+    for number in range(1000):
+        gid = number.to_bytes(16, 'big')
+        holders.hear(word(gid, True, 1), 0.0)
+        holders.look({gid: '/panel'})
+        holders.look({})
+    assert holders.holders(0.0) == ('/panel (gone)',)
+    assert sum(holders.knows(number.to_bytes(16, 'big')) for number in range(1000)) == 100
+    holders.set_service(False)
+    assert holders.holders(0.0) == ()
+
+
 def test_in_the_dead_man_mode_silence_and_nobody_stop():
     holders = StopHolders()
     holders.timeout_s = 0.5
