@@ -99,7 +99,9 @@ def part(episode: Episode, start: float, end: float) -> Episode:
     return between(episode, first + start * (last - first), first + end * (last - first))
 
 
-def load(bags: Sequence[Path], config: TrainConfig, topics: Topics | None = None) -> tuple[ImageSpec, Split]:
+def load(
+    bags: Sequence[Path], config: TrainConfig, topics: Topics | None = None, *, bits: int | None = None
+) -> tuple[ImageSpec, Split]:
     """
     Read the bags and divide them.
 
@@ -109,6 +111,7 @@ def load(bags: Sequence[Path], config: TrainConfig, topics: Topics | None = None
     :param bags: at least one; a folder of bags stands for all of them
     :param config: frame size, channels, IMU, shares
     :param topics: names of the topics where they cannot be found by type
+    :param bits: that a 16-bit grey camera uses, where a policy is there already; ``None``: as the bags' frames do
     :returns: the network's frame, and the episodes by use
     :raises InputError: if a bag cannot be read, is too short, lacks an IMU that ``imu: yes`` asks for, or holds what
         cannot be learnt (see :mod:`.checks`)
@@ -119,11 +122,12 @@ def load(bags: Sequence[Path], config: TrainConfig, topics: Topics | None = None
         raise InputError(msg)
     topics = topics or Topics()
     height, width = camera_size(bags[0], topics)
-    bits = max(camera_bits(bag, topics) for bag in bags)
+    used = max(camera_bits(bag, topics) for bag in bags)
+    bits = bits or used
     image = dataclasses.replace(frame_size(height, width, config), bits=bits)
     recordings, notes = _read(bags, image, config, topics)
-    if bits < ImageSpec.bits:
-        notes = (f'the pictures of 16 bits use {bits} of them: {2**bits - 1} is white, here and when driving', *notes)
+    if used < ImageSpec.bits:
+        notes = (f'the pictures of 16 bits use {used} of them: {2**bits - 1} is white, here and when driving', *notes)
     episodes = [episode for recording in recordings for episode in recording.episodes]
     if config.imu == 'auto' and any(episode.imu is None for episode in episodes):
         episodes = [dataclasses.replace(episode, imu=None) for episode in episodes]

@@ -80,11 +80,12 @@ def fine_tune(
     settings = config.values() | {'init': dict(origin), 'topics': dataclasses.asdict(topics or Topics())}
     run_dir = check_out(out, settings, resume=resume, overwrite=overwrite)
 
-    _, split = load(bags, config, topics)
+    bits = bundle.spec.image.bits
+    _, split = load(bags, config, topics, bits=bits)
     old = None
     if rehearse:
         # What a single old bag would keep for a test of its own is better rehearsed.
-        _, old = load(rehearse, dataclasses.replace(config, test_fraction=0.0), topics)
+        _, old = load(rehearse, dataclasses.replace(config, test_fraction=0.0), topics, bits=bits)
         _refuse_both(split, old)
     if not config.steps:
         steps = config.for_frames(split.frames + (old.frames if old else 0)).steps

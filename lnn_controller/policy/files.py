@@ -144,7 +144,7 @@ def _parse(parse: Callable[[], Any], must_be: str, *errors: type[Exception]) -> 
 
 
 def _too_deep(must_be: str) -> InputError:
-    return InputError(f'{must_be} that is nested at most {DEEPEST} deep. Got a deeper one')
+    return InputError(f'{must_be} that is nested at most some {DEEPEST} deep. Got a deeper one')
 
 
 def _is_deep(value: Any) -> bool:

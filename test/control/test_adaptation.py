@@ -345,7 +345,7 @@ def test_a_snapshot_is_a_file(tmp_path):
             write_snapshot(path, {})
     (tmp_path / 'large').write_bytes(b' ' * 10_000_001)
     (tmp_path / 'deep').write_text('[' * 100_000)
-    for name, said in (('large', 'at most 10 MB'), ('deep', 'nested at most 50 deep')):
+    for name, said in (('large', 'at most 10 MB'), ('deep', 'nested at most some 50 deep')):
         with pytest.raises(InputError, match=said):
             read_snapshot(tmp_path / name)
 

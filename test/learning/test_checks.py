@@ -237,3 +237,8 @@ def test_a_camera_of_ten_bits_is_scaled_and_said_so(tmp_path):
     assert image.bits == 10
     assert 'the pictures of 16 bits use 10 of them: 1023 is white, here and when driving' in split.notes
     assert split.train[0].images.max() > 250
+    # A policy that is there already sees as it was trained to see.
+    image, split = load([tmp_path / 'bag'], CONFIG, bits=16)
+    assert image.bits == 16
+    assert 'the pictures of 16 bits use 10 of them: 65535 is white, here and when driving' in split.notes
+    assert split.train[0].images.max() <= 3

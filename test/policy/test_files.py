@@ -88,8 +88,8 @@ def test_a_home_folder_is_expanded(monkeypatch):
 @pytest.mark.parametrize(
     ('text', 'said'),
     [
-        ('[' * 100_000, 'nested at most 50 deep'),
-        ('[' * 52 + ']' * 52, 'nested at most 50 deep'),
+        ('[' * 100_000, 'nested at most some 50 deep'),
+        ('[' * 52 + ']' * 52, 'nested at most some 50 deep'),
         ('1' * 5000, 'Got a syntax error: Exceeds the limit'),
         ('{"a": ', 'Got a syntax error: Expecting value'),
     ],

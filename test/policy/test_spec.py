@@ -104,7 +104,7 @@ def test_a_missing_key_is_named(path):
     ('text', 'message'),
     [
         ('', 'policy.json: must be JSON. Got a syntax error'),
-        ('[' * 100_000, 'must be JSON that is nested at most 50 deep'),
+        ('[' * 100_000, 'must be JSON that is nested at most some 50 deep'),
         ('[]', r'"the whole file" must be an object. Got \[\]'),
         ('{"a": 1, "a": 2}', 'key "a" is given twice'),
         ('{"dt_min_s": NaN}', 'numbers must be finite. Got NaN'),
