@@ -77,6 +77,7 @@ def spin(node: Node, stop: Future[None], failures: Counter[str] | None = None) -
     :param stop: done when it shall stop
     :param failures: counts the callbacks that raised, by the kind of error; default: nobody asks
     :raises NodeFailedError: if a callback does
+    :raises InputError: if a callback does
     """
     executor = SingleThreadedExecutor()
     said_s: dict[str, float] = {}
@@ -87,8 +88,8 @@ def spin(node: Node, stop: Future[None], failures: Counter[str] | None = None) -
         while not stop.done():
             try:
                 executor.spin_once()
-            except NodeFailedError:
-                raise
+            except (NodeFailedError, InputError):
+                raise  # what a node ends for, and says why: a recorder's full disk
             except Exception as error:
                 if failures is not None:
                     failures[type(error).__name__] += 1
