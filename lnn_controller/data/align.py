@@ -9,9 +9,9 @@ from numpy.typing import ArrayLike, NDArray
 from lnn_controller.errors import InputError
 
 from .episode import Episode
-from .stamps import is_bridged
+from .stamps import is_bridged, recorded_stretches
 
-__all__ = ['Ticks', 'align', 'latest_index', 'window_mean']
+__all__ = ['Ticks', 'align', 'latest_index', 'tick_grid', 'window_mean']
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,6 +88,19 @@ def window_mean(
     return np.where((held >= 0)[..., None], filled, newest)
 
 
+def tick_grid(start_ns: int, end_ns: int, rate_hz: float) -> NDArray[np.int64]:
+    """
+    Lay control ticks of a fixed rate from one time to another.
+
+    :param start_ns: the first, ns
+    :param end_ns: none is later, ns
+    :param rate_hz: control rate, 1/s
+    :returns: stamps, ns, (T,)
+    """
+    count = int((end_ns - start_ns) * rate_hz / 1e9) + 1
+    return start_ns + np.rint(np.arange(count) * (1e9 / rate_hz)).astype(np.int64)
+
+
 def align(
     episode: Episode,
     *,
@@ -105,8 +118,10 @@ def align(
     would learn the lag. Across a gap longer than half a second nothing is interpolated: a command is held for
     ``command_timeout_s``, as the robot's base does, then the ticks are dropped.
 
-    The ticks run from the first to the last of frames and commands; one that lacks anything is dropped and counted
-    under the first reason that applies, and the next kept one starts a new segment.
+    The ticks run from the first to the last of frames and commands in each stretch of the recording, and none is laid
+    into a pause, or where the clock jumped: they grow with what was recorded, not with the time that passed. One that
+    lacks anything is dropped and counted under the first reason that applies, and the next kept one starts a new
+    segment.
 
     :param episode: frames, commands, perhaps an IMU
     :param rate_hz: control rate, 1/s, > 0
@@ -127,9 +142,10 @@ def align(
             msg = f'{name} must be positive and finite. Got {value}.'
             raise InputError(msg)
     frames, commands = episode.image_stamps_ns, episode.command_stamps_ns
-    start, end = min(frames[0], commands[0]), max(frames[-1], commands[-1])
-    count = int((int(end) - int(start)) * rate_hz / 1e9) + 1
-    grid = int(start) + np.rint(np.arange(count) * (1e9 / rate_hz)).astype(np.int64)
+    grids = [tick_grid(start, end, rate_hz) for start, end in recorded_stretches(frames, commands)]
+    grid = np.concatenate(grids)
+    begins = np.cumsum([0, *(len(each) for each in grids[:-1])])
+    count = len(grid)
 
     frame, command = latest_index(frames, grid), latest_index(commands, grid)
     following = np.minimum(command + 1, len(commands) - 1)
@@ -150,7 +166,8 @@ def align(
             ('before_first_imu', newest < 0),
             ('imu_stale', _age(grid, stamps, newest) > imu_timeout_s * 1e9),
         ]
-        before = np.concatenate([[grid[0] - round(1e9 / rate_hz)], grid[:-1]])
+        before = np.concatenate([[0], grid[:-1]])
+        before[begins] = grid[begins] - round(1e9 / rate_hz)
         imu = window_mean(episode.imu, stamps, before, grid).astype(np.float32)
 
     kept = np.ones(count, bool)
@@ -167,10 +184,11 @@ def align(
     weight = np.where(bridged, (grid - commands[command]) / np.maximum(gap, 1), 0.0)[:, None]
     label = episode.commands[command] * (1 - weight) + episode.commands[following] * weight
 
-    steps = np.diff(index, prepend=index[0])
-    segment = np.cumsum(steps > 1)
+    stretch = np.searchsorted(begins, index, side='right')
+    broken = (np.diff(index, prepend=index[0]) > 1) | (np.diff(stretch, prepend=stretch[0]) > 0)
+    segment = np.cumsum(broken)
     dt_s = np.diff(grid[index], prepend=0) * 1e-9
-    dt_s[np.concatenate([[True], steps[1:] > 1])] = 1.0 / rate_hz
+    dt_s[np.concatenate([[True], broken[1:]])] = 1.0 / rate_hz
     return Ticks(
         stamp_ns=grid[index],
         dt_s=dt_s.astype(np.float32),

@@ -6,18 +6,22 @@ __all__ = ['DROP_REASONS', 'explain_drops']
 
 DROP_REASONS = {
     'file_cut_off': 'files whose end is missing, for the recorder was killed: read as far as they are whole',
+    'pause': 'pauses of more than 10 s in which nothing was recorded, or jumps of the clock: nothing is laid across',
     # samples, by read_episode
     'image_undecodable': 'frames whose bytes or encoding do not decode',
     'image_without_stamp': 'frames stamped zero in a topic that is otherwise stamped by another clock',
+    'image_stamp_far_off': 'frames stamped more than 10 s off the clock of those around them',
     'image_stamp_not_increasing': 'frames not newer than the one before (repeated, or the clock went back)',
     'imu_unreadable': 'IMU samples whose bytes are damaged',
     'imu_incomplete': 'IMU samples that declare their gyro or accelerometer absent',
     'imu_not_plausible': 'IMU samples with NaN, infinity, or more than any IMU measures',
     'imu_without_stamp': 'IMU samples stamped zero in a topic that is otherwise stamped by another clock',
+    'imu_stamp_far_off': 'IMU samples stamped more than 10 s off the clock of those around them',
     'imu_stamp_not_increasing': 'IMU samples not newer than the one before (repeated, or the clock went back)',
     'command_unreadable': 'commands whose bytes are damaged',
     'command_not_finite': 'commands with NaN or infinity',
     'command_without_stamp': 'commands stamped zero in a topic that is otherwise stamped by another clock',
+    'command_stamp_far_off': 'commands stamped more than 10 s off the clock of those around them',
     'command_stamp_not_increasing': 'commands not newer than the one before (repeated, or the clock went back)',
     # control ticks, by align
     'before_first_image': 'ticks before the first frame',

@@ -18,7 +18,7 @@ from .cdr import IncompleteImuError, imu_from_cdr, twist_from_cdr
 from .choice import choose_command, choose_imu
 from .drops import DROP_REASONS
 from .images import bits_used, compressed_from_cdr, image_from_cdr
-from .stamps import COMMAND_HOLD_S, Stamps, choose_stamps
+from .stamps import COMMAND_HOLD_S, Stamps, choose_stamps, recorded_stretches
 from .topics import COMPRESSED_IMAGE, Topic, Topics
 
 __all__ = ['Episode', 'camera_bits', 'camera_size', 'read_episode']
@@ -66,8 +66,8 @@ class Episode:
 
     @property
     def duration_s(self) -> float:
-        """Time from the first to the last frame, s."""
-        return float(self.image_stamps_ns[-1] - self.image_stamps_ns[0]) * 1e-9
+        """Time from the first to the last frame, pauses of the recording left out, s."""
+        return sum(last - first for first, last in recorded_stretches(self.image_stamps_ns)) * 1e-9
 
 
 def read_episode(
@@ -162,7 +162,11 @@ def _read(bag: Bag, image: ImageSpec, channels: tuple[str, ...], use_imu: bool |
     drops = reader.read()
     if bag.recovered:
         drops['file_cut_off'] = len(bag.recovered)
-    streams, clock = choose_stamps(reader.stamps, bag=str(bag.path), topics={k: t.name for k, t in chosen.items()})
+    names = {kind: topic.name for kind, topic in chosen.items()}
+    streams, clock, clock_notes = choose_stamps(reader.stamps, bag=str(bag.path), topics=names)
+    pauses = len(recorded_stretches(*(stream.stamps_ns for stream in streams.values()))) - 1
+    if pauses:
+        drops['pause'] = pauses
     values: dict[str, NDArray[np.float32]] = {}
     for kind, stream in streams.items():
         drops.update({f'{kind}_{reason}': n for reason, n in stream.drops.items() if n})
@@ -180,10 +184,10 @@ def _read(bag: Bag, image: ImageSpec, channels: tuple[str, ...], use_imu: bool |
         command_stamps_ns=streams['command'].stamps_ns,
         channels=channels,
         drops={reason: drops[reason] for reason in DROP_REASONS if reason in drops},
-        topics={kind: topic.name for kind, topic in chosen.items()},
+        topics=names,
         sha256=bag.sha256(),
         clock=clock,
-        notes=(note,) if note else (),
+        notes=(*((note,) if note else ()), *clock_notes),
     )
 
 

@@ -8,14 +8,21 @@ from numpy.typing import NDArray
 
 from lnn_controller.errors import InputError
 
-__all__ = ['COMMAND_HOLD_S', 'Stamps', 'Stream', 'choose_stamps', 'is_bridged']
+__all__ = ['COMMAND_HOLD_S', 'PAUSE_S', 'Stamps', 'Stream', 'choose_stamps', 'is_bridged', 'recorded_stretches']
 
 # How long a robot's base holds a command where no new one comes, unless something else is known of it, s
 # (cmd_vel_timeout of diff_drive_controller).
 COMMAND_HOLD_S = 0.5
 
+# Where nothing at all was recorded for so long, or the clock jumped by so much, a recording falls into stretches, s.
+PAUSE_S = 10.0
+
 # No network or disk delays a message by more; two clocks are usually years apart.
 _SAME_CLOCK_NS = 10_000_000_000
+# Streams whose delays differ by more are stamped by clocks that were not set alike.
+_SET_ALIKE_NS = 1_000_000_000
+# A stamp is judged by so many of its neighbours: up to ten bad ones in a row are no clock that was set.
+_NEIGHBOURS = 21
 
 
 @dataclass
@@ -48,7 +55,7 @@ class Stream:
 
     :param stamps_ns: strictly increasing, ns, (N,) int64
     :param kept: which of the samples they belong to, mask over all
-    :param drops: samples left out: ``without_stamp``, ``stamp_not_increasing``
+    :param drops: samples left out: ``without_stamp``, ``stamp_far_off``, ``stamp_not_increasing``
     """
 
     stamps_ns: NDArray[np.int64]
@@ -58,7 +65,7 @@ class Stream:
 
 def choose_stamps(
     samples: Mapping[str, Stamps], *, bag: str, topics: Mapping[str, str]
-) -> tuple[dict[str, Stream], str]:
+) -> tuple[dict[str, Stream], str, tuple[str, ...]]:
     """
     Choose the clock of an episode.
 
@@ -66,13 +73,20 @@ def choose_stamps(
     :param bag: the bag's name, for errors
     :param topics: names of the topics by kind, for errors
     :returns: streams by kind; the clock: ``'header'`` (receive times where a stream has no header stamps) or
-        ``'receive'`` (for every stream, because header stamps and receive times are different clocks)
+        ``'receive'`` (for every stream, because header stamps and receive times are different clocks); and a sentence
+        on each stream that goes by receive times for its headers' clock is seconds off the others'
     :raises InputError: if frames and another stream do not overlap in time, on either clock
     """
     by_header = {kind: _by_header(stamps) for kind, stamps in samples.items()}
+    by_receive = {kind: _increasing(np.array(stamps.receive, np.int64)) for kind, stamps in samples.items()}
     if not _apart(by_header):
-        return by_header, 'header'
-    by_receive = {kind: _increasing(np.array(s.receive, np.int64), usable=None) for kind, s in samples.items()}
+        off = _clocks_off(samples)
+        notes = tuple(
+            f'{topics[kind]} is stamped {abs(ns) * 1e-9:.1f} s {"behind" if ns > 0 else "ahead of"} the time at which '
+            'it was received: it goes by receive times. Set the clocks alike: the controller refuses such stamps'
+            for kind, ns in off.items()
+        )
+        return by_header | {kind: by_receive[kind] for kind in off}, 'header', notes
     if apart := _apart(by_receive):
         frames, other = by_receive['image'].stamps_ns, by_receive[apart].stamps_ns
         gap_s = max(int(other[0] - frames[-1]), int(frames[0] - other[-1])) * 1e-9
@@ -81,7 +95,7 @@ def choose_stamps(
             f'Record them together, or choose another with --{apart}-topic.'
         )
         raise InputError(msg)
-    return by_receive, 'receive'
+    return by_receive, 'receive', ()
 
 
 def is_bridged(stamps_ns: NDArray[np.int64], index: NDArray[np.int64], hold_s: float) -> NDArray[np.bool_]:
@@ -97,6 +111,37 @@ def is_bridged(stamps_ns: NDArray[np.int64], index: NDArray[np.int64], hold_s: f
     return np.asarray((gap > 0) & (gap <= min(hold_s, COMMAND_HOLD_S) * 1e9))
 
 
+def recorded_stretches(*streams: NDArray[np.int64]) -> list[tuple[int, int]]:
+    """
+    Find the stretches in which a recording goes on: no pause and no jump of the clock lies in any.
+
+    :param streams: stamps of each stream, ns, at least one sample in all
+    :returns: first and last stamp of each stretch, ns, in order
+    """
+    stamps = np.unique(np.concatenate(streams))
+    ends = np.flatnonzero(np.diff(stamps) > PAUSE_S * 1e9)
+    first, last = stamps[np.concatenate([[0], ends + 1])], stamps[np.concatenate([ends, [len(stamps) - 1]])]
+    return list(zip(first.tolist(), last.tolist(), strict=True))
+
+
+def _clocks_off(samples: Mapping[str, Stamps]) -> dict[str, int]:
+    """By how much headers are behind receive times, ns, of those streams that cannot be laid beside the others."""
+    delays: dict[str, int] = {}
+    for kind, stamps in samples.items():
+        header, receive = np.array(stamps.header, np.int64), np.array(stamps.receive, np.int64)
+        delay = (receive - header)[header != 0]
+        if not delay.size:
+            delays[kind] = 0
+            continue
+        low, middle, high = np.quantile(delay, (0.1, 0.5, 0.9))
+        if high - low > _SET_ALIKE_NS:  # a clock that runs at another speed, as a simulation's: no one figure tells it
+            return {}
+        delays[kind] = int(middle)
+    if max(delays.values()) - min(delays.values()) <= _SET_ALIKE_NS:
+        return {}
+    return {kind: delay for kind, delay in delays.items() if abs(delay) > _SET_ALIKE_NS}
+
+
 def _apart(streams: Mapping[str, Stream]) -> str:
     frames = streams['image'].stamps_ns
     for kind, stream in streams.items():
@@ -109,19 +154,40 @@ def _by_header(stamps: Stamps) -> Stream:
     header, receive = np.array(stamps.header, np.int64), np.array(stamps.receive, np.int64)
     stamped = header != 0
     if not stamped.any():
-        return _increasing(receive, usable=None)
+        return _increasing(receive)
     # A simulation's first sample is at time zero, and its receive time says so too. Under a header clock of its own,
     # a receive time would put the sample years away.
     same_clock = np.median(np.abs(receive - header)[stamped]) <= _SAME_CLOCK_NS
-    return _increasing(np.where(stamped, header, receive), usable=None if same_clock else stamped)
+    usable = np.ones(len(header), bool) if same_clock else stamped
+    chosen = np.where(stamped, header, receive)
+    return _increasing(chosen, usable, _far_off(chosen - receive) & usable)
 
 
-def _increasing(stamps: NDArray[np.int64], *, usable: NDArray[np.bool_] | None) -> Stream:
+def _far_off(offset: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which stamps differ from receive times by far more or less than their neighbours: those of no clock at all."""
+    near = np.abs(offset - np.median(offset)) <= _SAME_CLOCK_NS
+    if near.all():
+        return ~near
+    width = min(_NEIGHBOURS, len(offset))
+    medians = np.median(np.lib.stride_tricks.sliding_window_view(offset, width), axis=1)
+    usual = medians[np.clip(np.arange(len(offset)) - width // 2, 0, len(medians) - 1)]
+    return np.asarray(np.abs(offset - usual) > _SAME_CLOCK_NS)
+
+
+def _increasing(
+    stamps: NDArray[np.int64],
+    usable: NDArray[np.bool_] | None = None,
+    far_off: NDArray[np.bool_] | None = None,
+) -> Stream:
     kept = np.ones(len(stamps), bool) if usable is None else usable.copy()
     without = int(np.count_nonzero(~kept))
+    outliers = 0
+    if far_off is not None:
+        outliers = int(np.count_nonzero(far_off))
+        kept &= ~far_off
     candidates = stamps[kept]
     newest_before = np.maximum.accumulate(candidates)[:-1]
     newer = np.concatenate([[True], candidates[1:] > newest_before])
     kept[kept] = newer
-    drops = {'without_stamp': without, 'stamp_not_increasing': int(np.count_nonzero(~newer))}
+    drops = {'without_stamp': without, 'stamp_far_off': outliers, 'stamp_not_increasing': int(np.count_nonzero(~newer))}
     return Stream(candidates[newer], kept, drops)

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from lnn_controller.control import Controller, ControlSettings, Decision
 from lnn_controller.data import Bag, Episode, Topics, read_episode
+from lnn_controller.data.align import tick_grid
+from lnn_controller.data.stamps import recorded_stretches
 from lnn_controller.errors import InputError
 from lnn_controller.evaluation.comparison import Comparison, commands_at, summarise_comparison, usual_period_s
 from lnn_controller.policy import Policy
@@ -117,12 +119,16 @@ def replay_episode(
     """
     _check_rate(rate_hz)
     controller = Controller(for_fitted_frames(policy), ControlSettings(control_rate_hz=rate_hz))
-    stamp_ns = _ticks(episode, rate_hz)
+    grids = _ticks(episode, rate_hz)
+    stamp_ns = np.concatenate(grids)
+    begins = {int(grid[0]) for grid in grids[1:]}
     decisions: list[Decision] = []
     started = time.perf_counter()
     image, imu = 0, 0
     imu_stamps = episode.imu_stamps_ns if episode.imu is not None else None
     for number, now_ns in enumerate(stamp_ns.tolist()):
+        if now_ns in begins:  # the controller stood through the pause: what it remembers is of before
+            controller.reset()
         while imu_stamps is not None and imu < imu_stamps.size and imu_stamps[imu] <= now_ns:
             sample = episode.imu[imu]  # type: ignore[index]
             controller.on_imu(int(imu_stamps[imu]), sample[:3], sample[3:])
@@ -232,16 +238,23 @@ def _check_rate(rate_hz: float) -> None:
         raise InputError(msg)
 
 
-def _ticks(episode: Episode, rate_hz: float) -> NDArray[np.int64]:
-    """Control ticks from the first command after every sensor has spoken to the last frame."""
-    start, end = int(episode.image_stamps_ns[0]), int(episode.image_stamps_ns[-1])
+def _ticks(episode: Episode, rate_hz: float) -> list[NDArray[np.int64]]:
+    """Control ticks of each stretch: from the first command after every sensor has spoken to the last frame."""
+    streams = [episode.image_stamps_ns, episode.command_stamps_ns]
     if episode.imu_stamps_ns is not None:
-        start = max(start, int(episode.imu_stamps_ns[0]))
-    # In step with the recording's commands: where a controller gave them, these are its own ticks.
-    following = episode.command_stamps_ns[episode.command_stamps_ns >= start]
-    start = int(following[0]) if following.size else start
-    if start >= end:
+        streams.append(episode.imu_stamps_ns)
+    grids = []
+    for low, high in recorded_stretches(*streams):
+        frames, commands, *imu = (each[(each >= low) & (each <= high)] for each in streams)
+        if not all(each.size for each in (frames, *imu)):
+            continue
+        start, end = max(int(each[0]) for each in (frames, *imu)), int(frames[-1])
+        # In step with the recording's commands: where a controller gave them, these are its own ticks.
+        following = commands[commands >= start]
+        start = int(following[0]) if following.size else start
+        if start < end:
+            grids.append(tick_grid(start, end, rate_hz))
+    if not grids:
         msg = f'{episode.name}: frames must go on after the IMU and the commands have begun. Got no frame after that'
         raise InputError(msg)
-    count = int((end - start) * rate_hz / 1e9) + 1
-    return start + np.rint(np.arange(count) * (1e9 / rate_hz)).astype(np.int64)
+    return grids

@@ -1,0 +1,92 @@
+"""Clocks that disagree, stamps of no clock, pauses: what is laid beside what, and what is left out."""
+
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from test_align import episode
+
+from lnn_controller.data.align import align
+from lnn_controller.data.stamps import Stamps, choose_stamps, recorded_stretches
+
+MS = 1_000_000
+S = 1000 * MS
+T0 = 1_700_000_000 * S
+TOPICS = {'image': '/camera', 'command': '/cmd_vel', 'imu': '/imu'}
+
+
+def stream(stamps_ns, *, delay_ns=0, header=True):
+    stamps_ns = np.asarray(stamps_ns, np.int64)
+    headers = stamps_ns if header else np.zeros_like(stamps_ns)
+    return Stamps(headers.tolist(), (stamps_ns + delay_ns).tolist())
+
+
+def choose(**samples):
+    return choose_stamps(samples, bag='bag', topics=TOPICS)
+
+
+@given(st.floats(1.1, 15.0), st.sampled_from([-1, 1]), st.booleans())
+@settings(max_examples=40)
+def test_a_camera_whose_clock_is_off_goes_by_receive_times(off_s, sign, stamped_commands):
+    at = T0 + np.arange(800) * 50 * MS
+    camera = Stamps((at + round(sign * off_s * S)).tolist(), (at + 20 * MS).tolist())
+    streams, clock, notes = choose(image=camera, command=stream(at, header=stamped_commands))
+    np.testing.assert_array_equal(streams['image'].stamps_ns, at + 20 * MS)
+    np.testing.assert_array_equal(streams['command'].stamps_ns, at)
+    assert clock == 'header'
+    assert len(notes) == 1
+    assert notes[0].startswith('/camera is stamped')
+
+
+@given(st.floats(0.0, 0.9), st.floats(-60.0, 60.0))
+@settings(max_examples=40)
+def test_clocks_that_agree_go_by_headers(delay_s, all_off_s):
+    at = T0 + np.arange(800) * 50 * MS
+    image, imu = stream(at, delay_ns=round((delay_s + all_off_s) * S)), stream(at, delay_ns=round(all_off_s * S))
+    streams, clock, notes = choose(image=image, imu=imu)
+    np.testing.assert_array_equal(streams['image'].stamps_ns, at)
+    assert (clock, notes) == ('header', ())
+
+
+@example(0, 10, 3600 * S)
+@example(390, 10, 3600 * S)
+@given(
+    st.integers(0, 399),
+    st.integers(1, 10),
+    st.sampled_from([3600 * S, -3600 * S, 10**17, -(10**17), -T0 - 5 * S, 30 * S]),
+)
+@settings(max_examples=60)
+def test_bad_stamps_cost_their_own_messages_alone(first, number, by_ns):
+    at = T0 + np.arange(400) * 50 * MS
+    header = at.copy()
+    bad = slice(first, first + number)
+    header[bad] += by_ns
+    camera = Stamps(header.tolist(), at.tolist())
+    streams, _, notes = choose(image=camera, command=stream(at, header=False))
+    good = np.ones(400, bool)
+    good[bad] = False
+    np.testing.assert_array_equal(streams['image'].kept, good)
+    assert streams['image'].drops['stamp_far_off'] == np.count_nonzero(~good)
+    assert notes == ()
+
+
+@given(st.integers(30, 370), st.floats(11.0, 1e8))
+@settings(max_examples=40)
+def test_a_clock_that_was_set_keeps_every_message_and_parts_the_recording(at_sample, jump_s):
+    at = T0 + np.arange(400) * 50 * MS
+    at[at_sample:] += round(jump_s * S)
+    streams, _, notes = choose(image=stream(at, delay_ns=20 * MS), command=stream(at, header=False))
+    assert streams['image'].kept.all()
+    assert len(recorded_stretches(streams['image'].stamps_ns, streams['command'].stamps_ns)) == 2
+    assert notes == ()
+
+
+@pytest.mark.parametrize('pause_s', [11.0, 8 * 3600.0, 2.5 * 365 * 86400.0, T0 / S])
+def test_ticks_are_those_of_what_was_recorded_whatever_lies_between(pause_s):
+    ms = np.arange(0, 6000, 20)
+    both = [*ms, *(ms + 6000 + round(pause_s * 1000))]
+    ticks = align(episode(both, both), rate_hz=50.0)
+    assert len(ticks) == 600
+    assert np.bincount(ticks.segment).tolist() == [300, 300]
+    assert ticks.drops == {}
+    assert np.allclose(ticks.dt_s, 0.02)
