@@ -17,13 +17,15 @@ from lnn_controller.learning.checks import Finding, Recording, check_recordings,
 from lnn_controller.learning.config import TrainConfig
 from lnn_controller.learning.demonstrations import between, is_override, read_demonstrations
 from lnn_controller.learning.odometry import check_odometry
+from lnn_controller.learning.windows import usable_spans
 from lnn_controller.policy.spec import ImageSpec
 
-__all__ = ['Split', 'load', 'part']
+__all__ = ['Split', 'divide', 'load', 'usable_at_ns']
 
 SHORTEST_S = 4.0
 PIECES = 6
 SHORTEST_PIECE_S = 1.0
+EDGE_NS = 500_000_000
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,8 @@ class Split:
 
     :param train: trained on
     :param validation: never trained on; early stopping and the choice of weights look at them
-    :param test: with a single bag, the whole of it and the share at its end that nothing has looked at
+    :param test: with a single bag, the whole of it and the share at the end of its usable time that nothing has looked
+        at
     :param digests: SHA-256 of each bag by name
     :param overrides_s: how long each section of override among them is, s
     :param notes: what was found in their content that a person should know
@@ -87,16 +90,27 @@ class Split:
         return lines + explain_drops(drops) + [f'warning: {note}' for note in self.notes]
 
 
-def part(episode: Episode, start: float, end: float) -> Episode:
+def usable_at_ns(episode: Episode, share: float) -> float:
     """
-    A stretch of an episode.
+    Tell when a share of what can be learnt of an episode is over.
 
     :param episode: the whole
-    :param start: where it starts, as a share of the time between first and last frame, 0–1
-    :param end: where it ends, likewise
+    :param share: of its usable time, 0–1: pauses and what lacks a frame, a command or the IMU count for nothing
+    :returns: the moment, ns
     """
+    spans = usable_spans(episode)
     first, last = int(episode.image_stamps_ns[0]), int(episode.image_stamps_ns[-1])
-    return between(episode, first + start * (last - first), first + end * (last - first))
+    # Where the streams begin and end within a moment of each other, the frames say where.
+    if 0 <= spans[0][0] - first <= EDGE_NS:
+        spans[0] = first, spans[0][1]
+    if 0 <= last - spans[-1][1] <= EDGE_NS:
+        spans[-1] = spans[-1][0], last
+    left = share * sum(high - low for low, high in spans)
+    for low, high in spans:
+        if left <= high - low:
+            return low + left
+        left -= high - low
+    return spans[-1][1]
 
 
 def load(
@@ -105,8 +119,9 @@ def load(
     """
     Read the bags and divide them.
 
-    With several bags, the last ones validate, whole. With one, its end is kept for the test, and pieces of the rest
-    validate. Of a bag in which an operator overrode a policy, each section of override counts as a bag here.
+    With several bags, the last ones validate, whole. With one, the end of its usable time is kept for the test, and
+    pieces of the rest validate. Of a bag in which an operator overrode a policy, each section of override counts as a
+    bag here.
 
     :param bags: at least one; a folder of bags stands for all of them
     :param config: frame size, channels, IMU, shares
@@ -139,8 +154,7 @@ def load(
     digests = {episode.name: episode.sha256 for episode in episodes}
     if len(episodes) == 1:
         whole = episodes[0]
-        test_at = 1 - config.test_fraction
-        train, validation = _interleave(whole, test_at, config.validation_fraction)
+        train, validation = divide(whole, config)
         test = (whole, config.test_fraction) if config.test_fraction else None
         return image, Split(train, validation, test, digests, overrides_s, notes, recordings)
     kept = max(1, math.floor(len(episodes) * config.validation_fraction))
@@ -189,18 +203,33 @@ def _long_enough(seconds: float, what: str) -> None:
         raise InputError(msg)
 
 
-def _interleave(whole: Episode, end: float, fraction: float) -> tuple[tuple[Episode, ...], tuple[Episode, ...]]:
+def _usable_s(episode: Episode) -> float:
+    return sum(high - low for low, high in usable_spans(episode)) * 1e-9
+
+
+def divide(whole: Episode, config: TrainConfig) -> tuple[tuple[Episode, ...], tuple[Episode, ...]]:
     """
     Divide the first part of one recording into pieces to train on and pieces to validate on, in turn.
 
     One piece at the end would validate on a single bend or a single straight; pieces from everywhere are a fairer
     sample of the road, at the price of sharing their edges with the training.
+
+    :param whole: the recording; what lies in its pauses is in no piece
+    :param config: shares that are kept for the test and for validation
+    :returns: pieces to train on, and to validate on
+    :raises InputError: if too little of it can be learnt
     """
-    pieces = max(1, min(PIECES, int(whole.duration_s * end * fraction / SHORTEST_PIECE_S)))
+    _long_enough(_usable_s(whole), f'{whole.name}: what can be learnt of it, with frames and commands,')
+    end, fraction = 1 - config.test_fraction, config.validation_fraction
+    pieces = max(1, min(PIECES, int(_usable_s(whole) * end * fraction / SHORTEST_PIECE_S)))
+
+    def piece(start: float, stop: float) -> Episode:
+        return between(whole, usable_at_ns(whole, start), usable_at_ns(whole, stop))
+
     train, validation = [], []
     for i in range(pieces):
         low, high = end * i / pieces, end * (i + 1) / pieces
         middle = high - (high - low) * fraction
-        train.append(part(whole, low, middle))
-        validation.append(part(whole, middle, high))
+        train.append(piece(low, middle))
+        validation.append(piece(middle, high))
     return tuple(train), tuple(validation)

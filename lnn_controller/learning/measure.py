@@ -1,7 +1,6 @@
 """How far a network's commands are from the demonstrators', on what it was not trained on."""
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -9,30 +8,18 @@ import torch
 from lnn_controller.data.episode import Episode
 from lnn_controller.learning.augment import Augment
 from lnn_controller.learning.config import TrainConfig
-from lnn_controller.learning.episodes import Split
+from lnn_controller.learning.episodes import Split, usable_at_ns
 from lnn_controller.learning.module import predict
 from lnn_controller.learning.windows import Batch, collate, cut, usable_spans
 from lnn_controller.liquid.network import PolicyNetwork
 
-__all__ = ['HeldOut', 'Metrics', 'augmented', 'held_out', 'measure', 'whole']
+__all__ = ['Metrics', 'augmented', 'held_out', 'measure', 'whole']
 
 #: figures by part, channel and name
 Metrics = dict[str, dict[str, dict[str, float]]]
 
 # Whole episodes are measured at this rate, from a fresh state.
 VALIDATION_RATE_HZ = 50.0
-
-
-class HeldOut(NamedTuple):
-    """
-    Episodes that were not trained on.
-
-    :param batch: whole episodes
-    :param last: share at their end that counts
-    """
-
-    batch: Batch
-    last: float = 1.0
 
 
 def _ticks(low_ns: int, high_ns: int) -> np.ndarray:
@@ -66,7 +53,7 @@ def augmented(batch: Batch, config: TrainConfig) -> Batch:
     return batch._replace(frames=torch.from_numpy(frames))
 
 
-def held_out(split: Split, rehearsed: Split | None = None) -> dict[str, HeldOut]:
+def held_out(split: Split, rehearsed: Split | None = None) -> dict[str, Batch]:
     """
     What was kept from the training.
 
@@ -75,17 +62,28 @@ def held_out(split: Split, rehearsed: Split | None = None) -> dict[str, HeldOut]
     :returns: ``validation``; ``test`` where there is one: the state runs warm through the whole recording and only its
         end counts; ``rehearsed``: what of the old demonstrations validates
     """
-    parts = {'validation': HeldOut(whole(split.validation))}
+    parts = {'validation': whole(split.validation)}
     if split.test:
         episode, fraction = split.test
-        low, high = usable_spans(episode)[-1]
-        parts['test'] = HeldOut(collate([cut(episode, _ticks(low, high))]), fraction)
+        parts['test'] = _end(episode, usable_at_ns(episode, 1.0 - fraction))
     if rehearsed:
-        parts['rehearsed'] = HeldOut(whole(rehearsed.validation))
+        parts['rehearsed'] = whole(rehearsed.validation)
     return parts
 
 
-def measure(network: PolicyNetwork, parts: Mapping[str, HeldOut], channels: Sequence[str]) -> Metrics:
+def _end(episode: Episode, from_ns: float) -> Batch:
+    """What comes after a moment; the ticks before it in the same span warm the state up, and are masked."""
+    windows, masks = [], []
+    for low, high in usable_spans(episode):
+        ticks = _ticks(low, high)
+        if len(ticks) > 1 and ticks[-1] > from_ns:
+            windows.append(cut(episode, ticks))
+            masks.append(torch.from_numpy(ticks[1:] > from_ns))
+    batch = collate(windows)
+    return batch._replace(mask=batch.mask * torch.nn.utils.rnn.pad_sequence(masks, batch_first=True))
+
+
+def measure(network: PolicyNetwork, parts: Mapping[str, Batch], channels: Sequence[str]) -> Metrics:
     """
     Compare a network's commands with the demonstrators'.
 
@@ -101,11 +99,9 @@ def measure(network: PolicyNetwork, parts: Mapping[str, HeldOut], channels: Sequ
     return metrics
 
 
-def _errors(network: PolicyNetwork, part: HeldOut, channels: Sequence[str]) -> dict[str, dict[str, float]]:
-    batch = part.batch
+def _errors(network: PolicyNetwork, batch: Batch, channels: Sequence[str]) -> dict[str, dict[str, float]]:
     predicted = predict(network, batch)
     keep = batch.mask.bool()
-    keep[:, : round(keep.shape[1] * (1 - part.last))] = False
     result = {}
     for index, channel in enumerate(channels):
         truth, guess = batch.command[..., index][keep], predicted[..., index][keep]

@@ -115,11 +115,11 @@ def train_network(
     """
     parts = held_out(split, rehearsed)
     before = measure(network, parts, config.outputs) if init else {}
-    validation = {'val': parts['validation'].batch}
+    validation = {'val': parts['validation']}
     if config.augmentation == 'wide':
         validation['val_hard'] = augmented(validation['val'], config)
     if rehearsed:
-        validation['val_rehearsed'] = parts['rehearsed'].batch
+        validation['val_rehearsed'] = parts['rehearsed']
     module = PolicyModule(network, config, validation)
     started = datetime.datetime.now(datetime.UTC)
     data = Data(split.train, config, rehearsed.train if rehearsed else ())
