@@ -69,7 +69,8 @@ def run(args: argparse.Namespace) -> int:
         from lnn_controller.evaluation.attention import worst_moments
         from lnn_controller.evaluation.replay_report import write_report
 
-        moments = [worst_moments(result, policy) for result, policy in zip(results, policies, strict=True)]
+        pairs = zip(results, policies, strict=True)
+        moments = [worst_moments(result, policy, last=args.last) for result, policy in pairs]
         write_report(args.out, results, summaries, moments=moments, last=args.last)
     print(to_json(combine(summaries)) if args.json else replay_table(summaries))
     return 0

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from lnn_controller.evaluation.comparison import counted_from
 from lnn_controller.evaluation.replay import Replay
 from lnn_controller.policy import Policy
 
@@ -88,17 +89,19 @@ def attention(
     return change / times
 
 
-def worst_moments(result: Replay, policy: Policy) -> list[Moment]:
+def worst_moments(result: Replay, policy: Policy, *, last: float = 1.0) -> list[Moment]:
     """
     Find the moments where a policy was furthest from the recording.
 
     :param result: its replay
     :param policy: the policy
+    :param last: share of the recording at its end that counts
     :returns: at most four, the worst first, two seconds apart at least
     """
     episode, at_s = result.episode, result.at_s
     error = np.abs(result.given - result.recorded) / reach(policy)
-    error = np.where(result.both, np.nan_to_num(error).sum(axis=1), -1.0)
+    counted = result.both & (at_s >= counted_from(result, last))
+    error = np.where(counted, np.nan_to_num(error).sum(axis=1), -1.0)
     moments: list[Moment] = []
     for tick in np.argsort(-error, kind='stable').tolist():
         if error[tick] < 0.0 or len(moments) == MOMENTS:

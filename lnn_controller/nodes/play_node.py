@@ -38,6 +38,8 @@ PARAMETERS = (
 )
 DEPTH = 100
 ACK_S = 1.0
+# Nobody waits longer than this for the next message: a night's pause, or a clock that was set while it was recorded.
+SKIP_S = 60.0
 LONGEST_WAIT_S = 0.05  # services, parameters and Ctrl-C are seen so often
 
 
@@ -116,7 +118,10 @@ class PlayNode(Node):
         while again and not stop.done():
             self._latch()
             self.timeline.move(self._begin_ns, time.monotonic())
+            before_ns = self._begin_ns
             for message in self._messages():
+                self._skip(message.stamp_ns - before_ns, message.stamp_ns)
+                before_ns = message.stamp_ns
                 if not self._await(message.stamp_ns, executor, stop):
                     break
                 self._publishers_by_topic[message.topic].publish(message.data)
@@ -170,6 +175,11 @@ class PlayNode(Node):
                 last[message.topic] = message
         for topic, message in last.items():
             self._publishers_by_topic[topic].publish(message.data)
+
+    def _skip(self, gap_ns: int, stamp_ns: int) -> None:
+        if gap_ns > SKIP_S * 1e9:
+            self.get_logger().warning(f'nothing was recorded for {gap_ns / 1e9:,.0f} s: that is skipped')
+            self.timeline.move(stamp_ns, time.monotonic())
 
     def _await(self, stamp_ns: int, executor: SingleThreadedExecutor, stop: Future[None]) -> bool:
         """Serve services and the clock until a message is due; whether it is to be played still."""

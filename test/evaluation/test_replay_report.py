@@ -129,6 +129,16 @@ def test_the_worst_moments_are_the_worst_and_apart(car_lane, episode):
     assert min(np.diff(at_s)) >= 2.0
 
 
+def test_the_worst_moments_are_of_the_part_that_counts(car_lane, episode):
+    result = replay_episode(episode, car_lane)
+    begins_s = 0.8 * result.at_s[-1]
+    error = np.abs((result.given - result.recorded) / reach(car_lane)).sum(axis=1)
+    error[result.at_s < begins_s] = np.nan
+    moments = worst_moments(result, car_lane, last=0.2)
+    assert moments[0].at_s == result.at_s[np.nanargmax(error)]
+    assert min(each.at_s for each in moments) >= begins_s
+
+
 def test_every_sweep_passes_the_recording_as_it_is(car_lane, episode):
     told = []
     curves = sweep_recording(episode, car_lane, progress=told.append)

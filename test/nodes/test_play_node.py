@@ -47,6 +47,23 @@ def ticks(commands):
     return [int(each.twist.linear.x) for each in commands]
 
 
+def test_a_clock_that_was_set_while_it_was_recorded_is_not_waited_for(graph, probe, tmp_path):
+    """2.5 years lie between the fifth command and the sixth."""
+    with BagWriter(tmp_path / 'bag') as writer:
+        writer.add_topic('/cmd_vel', 'geometry_msgs/msg/TwistStamped', qos=offered_qos())
+        for tick in range(10):
+            stamp = START + tick * 20 * MS + (tick >= 5) * 80_000_000 * S
+            writer.write('/cmd_vel', stamp, twist_stamped_message(stamp, linear=(tick, 0, 0)))
+    commands = probe.commands()
+    process = start(graph, tmp_path / 'bag')
+    probe.until(lambda: probe.node.count_publishers('cmd_vel'), 'it offers its topics')
+    assert ask(probe, 'resume').success
+    probe.until(lambda: process.poll() is not None, 'it ends with the bag')
+    probe.until(lambda: len(commands) == 10, 'all has arrived')
+    assert ticks(commands) == list(range(10))
+    assert 'nothing was recorded for 80,000,000 s: that is skipped' in (tmp_path / 'logs' / 'player.log').read_text()
+
+
 def test_every_message_is_played_in_order_with_its_latched_ones(graph, probe, bag):
     latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
     numbers = []
