@@ -15,7 +15,7 @@ DT_S = 0.02
 
 def measure(neurons: int, method: str, ticks: int) -> np.ndarray:
     """Time of each tick, µs."""
-    settings = AdaptationSettings(mode='on', method=method, window_s=60.0)
+    settings = AdaptationSettings(mode='live', method=method, window_s=60.0)
     reach = np.array([2.0, 2.0])
     imitation, responses = Imitation(reach, neurons, settings), [Response(2.0, settings) for _ in reach]
     rng = np.random.default_rng(0)

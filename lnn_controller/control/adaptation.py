@@ -35,7 +35,7 @@ class Adaptation:
     What is learnt on top of a frozen policy. ``reach`` is the largest command of each channel, either way, (C,).
 
     *Imitate* corrects the network's command, *respond* undoes how the body answers it; in this order, so that what the
-    operator teaches is meant as motion, whatever state the body is in. Both learn in shadow and on; only on they act.
+    operator teaches is meant as motion, whatever state the body is in. Both learn in shadow and live; only live they act.
 
     :param spec: of the policy
     :param settings: how to learn
@@ -79,7 +79,7 @@ class Adaptation:
         :param command: what the frozen network wants, (C,)
         :returns: m/s and rad/s, (C,)
         """
-        if self._settings.mode != 'on' or not self._settings.imitate:
+        if self._settings.mode != 'live' or not self._settings.imitate:
             return command.tolist()
         return (command + self.imitation.correction(basis)).tolist()
 
@@ -90,7 +90,7 @@ class Adaptation:
         :param wanted: motion, (C,)
         :returns: command, (C,), not yet limited
         """
-        if self._settings.mode != 'on' or not self._settings.respond:
+        if self._settings.mode != 'live' or not self._settings.respond:
             return list(wanted)
         return [response.sent(value) for response, value in zip(self.responses.values(), wanted, strict=True)]
 
@@ -115,7 +115,7 @@ class Adaptation:
         :param operator: what the operator commands at this tick; ``None`` where nobody does
         """
         settings = self._settings
-        if settings.mode == 'off':
+        if settings.mode == 'frozen':
             return
         learnt = False
         if settings.respond:
@@ -223,7 +223,7 @@ class Adaptation:
 
     def _motion(self, command: Sequence[float]) -> list[float]:
         """The motion that a command of the operator's brings about: who drives a worn robot steers against its wear."""
-        if not self._settings.respond or self._settings.mode != 'on':
+        if not self._settings.respond or self._settings.mode != 'live':
             return list(command)
         return [each.answer(value) for each, value in zip(self.responses.values(), command, strict=True)]
 

@@ -5,9 +5,12 @@ from typing import Literal, get_args
 
 from lnn_controller.errors import InputError
 
-__all__ = ['AdaptationMode', 'AdaptationSettings', 'Method']
+__all__ = ['FORMER_MODES', 'AdaptationMode', 'AdaptationSettings', 'Method']
 
-AdaptationMode = Literal['off', 'shadow', 'on']
+# Not `off` and `on`: YAML 1.1, which every ROS tool reads, takes those for booleans.
+AdaptationMode = Literal['frozen', 'shadow', 'live']
+#: today's word by that of older recordings, and by what YAML made of it
+FORMER_MODES = {'off': 'frozen', 'false': 'frozen', 'on': 'live', 'true': 'live'}
 Method = Literal['rls', 'lms']
 
 
@@ -18,7 +21,7 @@ class AdaptationSettings:
 
     A channel's reach is the larger of its policy's two limits: bound and dead zone are shares of it.
 
-    :param mode: 'off'; 'shadow': learns and reports, but drives as if it had not; or 'on'
+    :param mode: 'frozen': learns nothing; 'shadow': learns and reports, but drives as if it had not; or 'live'
     :param imitate: learn from the operator's override commands what the network should have said
     :param respond: learn how the body answers the commands, and undo gain and trim
     :param method: 'rls', recursive least squares with forgetting, or 'lms', normalised least mean squares
@@ -32,7 +35,7 @@ class AdaptationSettings:
     :raises InputError: if a value is out of its range
     """
 
-    mode: AdaptationMode = 'off'
+    mode: AdaptationMode = 'frozen'
     imitate: bool = True
     respond: bool = True
     method: Method = 'rls'

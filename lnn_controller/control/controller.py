@@ -201,7 +201,7 @@ class Controller(Inputs):
     ) -> None:
         """Learn from what followed the last command, and from what the operator says now."""
         scale = self.settings.speed_scale
-        if self.settings.adaptation.mode == 'off':
+        if self.settings.adaptation.mode == 'frozen':
             return
         # What the network shall say is said before the scale; and a robot that stands before an obstacle shows nothing.
         shown = None if operator is None or not scale or self._stopped_for else [value / scale for value in operator]

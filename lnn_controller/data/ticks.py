@@ -17,6 +17,7 @@ from lnn_controller.control import (
     GuardSettings,
     Used,
 )
+from lnn_controller.control.adaptation_settings import FORMER_MODES
 from lnn_controller.errors import InputError, short
 from lnn_controller.policy.files import parse_json
 
@@ -78,7 +79,9 @@ class Configuration:
             guard = settings.pop('guard')
             if guard is not None:
                 guard = GuardSettings(**{**guard, 'footprint': Footprint(**guard['footprint'])})
-            adaptation = AdaptationSettings(**settings.pop('adaptation'))
+            adaptation = settings.pop('adaptation')
+            mode = adaptation['mode']
+            adaptation = AdaptationSettings(**{**adaptation, 'mode': FORMER_MODES.get(mode, mode)})
             read = cls(settings=ControlSettings(**settings, guard=guard, adaptation=adaptation), **row)
             kinds = (('number', int), ('policy', str), ('policy_sha256', str), ('adaptation', Mapping | None))
             for name, kind in kinds:

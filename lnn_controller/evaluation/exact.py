@@ -139,7 +139,7 @@ class _Again:
             decision = controller.step(tick.stamp_ns)
         else:
             decision = controller.stop(tick.stamp_ns, tick.reason)
-        learnt_known = self._learnt_known or controller.settings.adaptation.mode == 'off'
+        learnt_known = self._learnt_known or controller.settings.adaptation.mode == 'frozen'
         if self._same_policy and learnt_known and frame_known:
             self._differences.append(float(np.abs(decision.command - np.array(tick.command)).max()))
         self._last = tick

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any, get_args
 
 from lnn_controller.control import AdaptationSettings, ControlSettings
-from lnn_controller.control.adaptation_settings import AdaptationMode, Method
+from lnn_controller.control.adaptation_settings import FORMER_MODES, AdaptationMode, Method
 from lnn_controller.control.guard import Footprint, GuardSettings
 from lnn_controller.errors import InputError
 from lnn_controller.nodes.parameters import Setting
@@ -108,7 +108,13 @@ PARAMETERS = (
     _live('guard.sensor_yaw_rad', 0.0, 'Where it looks, counter-clockwise from forward.', 'rad', -6.2832, 6.2832),
     _live('guard.min_height_m', 0.05, 'Points of a cloud lower above the ground are no obstacles.', 'm', -10.0, 10.0),
     _live('guard.max_height_m', 1.0, 'Points of a cloud higher above the ground are no obstacles.', 'm', -10.0, 10.0),
-    _live('adaptation.mode', 'off', 'Online adaptation: off; shadow: learn, but drive as if not; on.', choices=MODES),
+    _live(
+        'adaptation.mode',
+        'frozen',
+        'Online adaptation: frozen: none; shadow: learn, but drive as if not; live: learn and drive by it.',
+        choices=MODES,
+        former=FORMER_MODES,
+    ),
     _live('adaptation.imitate', True, "Learn from the operator's commands what the network should have said."),
     _live('adaptation.respond', True, 'Learn gain and trim of the body from what it does, and undo them.'),
     _inactive('adaptation.odometry', False, 'Learn the answer in speed too, from the topic odom.'),

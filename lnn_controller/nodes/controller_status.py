@@ -57,7 +57,7 @@ def control_status(
     values |= {f'{name}_age_ms': f'{1e3 * age:.0f}' for name, age in ages.items()}
     values['image_dropped'] = str(driving.encoder.dropped)
     mode = values['adaptation_mode'] = parameters['adaptation.mode']
-    values |= {} if mode == 'off' else {f'adaptation.{name}': f'{value:.4g}' for name, value in learnt.items()}
+    values |= {} if mode == 'frozen' else {f'adaptation.{name}': f'{value:.4g}' for name, value in learnt.items()}
     values['emergency_stop'] = ', '.join(holders) or 'released'
     values['graph_errors'] = str(len(driving.qos.errors))
     values |= {name: str(count) for name, count in sorted((counters | dict(driving.undecodable)).items())}

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor, SetParametersResult
@@ -30,6 +30,7 @@ class Setting:
     :param minimum: smallest allowed number
     :param maximum: largest allowed number
     :param choices: allowed texts; empty: any
+    :param former: today's choice by one that an earlier version had, and by what YAML reads that as
     :param change: when it may be set: ``live``, ``inactive`` (not while the node is active) or ``fixed`` (at the start)
     """
 
@@ -40,6 +41,7 @@ class Setting:
     minimum: float | None = None
     maximum: float | None = None
     choices: tuple[str, ...] = ()
+    former: Mapping[str, str] = field(default_factory=dict)
     change: Change = 'fixed'
 
     @property
@@ -83,7 +85,9 @@ class Setting:
         elif fits and self.choices:
             fits = value in self.choices
         if not fits:
-            raise InputError(f'parameter {self.name} must be {self.wanted}. Got {value!r}')
+            today = self.former.get(_as_text(value)) if isinstance(value, bool | str) else None
+            hint = f': {today} is what that is called now' if today else ''
+            raise InputError(f'parameter {self.name} must be {self.wanted}. Got {value!r}{hint}')
         return value
 
     def descriptor(self) -> ParameterDescriptor:
@@ -112,6 +116,10 @@ class Setting:
             top = math.inf if self.maximum is None else float(self.maximum)
             result.floating_point_range = [FloatingPointRange(from_value=bottom, to_value=top)]
         return result
+
+
+def _as_text(value: bool | str) -> str:
+    return str(value).lower() if isinstance(value, bool) else value
 
 
 def declare(node: Node, table: Sequence[Setting]) -> dict[str, Any]:
@@ -163,13 +171,16 @@ def on_change(
         given = {item.name: settings[item.name].check(item.value) for item in parameters if item.name in settings}
         return {name: value for name, value in given.items() if value != current[name]}
 
-    def whole_numbers(parameters: list[Parameter]) -> list[Parameter]:
-        # `ros2 param set … 20` sends an integer, which rclpy would refuse for a float.
+    def as_meant(parameters: list[Parameter]) -> list[Parameter]:
+        # `ros2 param set … 20` sends an integer, which rclpy would refuse for a float; and for a text that YAML takes
+        # for a boolean a boolean, which rclpy would refuse without saying what to give.
         result = []
         for item in parameters:
             setting = settings.get(item.name)
             if setting and isinstance(setting.default, float) and item.type_ == Parameter.Type.INTEGER:
                 item = Parameter(item.name, Parameter.Type.DOUBLE, float(item.value))
+            elif setting and setting.choices and item.type_ == Parameter.Type.BOOL:
+                item = Parameter(item.name, Parameter.Type.STRING, _as_text(item.value))
             result.append(item)
         return result
 
@@ -192,7 +203,7 @@ def on_change(
         if changed:
             apply(changed)
 
-    node.add_pre_set_parameters_callback(whole_numbers)
+    node.add_pre_set_parameters_callback(as_meant)
     node.add_on_set_parameters_callback(checked)
     node.add_post_set_parameters_callback(applied)
 

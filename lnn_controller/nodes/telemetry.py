@@ -102,7 +102,7 @@ class Telemetry:
             self._neurons_out.publish(
                 neurons_message(decision.stamp_ns, self._names, decision.neurons, decision.time_constants)
             )
-        if values['adaptation.mode'] == 'off':
+        if values['adaptation.mode'] == 'frozen':
             return
         if not self._adaptation_ns <= decision.stamp_ns < self._adaptation_ns + ADAPTATION_PERIOD_NS - grace_ns:
             self._adaptation_ns = decision.stamp_ns

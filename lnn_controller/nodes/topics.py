@@ -131,7 +131,7 @@ CONTROLLER = (
         'out',
         _STATE,
         '',
-        'What is learnt, at 10 Hz unless `adaptation.mode` is off: errors frozen and adapted, ‖ΔW‖, gain, trim.',
+        'What is learnt, at 10 Hz unless `adaptation.mode` is frozen: errors frozen and adapted, ‖ΔW‖, gain, trim.',
     ),
     Topic('/diagnostics', 'diagnostic_msgs/msg/DiagnosticArray', 'out', _STATE, '', 'The state of control, at 1 Hz.'),
     Topic(

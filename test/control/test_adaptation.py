@@ -20,7 +20,7 @@ from lnn_controller.policy import Policy
 DT_S = 0.02
 MS = 1_000_000
 REACH = np.array([2.0, 1.5])
-ON = AdaptationSettings(mode='on', bound=0.5, memory_s=30.0)
+ON = AdaptationSettings(mode='live', bound=0.5, memory_s=30.0)
 
 
 @pytest.fixture(scope='module')
@@ -224,7 +224,7 @@ def test_shadow_learns_but_does_not_act(policy):
     assert adaptation.figures()['angular_z.imitate_norm'] > 0.0
     before = adaptation.learnt_ticks
     adaptation.learn(DT_S, measured={}, sent=[0.5, 0.1], basis=basis, command=[0.5, 0.1], operator=[0.9, 0.5])
-    adaptation.settings = replace(ON, mode='off')
+    adaptation.settings = replace(ON, mode='frozen')
     adaptation.learn(DT_S, measured={}, sent=[0.5, 0.1], basis=basis, command=[0.5, 0.1], operator=[0.9, 0.5])
     assert adaptation.learnt_ticks <= before + 1
 
@@ -232,7 +232,7 @@ def test_shadow_learns_but_does_not_act(policy):
 @pytest.mark.parametrize(
     ('wrong', 'message'),
     [
-        ({'mode': 'maybe'}, r'mode must be one of off, shadow, on. Got'),
+        ({'mode': 'maybe'}, r'mode must be one of frozen, shadow, live. Got'),
         ({'method': 'sgd'}, r'method must be one of rls, lms. Got'),
         ({'bound': 1.5}, r'bound must be from 0 to 1. Got 1.5'),
         ({'rate': 0.0}, r'rate must be from 1e-06 to 100. Got 0.0'),
@@ -270,7 +270,7 @@ class Worn:
 
 
 def test_a_controller_learns_the_answer_of_its_body(policy):
-    worn = Worn(policy, AdaptationSettings(mode='on', lag_s=0.0, memory_s=30.0))
+    worn = Worn(policy, AdaptationSettings(mode='live', lag_s=0.0, memory_s=30.0))
     worn.run(1000, operator=lambda tick: (0.5, 0.6 * math.sin(tick / 20)))
     response = worn.controller.adaptation.responses['angular_z']
     assert response.gain == pytest.approx(0.7, abs=0.02)
@@ -295,7 +295,7 @@ def test_speed_is_learnt_from_odometry(policy):
 
 
 def test_a_stop_teaches_nothing_and_forgets_nothing(policy):
-    worn = Worn(policy, AdaptationSettings(mode='on'))
+    worn = Worn(policy, AdaptationSettings(mode='live'))
     worn.run(500, operator=lambda tick: (0.5, 0.6 * math.sin(tick / 20)))
     adaptation = worn.controller.adaptation
     kept, count = adaptation.snapshot(), adaptation.learnt_ticks
@@ -308,7 +308,7 @@ def test_what_the_operator_teaches_does_not_depend_on_the_speed_scale(policy):
     corrections = []
     for scale in (1.0, 0.5):
         controller = Controller(
-            policy, ControlSettings(speed_scale=scale, adaptation=AdaptationSettings(mode='on', respond=False))
+            policy, ControlSettings(speed_scale=scale, adaptation=AdaptationSettings(mode='live', respond=False))
         )
         now_ns = 1_000 * MS
         for tick in range(300):

@@ -26,7 +26,7 @@ SETTINGS = ControlSettings(
     max_deceleration={'linear_x': 6.0},
     deadband={'angular_z': 0.05},
     override_timeout_s=0.12,
-    adaptation=AdaptationSettings(mode='on', rate=10.0, bound=1.0),
+    adaptation=AdaptationSettings(mode='live', rate=10.0, bound=1.0),
 )
 GUARDED = replace(
     SETTINGS, guard=GuardSettings(Footprint(), slow_distance_m=1.0, stop_distance_m=0.2), scan_timeout_s=0.1

@@ -97,7 +97,7 @@ def test_a_recording_is_foretold_better_by_imitation(tmp_path):
     assert result.summary['lms']['mae'] < result.summary['frozen']['mae']
     assert result.at_s[0] >= 0.5 * result.at_s[-1]
     # Nothing is learnt from what is to be foretold: off, it is the frozen policy.
-    still = replayed.run(policy, bag, settings=AdaptationSettings(mode='on', bound=0.0))
+    still = replayed.run(policy, bag, settings=AdaptationSettings(mode='live', bound=0.0))
     np.testing.assert_array_equal(still.foretold['adapted'], still.foretold['frozen'])
     assert replayed.draw(result, tmp_path / 'recording.png').stat().st_size > 10_000
     assert len(replayed.table(result.summary).splitlines()) == 8

@@ -76,7 +76,7 @@ def drive(graph, probe, bundle, bag, seed):
         'linear.x.max_acceleration': float(world.rng.choice([0.0, 0.7])),
         'angular.z.deadband': float(world.rng.choice([0.0, 0.05])),
         'override_timeout_s': 0.2,
-        'adaptation.mode': 'on' if seed % 2 else 'off',
+        'adaptation.mode': 'live' if seed % 2 else 'frozen',
     }
     graph.start('controller', CONTROLLER, parameters=parameters)
     change(probe, Transition.TRANSITION_CONFIGURE)

@@ -9,12 +9,15 @@ from rclpy.parameter import Parameter, parameter_dict_from_yaml_file
 
 from lnn_controller.control.guard import Footprint, GuardSettings
 from lnn_controller.errors import InputError
-from lnn_controller.nodes import controller_parameters, find_share, record_node, sim_node
+from lnn_controller.nodes import controller_parameters, evaluate_node, find_share, play_node, record_node, sim_node
 from lnn_controller.nodes.controller_parameters import check_parameters, control_settings, neuron_names
 from lnn_controller.nodes.parameters import CHANGES, Setting, declare, on_change, usage
 from lnn_controller.policy import NetworkSpec
 
-TABLES = [controller_parameters.PARAMETERS, sim_node.PARAMETERS, record_node.PARAMETERS]
+TABLES = [
+    *(controller_parameters.PARAMETERS, sim_node.PARAMETERS, record_node.PARAMETERS),
+    *(evaluate_node.PARAMETERS, play_node.PARAMETERS),
+]
 CONFIG = find_share('config/controller.yaml').parent
 PARAMETER_FILES = [file for file in sorted(CONFIG.glob('*.yaml')) if 'ros__parameters' in file.read_text()]
 RATE = Setting('rate', 50.0, 'How often.', 'Hz', 1.0, 500.0)
@@ -67,6 +70,23 @@ def test_a_fitting_value_is_brought_to_the_type(setting, given, value):
 def test_other_values_are_refused_with_the_reason(setting, given, said):
     with pytest.raises(InputError, match=said):
         setting.check(given)
+
+
+@pytest.mark.parametrize(
+    'setting', [setting for table in TABLES for setting in table if setting.choices], ids=lambda setting: setting.name
+)
+def test_every_choice_is_a_text_to_yaml(setting):
+    # ros2 param set, parameter files and launch all read values as YAML 1.1.
+    assert [yaml.safe_load(choice) for choice in setting.choices] == list(setting.choices)
+
+
+@pytest.mark.parametrize(
+    ('given', 'today'), [('off', 'frozen'), (False, 'frozen'), ('on', 'live'), (True, 'live')], ids=repr
+)
+def test_the_words_of_an_earlier_version_are_refused_with_todays(given, today):
+    mode = next(setting for setting in TABLES[0] if setting.name == 'adaptation.mode')
+    with pytest.raises(InputError, match=f'one of frozen, shadow, live. Got {given!r}: {today} is what'):
+        mode.check(given)
 
 
 def test_help_is_made_of_the_table():
@@ -188,6 +208,7 @@ def test_what_is_set_while_it_runs_is_applied_once(tuned):
         ('linear__x__max_velocity', math.inf, 'linear.x.max_velocity'),
         ('frame_id', 3, 'type'),
         ('image_transport', 'png', "must be one of raw, compressed. Got 'png'"),
+        ('adaptation__mode', True, "must be one of frozen, shadow, live. Got 'true': live is what that is called now"),
         ('policy', 'other', 'parameter policy can be set only while the node is not active: deactivate it first'),
         ('autostart', True, 'read-only'),
         ('guard__stop_distance_m', 1.5, 'must be less than'),

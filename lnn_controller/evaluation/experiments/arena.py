@@ -17,7 +17,7 @@ __all__ = ['FROZEN', 'Run', 'drive', 'pooled', 'recovery', 'road_of']
 
 Floats = NDArray[np.float64]
 
-FROZEN = AdaptationSettings(mode='off')
+FROZEN = AdaptationSettings(mode='frozen')
 FIRST_ROAD, ROADS_APART = 21, 12  # roads 1 to 12 are those that policies are trained on
 SMOOTH_S = 5.0
 

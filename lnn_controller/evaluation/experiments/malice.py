@@ -58,7 +58,7 @@ def run(policy: Policy, seeds: Sequence[int], progress: Progress) -> Result:
         ``drives_harmed``: drives whose error, before the honest operator came, was more than 1.5 × the frozen
         policy's, and how many still after; ``correction_max``: the largest correction as a share of its bound
     """
-    adaptation = AdaptationSettings(mode='on', respond=False)
+    adaptation = AdaptationSettings(mode='live', respond=False)
     runs: dict[str, list[Run]] = {'frozen': [], 'adapted': []}
     rollback: dict[str, float | None] = {}
     harmed = still = 0

@@ -31,7 +31,7 @@ def run(policy: Policy, seeds: Sequence[int], progress: Progress, *, aside_m: fl
             return None
         return PurePursuit(world.track, aside_m=aside_m).command(*world.pose())
 
-    conditions = {'frozen': FROZEN, 'adapted': AdaptationSettings(mode='on', respond=False)}
+    conditions = {'frozen': FROZEN, 'adapted': AdaptationSettings(mode='live', respond=False)}
     runs: dict[str, list[Run]] = {}
     for name, adaptation in conditions.items():
         runs[name] = []

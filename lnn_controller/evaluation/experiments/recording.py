@@ -72,9 +72,9 @@ def run(policy: Policy, bag: str | Path, *, settings: AdaptationSettings | None 
         episode = read_episode(opened, image=spec.image, channels=spec.channels, use_imu=spec.imu is not None)
     at_s, recorded, command, basis = _ticks(episode, policy)
     far = reach(policy)
-    chosen = settings or AdaptationSettings(mode='on', respond=False)
+    chosen = settings or AdaptationSettings(mode='live', respond=False)
     foretold = {'frozen': command}
-    for name, method in (('adapted', chosen), ('lms', AdaptationSettings(mode='on', method='lms'))):
+    for name, method in (('adapted', chosen), ('lms', AdaptationSettings(mode='live', method='lms'))):
         foretold[name] = _online(Imitation(far, spec.network.units, method), basis, command, recorded, at_s)
     x = np.hstack([basis, np.ones((len(basis), 1))])
     fitted = np.linalg.solve(x.T @ x + RIDGE * np.eye(x.shape[1]), x.T @ (recorded - command))

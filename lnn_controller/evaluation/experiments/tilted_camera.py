@@ -29,7 +29,7 @@ def run(policy: Policy, seeds: Sequence[int], progress: Progress) -> Result:
         return PurePursuit(world.track).command(*world.pose()) if FROM_S <= at_s < TO_S else None
 
     tilted = read_scenario([{'at_s': CHANGED_S, 'camera_pitch_deg': TILT_DEG}])
-    learns = AdaptationSettings(mode='on', respond=False)
+    learns = AdaptationSettings(mode='live', respond=False)
     conditions = {'straight': (FROZEN, None), 'frozen': (FROZEN, tilted), 'adapted': (learns, tilted)}
     runs: dict[str, list[Run]] = {}
     for name, (adaptation, scenario) in conditions.items():

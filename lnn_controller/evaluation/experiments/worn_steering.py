@@ -29,7 +29,7 @@ def run(policy: Policy, seeds: Sequence[int], progress: Progress) -> Result:
     conditions = {
         'unworn': (FROZEN, None),
         'frozen': (FROZEN, worn),
-        'adapted': (AdaptationSettings(mode='on', imitate=False), worn),
+        'adapted': (AdaptationSettings(mode='live', imitate=False), worn),
     }
     runs: dict[str, list[Run]] = {}
     for name, (adaptation, scenario) in conditions.items():
