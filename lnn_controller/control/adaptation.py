@@ -35,7 +35,7 @@ class Adaptation:
     What is learnt on top of a frozen policy. ``reach`` is the largest command of each channel, either way, (C,).
 
     *Imitate* corrects the network's command, *respond* undoes how the body answers it; in this order, so that what the
-    operator teaches is meant as motion, whatever state the body is in. Both learn in shadow and live; only live they act.
+    operator teaches is meant as motion, whatever state the body is in. Both learn in shadow and live, and act in live.
 
     :param spec: of the policy
     :param settings: how to learn
