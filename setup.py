@@ -37,7 +37,7 @@ setup(
     # We lean on the insides of rosbags and rosbags-image: another minor version may well break recording.
     install_requires=[
         *('numpy', 'onnxruntime', 'pyyaml', 'tqdm'),
-        *('rosbags>=0.11,<0.12', 'rosbags-image[opencv-headless]>=0.10,<0.11'),
+        *('rosbags>=0.11.9,<0.12', 'rosbags-image[opencv-headless]>=0.10,<0.11'),
     ],
     extras_require={
         'ros': ['ros-rclpy[fastrtps]==9.1.2', 'ros-common-interfaces==5.5.1', 'rich'],

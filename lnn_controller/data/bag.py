@@ -17,7 +17,19 @@ from lnn_controller.errors import InputError
 
 from .messages import typestore
 from .recovery import CutOff
-from .storage import check_whole, find_bags, has_log, locate, storage_files, with_log
+from .rewriting import is_unusual, rewrite
+from .storage import (
+    check_whole,
+    find_bags,
+    has_log,
+    is_packed,
+    listed_files,
+    locate,
+    storage_files,
+    unpack,
+    unpacked,
+    with_log,
+)
 from .topics import Topic, Topics, choose_topic
 
 __all__ = ['Bag', 'Message', 'Offered', 'Topic', 'Topics', 'find_bags']
@@ -55,38 +67,35 @@ class Bag:
     """
     A recorded bag, open for reading; a context manager.
 
-    MCAP or sqlite3, as a rosbag2 directory or one of its storage files alone. Of a recording that was killed all$
-    that is whole is read; ``recovered`` names the files that were cut off.
+    MCAP or sqlite3, as a rosbag2 directory or one of its storage files alone. Of a recording that was killed all
+    that is whole is read; ``recovered`` names the files that were cut off. ``left_out`` names topics of an MCAP file
+    that hold no ROS 2 messages, with their encoding.
 
-    :param path: directory with metadata.yaml, or a .mcap or .db3 file
+    :param path: directory with storage files, or a .mcap or .db3 file, which may be compressed as a whole (.zstd)
     :raises InputError: if there is no such bag, or it is empty, damaged, or of another format
     """
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         source = locate(self.path)
-        self.name = self.path.stem if self.path.is_file() else self.path.resolve().name
+        file_name = Path(self.path.name.removesuffix('.zstd')).stem
+        self.name = file_name if self.path.is_file() else self.path.resolve().name
         self._files = [source] if source.is_file() else storage_files(source)
-        cut_off = [file for file in self._files if not check_whole(self.path, file)]
-        self.recovered = [file.name for file in cut_off]
-        # Without metadata.yaml the files are read one by one; and where one is cut off, metadata does not speak of it.
-        logged = [file for file in self._files if has_log(file)]
-        whole = not cut_off and not logged and (source.is_file() or (source / 'metadata.yaml').exists())
+        self._cut_off = [file for file in self._files if not check_whole(self.path, file)]
+        self.recovered = [file.name for file in self._cut_off]
+        self.left_out: dict[str, str] = {}
         self._readers: list[Reader] = []
         self._copies: tempfile.TemporaryDirectory[str] | None = None
         try:
-            if whole:
-                self._open(source)
-            if not whole or _disagrees(self._readers[0]):
+            self._alone = not self._opens_whole(source)
+            if self._alone:
                 self.close()
                 self._readers.clear()
-                if logged:
-                    self._copies = tempfile.TemporaryDirectory(prefix='lnn_controller_')
                 for each in self._files:
-                    if each in logged and self._copies is not None:
-                        self._open(with_log(each, Path(self._copies.name)))
-                    else:
-                        self._open(CutOff(each) if each in cut_off else each)
+                    self._open_alone(each)
+        except InputError:
+            self.close()
+            raise
         # Damaged bytes come out of rosbags as errors of every kind (struct, Unicode, apsw, assertions…).
         except Exception as err:
             self.close()
@@ -101,6 +110,59 @@ class Bag:
             announced = f'only topics without messages: {", ".join(self.topics)}' if self.topics else 'no topics'
             msg = f'bag {self.path} is empty: at least one message is needed. Got {announced}.'
             raise InputError(msg)
+
+    def _opens_whole(self, source: Path) -> bool:
+        """Open it as rosbags does; else its files are to be read one by one."""
+        # Where a file is cut off, metadata.yaml does not speak of it.
+        if self._cut_off or any(has_log(file) for file in self._files):
+            return False
+        if not (source / 'metadata.yaml').exists() and (source.is_dir() or is_packed(source)):
+            return False
+        try:
+            self._open(source)
+        except Exception:
+            if not self._files or len(self._files) < listed_files(source):
+                raise
+            return False  # metadata.yaml may be at fault, and of a file alone rewriting is left to be tried
+        return not _disagrees(self._readers[0]) and not is_unusual(self._readers[0])
+
+    def _open_alone(self, file: Path) -> None:
+        """Open one file; a copy of it where rosbags cannot read it as it is."""
+        source: Path | CutOff = file
+        if has_log(file):
+            source = with_log(file, self._folder())
+        elif file in self._cut_off:
+            source = CutOff(file)
+        elif is_packed(file):
+            source = unpack(file, self._folder())
+            if not check_whole(self.path, source):
+                self.recovered.append(file.name)
+                source = CutOff(source)
+        before = len(self._readers)
+        try:
+            self._open(source)
+            if len(self._readers) == before or not is_unusual(self._readers[-1]):
+                return
+            self._readers.pop().close()
+        except Exception as err:
+            if file.name.endswith(('.db3', '.db3.zstd')):
+                raise
+            try:
+                self._open_rewritten(source)
+            except Exception:
+                raise err from None
+            return
+        self._open_rewritten(source)
+
+    def _open_rewritten(self, source: Path | CutOff) -> None:
+        copy, left_out = rewrite(source, self._folder() / f'rewritten_{len(self._readers)}')
+        self._open(copy)
+        self.left_out.update(left_out)
+
+    def _folder(self) -> Path:
+        if self._copies is None:
+            self._copies = tempfile.TemporaryDirectory(prefix='lnn_controller_')
+        return Path(self._copies.name)
 
     def _open(self, source: Any) -> None:
         if isinstance(source, CutOff) and not source.whole:
@@ -141,6 +203,8 @@ class Bag:
         while True:
             try:
                 row = next(rows, None)
+                if row is not None and self._alone:  # metadata.yaml did not say whether messages are compressed
+                    row = (*row[:2], unpacked(row[2]))
             except Exception as err:
                 raise _damaged(self.path, err) from None
             if row is None:
@@ -199,9 +263,11 @@ class Bag:
         """
         List the topics for an error or a card.
 
-        :returns: ``name (type, count)``, separated by commas
+        :returns: ``name (type, count)``, separated by commas; then the topics that were left out
         """
-        return ', '.join(str(topic) for topic in self.topics.values())
+        told = ', '.join(str(topic) for topic in self.topics.values())
+        left_out = ', '.join(f'{name} ({encoding})' for name, encoding in self.left_out.items())
+        return f'{told}; left out, as no ROS 2 messages: {left_out}' if left_out else told
 
     def deserialize(self, message: Message) -> Any:
         """

@@ -3,13 +3,29 @@
 import shlex
 import shutil
 import sqlite3
+from contextlib import suppress
 from pathlib import Path
+
+import yaml
+from backports import zstd  # comes with rosbags
 
 from lnn_controller.errors import InputError
 
-__all__ = ['check_whole', 'find_bags', 'has_log', 'locate', 'storage_files', 'with_log']
+__all__ = [
+    'check_whole',
+    'find_bags',
+    'has_log',
+    'is_packed',
+    'listed_files',
+    'locate',
+    'storage_files',
+    'unpack',
+    'unpacked',
+    'with_log',
+]
 
 _MCAP_MAGIC = b'\x89MCAP0\r\n'
+_ZSTD_MAGIC = b'\x28\xb5\x2f\xfd'
 _SUFFIXES = ('.mcap', '.db3')
 
 
@@ -43,9 +59,11 @@ def storage_files(folder: Path) -> list[Path]:
     List the storage files in a folder: MCAP, sqlite3, and those compressed as a whole.
 
     :param folder: an existing directory
-    :returns: paths, sorted
+    :returns: paths, sorted; not the compressed one of a file that is there itself too, as where a recorder was
+        killed while it compressed it
     """
-    return sorted(p for p in folder.iterdir() if p.is_file() and any(s in _SUFFIXES for s in p.suffixes[-2:]))
+    files = sorted(p for p in folder.iterdir() if p.is_file() and any(s in _SUFFIXES for s in p.suffixes[-2:]))
+    return [p for p in files if not (is_packed(p) and p.with_suffix('') in files)]
 
 
 def locate(path: Path) -> Path:
@@ -80,7 +98,7 @@ def locate(path: Path) -> Path:
         source, target = shlex.quote(str(path)), shlex.quote(str(path.with_suffix('')))
         msg = f'{path} is a ROS 1 bag: convert it with `rosbags-convert --src {source} --dst {target}` first.'
         raise InputError(msg)
-    if path.suffix not in _SUFFIXES:
+    if path.suffix not in _SUFFIXES and not is_packed(path):
         msg = f'{path} is no bag: {needed}. Got a file of another kind.'
         raise InputError(msg)
     return path
@@ -104,7 +122,7 @@ def check_whole(bag: Path, file: Path) -> bool:
     except OSError as err:
         msg = f'bag {bag} cannot be read: {file}: {err.strerror or err}.'
         raise InputError(msg) from None
-    if file.suffix not in _SUFFIXES:  # compressed as a whole: rosbags unpacks it
+    if is_packed(file):  # to be looked at when it is unpacked
         return True
     if not size:
         if file.suffix == '.mcap' and bag.is_dir():
@@ -117,6 +135,57 @@ def check_whole(bag: Path, file: Path) -> bool:
         msg = f'bag {bag} is foreign: {file} is not {kind} file, whatever its name. Got {size} bytes of another kind.'
         raise InputError(msg)
     return file.suffix != '.mcap' or (end == _MCAP_MAGIC and size > 2 * len(_MCAP_MAGIC))
+
+
+def is_packed(file: Path) -> bool:
+    """
+    Tell whether a file is compressed as a whole.
+
+    :param file: a storage file, or another
+    :returns: whether it is one of zstd with a storage file in it
+    """
+    return file.suffix == '.zstd' and Path(file.stem).suffix in _SUFFIXES
+
+
+def unpack(file: Path, folder: Path) -> Path:
+    """
+    Unpack a file, as far as it goes where its writer was killed.
+
+    :param file: a storage file that :func:`is_packed`
+    :param folder: where it is unpacked
+    :returns: the storage file in it
+    :raises zstd.ZstdError: if it is damaged
+    """
+    copy = folder / file.stem
+    with zstd.open(file, 'rb') as packed, copy.open('wb') as plain, suppress(EOFError):
+        while block := packed.read1(1 << 20):
+            plain.write(block)
+    return copy
+
+
+def unpacked(data: bytes) -> bytes:
+    """
+    Unpack a message, if it is compressed by itself: what CDR begins with is never what zstd begins with.
+
+    :param data: CDR, or zstd with CDR in it
+    :returns: CDR
+    :raises zstd.ZstdError: if it is damaged
+    """
+    return zstd.decompress(data) if data[:4] == _ZSTD_MAGIC else data
+
+
+def listed_files(source: Path) -> int:
+    """
+    Count the storage files that metadata.yaml lists.
+
+    :param source: a bag's directory, or a storage file
+    :returns: how many; 0 where nothing can be read of it
+    """
+    try:
+        metadata = yaml.safe_load((source / 'metadata.yaml').read_text(encoding='utf-8'))
+        return len(metadata['rosbag2_bagfile_information']['relative_file_paths'])
+    except (OSError, ValueError, TypeError, KeyError, yaml.YAMLError):
+        return 0
 
 
 def has_log(file: Path) -> bool:

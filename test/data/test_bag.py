@@ -3,6 +3,9 @@ import shutil
 import sqlite3
 
 import pytest
+import zstandard
+from mcap.writer import CompressionType, IndexType
+from mcap.writer import Writer as McapWriter
 from recordings import MS, picture, write_drive
 from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
 
@@ -232,12 +235,161 @@ def test_a_foreign_database(tmp_path):
         Bag(tmp_path / 'other.db3')
 
 
+def everything_in(path):
+    with Bag(path) as bag:
+        return list(bag.messages())
+
+
 @pytest.mark.parametrize('text', ['', 'a: 1', '[1, 2', 'rosbag2_bagfile_information: {version: 99}', '\0'])
-def test_foreign_metadata(drive, tmp_path, text):
-    shutil.copytree(drive, tmp_path / 'bag')
-    (tmp_path / 'bag' / 'metadata.yaml').write_text(text)
-    with pytest.raises(InputError, match=r'bag .*bag is damaged, or of a kind that cannot be read'):
-        Bag(tmp_path / 'bag')
+def test_the_files_of_metadata_that_cannot_be_used_are_read(tmp_path, storage, text):
+    bag = write_drive(tmp_path / 'bag', storage=storage)
+    expected = everything_in(bag)
+    (bag / 'metadata.yaml').write_text(text)
+    assert everything_in(bag) == expected
+
+
+def test_a_renamed_storage_file_is_read(tmp_path, storage):
+    bag = write_drive(tmp_path / 'bag', storage=storage)
+    expected = everything_in(bag)
+    (file,) = bag.glob('bag.*')
+    file.rename(file.with_stem('renamed'))
+    assert everything_in(bag) == expected
+
+
+def write_mcap(path, messages, *, profile='ros2', beside=(), **options):
+    """Write messages as other writers of MCAP do, with a channel of each (schema, encoding) beside them."""
+    with path.open('wb') as stream:
+        writer = McapWriter(stream, **options)
+        writer.start(profile=profile, library='other')
+        channels = {}
+        for message in messages:
+            if message.topic not in channels:
+                text, _ = m.typestore().generate_msgdef(message.msgtype, ros_version=2)
+                schema = writer.register_schema(name=message.msgtype, encoding='ros2msg', data=text.encode())
+                channels[message.topic] = writer.register_channel(message.topic, 'cdr', schema)
+            writer.add_message(channels[message.topic], message.stamp_ns, message.data, message.stamp_ns)
+        for number, (schema, encoding) in enumerate(beside):
+            known = writer.register_schema(name='other.Log', encoding=schema, data=b'{}') if schema else 0
+            channel = writer.register_channel(f'/beside_{number}', encoding, known)
+            writer.add_message(channel, messages[-1].stamp_ns, b'{"a": 1}', messages[-1].stamp_ns)
+        writer.finish()
+
+
+CHUNK_INDEX_ALONE = {'index_types': IndexType.CHUNK, 'chunk_size': 5000}
+
+
+@pytest.mark.parametrize('alone', [False, True], ids=['directory', 'file'])
+@pytest.mark.parametrize(
+    ('options', 'left_out'),
+    [
+        (CHUNK_INDEX_ALONE, {}),
+        (CHUNK_INDEX_ALONE | {'use_statistics': False, 'compression': CompressionType.NONE}, {}),
+        ({'profile': ''}, {}),
+        ({'profile': '', 'use_chunking': False}, {}),
+        ({'profile': 'other', 'compression': CompressionType.LZ4}, {}),
+        ({'beside': [('jsonschema', 'json')]}, {'/beside_0': 'json'}),
+        ({'beside': [('', 'json')], 'use_chunking': False}, {'/beside_0': 'json'}),
+        ({'beside': [('protobuf', 'protobuf'), ('', 'cdr')]}, {'/beside_0': 'protobuf', '/beside_1': 'cdr'}),
+        ({'beside': [('ros2msg', 'json'), ('odd', 'cdr')]}, {'/beside_0': 'json', '/beside_1': 'cdr of odd'}),
+    ],
+)
+def test_mcap_files_of_other_writers(drive, tmp_path, options, left_out, alone):
+    expected = everything_in(drive)
+    bag = shutil.copytree(drive, tmp_path / 'bag') if not alone else tmp_path
+    file = bag / 'drive.mcap'
+    # Out of order, as where two threads write.
+    write_mcap(file, expected[1::2] + expected[::2] if 'index_types' in options else expected, **options)
+    before = file.read_bytes()
+    with Bag(file if alone else bag) as read:
+        assert sorted(read.messages(), key=lambda each: (each.stamp_ns, each.topic)) == sorted(
+            expected, key=lambda each: (each.stamp_ns, each.topic)
+        )
+        assert {topic.count for topic in read.topics.values()} == {40, 100, 200}
+        assert (read.start_ns, read.end_ns) == (expected[0].stamp_ns, expected[-1].stamp_ns)
+        assert read.left_out == left_out
+        assert all(f'{name} ({encoding})' in read.describe_topics() for name, encoding in left_out.items())
+    assert file.read_bytes() == before, 'the file is as it was'
+
+
+def test_qos_is_kept_where_a_file_is_rewritten(tmp_path):
+    with BagWriter(tmp_path / 'bag') as bag:
+        bag.add_topic('/cmd_vel', TWIST)
+        bag.write('/cmd_vel', 1, m.twist_message())
+    with Bag(tmp_path / 'bag') as bag:
+        expected = bag.offered('/cmd_vel')
+    file = tmp_path / 'bag' / 'bag.mcap'
+    file.write_bytes(file.read_bytes().replace(b'\4\0\0\0ros2', b'\4\0\0\0odd!', 1))
+    with Bag(tmp_path / 'bag') as bag:
+        assert bag.offered('/cmd_vel') == expected
+        assert len(list(bag.messages())) == 1
+
+
+@pytest.mark.parametrize('kept', [0.3, 0.8])
+def test_a_truncated_mcap_without_profile_is_read_as_far_as_it_is_whole(drive, tmp_path, kept):
+    expected = everything_in(drive)
+    file = tmp_path / 'cut.mcap'
+    write_mcap(file, expected, profile='', chunk_size=5000)
+    whole = file.read_bytes()
+    file.write_bytes(whole[: int(kept * len(whole))])
+    with Bag(file) as bag:
+        read = list(bag.messages())
+        assert bag.recovered == ['cut.mcap']
+    assert 0 < len(read) < 340
+    assert read == expected[: len(read)]
+
+
+def test_a_damaged_mcap_of_another_writer_is_refused(drive, tmp_path):
+    file = tmp_path / 'bad.mcap'
+    write_mcap(file, everything_in(drive), profile='')
+    whole = bytearray(file.read_bytes())
+    middle = len(whole) // 3
+    whole[middle : middle + 4000] = b'\xff' * 4000
+    file.write_bytes(whole)
+    with pytest.raises(InputError, match=r'bag .*bad.mcap is damaged'):
+        Bag(file)
+
+
+@pytest.mark.parametrize('kind', ['directory', 'file', 'with the file itself'])
+def test_compressed_files_without_metadata(tmp_path, storage, kind):
+    bag = write_drive(tmp_path / 'bag', storage=storage)
+    expected = everything_in(bag)
+    (bag / 'metadata.yaml').unlink()
+    (file,) = bag.iterdir()
+    packed = bag / f'{file.name}.zstd'
+    packed.write_bytes(zstandard.compress(file.read_bytes()))
+    if kind == 'with the file itself':  # a recorder was killed before it removed what it had compressed
+        packed.write_bytes(packed.read_bytes()[:100])
+    else:
+        file.unlink()
+    with Bag(packed if kind == 'file' else bag) as read:
+        assert read.name == 'bag'
+        assert list(read.messages()) == expected
+        assert read.recovered == []
+
+
+def test_a_compressed_file_that_is_cut_off(flushed, tmp_path):
+    expected = everything_in(flushed)
+    packed = zstandard.ZstdCompressor().compressobj()
+    whole = (flushed / 'drive.mcap').read_bytes()
+    half = packed.compress(whole[: len(whole) // 2]) + packed.flush(zstandard.COMPRESSOBJ_FLUSH_BLOCK)
+    (tmp_path / 'cut.mcap.zstd').write_bytes(half)
+    with Bag(tmp_path / 'cut.mcap.zstd') as bag:
+        assert bag.recovered == ['cut.mcap.zstd']
+        read = list(bag.messages())
+    assert 0 < len(read) < 100
+    assert read == expected[: len(read)]
+
+
+@pytest.mark.parametrize('mode', [CompressionMode.FILE, CompressionMode.MESSAGE, CompressionMode.STORAGE])
+def test_compressed_bags_whose_metadata_is_missing(tmp_path, mode):
+    writer = Writer(tmp_path / 'bag', version=9, storage_plugin=StoragePlugin.MCAP)
+    writer.set_compression(mode, CompressionFormat.ZSTD)
+    raw = bytes(m.serialize(m.twist_message(linear=(1, 2, 3))))
+    with writer:
+        connection = writer.add_connection('/cmd_vel', TWIST, typestore=m.typestore())
+        writer.write(connection, 5, raw)
+    (tmp_path / 'bag' / 'metadata.yaml').unlink()
+    assert [(each.stamp_ns, each.data) for each in everything_in(tmp_path / 'bag')] == [(5, raw)]
 
 
 def test_a_missing_storage_file(drive, tmp_path):
