@@ -31,6 +31,7 @@ setup(
     data_files=[
         ('share/ament_index/resource_index/packages', [f'resource/{NAME}']),
         (f'share/{NAME}', ['package.xml']),
+        ('bin', ['bin/lnn']),  # colcon puts this folder on the PATH
         *share('launch', 'config', 'policies', 'bags'),
     ],
     zip_safe=False,

@@ -33,7 +33,10 @@ def driven(node):
 
     def on(start, goal, action):
         return RegisterEventHandler(
-            OnStateTransition(target_lifecycle_node=node, start_state=start, goal_state=goal, entities=[action])
+            # Once: who configures the node by hand later, to look at it, does not set the robot going.
+            OnStateTransition(
+                target_lifecycle_node=node, start_state=start, goal_state=goal, entities=[action], handle_once=True
+            )
         )
 
     return [

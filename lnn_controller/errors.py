@@ -3,7 +3,7 @@
 import reprlib
 import unicodedata
 
-__all__ = ['InputError', 'printable', 'short']
+__all__ = ['InputError', 'how_to_install', 'printable', 'short']
 
 _UNPRINTABLE = frozenset(('Cc', 'Cf', 'Cs', 'Zl', 'Zp'))  # controls, bidirectional and other marks, half code points
 _KEPT = '\n\t'
@@ -25,6 +25,16 @@ class InputError(ValueError):
 
     def __init__(self, message: str) -> None:
         super().__init__(printable(message))
+
+
+def how_to_install(extra: str) -> str:
+    """
+    Tell how to install what a part of the package needs. On no index is there a package of ours: only sources.
+
+    :param extra: of setup.py: ros, sim or train
+    :returns: the command, and where it is to be given
+    """
+    return f"in the folder of lnn_controller's sources: pip install '.[{extra}]'"
 
 
 def printable(text: str) -> str:

@@ -238,10 +238,10 @@ def test_without_opengl(command, bundle, tmp_path):
 @pytest.mark.parametrize(
     ('library', 'arguments', 'told'),
     [
-        ('mujoco', ('evaluate',), "pip install 'lnn_controller[sim]'"),
-        ('rclpy', ('demo',), "pip install 'lnn_controller[ros]'"),
-        ('torch', ('train', 'BAG', '--out', 'p'), "pip install 'lnn_controller[train]'"),
-        ('matplotlib', ('replay', 'BAG', '--out', 'r'), "pip install 'lnn_controller[sim]'"),
+        ('mujoco', ('evaluate',), "pip install '.[sim]'"),
+        ('rclpy', ('demo',), "pip install '.[ros]'"),
+        ('torch', ('train', 'BAG', '--out', 'p'), "pip install '.[train]'"),
+        ('matplotlib', ('replay', 'BAG', '--out', 'r'), "pip install '.[sim]'"),
     ],
 )
 def test_a_library_that_is_not_installed(library, arguments, told, bundle, bag, tmp_path):

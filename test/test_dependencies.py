@@ -1,5 +1,6 @@
 """What is installed for us is what constraints.txt pins, down to the last dependency."""
 
+import re
 from importlib.metadata import distribution
 from pathlib import Path
 
@@ -40,3 +41,11 @@ def test_all_that_is_installed_for_us_is_pinned(pinned):
     assert len(names) > 100
     installed = {name: distribution(name).version.split('+')[0] for name in names}
     assert {name: pinned.get(name) for name in names} == installed
+
+
+def test_no_text_names_a_package_that_anybody_could_register():
+    """On PyPI there is no lnn_controller: whoever registers it would be installed by our own words."""
+    root = LOCK.parent
+    texts = [root / 'README.md', *(root / 'docs').rglob('*.md'), *(root / 'lnn_controller').rglob('*.py')]
+    pattern = re.compile(r'pip install [^`\n]*(?<![./\w])lnn[_-]controller\b')
+    assert [str(text) for text in texts if pattern.search(text.read_text())] == []

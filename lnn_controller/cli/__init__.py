@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import NoReturn
 
 from lnn_controller import __version__
-from lnn_controller.errors import InputError, printable
+from lnn_controller.errors import InputError, how_to_install, printable
 
 __all__ = ['main']
 
@@ -21,10 +21,10 @@ USER_ERROR, INTERRUPTED = 2, 130
 COMMANDS = ('demo', 'collect', 'train', 'evaluate', 'record', 'play', 'replay', 'adapt', 'inspect', 'top')
 # What to do about a library that is missing, by its import name.
 HOW = {
-    'sim': "pip install 'lnn_controller[sim]'",
-    'train': "pip install 'lnn_controller[train]'",
-    'ros': "source a ROS 2 installation, or: pip install 'lnn_controller[ros]'",
-    'core': 'pip install lnn_controller',
+    'sim': how_to_install('sim'),
+    'train': how_to_install('train'),
+    'ros': f'source a ROS 2 installation, or, {how_to_install("ros")}',
+    'core': "in the folder of lnn_controller's sources: pip install .",
 }
 LIBRARIES = {
     'sim': ('mujoco', 'matplotlib', 'PIL', 'av'),

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lnn_controller.errors import InputError
+from lnn_controller.errors import InputError, how_to_install
 from lnn_controller.sim import CarWorld
 from lnn_controller.sim.car import WHEELBASE_M
 
@@ -200,7 +200,7 @@ def _pillow() -> tuple[Any, Any, Any]:
         from matplotlib import get_data_path
         from PIL import Image, ImageDraw, ImageFont
     except ModuleNotFoundError:
-        msg = "Videos need matplotlib and Pillow: pip install 'lnn_controller[sim]'."
+        msg = f'Videos need matplotlib and Pillow. Install it: {how_to_install("sim")}'
         raise InputError(msg) from None
 
     def font(size: int) -> Any:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lnn_controller.errors import InputError
+from lnn_controller.errors import InputError, how_to_install
 from lnn_controller.evaluation.drive import Drive
 from lnn_controller.evaluation.metrics import DEPARTURE_M, rms
 
@@ -89,7 +89,7 @@ def load_matplotlib() -> tuple[Any, Any]:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ModuleNotFoundError:
-        msg = "Pictures need matplotlib: pip install 'lnn_controller[sim]'."
+        msg = f'Pictures need matplotlib. Install it: {how_to_install("sim")}'
         raise InputError(msg) from None
 
     def make(**options: Any) -> Any:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lnn_controller.errors import InputError
+from lnn_controller.errors import InputError, how_to_install
 from lnn_controller.evaluation.drive import Drive
 from lnn_controller.evaluation.frame import SIZE, FramePainter, Moment, Theme
 from lnn_controller.evaluation.metrics import count_departures
@@ -46,7 +46,7 @@ def write_video(
     try:
         import av
     except ModuleNotFoundError:
-        msg = "Videos need PyAV: pip install 'lnn_controller[sim]'."
+        msg = f'Videos need PyAV. Install it: {how_to_install("sim")}'
         raise InputError(msg) from None
     path = Path(path)
     beside = path.with_name(f'.{path.name}.part')

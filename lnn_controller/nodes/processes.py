@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from lnn_controller.errors import InputError
+from lnn_controller.errors import InputError, how_to_install
 from lnn_controller.policy.share import share_folders
 
 __all__ = ['PARENT_VARIABLE', 'Graph', 'dds_environment', 'find_share']
@@ -95,7 +95,7 @@ class Graph:
         if name in self._processes:
             raise ValueError(f'every process needs a name of its own. Got {name!r} again')
         if importlib.util.find_spec('rclpy') is None:
-            how = "source a ROS 2 installation, or: pip install 'lnn_controller[ros]'"
+            how = f'source a ROS 2 installation, or, {how_to_install("ros")}'
             raise InputError(f'driving needs ROS 2 (rclpy). Got a Python without it: {how}')
         command = [sys.executable, '-m', module, '--ros-args']
         for key, value in (parameters or {}).items():

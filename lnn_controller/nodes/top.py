@@ -86,6 +86,8 @@ class Watcher(Node):
         except NodeNameNonExistentError:
             return
         wanted = {(topic, kind) for topic, kinds in topics for kind in kinds if kind in KINDS}
+        # A controller's ticks and adaptation are named numbers too.
+        wanted = {each for each in wanted if KINDS[each[1]] is not JointState or each[0].endswith('/neurons')}
         for gone in self._listening.keys() - wanted:
             self.destroy_subscription(self._listening.pop(gone))
         for topic, kind in wanted - self._listening.keys():

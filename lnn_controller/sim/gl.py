@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lnn_controller.errors import InputError
+from lnn_controller.errors import InputError, how_to_install
 
 __all__ = ['BACKENDS', 'Renderer', 'choose_backend', 'mujoco']
 
@@ -28,7 +28,7 @@ def _import_mujoco() -> Any:
     try:
         return import_module('mujoco')
     except ModuleNotFoundError as error:
-        msg = "The simulator needs MuJoCo: pip install 'lnn_controller[sim]'."
+        msg = f'The simulator needs MuJoCo. Install it: {how_to_install("sim")}'
         raise InputError(msg) from error
     finally:
         if wanted is None:

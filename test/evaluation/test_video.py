@@ -99,7 +99,7 @@ def test_a_video_that_cannot_be_written(tmp_path):
 def test_without_a_library(tmp_path, monkeypatch, library, named):
     monkeypatch.setattr('os.sched_getaffinity', lambda _pid: {0})
     monkeypatch.setitem(sys.modules, library, None)
-    with pytest.raises(InputError, match=rf"Videos need .*{named}: pip install 'lnn_controller\[sim\]'"):
+    with pytest.raises(InputError, match=rf"Videos need .*{named}. Install it: .* pip install '.\[sim\]'"):
         write_video(tmp_path / 'demo.mp4', road_drive(0.2), [])
 
 

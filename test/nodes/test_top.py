@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rclpy.node import Node
 from rich.console import Console
-from ros_probe import DEADLINE_S, one_line
+from ros_probe import DEADLINE_S, one_line, values
 from sensor_msgs.msg import JointState
 
 from lnn_controller.errors import printable
@@ -210,6 +210,22 @@ def controller(probe, kind=TwistStamped, namespace=''):
 
 def ended(process):
     return lambda: process.poll() is not None
+
+
+def test_one_page_of_a_real_controller_shows_its_neurons(graph, probe, domain_id, tiny_bundle):
+    """Its ticks are named numbers as well, and come more often."""
+    parameters = {'policy': str(tiny_bundle), 'autostart': True, 'neurons_rate_hz': 5.0}
+    graph.start('controller', 'lnn_controller.nodes.controller_node', parameters=parameters)
+    probe.camera()
+    probe.imu()
+    commands = probe.commands()
+    probe.until(lambda: commands and any(values(commands[-1])), 'it drives')
+    process = piped(domain_id, '--once')
+    probe.until(ended(process), 'the page is printed')
+    done = result(process)
+    assert (done.returncode, done.stderr) == (0, '')
+    assert '5 neurons' in done.stdout
+    assert 'latency_us' not in done.stdout
 
 
 @pytest.mark.parametrize('kind', [TwistStamped, Twist])
