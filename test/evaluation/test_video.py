@@ -97,6 +97,8 @@ def test_a_video_that_cannot_be_written(tmp_path):
 
 @pytest.mark.parametrize(('library', 'named'), [('av', 'PyAV'), ('PIL', 'Pillow')])
 def test_without_a_library(tmp_path, monkeypatch, library, named):
+    import matplotlib.pyplot  # noqa: F401  an import that failed half-way would break every later one
+
     monkeypatch.setattr('os.sched_getaffinity', lambda _pid: {0})
     monkeypatch.setitem(sys.modules, library, None)
     with pytest.raises(InputError, match=rf"Videos need .*{named}. Install it: .* pip install '.\[sim\]'"):
