@@ -4,7 +4,14 @@ import os
 from pathlib import Path
 
 from launch import LaunchDescription
-from launch.actions import DeclareLaunchArgument, EmitEvent, RegisterEventHandler, SetEnvironmentVariable, Shutdown
+from launch.actions import (
+    DeclareLaunchArgument,
+    EmitEvent,
+    OpaqueFunction,
+    RegisterEventHandler,
+    SetEnvironmentVariable,
+    Shutdown,
+)
 from launch.conditions import IfCondition
 from launch.event_handlers import OnProcessStart
 from launch.events import matches_action
@@ -47,6 +54,14 @@ def driven(node):
         on('configuring', 'unconfigured', Shutdown(reason='the controller could not be configured')),
         on('activating', 'inactive', Shutdown(reason='the controller could not be activated')),
     ]
+
+
+def require_parameters(context):
+    """launch_ros would go on without a file that is missing, and the robot would drive by the defaults."""
+    file = Path(LaunchConfiguration('params_file').perform(context)).expanduser()
+    if not file.is_file():
+        raise FileNotFoundError(f'params_file must be an existing file. Got {file}')
+    return []
 
 
 def end(_event, context):
@@ -118,4 +133,4 @@ def generate_launch_description():
             **common,
         ),
     ]
-    return LaunchDescription([*arguments, *profile, *nodes])
+    return LaunchDescription([*arguments, OpaqueFunction(function=require_parameters), *profile, *nodes])

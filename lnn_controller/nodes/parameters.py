@@ -1,10 +1,16 @@
 """ROS parameters from one table: what is declared, checked, described by ``ros2 param`` and printed by ``--help``."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+import re
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
+from itertools import pairwise
+from pathlib import Path
 from typing import Any, Literal
 
+import yaml
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor, SetParametersResult
 from rclpy.node import Node
 from rclpy.parameter import Parameter
@@ -15,6 +21,8 @@ __all__ = ['CHANGES', 'Setting', 'declare', 'on_change', 'usage']
 
 Value = bool | int | float | str | list[str]
 Change = Literal['live', 'inactive', 'fixed']
+# What rclpy declares by itself.
+EVERY_NODE = ('use_sim_time', 'start_type_description_service')
 CHANGES = {'live': 'at any time', 'inactive': 'while the node is not active', 'fixed': 'at the start only'}
 
 
@@ -129,8 +137,12 @@ def declare(node: Node, table: Sequence[Setting]) -> dict[str, Any]:
     :param node: the node to declare them on
     :param table: its parameters
     :returns: value by name
-    :raises InputError: if a given value is not what its parameter must be
+    :raises InputError: if a given value is not what its parameter must be, a parameter is given that the node does not
+        have, or a parameters file has none for this node
     """
+    # What was written and not taken may be just what keeps a robot from driving: a misspelt speed_scale: 0.0.
+    _refuse_unknown(node._parameter_overrides, [setting.name for setting in table])
+    _refuse_foreign_files(node.get_fully_qualified_name(), sys.argv)
     values = {}
     for setting in table:
         # Declared twice: untyped, to see what the user gave and refuse it in our words (rclpy's own error for
@@ -141,6 +153,40 @@ def declare(node: Node, table: Sequence[Setting]) -> dict[str, Any]:
         node.declare_parameter(setting.name, value, setting.descriptor(), ignore_override=True)
         values[setting.name] = value
     return values
+
+
+def _refuse_unknown(given: Iterable[str], known: Sequence[str]) -> None:
+    for name in given:
+        if name in (*known, *EVERY_NODE) or name.startswith('qos_overrides.'):
+            continue
+        near = get_close_matches(name, known, 1, 0.5)
+        meant = f'did you mean {near[0]}?' if near else 'see --help'
+        raise InputError(f'a parameter that is given must be one of this node\'s. Got "{name}": {meant}')
+
+
+def _refuse_foreign_files(node: str, arguments: Sequence[str]) -> None:
+    """Refuse a parameters file of whose keys none is for the node: a file of another robot, or of a renamed node."""
+    for flag, path in pairwise(arguments):
+        if flag != '--params-file':
+            continue
+        keys = list(_node_keys(yaml.safe_load(Path(path).read_text(encoding='utf-8'))))
+        if keys and not any(_is_meant(node, key) for key in keys):
+            msg = f'a parameters file must have parameters for {node}. Got {path} with those of {", ".join(keys)}'
+            raise InputError(f'{msg} alone: begin it with "{node}:" or "/**:"')
+
+
+def _node_keys(tree: Any, path: str = '') -> Iterator[str]:
+    for key, value in tree.items() if isinstance(tree, dict) else ():
+        if key == 'ros__parameters':
+            yield path or '/'
+        else:
+            yield from _node_keys(value, f'{path}/{str(key).strip("/")}')
+
+
+def _is_meant(node: str, key: str) -> bool:
+    """Whether a key of a parameters file, perhaps with the wildcards * and **, is for a node."""
+    pattern = re.escape(key).replace(r'\*\*', '.*').replace(r'\*', '[^/]*').replace('/.*/', '/(.*/)?')
+    return re.fullmatch(pattern, node) is not None
 
 
 def on_change(

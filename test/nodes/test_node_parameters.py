@@ -1,4 +1,5 @@
 import math
+import re
 
 import pytest
 import rclpy
@@ -6,6 +7,7 @@ import yaml
 from bundles import tiny_spec
 from rclpy.node import Node
 from rclpy.parameter import Parameter, parameter_dict_from_yaml_file
+from ros_probe import one_line
 
 from lnn_controller.control.guard import Footprint, GuardSettings
 from lnn_controller.errors import InputError
@@ -269,3 +271,41 @@ def test_neurons_are_named_by_their_role():
     network = NetworkSpec('ncp_cfc', 3, 3, 12, 1.0, wiring={'roles': ['motor', 'command', 'inter']})
     assert neuron_names(tiny_spec(network=network)) == ['motor_0', 'command_1', 'inter_2']
     assert neuron_names(tiny_spec()) == [f'neuron_{index}' for index in range(5)]
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'said'),
+    [
+        (['-p', 'sped_scale:=0.0'], r'must be one of this node.s. Got "sped_scale": did you mean speed_scale\?'),
+        (['-p', 'image_timeout:=1.0'], r'Got "image_timeout": did you mean image_timeout_s\?'),
+        (['-p', 'zzz:=1'], r'Got "zzz": see --help'),
+        (['-p', 'controller:sped_scale:=0.0'], r'did you mean speed_scale\?'),
+    ],
+)
+def test_a_parameter_that_the_node_does_not_have_is_refused_before_it_drives(run_node, arguments, said):
+    done = run_node('controller_node', '--ros-args', '-p', 'autostart:=true', *arguments)
+    assert done.returncode == 1
+    assert re.search(said, one_line(done))
+
+
+@pytest.mark.parametrize('key', ['other_node', '/robot1/controller', '/*/controller', 'robot1: {controller'])
+def test_a_parameters_file_of_another_node_is_refused(run_node, tmp_path, key):
+    file = tmp_path / 'robot.yaml'
+    file.write_text(f'{key}: {{ros__parameters: {{speed_scale: 0.0}}}}{"}" if "{" in key else ""}\n')
+    done = run_node('controller_node', '--ros-args', '-p', 'autostart:=true', '--params-file', str(file))
+    assert done.returncode == 1
+    assert re.search(
+        r'must have parameters for /controller. Got .*robot.yaml with those of /.* alone: begin it with "/controller:"',
+        one_line(done),
+    )
+
+
+@pytest.mark.parametrize('key', ['/**', '/*', 'controller', '/controller', '/**/controller'])
+def test_a_parameters_file_for_the_node_is_taken(run_node, tmp_path, key):
+    """It goes on to what is wrong in it."""
+    file = tmp_path / 'robot.yaml'
+    parameters = '{use_sim_time: true, qos_overrides: {/imu/data: {subscription: {depth: 5}}}, policy: nowhere}'
+    file.write_text(f'other: {{ros__parameters: {{x: 1}}}}\n{key}: {{ros__parameters: {parameters}}}\n')
+    done = run_node('controller_node', '--ros-args', '-p', 'autostart:=true', '--params-file', str(file))
+    assert done.returncode == 1
+    assert 'nowhere' in one_line(done)
