@@ -61,5 +61,5 @@ def test_without_matplotlib(tmp_path, monkeypatch):
     for name in [name for name in sys.modules if name.startswith('matplotlib')]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, 'matplotlib', None)
-    with pytest.raises(InputError, match=r"Pictures need matplotlib: pip install 'lnn_controller\[sim\]'"):
+    with pytest.raises(InputError, match=r"Pictures need matplotlib\. Install it: .* pip install '\.\[sim\]'"):
         draw_path(tmp_path / 'p.png', road_drive(1.0))
