@@ -40,6 +40,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='replay it worse and worse, too: noise, blur, brightness, lost frames, IMU bias, control rate',
     )
     add_topic_arguments(parser)
+    parser.add_argument(
+        '--wheelbase',
+        type=float,
+        metavar='M',
+        help='from axle to axle, m, to read Ackermann commands; without it, as the policy was trained with',
+    )
     parser.add_argument('--out', type=Path, metavar='DIR', help='folder for report.html, commands.png and summary.json')
     parser.add_argument('--json', action='store_true', help='print JSON to standard output')
 
@@ -56,7 +62,10 @@ def run(args: argparse.Namespace) -> int:
     if len({each.spec.channels for each in policies}) > 1:
         each_s = '; '.join(f'{each.spec.name}: {", ".join(each.spec.channels)}' for each in policies)
         raise InputError(f'policies side by side must command the same channels. Got {each_s}')
-    results = [replay_bag(args.bag, policy, rate_hz=args.rate, topics=topics) for policy in policies]
+    results = [
+        replay_bag(args.bag, policy, rate_hz=args.rate, topics=topics, wheelbase_m=args.wheelbase)
+        for policy in policies
+    ]
     for note in results[0].episode.notes:
         print(f'warning: {note}', file=sys.stderr)
     summaries = [summarise_replay(result, last=args.last) for result in results]

@@ -12,6 +12,7 @@ __all__ = [
     'Cdr',
     'IncompleteImuError',
     'Odometry',
+    'ackermann_from_cdr',
     'imu_from_cdr',
     'odometry_from_cdr',
     'stamp_from_cdr',
@@ -208,6 +209,23 @@ def stamp_from_cdr(buffer: Any) -> int:
     :raises InputError: if the bytes do not begin with a header
     """
     return Cdr(buffer, 'a message with a header').header()[0]
+
+
+def ackermann_from_cdr(buffer: Any, msgtype: str) -> tuple[int, float, float]:
+    """
+    Read speed and steering from the serialised bytes of an AckermannDrive or AckermannDriveStamped.
+
+    :param buffer: CDR with its encapsulation header, bytes-like
+    :param msgtype: ``ackermann_msgs/msg/AckermannDrive`` or ``ackermann_msgs/msg/AckermannDriveStamped``
+    :returns: header stamp, ns, 0 for an AckermannDrive, which has none; speed, m/s; steering angle of a virtual wheel
+        in the middle of the front axle, rad, left positive
+    :raises InputError: if the bytes are not such a message
+    """
+    cdr = Cdr(buffer, msgtype)
+    stamp_ns = cdr.header()[0] if msgtype.endswith('Stamped') else 0
+    angle, _, speed, _, _ = cdr.numbers('5f')  # with the angle's rate, acceleration and jerk
+    cdr.end()
+    return stamp_ns, speed, angle
 
 
 def twist_from_cdr(buffer: Any, msgtype: str) -> tuple[int, NDArray[np.float64]]:

@@ -8,38 +8,45 @@ import numpy as np
 from lnn_controller.errors import InputError
 
 from .bag import Bag
-from .cdr import IncompleteImuError, imu_from_cdr, twist_from_cdr
+from .cdr import IncompleteImuError, imu_from_cdr
+from .commands import check_wheelbase, command_from_cdr, needs_wheelbase
 from .topics import ODOMETRY, Topic, candidates, choose_topic
 
 __all__ = ['choose_command', 'choose_imu']
 
 # An odometry's noise, m/s or rad/s; a command of zero is exactly that.
 _ODOMETRY_STANDS = 0.05
+_ANY_WHEELBASE_M = 1.0  # whether something turns does not hang on it
 
 
-def choose_command(bag: Bag, name: str | None, columns: Sequence[int]) -> tuple[Topic | None, str]:
+def choose_command(
+    bag: Bag, name: str | None, columns: Sequence[int], *, wheelbase_m: float | None = None
+) -> tuple[Topic | None, str]:
     """
     Choose the topic of commands: as :meth:`.bag.Bag.choose`, but one that moves before one that is zero throughout.
+
+    Without a wheelbase, Ackermann commands come after an odometry, which says the yaw rate by itself.
 
     :param bag: the bag
     :param name: name of the topic, which is taken whatever it holds; none: found by type and content
     :param columns: where the wanted channels stand in a twist's linear x, y, z, angular x, y, z
+    :param wheelbase_m: of a robot that steers by an angle, m
     :returns: the topic, or none if there is none of the kind; what a person should know of the choice, or nothing
-    :raises InputError: as :meth:`.bag.Bag.choose`
+    :raises InputError: as :meth:`.bag.Bag.choose`, or if Ackermann commands are chosen and no wheelbase is given
     """
+    check_wheelbase(wheelbase_m)
+    if name is not None:
+        return _with_wheelbase(bag, bag.choose('command', name), wheelbase_m), ''
     found = candidates('command', bag.topics.values())
-    if name is not None or len(found) < 2:
-        return bag.choose('command', name), ''
-    with suppress(InputError):  # several come into question: what they hold may decide
-        usual = bag.choose('command')
-        if usual is not None and _moves(bag, usual, columns):
-            return usual, ''
-    moving = [topic for topic in found if _moves(bag, topic, columns)]
-    if not moving:
-        return bag.choose('command'), ''
-    chosen = choose_topic('command', None, moving, bag=str(bag.path))
-    idle = ', '.join(str(topic) for topic in found if topic not in moving)
-    return chosen, f'{bag.path}: the commands are those of {chosen}, which moves; zero throughout: {idle}'
+    steered = [topic for topic in found if needs_wheelbase(topic.msgtype)]
+    if steered and wheelbase_m is None:
+        others = [topic for topic in found if topic not in steered and _moves(bag, topic, columns)]
+        chosen, note = _by_content(bag, others, columns)
+        if chosen is not None:
+            left = f'{bag.path}: the commands are those of {chosen}; {steered[0]} would be read with --wheelbase METRES'
+            return chosen, left if chosen.msgtype == ODOMETRY else note
+    chosen, note = _by_content(bag, found, columns)
+    return _with_wheelbase(bag, chosen, wheelbase_m), note
 
 
 def choose_imu(bag: Bag, name: str | None) -> Topic | None:
@@ -66,11 +73,36 @@ def choose_imu(bag: Bag, name: str | None) -> Topic | None:
     raise InputError(msg)
 
 
+def _by_content(bag: Bag, found: Sequence[Topic], columns: Sequence[int]) -> tuple[Topic | None, str]:
+    if len(found) < 2:
+        return choose_topic('command', None, found, bag=str(bag.path)), ''
+    with suppress(InputError):  # several come into question: what they hold may decide
+        usual = choose_topic('command', None, found, bag=str(bag.path))
+        if usual is not None and _moves(bag, usual, columns):
+            return usual, ''
+    moving = [topic for topic in found if _moves(bag, topic, columns)]
+    if not moving:
+        return choose_topic('command', None, found, bag=str(bag.path)), ''
+    chosen = choose_topic('command', None, moving, bag=str(bag.path))
+    idle = ', '.join(str(topic) for topic in found if topic not in moving)
+    return chosen, f'{bag.path}: the commands are those of {chosen}, which moves; zero throughout: {idle}'
+
+
+def _with_wheelbase(bag: Bag, topic: Topic | None, wheelbase_m: float | None) -> Topic | None:
+    if topic is not None and wheelbase_m is None and needs_wheelbase(topic.msgtype):
+        msg = (
+            f'bag {bag.path}, topic {topic}: a steering angle needs the wheelbase to be a yaw rate. '
+            'Got none: give it, from axle to axle, with --wheelbase METRES.'
+        )
+        raise InputError(msg)
+    return topic
+
+
 def _moves(bag: Bag, topic: Topic, columns: Sequence[int]) -> bool:
     least = _ODOMETRY_STANDS if topic.msgtype == ODOMETRY else 0.0
     for message in bag.messages([topic.name]):
         with suppress(InputError):  # a damaged message is no sign of either
-            twist = twist_from_cdr(message.data, message.msgtype)[1]
+            twist = command_from_cdr(message.data, message.msgtype, wheelbase_m=_ANY_WHEELBASE_M)[1]
             if np.any(np.abs(twist[list(columns)]) > least):
                 return True
     return False

@@ -19,7 +19,7 @@ DROP_REASONS = {
     'imu_stamp_far_off': 'IMU samples stamped more than 10 s off the clock of those around them',
     'imu_stamp_not_increasing': 'IMU samples not newer than the one before (repeated, or the clock went back)',
     'command_unreadable': 'commands whose bytes are damaged',
-    'command_not_finite': 'commands with NaN or infinity',
+    'command_not_finite': 'commands with NaN or infinity, or steered by 90° or more',
     'command_without_stamp': 'commands stamped zero in a topic that is otherwise stamped by another clock',
     'command_stamp_far_off': 'commands stamped more than 10 s off the clock of those around them',
     'command_stamp_not_increasing': 'commands not newer than the one before (repeated, or the clock went back)',

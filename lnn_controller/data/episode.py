@@ -14,8 +14,9 @@ from lnn_controller.policy.frame import fit_frame
 from lnn_controller.policy.spec import ImageSpec
 
 from .bag import Bag
-from .cdr import IncompleteImuError, imu_from_cdr, twist_from_cdr
+from .cdr import IncompleteImuError, imu_from_cdr
 from .choice import choose_command, choose_imu
+from .commands import command_from_cdr, needs_wheelbase
 from .drops import DROP_REASONS
 from .images import bits_used, compressed_from_cdr, image_from_cdr
 from .stamps import COMMAND_HOLD_S, Stamps, choose_stamps, recorded_stretches
@@ -77,6 +78,7 @@ def read_episode(
     channels: Sequence[str] = ('linear_x', 'angular_z'),
     use_imu: bool | None = None,
     topics: Topics | None = None,
+    wheelbase_m: float | None = None,
 ) -> Episode:
     """
     Read a demonstration from a bag.
@@ -89,14 +91,16 @@ def read_episode(
     :param channels: command channels wanted, of ``linear_x``, ``linear_y``, ``linear_z``, ``angular_z``
     :param use_imu: whether to read the IMU; none: if the bag has one
     :param topics: names of topics; without, they are found by type
+    :param wheelbase_m: from axle to axle, m: where the commands are Ackermann ones, their yaw rates need it
     :returns: the episode
-    :raises InputError: if the bag cannot be read, lacks images, commands or the wanted IMU, leaves the choice of a
-        topic open, holds not one usable sample of a topic, its topics do not overlap in time, or a channel is unknown
+    :raises InputError: if the bag cannot be read, lacks images, commands, the wanted IMU or a wheelbase that its
+        commands need, leaves the choice of a topic open, holds not one usable sample of a topic, its topics do not
+        overlap in time, or a channel is unknown
     """
     if isinstance(bag, Bag):
-        return _read(bag, image, tuple(channels), use_imu, topics or Topics())
+        return _read(bag, image, tuple(channels), use_imu, topics or Topics(), wheelbase_m)
     with Bag(bag) as opened:
-        return _read(opened, image, tuple(channels), use_imu, topics or Topics())
+        return _read(opened, image, tuple(channels), use_imu, topics or Topics(), wheelbase_m)
 
 
 def camera_size(bag: str | Path | Bag, topics: Topics | None = None) -> tuple[int, int]:
@@ -146,19 +150,26 @@ def camera_bits(bag: str | Path | Bag, topics: Topics | None = None) -> int:
     return next(bits for bits in _CAMERA_BITS if bits >= most) if topic.msgtype != COMPRESSED_IMAGE else 16
 
 
-def _read(bag: Bag, image: ImageSpec, channels: tuple[str, ...], use_imu: bool | None, topics: Topics) -> Episode:
+def _read(
+    bag: Bag,
+    image: ImageSpec,
+    channels: tuple[str, ...],
+    use_imu: bool | None,
+    topics: Topics,
+    wheelbase_m: float | None,
+) -> Episode:
     unknown = [name for name in channels if name not in _CHANNELS]
     if unknown or not channels:
         msg = f'command channels are of {", ".join(_CHANNELS)}. Got {", ".join(unknown) or "none"}.'
         raise InputError(msg)
     columns = [_CHANNELS[name] for name in channels]
-    command, note = choose_command(bag, topics.command, columns)
+    command, note = choose_command(bag, topics.command, columns, wheelbase_m=wheelbase_m)
     imu = None if use_imu is False else choose_imu(bag, topics.imu)
     chosen = {'image': _required(bag, 'image', bag.choose('image', topics.image))}
     chosen['command'] = _required(bag, 'command', command)
     if imu is not None or use_imu:
         chosen['imu'] = _required(bag, 'imu', imu)
-    reader = _Reader(bag, image, chosen)
+    reader = _Reader(bag, image, chosen, wheelbase_m)
     drops = reader.read()
     if bag.recovered:
         drops['file_cut_off'] = len(bag.recovered)
@@ -194,8 +205,9 @@ def _read(bag: Bag, image: ImageSpec, channels: tuple[str, ...], use_imu: bool |
 class _Reader:
     """One pass over the bag: values of each stream, with both stamps of each sample."""
 
-    def __init__(self, bag: Bag, image: ImageSpec, chosen: dict[str, Topic]) -> None:
+    def __init__(self, bag: Bag, image: ImageSpec, chosen: dict[str, Topic], wheelbase_m: float | None) -> None:
         self.bag = bag
+        self.wheelbase_m = wheelbase_m
         self.spec = image
         self.chosen = chosen
         # Room for every frame that the bag announces; memory is taken only as frames come in.
@@ -218,7 +230,7 @@ class _Reader:
                         raise _UnusableError('imu_not_plausible')
                     self.values[kind].append(np.concatenate([gyro, accel]))
                 else:
-                    header_ns, twist = twist_from_cdr(message.data, message.msgtype)
+                    header_ns, twist = command_from_cdr(message.data, message.msgtype, wheelbase_m=self.wheelbase_m)
                     # float32 is what networks take: a value beyond its range is as unusable as infinity.
                     if not np.all(np.abs(twist) < np.finfo(np.float32).max):
                         raise _UnusableError('command_not_finite')
@@ -238,6 +250,8 @@ class _Reader:
                 if kind == 'image':
                     raise _no_frame(self.bag, topic, self.first_error.get(kind, ''))
                 reason = self.first_error.get(kind) or 'all hold NaN, infinity or impossible values'
+                if needs_wheelbase(topic.msgtype):
+                    reason += ' (steering angles are in radians, and below 90°)'
                 msg = (
                     f'bag {self.bag.path}, topic {topic.name}: not one of its {topic.count} samples is usable: {reason}'
                 )
@@ -264,7 +278,11 @@ class _UnusableError(Exception):
 
 def _required(bag: Bag, kind: str, topic: Topic | None) -> Topic:
     if topic is None:
-        types = {'image': 'Image or CompressedImage', 'imu': 'Imu', 'command': 'Twist, TwistStamped or Odometry'}[kind]
+        types = {
+            'image': 'Image or CompressedImage',
+            'imu': 'Imu',
+            'command': 'Twist, TwistStamped, AckermannDriveStamped or Odometry',
+        }[kind]
         plural = {'image': 'images', 'imu': 'IMU samples', 'command': 'commands'}[kind]
         msg = f'bag {bag.path} has no {plural}: a topic of {types} is needed. Topics there: {bag.describe_topics()}.'
         raise InputError(msg)

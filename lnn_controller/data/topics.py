@@ -13,6 +13,8 @@ IMU = 'sensor_msgs/msg/Imu'
 TWIST = 'geometry_msgs/msg/Twist'
 TWIST_STAMPED = 'geometry_msgs/msg/TwistStamped'
 ODOMETRY = 'nav_msgs/msg/Odometry'
+ACKERMANN = 'ackermann_msgs/msg/AckermannDrive'
+ACKERMANN_STAMPED = 'ackermann_msgs/msg/AckermannDriveStamped'
 JOINT_STATE = 'sensor_msgs/msg/JointState'
 
 # Last parts of the names of what an operator commands over a controller, and of what the controller's ticks went by.
@@ -22,7 +24,7 @@ OVERRIDE, TICKS = 'cmd_vel_override', 'ticks'
 _TYPES: dict[str, tuple[tuple[str, ...], ...]] = {
     'image': ((IMAGE, COMPRESSED_IMAGE),),
     'imu': ((IMU,),),
-    'command': ((TWIST_STAMPED, TWIST), (ODOMETRY,)),
+    'command': ((TWIST_STAMPED, TWIST), (ACKERMANN_STAMPED, ACKERMANN), (ODOMETRY,)),
 }
 
 
@@ -51,7 +53,7 @@ class Topics:
 
     :param image: of the Image or CompressedImage topic
     :param imu: of the Imu topic
-    :param command: of the Twist, TwistStamped or Odometry topic
+    :param command: of the Twist, TwistStamped, AckermannDrive, AckermannDriveStamped or Odometry topic
     """
 
     image: str | None = None
@@ -64,7 +66,8 @@ def choose_topic(kind: str, named: Topic | None, topics: Collection[Topic], *, b
     Choose the topic of a kind.
 
     Without a name: the one topic of fitting type that has messages. Of a camera's raw and compressed topics the raw
-    one is taken (``x`` over ``x/compressed``). Twist and TwistStamped go before Odometry; of several, ``cmd_vel``.
+    one is taken (``x`` over ``x/compressed``). Twist and TwistStamped go before AckermannDrive (stamped or
+    not), and those before Odometry; of several, ``cmd_vel``.
 
     :param kind: ``'image'``, ``'imu'`` or ``'command'``
     :param named: the topic that the user named, if any

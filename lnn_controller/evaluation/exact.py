@@ -38,6 +38,7 @@ def replay_ticks(
     policy: Policy,
     *,
     topics: Topics | None = None,
+    wheelbase_m: float | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> Replay:
     """
@@ -49,6 +50,7 @@ def replay_ticks(
     :param path: a bag with ``~/ticks`` and ``~/configuration`` of one controller, and its camera
     :param policy: the policy
     :param topics: names of topics; without, they are found by type
+    :param wheelbase_m: from axle to axle, m, where commands steer by an angle
     :param progress: called with the recorded seconds since the last call, now and then
     :returns: both commands; ``exact`` says how alike they are
     :raises InputError: if the bag cannot be read or lacks what is needed
@@ -60,13 +62,13 @@ def replay_ticks(
             msg = f'bag {path} must hold the ticks and the configuration of one controller. Got {bag.describe_topics()}'
             raise InputError(msg)
         ticks, configurations = read_ticks(bag, name, spec.channels), read_configurations(bag, name)
-        command = Topics(
-            image=topics.image if topics else None,
-            imu=topics.imu if topics else None,
-            command=topics.command if topics else None,
-        )
         episode = read_episode(
-            bag, image=spec.image, channels=spec.channels, use_imu=spec.imu is not None, topics=command
+            bag,
+            image=spec.image,
+            channels=spec.channels,
+            use_imu=spec.imu is not None,
+            topics=topics,
+            wheelbase_m=wheelbase_m,
         )
     return _replay(episode, ticks, configurations, policy, progress)
 

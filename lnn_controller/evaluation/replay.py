@@ -73,6 +73,7 @@ def replay_bag(
     *,
     rate_hz: float | None = None,
     topics: Topics | None = None,
+    wheelbase_m: float | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> Replay:
     """
@@ -82,6 +83,7 @@ def replay_bag(
     :param policy: the policy
     :param rate_hz: control rate, 1 … 1000 Hz; ``None``: the recorded ticks, or 50 Hz
     :param topics: names of topics; without, they are found by type
+    :param wheelbase_m: from axle to axle, m, where commands steer by an angle; without, as the policy was trained with
     :param progress: called with the recorded seconds since the last call, now and then
     :returns: both commands
     :raises InputError: if ``rate_hz`` is out of range, or the bag cannot be read or lacks what the policy needs
@@ -91,13 +93,20 @@ def replay_bag(
     if rate_hz is not None:
         _check_rate(rate_hz)
     spec = policy.spec
+    wheelbase_m = _trained_with(policy, 'wheelbase') if wheelbase_m is None else wheelbase_m
     with Bag(bag) as opened:
         if rate_hz is None and find_ticks(opened) is not None:
-            return replay_ticks(bag, policy, topics=topics, progress=progress)
+            return replay_ticks(bag, policy, topics=topics, wheelbase_m=wheelbase_m, progress=progress)
         episode = read_episode(
-            opened, image=spec.image, channels=spec.channels, use_imu=spec.imu is not None, topics=topics
+            opened,
+            image=spec.image,
+            channels=spec.channels,
+            use_imu=spec.imu is not None,
+            topics=topics,
+            wheelbase_m=wheelbase_m,
         )
-    episode = replace(episode, command_hold_s=_hold_s(policy, episode.command_hold_s))
+    hold_s = _trained_with(policy, 'command_hold_s')
+    episode = episode if hold_s is None else replace(episode, command_hold_s=hold_s)
     return replay_episode(episode, policy, rate_hz=rate_hz or DEFAULT_RATE_HZ, progress=progress)
 
 
@@ -225,11 +234,11 @@ def for_fitted_frames(policy: Policy) -> Policy:
     return fitted
 
 
-def _hold_s(policy: Policy, usual_s: float) -> float:
-    """How long the robot's base holds a command, as the policy's training was told."""
+def _trained_with(policy: Policy, name: str) -> float | None:
+    """What the policy's training was told of the robot, where that is a number above 0."""
     config = policy.spec.provenance.get('config')
-    hold_s = config.get('command_hold_s') if isinstance(config, dict) else None
-    return hold_s if isinstance(hold_s, float) and hold_s > 0 else usual_s
+    value = config.get(name) if isinstance(config, dict) else None
+    return value if isinstance(value, float) and value > 0 else None
 
 
 def _check_rate(rate_hz: float) -> None:

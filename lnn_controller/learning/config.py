@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lnn_controller.data.commands import LONGEST_WHEELBASE_M
 from lnn_controller.data.stamps import COMMAND_HOLD_S
 from lnn_controller.errors import InputError, short
 from lnn_controller.policy.files import parse_yaml, read_text
@@ -42,6 +43,12 @@ class TrainConfig:
     crop_bottom: float = _field(0.0, "share of the frame's height cut off below", low=0.0, high=0.8)
     command_hold_s: float = _field(
         COMMAND_HOLD_S, 'how long the base holds a command where no new one comes, s', low=0.05, high=60.0
+    )
+    wheelbase: float = _field(
+        0.0,
+        'from axle to axle, m, to read Ackermann commands: speed and steering angle; 0: there are none',
+        low=0.0,
+        high=LONGEST_WHEELBASE_M,
     )
     rate_min_hz: float = _field(10.0, 'slowest control rate met in training', low=1.0, high=500.0)
     rate_max_hz: float = _field(100.0, 'fastest control rate met in training', low=1.0, high=500.0)

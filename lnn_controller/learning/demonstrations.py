@@ -72,7 +72,14 @@ def is_override(episode: Episode) -> bool:
 
 
 def read_demonstrations(
-    path: Path, *, image: ImageSpec, channels: Sequence[str], use_imu: bool | None, topics: Topics, hold_s: float
+    path: Path,
+    *,
+    image: ImageSpec,
+    channels: Sequence[str],
+    use_imu: bool | None,
+    topics: Topics,
+    hold_s: float,
+    wheelbase_m: float | None = None,
 ) -> list[Episode]:
     """
     Read a bag's demonstrations.
@@ -88,6 +95,7 @@ def read_demonstrations(
     :param use_imu: whether to read the IMU; none: if the bag has one
     :param topics: names of topics; a command topic that is named is learnt, whosever commands it holds
     :param hold_s: how long a command holds where no new one comes, s
+    :param wheelbase_m: from axle to axle, m, where commands steer by an angle
     :returns: one episode, or one for each section of override
     :raises InputError: if the bag cannot be read, a policy drove and nobody overrode it, or all overrides are too short
     """
@@ -95,7 +103,9 @@ def read_demonstrations(
         if topics.command is None:
             override = find_override(bag.topics.values(), bag=str(bag.path))
             topics = dataclasses.replace(topics, command=override.name if override else None)
-        episode = read_episode(bag, image=image, channels=channels, use_imu=use_imu, topics=topics)
+        episode = read_episode(
+            bag, image=image, channels=channels, use_imu=use_imu, topics=topics, wheelbase_m=wheelbase_m
+        )
     episode = dataclasses.replace(episode, command_hold_s=hold_s)
     return _sections(episode) if is_override(episode) else [episode]
 

@@ -177,7 +177,13 @@ def _read(
     recordings, findings = [], []
     for bag in bags:
         demonstrations = read_demonstrations(
-            bag, image=image, channels=config.outputs, use_imu=use_imu, topics=topics, hold_s=config.command_hold_s
+            bag,
+            image=image,
+            channels=config.outputs,
+            use_imu=use_imu,
+            topics=topics,
+            hold_s=config.command_hold_s,
+            wheelbase_m=config.wheelbase or None,
         )
         recording, found = _look_at(bag, demonstrations)
         recordings.append(recording)

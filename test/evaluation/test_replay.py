@@ -4,6 +4,7 @@ from copy import copy
 import numpy as np
 import pytest
 from bundles import make_tiny_bundle
+from foreign_bags import ACKERMANN, ackermann_types, write_foreign
 
 from lnn_controller.control import Controller
 from lnn_controller.data import Bag, BagWriter
@@ -101,6 +102,26 @@ def test_the_recordings_commands_hold_as_the_policys_training_was_told(policy, r
     recorded, since_s = result.recorded[50:100], result.at_s[50:100] - 1.0
     np.testing.assert_array_equal(np.isfinite(recorded[:, 0]), since_s <= hold_s + 1e-9)
     np.testing.assert_array_equal(recorded[since_s <= hold_s], np.repeat(recorded[:1], sum(since_s <= hold_s), axis=0))
+
+
+def test_a_recording_that_steers_by_an_angle_is_read_with_the_policys_wheelbase(policy, recording, tmp_path):
+    store = ackermann_types()
+    with Bag(recording[0]) as drive:
+        rows = [
+            (each.topic, each.stamp_ns, drive.deserialize(each)) for each in drive.messages(['/image_raw', '/imu/data'])
+        ]
+    steered = store.types[ACKERMANN](
+        steering_angle=0.25, steering_angle_velocity=0.0, speed=2.0, acceleration=0.0, jerk=0.0
+    )
+    rows += [('/drive', ns, steered) for ns in range(0, SECONDS * S, S // 20)]
+    path = write_foreign(tmp_path / 'steered', store, sorted(rows, key=lambda row: row[1]))
+    with pytest.raises(InputError, match='--wheelbase METRES'):
+        replay_bag(path, policy)
+    told = copy(policy)
+    told.spec = dataclasses.replace(policy.spec, provenance={'config': {'wheelbase': 0.5}})
+    for given, wheelbase_m in ((None, 0.5), (0.25, 0.25)):
+        recorded = replay_bag(path, told, wheelbase_m=given).recorded[10]
+        np.testing.assert_allclose(recorded, [2.0, 2.0 * np.tan(0.25) / wheelbase_m], rtol=1e-6)
 
 
 def test_the_last_part_alone_counts_but_all_of_it_runs(policy, recording):

@@ -7,6 +7,7 @@ import zlib
 
 import numpy as np
 import pytest
+from foreign_bags import ACKERMANN, ackermann_types, write_foreign
 from made_bags import MS, START_NS, TWIST_STAMPED, write_steering
 
 from lnn_controller.data.messages import image_message, imu_message, odometry_message, twist_stamped_message
@@ -242,3 +243,21 @@ def test_a_camera_of_ten_bits_is_scaled_and_said_so(tmp_path):
     assert image.bits == 16
     assert 'the pictures of 16 bits use 10 of them: 65535 is white, here and when driving' in split.notes
     assert split.train[0].images.max() <= 3
+
+
+def test_a_demonstration_that_steers_by_an_angle_is_learnt_as_yaw_rates(tmp_path):
+    store, rows = ackermann_types(), []
+    for ms in range(0, 6000, 50):
+        stamp = START_NS + ms * MS
+        steered = store.types[ACKERMANN](
+            steering_angle=0.3 * np.sin(ms / 500), steering_angle_velocity=0.0, speed=1.0, acceleration=0.0, jerk=0.0
+        )
+        frame = np.full((24, 32, 3), ms // 50, np.uint8)
+        rows += [('/image_raw', stamp, image_message(stamp, frame)), ('/ackermann_cmd', stamp, steered)]
+    bag = write_foreign(tmp_path / 'bag', store, rows)
+    with pytest.raises(InputError, match='--wheelbase METRES'):
+        load([bag], CONFIG)
+    _, split = load([bag], dataclasses.replace(CONFIG, wheelbase=0.5))
+    commands = np.concatenate([episode.commands for episode in split.train])
+    largest = np.tan(0.3) / 0.5
+    np.testing.assert_allclose([commands[:, 0].mean(), np.abs(commands[:, 1]).max()], [1.0, largest], rtol=1e-2)
