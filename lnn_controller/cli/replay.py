@@ -32,7 +32,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='control rate; without it, exactly the ticks of a recorded controller, or 50 Hz of other recordings',
     )
     parser.add_argument(
-        '--last', type=float, default=1.0, metavar='SHARE', help='count only this last share of the recording'
+        '--last',
+        type=float,
+        default=1.0,
+        metavar='SHARE',
+        help='count only this last share of what has frames and commands',
     )
     parser.add_argument(
         '--sweep',

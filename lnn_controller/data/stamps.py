@@ -8,7 +8,17 @@ from numpy.typing import NDArray
 
 from lnn_controller.errors import InputError
 
-__all__ = ['COMMAND_HOLD_S', 'PAUSE_S', 'Stamps', 'Stream', 'choose_stamps', 'is_bridged', 'recorded_stretches']
+__all__ = [
+    'COMMAND_HOLD_S',
+    'PAUSE_S',
+    'Stamps',
+    'Stream',
+    'choose_stamps',
+    'goes_on',
+    'is_bridged',
+    'recorded_stretches',
+    'recorded_time_s',
+]
 
 # How long a robot's base holds a command where no new one comes, unless something else is known of it, s
 # (cmd_vel_timeout of diff_drive_controller).
@@ -122,6 +132,30 @@ def recorded_stretches(*streams: NDArray[np.int64]) -> list[tuple[int, int]]:
     ends = np.flatnonzero(np.diff(stamps) > PAUSE_S * 1e9)
     first, last = stamps[np.concatenate([[0], ends + 1])], stamps[np.concatenate([ends, [len(stamps) - 1]])]
     return list(zip(first.tolist(), last.tolist(), strict=True))
+
+
+def goes_on(stamps_ns: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """
+    Tell where a series goes on from its last sample, without a pause and without a jump of the clock, either way.
+
+    :param stamps_ns: in the order of the recording, ns, (N,)
+    :returns: mask, (N,); that of the first sample is set
+    """
+    gaps = np.diff(stamps_ns)
+    return np.concatenate([np.ones(min(1, len(stamps_ns)), bool), (gaps >= 0) & (gaps <= PAUSE_S * 1e9)])
+
+
+def recorded_time_s(stamps_ns: NDArray[np.int64], period_s: float) -> NDArray[np.float64]:
+    """
+    Tell how much had been recorded by each of some times.
+
+    :param stamps_ns: in the order of the recording, ns, (N,)
+    :param period_s: what a pause, or a jump of the clock, counts as, s
+    :returns: time since the first without the pauses, s, (N,)
+    """
+    elapsed = stamps_ns - stamps_ns[:1]
+    left_out = np.where(goes_on(stamps_ns), 0, np.diff(elapsed, prepend=elapsed[:1]) - round(period_s * 1e9))
+    return np.asarray((elapsed - np.cumsum(left_out)) * 1e-9)
 
 
 def _clocks_off(samples: Mapping[str, Stamps]) -> dict[str, int]:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lnn_controller.evaluation.comparison import counted_from
 from lnn_controller.evaluation.replay import Replay
 from lnn_controller.policy import Policy
 
@@ -100,7 +99,7 @@ def worst_moments(result: Replay, policy: Policy, *, last: float = 1.0) -> list[
     """
     episode, at_s = result.episode, result.at_s
     error = np.abs(result.given - result.recorded) / reach(policy)
-    counted = result.both & (at_s >= counted_from(result, last))
+    counted = result.both & (at_s >= result.counted_from_s(last))
     error = np.where(counted, np.nan_to_num(error).sum(axis=1), -1.0)
     moments: list[Moment] = []
     for tick in np.argsort(-error, kind='stable').tolist():

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lnn_controller.data.stamps import COMMAND_HOLD_S, is_bridged
+from lnn_controller.data.stamps import COMMAND_HOLD_S, is_bridged, recorded_time_s
 from lnn_controller.errors import InputError
 from lnn_controller.evaluation.metrics import command_errors, percentiles
 
-__all__ = ['Comparison', 'combine', 'commands_at', 'counted_from', 'summarise_comparison', 'usual_period_s']
+__all__ = ['Comparison', 'combine', 'commands_at', 'summarise_comparison', 'usual_period_s']
 
 SEGMENT_S = 10.0
 FEWEST_TICKS = 3  # of a segment: fewer have no jerk
@@ -47,13 +47,22 @@ class Comparison:
 
     @property
     def at_s(self) -> NDArray[np.float64]:
-        """Time of each tick since the first, (T,), s."""
-        return np.asarray((self.stamp_ns - self.stamp_ns[0]) * 1e-9)
+        """Recorded time of each tick since the first, pauses left out, (T,), s."""
+        return recorded_time_s(self.stamp_ns, 1.0 / self.rate_hz)
 
     @property
     def both(self) -> NDArray[np.bool_]:
         """Whether a tick has both commands, (T,)."""
         return np.asarray(np.isfinite(self.recorded).all(axis=1) & np.isfinite(self.given).all(axis=1))
+
+    def counted_from_s(self, last: float) -> float:
+        """
+        Tell where the part of the recording begins that counts.
+
+        :param last: share at its end that counts
+        :returns: recorded time since the first tick, s
+        """
+        return (1.0 - last) * float(self.at_s[-1])
 
 
 def summarise_comparison(result: Comparison, *, last: float = 1.0) -> dict[str, Any]:
@@ -61,7 +70,8 @@ def summarise_comparison(result: Comparison, *, last: float = 1.0) -> dict[str, 
     Sum a comparison up, as a whole and by segments of ten seconds.
 
     :param result: the comparison
-    :param last: share of the recording at its end that counts, 0 < ``last`` ≤ 1; the rest only warms the state up
+    :param last: share at the end that counts, 0 < ``last`` ≤ 1, of what can be used of the recording; the rest only
+        warms the state up
     :returns: ``policy``, ``bag``, ``seconds``, ``ticks`` (of which ``compared`` counted), figures by channel under
         ``channels`` (see :func:`~.metrics.command_errors`), ``segments`` (``start_s``, ``end_s``, ``compared``,
         ``channels``), latency and ``stops``
@@ -71,7 +81,7 @@ def summarise_comparison(result: Comparison, *, last: float = 1.0) -> dict[str, 
         msg = f'--last must be a share above 0 and at most 1. Got {last:g}'
         raise InputError(msg)
     at_s = result.at_s
-    counted = at_s >= counted_from(result, last)
+    counted = at_s >= result.counted_from_s(last)
     both = counted & result.both
     if not both.any():
         stops = ', '.join(result.stops) or 'none'
@@ -102,17 +112,6 @@ def combine(summaries: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
     :returns: that of one policy as it is; of several ``{'policies': [...]}``
     """
     return summaries[0] if len(summaries) == 1 else {'policies': list(summaries)}
-
-
-def counted_from(result: Comparison, last: float) -> float:
-    """
-    Tell where the part of a recording begins that counts.
-
-    :param result: the comparison
-    :param last: share of the recording at its end that counts
-    :returns: time since the first tick, s
-    """
-    return (1.0 - last) * float(result.at_s[-1])
 
 
 def commands_at(

@@ -1,10 +1,11 @@
 """What is measured, as pure functions of arrays: of a drive, and of commands against a recording."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from lnn_controller.data.stamps import goes_on
 
 __all__ = [
     'DEPARTURE_M',
@@ -132,7 +133,11 @@ def jerk_rms(command: ArrayLike, dt_s: float) -> float:
     :param dt_s: their spacing, s
     :returns: m/s³ or rad/s³; NaN of fewer than three samples
     """
-    return rms(np.diff(np.asarray(command, np.float64), n=2) / dt_s**2)
+    return rms(_jerk(command, dt_s))
+
+
+def _jerk(command: ArrayLike, dt_s: float) -> Floats:
+    return np.asarray(np.diff(np.asarray(command, np.float64), n=2) / dt_s**2)
 
 
 def command_errors(
@@ -143,6 +148,7 @@ def command_errors(
 
     Errors are over the given ticks. Lag and jerk need equal spacing, so both signals are laid linearly on a grid of
     ``period_s``, the slower one's period: on a finer grid an interpolated signal would look rough at its corners only.
+    Nothing is laid across a pause: lag is of the stretches end to end, jerk of what lies within one.
 
     :param stamps_ns: of the ticks, increasing, (T,), ns
     :param recorded: the recording's command at each, (T,)
@@ -155,15 +161,26 @@ def command_errors(
     recorded, given = np.asarray(recorded, np.float64), np.asarray(given, np.float64)
     error = given - recorded
     spread = float(np.sum((recorded - recorded.mean()) ** 2)) if recorded.size else 0.0
-    at_s = (stamps - stamps[0]) * 1e-9 if stamps.size else np.zeros(0)
-    grid_s = np.arange(0.0, float(at_s[-1]) + 1e-9, period_s) if stamps.size else np.zeros(0)
-    on_grid: list[Any] = [np.interp(grid_s, at_s, signal) if grid_s.size else grid_s for signal in (recorded, given)]
+    on_grid = _on_grid(stamps, np.stack([recorded, given]), period_s)
+    recorded_on_grid, given_on_grid = np.concatenate(on_grid, axis=1)
     return {
         'mae': float(np.mean(np.abs(error))) if error.size else float('nan'),
         'rmse': rms(error),
         'r2': 1.0 - float(np.sum(error**2)) / spread if spread > 1e-12 else float('nan'),
         'constant_mae': float(np.mean(np.abs(recorded - np.median(recorded)))) if recorded.size else float('nan'),
-        'lag_s': lag(on_grid[0], on_grid[1], period_s),
-        'jerk_rms': jerk_rms(on_grid[1], period_s),
-        'recorded_jerk_rms': jerk_rms(on_grid[0], period_s),
+        'lag_s': lag(recorded_on_grid, given_on_grid, period_s),
+        'jerk_rms': rms(np.concatenate([_jerk(signal, period_s) for _, signal in on_grid])),
+        'recorded_jerk_rms': rms(np.concatenate([_jerk(signal, period_s) for signal, _ in on_grid])),
     }
+
+
+def _on_grid(stamps_ns: NDArray[np.int64], signals: Floats, period_s: float) -> list[Floats]:
+    """Signals (S, T) at equal spacing, (S, K), for each stretch of the recording."""
+    if not stamps_ns.size:
+        return [signals]
+    stretches = []
+    for inside in np.split(np.arange(stamps_ns.size), np.flatnonzero(~goes_on(stamps_ns))):
+        at_s = (stamps_ns[inside] - stamps_ns[inside[0]]) * 1e-9
+        grid_s = np.arange(0.0, float(at_s[-1]) + 1e-9, period_s)
+        stretches.append(np.stack([np.interp(grid_s, at_s, signal[inside]) for signal in signals]))
+    return stretches

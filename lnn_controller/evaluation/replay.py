@@ -14,6 +14,7 @@ from lnn_controller.control import Controller, ControlSettings, Decision
 from lnn_controller.data import Bag, Episode, Topics, read_episode
 from lnn_controller.data.align import tick_grid
 from lnn_controller.data.stamps import recorded_stretches
+from lnn_controller.data.usable import counting_spans, usable_at_ns
 from lnn_controller.errors import InputError
 from lnn_controller.evaluation.comparison import Comparison, commands_at, summarise_comparison, usual_period_s
 from lnn_controller.policy import Policy
@@ -65,6 +66,18 @@ class Replay(Comparison):
     decisions: list[Decision]
     wall_s: float
     exact: Exactness | None = None
+
+    def counted_from_s(self, last: float) -> float:
+        """
+        Tell where the part of the recording begins that counts: the share that training would keep for its test.
+
+        :param last: share at the end of what has a fresh frame, IMU and command
+        :returns: recorded time since the first tick, s
+        """
+        first, end = counting_spans(self.episode)[0]
+        if last == 1.0 or (first <= self.stamp_ns.min() and self.stamp_ns.max() <= end):
+            return super().counted_from_s(last)
+        return float(self.at_s[np.argmax(self.stamp_ns >= usable_at_ns(self.episode, 1.0 - last))])
 
 
 def replay_bag(
@@ -138,6 +151,8 @@ def replay_episode(
     for number, now_ns in enumerate(stamp_ns.tolist()):
         if now_ns in begins:  # the controller stood through the pause: what it remembers is of before
             controller.reset()
+            if imu_stamps is not None:  # the tick's IMU mean is of the last period, as training has it
+                imu = int(np.searchsorted(imu_stamps, now_ns - 1e9 / rate_hz, side='right'))
         while imu_stamps is not None and imu < imu_stamps.size and imu_stamps[imu] <= now_ns:
             sample = episode.imu[imu]  # type: ignore[index]
             controller.on_imu(int(imu_stamps[imu]), sample[:3], sample[3:])

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from lnn_controller.data.stamps import goes_on, recorded_time_s
 from lnn_controller.evaluation.attention import Moment
-from lnn_controller.evaluation.comparison import Comparison, counted_from
+from lnn_controller.evaluation.comparison import Comparison
 from lnn_controller.evaluation.pictures import INK, LANE, PAPER, load_matplotlib, save
 from lnn_controller.evaluation.robustness import SWEEPS
 
@@ -26,6 +27,8 @@ def draw_commands(
     """
     Draw policies' commands against a recording's: over time, as a histogram of the error, and one by the other.
 
+    The time is that of the recording without its pauses, which dotted lines mark.
+
     :param path: picture to write; its suffix decides the format
     :param results: a comparison for each policy, of the same recording and channels
     :param summaries: of each, as :func:`~.comparison.summarise_comparison` gives them
@@ -38,22 +41,27 @@ def draw_commands(
     figure = make_figure(figsize=(13.5, height), dpi=120, facecolor=PAPER, layout='constrained')
     figure.suptitle(f'{first.recording} at {first.rate_hz:g} Hz', x=0.01, ha='left', color=INK, fontsize=11)
     panels = figure.subplots(rows, 3, squeeze=False, gridspec_kw={'width_ratios': [4.2, 1.1, 1.1]})
-    begin_ns = min(int(each.stamp_ns[0]) for each in results)
+    # One axis for all, the pauses left out: a policy without an IMU may begin before another.
+    stamps = np.unique(np.concatenate([each.stamp_ns for each in results]))
+    recorded_s = recorded_time_s(stamps, 1.0 / first.rate_hz)
     for row, channel in enumerate(first.channels):
         over_time, histogram, scatter = panels[row]
         unit = UNITS.get(channel, '')
-        at_s = (first.stamp_ns - begin_ns) * 1e-9
+        at_s = recorded_s[np.searchsorted(stamps, first.stamp_ns)]
         over_time.plot(at_s, first.recorded[:, row], color=RECORDED, linewidth=1.3, label='recorded')
         pairs, told = [], []
         for result, summary, colour in zip(results, summaries, cycle(COLOURS)):
-            at_s = (result.stamp_ns - begin_ns) * 1e-9
+            at_s = recorded_s[np.searchsorted(stamps, result.stamp_ns)]
             over_time.plot(at_s, result.given[:, row], color=colour, linewidth=1.0, label=result.policy)
-            counted = result.both & (result.at_s >= counted_from(result, last))
+            counted = result.both & (result.at_s >= result.counted_from_s(last))
             pairs.append((result.recorded[counted, row], result.given[counted, row]))
             told.append(f'{result.policy}: {_words(summary["channels"][channel], unit)}')
-        if counted_from(first, last) > 0.0:
-            begins_s = float(at_s[0]) + counted_from(first, last)
-            over_time.axvspan(at_s[0], begins_s, color='#eef0f3', zorder=0, label='not counted')
+        if first.counted_from_s(last) > 0.0:
+            counts = first.stamp_ns[first.at_s >= first.counted_from_s(last)]
+            begins_s = recorded_s[np.searchsorted(stamps, counts[0])]
+            over_time.axvspan(recorded_s[0], begins_s, color='#eef0f3', zorder=0, label='not counted')
+        for pause_s in recorded_s[~goes_on(stamps)]:
+            over_time.axvline(pause_s, color=LANE, linewidth=0.8, linestyle=':')
         _draw_errors(histogram, pairs)
         _draw_pairs(scatter, pairs)
         over_time.set_title('\n'.join(told), loc='left', fontsize=9)

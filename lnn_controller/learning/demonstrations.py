@@ -12,8 +12,8 @@ from lnn_controller.data.bag import Bag
 from lnn_controller.data.episode import Episode, read_episode
 from lnn_controller.data.stamps import is_bridged
 from lnn_controller.data.topics import OVERRIDE, Topics, find_override, last_name
+from lnn_controller.data.usable import usable_spans
 from lnn_controller.errors import InputError
-from lnn_controller.learning.windows import usable_spans
 from lnn_controller.policy.spec import ImageSpec
 
 __all__ = ['between', 'is_override', 'read_demonstrations']

@@ -11,21 +11,20 @@ from lnn_controller.data.bag import Bag, find_bags
 from lnn_controller.data.drops import explain_drops
 from lnn_controller.data.episode import Episode, camera_bits, camera_size
 from lnn_controller.data.topics import ODOMETRY, Topics
+from lnn_controller.data.usable import usable_at_ns, usable_spans
 from lnn_controller.errors import InputError
 from lnn_controller.learning.build import frame_size
 from lnn_controller.learning.checks import Finding, Recording, check_recordings, count_once, refuse
 from lnn_controller.learning.config import TrainConfig
 from lnn_controller.learning.demonstrations import between, is_override, read_demonstrations
 from lnn_controller.learning.odometry import check_odometry
-from lnn_controller.learning.windows import usable_spans
 from lnn_controller.policy.spec import ImageSpec
 
-__all__ = ['Split', 'divide', 'load', 'usable_at_ns']
+__all__ = ['Split', 'divide', 'load']
 
 SHORTEST_S = 4.0
 PIECES = 6
 SHORTEST_PIECE_S = 1.0
-EDGE_NS = 500_000_000
 
 
 @dataclass(frozen=True)
@@ -88,29 +87,6 @@ class Split:
                 f'where a policy drove, the overrides alone are learnt: {seconds:.1f} s in {sections} section(s)'
             )
         return lines + explain_drops(drops) + [f'warning: {note}' for note in self.notes]
-
-
-def usable_at_ns(episode: Episode, share: float) -> float:
-    """
-    Tell when a share of what can be learnt of an episode is over.
-
-    :param episode: the whole
-    :param share: of its usable time, 0–1: pauses and what lacks a frame, a command or the IMU count for nothing
-    :returns: the moment, ns
-    """
-    spans = usable_spans(episode)
-    first, last = int(episode.image_stamps_ns[0]), int(episode.image_stamps_ns[-1])
-    # Where the streams begin and end within a moment of each other, the frames say where.
-    if 0 <= spans[0][0] - first <= EDGE_NS:
-        spans[0] = first, spans[0][1]
-    if 0 <= last - spans[-1][1] <= EDGE_NS:
-        spans[-1] = spans[-1][0], last
-    left = share * sum(high - low for low, high in spans)
-    for low, high in spans:
-        if left <= high - low:
-            return low + left
-        left -= high - low
-    return spans[-1][1]
 
 
 def load(

@@ -6,11 +6,12 @@ import numpy as np
 import torch
 
 from lnn_controller.data.episode import Episode
+from lnn_controller.data.usable import usable_at_ns, usable_spans
 from lnn_controller.learning.augment import Augment
 from lnn_controller.learning.config import TrainConfig
-from lnn_controller.learning.episodes import Split, usable_at_ns
+from lnn_controller.learning.episodes import Split
 from lnn_controller.learning.module import predict
-from lnn_controller.learning.windows import Batch, collate, cut, usable_spans
+from lnn_controller.learning.windows import Batch, collate, cut
 from lnn_controller.liquid.network import PolicyNetwork
 
 __all__ = ['Metrics', 'augmented', 'held_out', 'measure', 'whole']

@@ -99,7 +99,7 @@ def _windows(samples: Sequence[Odometry]) -> _Moved | None:
     turned = np.einsum('nij,nj->ni', turn, linear)
     dt_s = np.diff(at_s)
     # Starts of windows: the first sample after each half second in which there is one.
-    starts = np.unique(np.searchsorted(at_s, np.arange(0.0, at_s[-1], WINDOW_S)))
+    starts = np.unique(at_s // WINDOW_S, return_index=True)[1]
     low, high = starts[:-1], starts[1:]
     whole = at_s[high] - at_s[low] <= 2 * WINDOW_S  # none across a pause
     low, high = low[whole], high[whole]

@@ -9,16 +9,15 @@ import torch
 from torch import Tensor
 from torch.utils.data import IterableDataset
 
-from lnn_controller.data.align import align, latest_index, window_mean
+from lnn_controller.data.align import latest_index, window_mean
 from lnn_controller.data.episode import Episode
 from lnn_controller.data.stamps import is_bridged
+from lnn_controller.data.usable import usable_spans
 from lnn_controller.learning.augment import Augment, mirror_commands, mirror_imu
 from lnn_controller.learning.config import TrainConfig
 
-__all__ = ['Batch', 'Window', 'Windows', 'collate', 'cut', 'usable_spans']
+__all__ = ['Batch', 'Window', 'Windows', 'collate', 'cut']
 
-# Usable stretches are found on this grid; windows then lay their own ticks into them.
-SPAN_RATE_HZ = 50.0
 JITTER = 0.3
 
 
@@ -50,19 +49,6 @@ class Batch(NamedTuple):
     dt_s: Tensor
     command: Tensor
     mask: Tensor
-
-
-def usable_spans(episode: Episode) -> list[tuple[int, int]]:
-    """
-    Stretches of time in which every control tick has a fresh frame, IMU and command.
-
-    :param episode: the episode to look through
-    :returns: (first, last) stamps, ns, of each stretch
-    :raises InputError: if there is no such stretch
-    """
-    ticks = align(episode, rate_hz=SPAN_RATE_HZ)
-    segments = (ticks.stamp_ns[ticks.segment == i] for i in range(int(ticks.segment[-1]) + 1))
-    return [(int(stamps[0]), int(stamps[-1])) for stamps in segments if len(stamps) > 1]
 
 
 def cut(episode: Episode, ticks_ns: np.ndarray) -> Window:

@@ -98,3 +98,20 @@ def test_a_slower_recordings_corners_are_not_jerk():
     figures = metrics.command_errors(np.rint(at_s * 1e9).astype(np.int64), recorded, np.sin(at_s), period_s=0.05)
     assert figures['recorded_jerk_rms'] == pytest.approx(figures['jerk_rms'], rel=0.01)
     assert figures['jerk_rms'] == pytest.approx(np.sqrt(0.5), rel=0.05)
+
+
+@pytest.mark.parametrize('jump_s', [11.0, 8 * 3600.0, 1.7e9, -40.0])
+def test_nothing_is_laid_across_a_pause_or_a_jump_of_the_clock(jump_s):
+    at_s = np.arange(0.0, 40.0, 0.02)
+    recorded, given = np.sin(at_s), np.sin(at_s - 0.1)
+    # Another road after the pause: the step between the two is no jerk of anybody's.
+    for signal in (recorded, given):
+        signal[1000:] = signal[1000:] + 5.0
+    stamps = np.rint(at_s * 1e9).astype(np.int64)
+    stamps[1000:] += round(jump_s * 1e9)
+    figures = metrics.command_errors(stamps, recorded, given, period_s=0.02)
+    halves = [metrics.command_errors(stamps[i], recorded[i], given[i], period_s=0.02) for i in np.split(range(2000), 2)]
+    assert figures['mae'] == pytest.approx(np.mean([each['mae'] for each in halves]))
+    assert figures['jerk_rms'] == pytest.approx(np.mean([each['jerk_rms'] for each in halves]), rel=1e-3)
+    assert figures['recorded_jerk_rms'] == pytest.approx(np.sqrt(0.5), rel=0.02)
+    assert figures['lag_s'] == pytest.approx(0.1, abs=0.01)

@@ -11,7 +11,6 @@ from lnn_controller.data import Bag, BagWriter
 from lnn_controller.data.messages import image_message, imu_message, twist_stamped_message
 from lnn_controller.errors import InputError
 from lnn_controller.evaluation import replay_bag, summarise_replay
-from lnn_controller.evaluation.comparison import counted_from
 from lnn_controller.evaluation.replay import replay_episode
 from lnn_controller.policy import Policy
 from lnn_controller.sim import CAMERA_PERIOD, CONTROL_PERIOD, IMU_PERIOD, CarWorld
@@ -129,7 +128,7 @@ def test_the_last_part_alone_counts_but_all_of_it_runs(policy, recording):
     summary = summarise_replay(result, last=0.25)
     assert summary['ticks'] == len(result.decisions) == 60
     assert summary['compared'] == pytest.approx(15, abs=1)
-    assert counted_from(result, 0.25) == pytest.approx(0.75 * result.at_s[-1])
+    assert result.counted_from_s(0.25) == pytest.approx(0.75 * result.at_s[-1])
 
 
 def test_stops_are_counted_by_reason_and_not_compared(policy, recording):

@@ -11,11 +11,12 @@ from foreign_bags import ACKERMANN, ackermann_types, write_foreign
 from made_bags import MS, START_NS, TWIST_STAMPED, write_steering
 
 from lnn_controller.data.messages import image_message, imu_message, odometry_message, twist_stamped_message
+from lnn_controller.data.usable import usable_spans
 from lnn_controller.data.writer import BagWriter
 from lnn_controller.errors import InputError
 from lnn_controller.learning.config import TrainConfig
 from lnn_controller.learning.episodes import load
-from lnn_controller.learning.windows import cut, usable_spans
+from lnn_controller.learning.windows import cut
 
 CONFIG = TrainConfig(steps=20, epochs=1, batch_size=8, window_ticks=16, augmentation='none')
 GRAVITY = (0.0, 0.0, 9.81)

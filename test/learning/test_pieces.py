@@ -7,11 +7,11 @@ import pytest
 import torch
 from made_episode import MS, make_episode
 
+from lnn_controller.data.usable import usable_spans
 from lnn_controller.errors import InputError
 from lnn_controller.learning.config import TrainConfig
 from lnn_controller.learning.episodes import Split, divide
 from lnn_controller.learning.measure import held_out
-from lnn_controller.learning.windows import usable_spans
 
 CONFIG = TrainConfig()
 S = 1000 * MS

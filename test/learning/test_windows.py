@@ -5,9 +5,10 @@ import pytest
 import torch
 from made_episode import MS, START_NS, make_episode
 
+from lnn_controller.data.usable import usable_spans
 from lnn_controller.learning.augment import Augment, mirror_commands, mirror_imu
 from lnn_controller.learning.config import TrainConfig
-from lnn_controller.learning.windows import Windows, collate, cut, usable_spans
+from lnn_controller.learning.windows import Windows, collate, cut
 
 
 def test_a_window_holds_what_the_robot_would_have_known():
