@@ -15,19 +15,20 @@ from rosbags.rosbag2.reader import DirectoryReader
 
 from lnn_controller.errors import InputError
 
+from .damage import Damage, explain_damage
+from .mcap_file import McapFile
 from .messages import typestore
-from .recovery import CutOff
-from .rewriting import is_unusual, rewrite
 from .storage import (
     check_whole,
+    files_of,
     find_bags,
     has_log,
     is_packed,
-    listed_files,
     locate,
-    storage_files,
+    lost_log,
     unpack,
     unpacked,
+    why_damaged,
     with_log,
 )
 from .topics import Topic, Topics, choose_topic
@@ -68,8 +69,9 @@ class Bag:
     A recorded bag, open for reading; a context manager.
 
     MCAP or sqlite3, as a rosbag2 directory or one of its storage files alone. Of a recording that was killed all
-    that is whole is read; ``recovered`` names the files that were cut off. ``left_out`` names topics of an MCAP file
-    that hold no ROS 2 messages, with their encoding.
+    that is whole is read; ``recovered`` names the files that were cut off. Of an MCAP file that is damaged in places
+    everything else is read; :attr:`damage` tells them. ``left_out`` names topics of an MCAP file that hold no ROS 2
+    messages, with their encoding.
 
     :param path: directory with storage files, or a .mcap or .db3 file, which may be compressed as a whole (.zstd)
     :raises InputError: if there is no such bag, or it is empty, damaged, or of another format
@@ -80,100 +82,100 @@ class Bag:
         source = locate(self.path)
         file_name = Path(self.path.name.removesuffix('.zstd')).stem
         self.name = file_name if self.path.is_file() else self.path.resolve().name
-        self._files = [source] if source.is_file() else storage_files(source)
-        self._cut_off = [file for file in self._files if not check_whole(self.path, file)]
-        self.recovered = [file.name for file in self._cut_off]
+        self._files, missing = files_of(source)
+        self._missing = [
+            Damage(name, 'the file', 'metadata.yaml lists it, and it is not there', None) for name in missing
+        ]
+        self.recovered: list[str] = []
         self.left_out: dict[str, str] = {}
-        self._readers: list[Reader] = []
+        self._readers: list[Reader | McapFile] = []
         self._copies: tempfile.TemporaryDirectory[str] | None = None
         try:
-            self._alone = not self._opens_whole(source)
-            if self._alone:
-                self.close()
-                self._readers.clear()
-                for each in self._files:
-                    self._open_alone(each)
-        except InputError:
+            self._open(source)
+            self.topics = self._count()
+        except BaseException:
             self.close()
             raise
-        # Damaged bytes come out of rosbags as errors of every kind (struct, Unicode, apsw, assertions…).
-        except Exception as err:
-            self.close()
-            raise _damaged(self.path, err) from None
-        self.topics: dict[str, Topic] = {}
-        for reader in self._readers:
-            for name, info in reader.topics.items():
-                count = info.msgcount + (self.topics[name].count if name in self.topics else 0)
-                self.topics[name] = Topic(name, info.msgtype or '', count)
-        if not any(reader.message_count for reader in self._readers):
-            self.close()
-            announced = f'only topics without messages: {", ".join(self.topics)}' if self.topics else 'no topics'
-            msg = f'bag {self.path} is empty: at least one message is needed. Got {announced}.'
-            raise InputError(msg)
+
+    def _open(self, source: Path) -> None:
+        whole = [check_whole(self.path, file) for file in self._files]
+        self._alone = not self._opens_whole(source)
+        for file, is_whole in zip(self._files, whole, strict=True) if self._alone else ():
+            if not is_whole and not file.stat().st_size:
+                self.recovered.append(file.name)  # begun, and never flushed
+                continue
+            try:
+                self._open_alone(file)
+            except OSError as err:
+                msg = f'bag {self.path} cannot be read: {file}: {err.strerror or err}.'
+                raise InputError(msg) from None
+            # Damaged bytes come out of rosbags as errors of every kind (struct, Unicode, apsw, assertions…).
+            except Exception as err:
+                raise self._damaged(err, file) from None
+
+    def _count(self) -> dict[str, Topic]:
+        topics: dict[str, Topic] = {}
+        for each in (connection for reader in self._readers for connection in reader.connections):
+            before = topics.get(each.topic, Topic(each.topic, each.msgtype, 0))
+            msgtype = each.msgtype if each.msgtype == before.msgtype else ''
+            topics[each.topic] = Topic(each.topic, msgtype, before.count + each.msgcount)
+        if any(topic.count for topic in topics.values()):
+            return dict(sorted(topics.items()))
+        if self.damage:
+            raise InputError(f'bag {self.path} is damaged, and nothing of it can be read: {self._told_damage()}.')
+        announced = f'only topics without messages: {", ".join(sorted(topics))}' if topics else 'no topics'
+        if self.left_out:
+            announced += f', and left out, as no ROS 2 messages, {", ".join(self.left_out)}'
+        lacking = ''.join(f' Its write-ahead log, {log}, is not there: copy it too.' for log in self._lost_logs())
+        msg = f'bag {self.path} is empty: at least one message is needed. Got {announced}.{lacking}'
+        raise InputError(msg)
 
     def _opens_whole(self, source: Path) -> bool:
-        """Open it as rosbags does; else its files are to be read one by one."""
-        # Where a file is cut off, metadata.yaml does not speak of it.
-        if self._cut_off or any(has_log(file) for file in self._files):
+        """Open a sqlite3 bag as rosbags does, by its metadata.yaml; else its files are to be read one by one."""
+        if self._missing or not (source / 'metadata.yaml').exists():
             return False
-        if not (source / 'metadata.yaml').exists() and (source.is_dir() or is_packed(source)):
+        if any(not _is_sqlite(file) or has_log(file) for file in self._files):
             return False
+        reader = Reader(source)
         try:
-            self._open(source)
+            reader.open()
         except Exception:
-            if not self._files or len(self._files) < listed_files(source):
-                raise
-            return False  # metadata.yaml may be at fault, and of a file alone rewriting is left to be tried
-        return not _disagrees(self._readers[0]) and not is_unusual(self._readers[0])
+            return False  # metadata.yaml may be at fault, or one of the files
+        self._readers.append(reader)
+        if _disagrees(reader):
+            self.close()
+            self._readers.clear()
+            return False
+        return True
 
     def _open_alone(self, file: Path) -> None:
-        """Open one file; a copy of it where rosbags cannot read it as it is."""
-        source: Path | CutOff = file
+        source = file
         if has_log(file):
             source = with_log(file, self._folder())
-        elif file in self._cut_off:
-            source = CutOff(file)
         elif is_packed(file):
             source = unpack(file, self._folder())
-            if not check_whole(self.path, source):
-                self.recovered.append(file.name)
-                source = CutOff(source)
-        before = len(self._readers)
-        try:
-            self._open(source)
-            if len(self._readers) == before or not is_unusual(self._readers[-1]):
-                return
-            self._readers.pop().close()
-        except Exception as err:
-            if file.name.endswith(('.db3', '.db3.zstd')):
-                raise
-            try:
-                self._open_rewritten(source)
-            except Exception:
-                raise err from None
+            check_whole(self.path, source)
+        if _is_sqlite(file):
+            reader = Reader(source)
+            reader.open()
+            self._readers.append(reader)
             return
-        self._open_rewritten(source)
-
-    def _open_rewritten(self, source: Path | CutOff) -> None:
-        copy, left_out = rewrite(source, self._folder() / f'rewritten_{len(self._readers)}')
-        self._open(copy)
-        self.left_out.update(left_out)
+        mcap = McapFile(source, file.name)
+        self._readers.append(mcap)
+        self.left_out.update(mcap.left_out)
+        if mcap.cut_off:
+            self.recovered.append(file.name)
 
     def _folder(self) -> Path:
         if self._copies is None:
             self._copies = tempfile.TemporaryDirectory(prefix='lnn_controller_')
         return Path(self._copies.name)
 
-    def _open(self, source: Any) -> None:
-        if isinstance(source, CutOff) and not source.whole:
-            return
-        reader = Reader(source)
-        reader.open()
-        # A file that was begun and never flushed has no topics.
-        if reader.message_count or not isinstance(source, CutOff):
-            self._readers.append(reader)
-        else:
-            reader.close()
+    @property
+    def damage(self) -> list[Damage]:
+        """What was left out as damaged, as far as the bag has been read: chunks are looked at as they are read."""
+        files = [reader for reader in self._readers if isinstance(reader, McapFile)]
+        return [*self._missing, *(each for file in files for each in file.damage.values())]
 
     @property
     def start_ns(self) -> int:
@@ -200,17 +202,21 @@ class Bag:
             if connections:
                 parts.append(reader.messages(connections))
         rows = heapq.merge(*parts, key=lambda row: row[1])
+        none_yet = True
         while True:
             try:
                 row = next(rows, None)
                 if row is not None and self._alone:  # metadata.yaml did not say whether messages are compressed
                     row = (*row[:2], unpacked(row[2]))
             except Exception as err:
-                raise _damaged(self.path, err) from None
+                raise self._damaged(err) from None
             if row is None:
-                return
+                break
+            none_yet = False
             connection, stamp_ns, data = row
             yield Message(connection.topic, stamp_ns, data, connection.msgtype)
+        if none_yet and parts and self.damage:
+            raise InputError(f'bag {self.path} is damaged, and nothing of this can be read: {self._told_damage()}.')
 
     def topic(self, name: str) -> Topic:
         """
@@ -299,10 +305,26 @@ class Bag:
                     digest.update(block)
         return digest.hexdigest()
 
+    def _told_damage(self) -> str:
+        return '; '.join(explain_damage(self.damage))
+
+    def _lost_logs(self) -> list[str]:
+        return [lost_log(file) for file in self._files if lost_log(file)]
+
+    def _damaged(self, error: Exception, file: Path | None = None) -> InputError:
+        """Say what is wrong, in words of the kind of file, and what helps: a copy only where this one is not whole."""
+        for each in [file] if file else self._files:
+            if told := why_damaged(each):
+                return InputError(f'bag {self.path} is damaged: {each.name} {told}')
+        reason = ' '.join(str(error).split()).removesuffix('.') or type(error).__name__
+        of = f'{file.name}: ' if file else ''
+        saved = ' `sqlite3 FILE .recover` saves what can be saved.' if 'malformed' in reason else ''
+        return InputError(f'bag {self.path} is damaged, or of a kind that cannot be read: {of}{reason}.{saved}')
+
     def close(self) -> None:
         """Close the files; further calls do nothing."""
         for reader in self._readers:
-            if reader.is_open:
+            if isinstance(reader, McapFile) or reader.is_open:
                 with suppress(Exception):
                     reader.close()
         if self._copies is not None:
@@ -327,6 +349,5 @@ def _disagrees(reader: Reader) -> bool:
     return any((each.topic, each.msgtype, each.ext) not in told for each in held)
 
 
-def _damaged(bag: Path, error: Exception) -> InputError:
-    reason = ' '.join(str(error).split()) or type(error).__name__
-    return InputError(f'bag {bag} is damaged, or of a kind that cannot be read: {reason} Copy or record it again.')
+def _is_sqlite(file: Path) -> bool:
+    return file.name.endswith(('.db3', '.db3.zstd'))

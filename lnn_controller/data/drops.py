@@ -6,6 +6,7 @@ __all__ = ['DROP_REASONS', 'explain_drops']
 
 DROP_REASONS = {
     'file_cut_off': 'files whose end is missing, for the recorder was killed: read as far as they are whole',
+    'file_damaged': 'places where the files are damaged: what lay there was left out, all else was read',
     'pause': 'pauses of more than 10 s in which nothing was recorded, or jumps of the clock: nothing is laid across',
     # samples, by read_episode
     'image_undecodable': 'frames whose bytes or encoding do not decode',

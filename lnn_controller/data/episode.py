@@ -17,6 +17,7 @@ from .bag import Bag
 from .cdr import IncompleteImuError, imu_from_cdr
 from .choice import choose_command, choose_imu
 from .commands import command_from_cdr, needs_wheelbase
+from .damage import explain_damage
 from .drops import DROP_REASONS
 from .images import bits_used, compressed_from_cdr, image_from_cdr
 from .stamps import COMMAND_HOLD_S, Stamps, choose_stamps, recorded_stretches
@@ -173,6 +174,8 @@ def _read(
     drops = reader.read()
     if bag.recovered:
         drops['file_cut_off'] = len(bag.recovered)
+    if bag.damage:
+        drops['file_damaged'] = len(bag.damage)
     names = {kind: topic.name for kind, topic in chosen.items()}
     streams, clock, clock_notes = choose_stamps(reader.stamps, bag=str(bag.path), topics=names)
     pauses = len(recorded_stretches(*(stream.stamps_ns for stream in streams.values()))) - 1
@@ -198,7 +201,7 @@ def _read(
         topics=names,
         sha256=bag.sha256(),
         clock=clock,
-        notes=(*((note,) if note else ()), *clock_notes),
+        notes=(*((note,) if note else ()), *clock_notes, *_told_damage(bag)),
     )
 
 
@@ -270,6 +273,10 @@ class _Reader:
             self.frames = np.concatenate([self.frames, np.empty_like(self.frames)])
         self.frames[slot] = fit_frame(picture, self.spec)
         return header_ns
+
+
+def _told_damage(bag: Bag) -> list[str]:
+    return [f'bag {bag.path} is damaged: {line}' for line in explain_damage(bag.damage)]
 
 
 class _UnusableError(Exception):

@@ -1,10 +1,12 @@
 """Find a bag's files on disk, and tell what is wrong with them before anything reads them."""
 
+import re
 import shlex
 import shutil
 import sqlite3
+import struct
 from contextlib import suppress
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import yaml
 from backports import zstd  # comes with rosbags
@@ -13,20 +15,23 @@ from lnn_controller.errors import InputError
 
 __all__ = [
     'check_whole',
+    'files_of',
     'find_bags',
     'has_log',
     'is_packed',
-    'listed_files',
     'locate',
-    'storage_files',
+    'lost_log',
     'unpack',
     'unpacked',
+    'why_damaged',
     'with_log',
 ]
 
 _MCAP_MAGIC = b'\x89MCAP0\r\n'
 _ZSTD_MAGIC = b'\x28\xb5\x2f\xfd'
 _SUFFIXES = ('.mcap', '.db3')
+_NUMBER = re.compile(r'_\d+$')  # of a recording's files
+_SQLITE_HEAD = struct.Struct('>16xHBB8xI')  # size of a page, how it is written and read, pages (sqlite.org/fileformat2)
 
 
 def find_bags(path: str | Path) -> list[Path]:
@@ -174,18 +179,75 @@ def unpacked(data: bytes) -> bytes:
     return zstd.decompress(data) if data[:4] == _ZSTD_MAGIC else data
 
 
-def listed_files(source: Path) -> int:
+def files_of(source: Path) -> tuple[list[Path], list[str]]:
     """
-    Count the storage files that metadata.yaml lists.
+    Find the storage files of a bag: those that metadata.yaml lists or, where it does not fit them, all that are there.
 
     :param source: a bag's directory, or a storage file
-    :returns: how many; 0 where nothing can be read of it
+    :returns: the files, sorted, and the names of those that are listed and not there
+    :raises InputError: if none is there, or they are of several recordings
     """
+    if source.is_file():
+        return [source], []
+    found, listed = storage_files(source), _listed_files(source)
+    there = [file for file in found if {file.name, f'{file.name}.zstd', file.stem} & listed]
+    if listed and len(there) == len(listed):
+        return there, []
+    missing = sorted(listed - {file.name for file in there}) if len(found) < len(listed) else []
+    if not found:
+        names = f'; it lists {", ".join(missing)}' if missing else ''
+        msg = f'bag {source} has no storage file beside its metadata.yaml{names}. Copy the whole folder again.'
+        raise InputError(msg)
+    begins = {_NUMBER.sub('', file.name.partition('.')[0]): file for file in reversed(found)}
+    if not listed and len(begins) > 1:
+        msg = f'{source} holds files of several recordings, {", ".join(sorted(begins))}: name one, e.g. {found[0]}.'
+        raise InputError(msg)
+    return found, missing
+
+
+def _listed_files(source: Path) -> set[str]:
+    """Names of the storage files that metadata.yaml lists; none where nothing can be read of it."""
     try:
         metadata = yaml.safe_load((source / 'metadata.yaml').read_text(encoding='utf-8'))
-        return len(metadata['rosbag2_bagfile_information']['relative_file_paths'])
+        return {PurePath(each).name for each in metadata['rosbag2_bagfile_information']['relative_file_paths']}
     except (OSError, ValueError, TypeError, KeyError, yaml.YAMLError):
-        return 0
+        return set()
+
+
+def why_damaged(file: Path) -> str:
+    """
+    Say why a sqlite3 file cannot be read, as far as it shows: it is not whole, or its log is missing.
+
+    :param file: a storage file
+    :returns: what is wrong with it and what helps, to follow its name; empty where nothing shows
+    """
+    if file.suffix != '.db3':
+        return ''
+    with file.open('rb') as stream:
+        head = stream.read(_SQLITE_HEAD.size)
+        size = stream.seek(0, 2)
+    if len(head) == _SQLITE_HEAD.size:
+        page, _, _, pages = _SQLITE_HEAD.unpack(head)
+        whole = (page if page > 1 else 65536) * pages
+        if size < whole:
+            return f'is cut off, {size} of {whole} bytes are there: copy it again, whole.'
+    if log := lost_log(file):
+        return f'cannot be read without its write-ahead log, {log}, which is not there: copy it too.'
+    return ''
+
+
+def lost_log(file: Path) -> str:
+    """
+    Name the write-ahead log that a sqlite3 file may lack: its recorder wrote one, and it is not there.
+
+    :param file: a storage file
+    :returns: name of the log; empty where none is lacking
+    """
+    if file.suffix != '.db3' or _log(file).exists():
+        return ''
+    with file.open('rb') as stream:
+        head = stream.read(_SQLITE_HEAD.size)
+    return _log(file).name if head[18:19] == b'\2' else ''
 
 
 def has_log(file: Path) -> bool:

@@ -1,6 +1,7 @@
 """Write a bag: raw CDR bytes from the graph, or messages built without ROS, into one rosbag2 directory."""
 
 import sqlite3
+from binascii import crc32
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from rosbags.interfaces import (
     QosTime,
 )
 from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer, WriterError
+from rosbags.rosbag2.storage_mcap import McapWriter
 
 from lnn_controller.errors import InputError
 
@@ -29,6 +31,8 @@ __all__ = ['BagWriter', 'offered_qos']
 _STORAGES = {'mcap': StoragePlugin.MCAP, 'sqlite3': StoragePlugin.SQLITE3}
 _MAX_STAMP_NS = 2**63 - 1
 _DISK_ERRORS = (OSError, sqlite3.Error)
+# Where a chunk's checksum stands, after opcode, length, two times and a size; a footer with the magic (mcap.dev/spec).
+_CHECKSUM_IN_CHUNK, _FOOTER_BYTES = 9 + 24, 37
 _UNLIMITED = QosTime(9223372036, 854775807)
 
 
@@ -52,6 +56,28 @@ def offered_qos(*, reliable: bool = True, transient_local: bool = False, depth: 
         liveliness_lease_duration=_UNLIMITED,
         avoid_ros_namespace_conventions=False,
     )
+
+
+class _CheckedMcap(McapWriter):
+    """Writes the checksums, which rosbags leaves out: what is damaged later is then told from what is whole."""
+
+    def close_chunk(self) -> None:
+        checksum = crc32(self.chunk.bio.getbuffer())
+        begins = self.bio.tell()
+        super().close_chunk()
+        end = self.bio.tell()
+        self.bio.seek(begins + _CHECKSUM_IN_CHUNK)
+        self.bio.write(checksum.to_bytes(4, 'little'))
+        self.bio.seek(end)
+
+    def close(self, version: int, metadata: str) -> None:
+        super().close(version, metadata)
+        with self.path.open('r+b') as stream:
+            footer = stream.seek(-_FOOTER_BYTES, 2)
+            begins = int.from_bytes(stream.read(_FOOTER_BYTES)[9:17], 'little')
+            stream.seek(begins)
+            checksum = crc32(stream.read(footer + 25 - begins))
+            stream.write(checksum.to_bytes(4, 'little'))
 
 
 @dataclass
@@ -121,6 +147,7 @@ class BagWriter:
         self._files: list[_File] = []
         try:
             self._writer = Writer(self.path, version=9, storage_plugin=_STORAGES[storage])
+            self._writer.STORAGE_PLUGINS = {**Writer.STORAGE_PLUGINS, StoragePlugin.MCAP: _CheckedMcap}
             if compress:
                 self._writer.set_compression(CompressionMode.STORAGE, CompressionFormat.ZSTD)
             self._writer.open()

@@ -17,6 +17,7 @@ from rosgraph_msgs.msg import Clock as ClockMessage
 from std_srvs.srv import Trigger
 
 from lnn_controller.data.bag import Bag, Message
+from lnn_controller.data.damage import explain_damage
 from lnn_controller.errors import InputError, printable
 from lnn_controller.nodes.convert import stamp
 from lnn_controller.nodes.message_types import message_class
@@ -126,6 +127,8 @@ class PlayNode(Node):
                     break
                 self._publishers_by_topic[message.topic].publish(message.data)
                 played += 1
+            for line in explain_damage(self._bag.damage):
+                self.get_logger().warning(printable(f'the bag is damaged: {line}'))
             again = self._values['loop']
         for publisher in self._publishers_by_topic.values():
             if publisher.qos_profile.reliability == ReliabilityPolicy.RELIABLE and not stop.done():

@@ -331,3 +331,29 @@ def test_the_bits_that_a_camera_uses(tmp_path, bits, found):
 
 def test_other_cameras_use_every_bit(drive, real_car):
     assert camera_bits(drive) == camera_bits(real_car) == 16
+
+
+def test_what_is_damaged_is_left_out_and_told_and_all_else_is_the_same(tmp_path):
+    """A chunk of the recording is broken: its samples are missing, every other one is as it was."""
+    path = tmp_path / 'drive'
+    with BagWriter(path) as bag:
+        bag.add_topic('/image_raw', 'sensor_msgs/msg/Image')
+        bag.add_topic('/cmd_vel', 'geometry_msgs/msg/TwistStamped')
+        for number in range(40):
+            stamp = 10**18 + number * 50 * MS
+            bag.write('/image_raw', stamp, m.image_message(stamp, picture(number)))
+            bag.write('/cmd_vel', stamp, m.twist_stamped_message(stamp, linear=(number, 0, 0)))
+            if number % 10 == 9:
+                bag.flush()
+    whole = read_episode(path, image=SPEC)
+    file = path / 'drive.mcap'
+    data = bytearray(file.read_bytes())
+    data[data.index(picture(15).tobytes())] ^= 1
+    file.write_bytes(data)
+    episode = read_episode(path, image=SPEC)
+    np.testing.assert_array_equal(episode.images, np.delete(whole.images, range(10, 20), axis=0))
+    np.testing.assert_array_equal(episode.commands, np.delete(whole.commands, range(10, 20), axis=0))
+    assert episode.drops == {'file_damaged': 1}
+    (note,) = episode.notes
+    assert 'drive is damaged: drive.mcap: chunk at byte ' in note
+    assert note.endswith('is left out: its checksum does not fit (10 of /image_raw, 10 of /cmd_vel)')
