@@ -1,7 +1,7 @@
 """From what the network or the operator wants to what the robot is sent: the safety chain with its one memory."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from lnn_controller.control.guard import clearance, guard_scale
 from lnn_controller.control.safety import apply_deadband, limit, limit_speed
 from lnn_controller.control.settings import ControlSettings
+from lnn_controller.control.sight import Sight
 from lnn_controller.policy import PolicySpec
 
 __all__ = ['SafetyChain', 'Sent']
@@ -20,12 +21,12 @@ class Sent(NamedTuple):
 
     :param command: to publish, C numbers
     :param limited: which limits bit, in the order they were applied
-    :param blocked: whether an obstacle made it zeros
+    :param blocked: why the guard made it zeros: an obstacle, or a way that its sensor did not see; '' where it did not
     """
 
     command: list[float]
     limited: tuple[str, ...]
-    blocked: bool
+    blocked: Literal['', 'obstacle', 'way_unseen']
 
 
 class SafetyChain:
@@ -36,9 +37,11 @@ class SafetyChain:
     limits or a deadband, what is sent may lead elsewhere than what is wanted (the operator lets go, and the ramp still
     drives ahead): its speed may not pass the share of the robot's range that its own way leaves.
 
+    A way that the guard's sensor did not see counts as blocked.
+
     ``ramp`` is the last command before its deadband, which accelerations count from. ``guard_scale`` is what the guard
     left of the last wanted command, ``ramp_scale`` what it left of that after the ramp; ``given_guard_scales`` takes
-    the place of both judgements where a recording has them.
+    the place of both judgements where a recording has them, and ``given_blocked`` of why they blocked it.
 
     :param spec: of the policy: its channels and their ranges
     :param settings: how to drive; may be replaced between two commands
@@ -49,6 +52,7 @@ class SafetyChain:
         self.settings = settings
         self.guard_scale = self.ramp_scale = 1.0
         self.given_guard_scales: tuple[float, float] | None = None
+        self.given_blocked: Literal['obstacle', 'way_unseen'] = 'obstacle'
         self.reset()
 
     @property
@@ -83,18 +87,22 @@ class SafetyChain:
         """
         return limit_speed(command, self._wide_limits if operator else self._limits)
 
-    def send(self, wanted: Sequence[float], points: NDArray[np.float64], dt_s: float) -> Sent:
+    def send(
+        self, wanted: Sequence[float], points: NDArray[np.float64], dt_s: float, sight: Sight | None = None
+    ) -> Sent:
         """
         Take a wanted command to what is sent.
 
         :param wanted: within its range, (C,)
         :param points: obstacles in the robot's frame, m, (P, 2)
         :param dt_s: time since the last command, s, > 0
+        :param sight: where the sensor of the obstacles measured; ``None``: that is not known
         :returns: what to publish
         """
         given = self.given_guard_scales
+        self._points, self._sight, self._unseen = points, sight, False
         self.ramp_scale = 1.0
-        scale = self.guard_scale = given[0] if given and any(wanted) else self._guard(wanted, points)
+        scale = self.guard_scale = given[0] if given and any(wanted) else self._guard(wanted)
         if scale == 0.0:
             return self._blocked()
         bitten: tuple[str, ...] = ()
@@ -107,14 +115,14 @@ class SafetyChain:
             self.ramp = [value * self.ramp_scale for value in ramp]
             sent = apply_deadband(self.ramp, self._wide_limits)
         else:
-            sent = self._slow_ramp(wanted, ramp, points)
+            sent = self._slow_ramp(wanted, ramp)
         if self.ramp_scale == 0.0:
             return self._blocked()
         if self.ramp_scale < 1.0:
             bitten = ('obstacle_slow',)
-        return Sent(sent, bitten + ramped, False)
+        return Sent(sent, bitten + ramped, '')
 
-    def _slow_ramp(self, judged: Sequence[float], ramp: Sequence[float], points: NDArray[np.float64]) -> list[float]:
+    def _slow_ramp(self, judged: Sequence[float], ramp: Sequence[float]) -> list[float]:
         """Slow what came out of the ramp until the guard agrees to what is sent, (C,); sets ramp and ramp_scale."""
         while True:
             self.ramp = [value * self.ramp_scale for value in ramp]
@@ -122,7 +130,7 @@ class SafetyChain:
             if sent == judged or not any(sent):
                 return sent
             # A share of the robot's range, not of the ramp: that would be slowed anew at each tick.
-            share = self._guard(sent, points)
+            share = self._guard(sent)
             pairs = zip(sent, self._most, strict=True)
             allowed = min((share * most / abs(value) for value, most in pairs if value), default=1.0)
             if allowed > 1.0 - 1e-9:
@@ -132,12 +140,15 @@ class SafetyChain:
 
     def _blocked(self) -> Sent:
         self.reset()  # past the ramp, as every stop
-        return Sent([0.0] * len(self._spec.outputs), ('obstacle_stop',), True)
+        blocked = self.given_blocked if self.given_guard_scales else 'way_unseen' if self._unseen else 'obstacle'
+        return Sent([0.0] * len(self._spec.outputs), ('obstacle_stop',), blocked)
 
-    def _guard(self, command: Sequence[float], points: NDArray[np.float64]) -> float:
+    def _guard(self, command: Sequence[float]) -> float:
         guard = self._settings.guard
         if guard is None or not any(command):
             return 1.0
         by_channel = dict(zip(self._spec.channels, command, strict=True))
         velocity = tuple(by_channel.get(name, 0.0) for name in ('linear_x', 'linear_y', 'angular_z'))
-        return guard_scale(clearance(velocity, points, guard.footprint, guard.slow_distance_m), guard)
+        sight, reach_m = self._sight, guard.slow_distance_m
+        self._unseen = sight is not None and not sight.covers(velocity, guard.footprint, reach_m, guard.min_valid)
+        return 0.0 if self._unseen else guard_scale(clearance(velocity, self._points, guard.footprint, reach_m), guard)

@@ -115,7 +115,7 @@ class Controller(Inputs):
         mode: Literal['policy', 'override', 'stop'] = 'policy' if operator is None else 'override'
         if stopped:
             mode = 'stop'
-            self._count_stop('obstacle')
+            self._count_stop(stopped)
             self.adaptation.rest()
         else:
             self._stopped_for = ''
@@ -124,7 +124,7 @@ class Controller(Inputs):
             stamp_ns=now_ns,
             command=command,
             mode=mode,
-            reason='obstacle' if stopped else '',
+            reason=stopped,
             dt_s=0.0 if stopped else dt_s,
             neurons=self._no_neurons if made is None else made.basis,
             time_constants=None if made is None else made.time_constants,
@@ -149,14 +149,16 @@ class Controller(Inputs):
         self.counters['ticks'] += 1
         return self._stop(now_ns, reason, self.state, self._imu.take())
 
-    def give_guard_scales(self, wanted: float, ramp: float) -> None:
+    def give_guard_scales(self, wanted: float, ramp: float, reason: str) -> None:
         """
         Take the guard's verdict as given, as where a recording is replayed that has it; sensors are watched as ever.
 
         :param wanted: what it leaves of the wanted command, 0 … 1
         :param ramp: what it leaves of that after the ramp, 0 … 1
+        :param reason: why the tick stopped; empty where it did not
         """
         self._safety.given_guard_scales = wanted, ramp
+        self._safety.given_blocked = 'way_unseen' if reason == 'way_unseen' else 'obstacle'
 
     def reset(self) -> None:
         """
@@ -216,8 +218,8 @@ class Controller(Inputs):
 
     def _chain(
         self, now_ns: int, made: PolicyStep | None, operator: list[float] | None, dt_s: float
-    ) -> tuple[NDArray[np.float64], tuple[str, ...], bool]:
-        """Take the command from the network or the operator to what is published; and whether an obstacle stops it."""
+    ) -> tuple[NDArray[np.float64], tuple[str, ...], str]:
+        """Take the command from the network or the operator to what is published; and why the guard stops it."""
         if operator is not None:
             wanted, bitten = self._safety.hold(operator, operator=True)
             self._override.held(wanted)
@@ -228,10 +230,10 @@ class Controller(Inputs):
             wanted, bitten = self._safety.hold(self.adaptation.sent(scaled), operator=False)
             wanted = self._override.blend(wanted, now_ns, self.settings.override_return_s)
         # Where an obstacle stops it, the network runs on, so that it can steer away.
-        sent = self._safety.send(wanted, self._points, dt_s)
+        sent = self._safety.send(wanted, self._points, dt_s, self._sight)
         if sent.blocked:
-            return self._zeros, sent.limited, True
-        return _frozen(np.array(sent.command)), bitten + sent.limited, False
+            return self._zeros, sent.limited, sent.blocked
+        return _frozen(np.array(sent.command)), bitten + sent.limited, ''
 
     def _stop(
         self, now_ns: int, reason: str, state: DriveState, imu: NDArray[np.float32], *, step_us: float = 0.0

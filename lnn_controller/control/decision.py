@@ -11,7 +11,7 @@ __all__ = ['STOP_REASONS', 'Decision', 'DriveState', 'Used']
 # What Controller.step itself can stop for; callers of Controller.stop add their own.
 STOP_REASONS = (
     *('no_image', 'image_stale', 'image_frozen', 'no_imu', 'imu_stale', 'no_scan', 'scan_stale'),
-    *('not_finite', 'clock_jump', 'emergency_stop', 'obstacle'),
+    *('not_finite', 'clock_jump', 'emergency_stop', 'obstacle', 'way_unseen'),
 )
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from lnn_controller.errors import InputError
 
-__all__ = ['Footprint', 'GuardSettings', 'clearance', 'guard_scale', 'outside', 'thin']
+__all__ = ['Footprint', 'GuardSettings', 'clearance', 'guard_scale', 'inside', 'outside', 'thin']
 
 Floats = NDArray[np.float64]
 
@@ -63,12 +63,14 @@ class GuardSettings:
     :param footprint: the robot's outline
     :param slow_distance_m: clearance from which on the command is left alone, m; no need to look farther
     :param stop_distance_m: clearance up to which the robot stops, m, ≥ 0, less than ``slow_distance_m``
-    :raises InputError: if a distance is negative or not finite, or they are not in this order
+    :param min_valid: share of the sensor's bearings along the way that must have measured, 0 … 1
+    :raises InputError: if a value is out of its range, or the distances are not in this order
     """
 
     footprint: Footprint = field(default_factory=Footprint)
     slow_distance_m: float = 1.0
     stop_distance_m: float = 0.3
+    min_valid: float = 0.1
 
     def __post_init__(self) -> None:
         for name in ('slow_distance_m', 'stop_distance_m'):
@@ -76,6 +78,8 @@ class GuardSettings:
         if not self.stop_distance_m < self.slow_distance_m:
             got = f'{self.stop_distance_m} and slow_distance_m {self.slow_distance_m}'
             raise InputError(f'stop_distance_m must be less than slow_distance_m. Got {got}')
+        if not 0.0 <= self.min_valid <= 1.0:
+            raise InputError(f'min_valid must be a share from 0 to 1. Got {self.min_valid!r}')
 
 
 def guard_scale(clearance_m: float, settings: GuardSettings) -> float:
@@ -93,6 +97,19 @@ def guard_scale(clearance_m: float, settings: GuardSettings) -> float:
     return 0.0
 
 
+def inside(points: Floats, footprint: Footprint) -> NDArray[np.bool_]:
+    """
+    Tell which points lie within the robot's outline, its edge not counted.
+
+    :param points: (N, 2)
+    :param footprint: the robot's outline
+    :returns: (N,)
+    :raises ValueError: if the shape is not (N, 2)
+    """
+    x, y = _columns(points)
+    return (x < footprint.front_m) & (x > -footprint.rear_m) & (y < footprint.left_m) & (y > -footprint.right_m)
+
+
 def outside(points: Floats, footprint: Footprint) -> Floats:
     """
     Drop what cannot be an obstacle: the robot's own parts, and points that are not finite.
@@ -104,9 +121,8 @@ def outside(points: Floats, footprint: Footprint) -> Floats:
     :returns: the points left, (M, 2)
     :raises ValueError: if the shape is not (N, 2)
     """
-    x, y = _columns(points)
-    inside = (x < footprint.front_m) & (x > -footprint.rear_m) & (y < footprint.left_m) & (y > -footprint.right_m)
-    return points[np.isfinite(x) & np.isfinite(y) & ~inside]
+    own = inside(points, footprint)
+    return points[np.isfinite(points).all(axis=1) & ~own]
 
 
 def thin(points: Floats, reach_m: float, footprint: Footprint, cell_m: float = 0.025) -> Floats:

@@ -14,6 +14,7 @@ from lnn_controller.control.override import Override
 from lnn_controller.control.safety import all_finite
 from lnn_controller.control.sensors import Camera, Sensor
 from lnn_controller.control.settings import ControlSettings
+from lnn_controller.control.sight import Sight
 from lnn_controller.errors import InputError
 from lnn_controller.policy import Policy, fit_frame
 
@@ -60,6 +61,7 @@ class Inputs:
         self._imu = ImuMean()
         self._features = np.zeros(policy.spec.network.features, np.float32)
         self._points = np.zeros((0, 2))
+        self._sight: Sight | None = None
         self._speed_m_s = 0.0
         self._override = Override()
         self._emergency: set[str] = set()
@@ -158,19 +160,23 @@ class Inputs:
             self._sensors['imu'].take(stamp_ns, now_ns)
         return plausible
 
-    def on_obstacles(self, stamp_ns: int, points: NDArray[np.float64], now_ns: int | None = None) -> bool:
+    def on_obstacles(
+        self, stamp_ns: int, points: NDArray[np.float64], now_ns: int | None = None, sight: Sight | None = None
+    ) -> bool:
         """
         Take what the guard's sensor sees; without a guard in the settings it is left.
 
         :param stamp_ns: when it was measured, ns
         :param points: obstacles in the robot's frame, x ahead, y left, m, (P, 2); the robot itself may be among them
         :param now_ns: when it arrived, ns; ``None``: at its stamp
+        :param sight: in which bearings it measured; ``None``: that is not known, and a way without points is free
         :returns: whether it was taken
         """
         guard = self.settings.guard
         if guard is None or not self._takes('scan', stamp_ns, now_ns, self.settings.scan_timeout_s):
             return False
         self._points = thin(outside(points, guard.footprint), guard.slow_distance_m, guard.footprint)
+        self._sight = sight
         self._sensors['scan'].take(stamp_ns, now_ns)
         self.counters['scans'] += 1
         return True

@@ -189,7 +189,7 @@ class _Again:
             before is None or used.odometry_stamp_ns != before.odometry_stamp_ns
         ):
             controller.on_odometry(used.odometry_stamp_ns, used.speed_m_s)
-        controller.give_guard_scales(used.guard_scale, used.ramp_scale)
+        controller.give_guard_scales(used.guard_scale, used.ramp_scale, tick.reason)
         controller.set_emergency_stop('recording', used.emergency_stop)
         if used.operator is None:
             controller.release_override()

@@ -93,7 +93,7 @@ PARAMETERS = (
     _live(
         'guard.min_valid',
         0.1,
-        'A scan or cloud with a smaller share of rays or points that measured anything is refused.',
+        'The share of rays or points that must have measured, of all and along the way: else the robot stops.',
         '',
         0.001,
         1.0,
@@ -220,6 +220,7 @@ def _guard(values: Mapping[str, Any]) -> GuardSettings:
             footprint=Footprint(**{key: values[f'guard.{key}'] for key in ('front_m', 'rear_m', 'left_m', 'right_m')}),
             slow_distance_m=values['guard.slow_distance_m'],
             stop_distance_m=values['guard.stop_distance_m'],
+            min_valid=values['guard.min_valid'],
         )
     except InputError as error:
         raise InputError(f'guard.{error}') from None  # its message begins with the field's name

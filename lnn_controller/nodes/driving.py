@@ -296,12 +296,12 @@ class Driving:
         assert guard is not None
         x_m, y_m, yaw_rad = (self.values[f'guard.sensor_{name}'] for name in ('x_m', 'y_m', 'yaw_rad'))
         try:
-            points = place(read(message), x_m, y_m, yaw_rad, guard.footprint)
+            points, sight = place(read(message), x_m, y_m, yaw_rad, guard.footprint)
         except InputError as error:
             self._undecodable('scan', error)
             return
         stamp_ns = stamp_ns_of(message.header.stamp)
-        self.exclusive.post(lambda: self.controller.on_obstacles(stamp_ns or now_ns, points, now_ns))
+        self.exclusive.post(lambda: self.controller.on_obstacles(stamp_ns or now_ns, points, now_ns, sight))
 
     def interrupt(self, action: Callable[[], None]) -> None:
         """

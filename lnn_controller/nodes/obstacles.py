@@ -1,13 +1,14 @@
 """From range sensors' messages to the guard's points: laser scans, point clouds, and where the sensor sits."""
 
 import math
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from sensor_msgs.msg import LaserScan, PointCloud2, PointField
 
-from lnn_controller.control.guard import Footprint
+from lnn_controller.control.guard import Footprint, inside
+from lnn_controller.control.sight import Sight
 from lnn_controller.errors import InputError
 
 __all__ = ['Seen', 'cloud_points', 'place', 'scan_points']
@@ -21,18 +22,40 @@ FINEST_RAD, TURN_RAD = 1e-5, 2.1 * math.pi
 FLOATS = {PointField.FLOAT32: 'f4', PointField.FLOAT64: 'f8'}
 
 
-class Seen(NamedTuple):
+@dataclass(frozen=True)
+class Bearings:
+    """
+    Where a range sensor looked, in its own frame.
+
+    :param angles: counter-clockwise from forward, rad, (B,)
+    :param measured: share of what it looked for in each that was a measurement, 0 … 1, (B,)
+    :param spacing_rad: from one to the next
+    :param of_points: which of them each point of :class:`Seen` lies in, (N,)
+    :param point_share: what one point is of its bearing
+    """
+
+    angles: Floats
+    measured: Floats
+    spacing_rad: float
+    of_points: NDArray[np.intp]
+    point_share: float
+
+
+@dataclass(frozen=True)
+class Seen:
     """
     What a range sensor saw, in its own frame: x forward, y left.
 
     :param points: measured points, m, (N, 2)
     :param too_close: directions in which something is nearer than the sensor can measure, unit vectors, (K, 2)
     :param nearest_m: the nearest that it can measure, m
+    :param bearings: where it looked; ``None`` where the message does not tell
     """
 
     points: Floats
     too_close: Floats
     nearest_m: float
+    bearings: Bearings | None
 
 
 def scan_points(message: LaserScan, min_valid: float) -> Seen:
@@ -75,7 +98,14 @@ def scan_points(message: LaserScan, min_valid: float) -> Seen:
     angles = start + increment * np.arange(count)
     directions = np.stack((np.cos(angles), np.sin(angles)), axis=1)
     seen = measured & (ranges <= farthest) & np.isfinite(ranges)
-    return Seen(directions[seen] * ranges[seen, np.newaxis], directions[too_close], nearest)
+    looked = Bearings(
+        angles,
+        (measured | too_close).astype(np.float64),
+        abs(increment) if count > 1 else 0.0,
+        np.flatnonzero(seen),
+        1.0,
+    )
+    return Seen(directions[seen] * ranges[seen, np.newaxis], directions[too_close], nearest, looked)
 
 
 def cloud_points(
@@ -103,22 +133,25 @@ def cloud_points(
     if message.header.frame_id.endswith(('_optical', '_optical_frame')):
         forward, left, up = z, -x, -y
     kept = measured & (up >= min_height_m - sensor_z_m) & (up <= max_height_m - sensor_z_m)
-    return Seen(np.stack((forward[kept], left[kept]), axis=1).astype(np.float64), np.zeros((0, 2)), 0.0)
+    points = np.stack((forward[kept], left[kept]), axis=1).astype(np.float64)
+    looked = _columns(forward, left, measured, kept, message.height)
+    return Seen(points, np.zeros((0, 2)), 0.0, looked)
 
 
-def place(seen: Seen, x_m: float, y_m: float, yaw_rad: float, footprint: Footprint) -> Floats:
+def place(seen: Seen, x_m: float, y_m: float, yaw_rad: float, footprint: Footprint) -> tuple[Floats, Sight | None]:
     """
     Move what was seen from the sensor's frame to base_link.
 
     What is too close to be measured lies at the nearest that could be, and never inside the robot: a point there would
-    be taken for a part of it.
+    be taken for a part of it. A ray that ends on the robot itself did not see what lies behind: it counts as one that
+    has not measured.
 
     :param seen: what was seen
     :param x_m: where the sensor sits, forward of base_link, m
     :param y_m: where the sensor sits, left of base_link, m
     :param yaw_rad: where the sensor looks, counter-clockwise from forward, rad
     :param footprint: the robot's outline
-    :returns: (N + K, 2), m
+    :returns: points, (N + K, 2), m; where the sensor measured, ``None`` where that is not known
     """
     cos, sin = math.cos(yaw_rad), math.sin(yaw_rad)
     turn = np.array([[cos, sin], [-sin, cos]])
@@ -128,12 +161,49 @@ def place(seen: Seen, x_m: float, y_m: float, yaw_rad: float, footprint: Footpri
     edges = np.where(directions >= 0.0, corner[0], -corner[1])
     with np.errstate(divide='ignore', invalid='ignore'):
         ways = np.where(directions == 0.0, math.inf, (edges - here) / directions)
-    inside = -corner[1] <= here, here <= corner[0]
-    beyond_m = ways.min(axis=1, initial=math.inf) if np.all(inside) else np.zeros(len(directions))
+    around = -corner[1] <= here, here <= corner[0]
+    beyond_m = ways.min(axis=1, initial=math.inf) if np.all(around) else np.zeros(len(directions))
     touching = here + directions * np.maximum(beyond_m, seen.nearest_m)[:, np.newaxis]
     # To the very edge: rounding must not put it inside.
     on_edge = np.abs(touching - edges) <= 1e-9
-    return np.concatenate((here + seen.points @ turn, np.where(on_edge, edges, touching)))
+    points = here + seen.points @ turn
+    placed = np.concatenate((points, np.where(on_edge, edges, touching)))
+    looked = seen.bearings
+    if looked is None:
+        return placed, None
+    hidden = np.bincount(looked.of_points[inside(points, footprint)], minlength=looked.angles.size) * looked.point_share
+    return placed, Sight((x_m, y_m), looked.angles + yaw_rad, looked.measured - hidden, looked.spacing_rad)
+
+
+def _columns(
+    forward: NDArray, left: NDArray, measured: NDArray[np.bool_], kept: NDArray[np.bool_], height: int
+) -> Bearings | None:
+    """
+    Tell where an organised cloud's columns look, by the points in them; ``None`` where columns are no bearings.
+
+    A column with no measurement lies between its neighbours: that is what tells where the sensor is blind. A cloud of
+    one row is a heap of points, of which nobody knows where those that are missing would have been.
+    """
+    if height < 2:
+        return None
+    columns = measured.size // height
+    shares = measured.reshape(height, columns).mean(axis=0)
+    ahead, beside = (
+        np.where(measured, each, 0.0).reshape(height, columns).sum(axis=0, dtype=np.float64) for each in (forward, left)
+    )
+    known = np.flatnonzero(shares)
+    if known.size < 2:
+        return None
+    angles = np.unwrap(np.arctan2(beside[known], ahead[known]))
+    steps = np.diff(angles) / np.diff(known)
+    spacing = float(np.median(steps))
+    if not spacing or np.mean(steps * spacing > 0) < 0.9 or np.ptp(angles) > TURN_RAD:
+        return None
+    index = np.arange(columns)
+    # Beyond the outermost columns that measured, as far apart as the others are on the average.
+    beyond = spacing * (np.minimum(index - known[0], 0) + np.maximum(index - known[-1], 0))
+    every = np.interp(index, known, angles) + beyond
+    return Bearings(every, shares, abs(spacing), np.flatnonzero(kept) % columns, 1.0 / height)
 
 
 def _coordinates(message: PointCloud2) -> tuple[NDArray, NDArray, NDArray]:

@@ -25,6 +25,7 @@ REASONS = {
     'emergency_stop': 'the emergency stop is engaged',
     'unheard_publisher': 'somebody sends stops or commands that cannot be heard (an error above says who)',
     'obstacle': 'an obstacle is in the way',
+    'way_unseen': 'the sensor of the obstacle guard has not measured along the way (guard.min_valid)',
     'inactive': 'the node was deactivated',
     'shutdown': 'shutting down',
 }

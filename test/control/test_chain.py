@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from lnn_controller.control import Controller, ControlSettings, Footprint, GuardSettings
 from lnn_controller.control.chain import SafetyChain
 from lnn_controller.control.guard import clearance, guard_scale, outside
+from lnn_controller.control.sight import Sight
 from lnn_controller.policy import OutputSpec, Policy, read_spec
 
 DT_S = 0.02
@@ -78,7 +79,7 @@ def test_no_command_leaves_the_chain_whose_way_is_blocked(spec, ticks):
             share = guard_scale(free_m, GUARD)
             held = all(abs(value) <= share * high + 1e-6 for value, high in zip(sent.command, most, strict=True))
             assert held, (sent, share)
-            assert sent.blocked == ('obstacle_stop' in sent.limited)
+            assert bool(sent.blocked) == ('obstacle_stop' in sent.limited)
             assert not sent.blocked or not any(sent.command)
 
 
@@ -110,6 +111,21 @@ def test_the_ramp_does_not_undo_the_slowing(spec):
     assert chain.send((0.0, 0.0, 0.0), ahead, DT_S).command[0] == pytest.approx(1.0 - 0.5 * DT_S)
 
 
+def test_a_way_that_the_sensor_did_not_see_is_blocked(spec):
+    """Wanted, or driven by the ramp that is left; the way out stays open."""
+    chain = SafetyChain(spec, ControlSettings(guard=GUARD, max_deceleration={'linear_x': 0.5}))
+    bearings = np.radians(np.arange(-180, 180))
+    whole, blind = (Sight((0.0, 0.0), bearings, seen, np.radians(1)) for seen in (bearings < 9, np.abs(bearings) > 1))
+    free = np.zeros((0, 2))
+    assert chain.send((1.9, 0.0, 0.0), free, DT_S, whole).command[0] == 1.9
+    for wanted in ((0.0, 0.0, 0.0), (1.0, 0.0, 0.0)):
+        chain.ramp = [1.9, 0.0, 0.0]
+        sent = chain.send(wanted, free, DT_S, blind)
+        assert (sent.blocked, sent.command, sent.limited) == ('way_unseen', [0.0] * 3, ('obstacle_stop',))
+    assert chain.send((-0.5, 0.0, 0.0), free, DT_S, blind).command[0] == -0.5
+    assert chain.send((1.9, 0.0, 0.0), WALL, DT_S, whole).blocked == 'obstacle'
+
+
 def test_without_obstacles_the_ramp_is_as_it_was(spec):
     settings = ControlSettings(max_acceleration={'linear_x': 1.0}, deadband={'angular_z': 0.1})
     guarded, plain = (SafetyChain(spec, replace(settings, guard=guard)) for guard in (GUARD, None))
@@ -132,7 +148,7 @@ def test_recorded_verdicts_give_the_same_commands(spec):
         sent = live.send(wanted, points if tick % 3 else np.zeros((0, 2)), DT_S)
         again.given_guard_scales = live.guard_scale, live.ramp_scale
         assert again.send(wanted, np.zeros((0, 2)), DT_S) == sent
-        scales.add((0.0 < live.guard_scale < 1.0, 0.0 < live.ramp_scale < 1.0, sent.blocked))
+        scales.add((0.0 < live.guard_scale < 1.0, 0.0 < live.ramp_scale < 1.0, bool(sent.blocked)))
     assert {(False, True, False), (True, False, False), (False, False, True)} <= scales
 
 

@@ -59,6 +59,15 @@ def test_a_scanner_that_sees_nothing_stops_the_robot(guarded, outcome, ranges, s
     guarded.recovers(outcome)
 
 
+@pytest.mark.fault('scan: front blind')
+def test_a_scanner_that_sees_all_but_the_way_stops_the_robot(guarded, outcome):
+    guarded.scanner.ranges = [math.nan if 15 <= ray <= 45 else math.inf for ray in range(RAYS)]
+    guarded.stops(outcome, reason='way_unseen', since_ns=guarded.now_ns(), timeout_s=0)
+    guarded.scanner.ranges = [math.inf] * RAYS
+    guarded.recovers(outcome)
+    outcome.limit_s = SCAN_S
+
+
 @pytest.mark.fault('scan: too close to measure')
 def test_what_is_too_close_to_be_measured_stops_the_robot(guarded, outcome):
     guarded.scanner.ranges = [-math.inf if 20 <= ray <= 40 else math.inf for ray in range(RAYS)]

@@ -27,7 +27,7 @@ def cloud_points(message, min_height_m, max_height_m, sensor_z_m, min_valid=0.1)
 
 
 def placed(points, *pose):
-    return place(Seen(points, np.zeros((0, 2)), 0.1), *pose, ROBOT)
+    return place(Seen(points, np.zeros((0, 2)), 0.1, None), *pose, ROBOT)[0]
 
 
 def scan(ranges, **changes):
@@ -115,7 +115,7 @@ def test_a_free_way_is_a_measurement(free):
 def test_too_near_to_be_measured_stops_although_the_sensor_sits_inside_the_outline(sensor, nearest):
     """−inf in every direction: whichever way the robot would go, it touches something."""
     message = scan([-INF] * 72, angle_min=-math.pi, angle_increment=math.pi / 36, range_min=nearest)
-    points = outside(place(obstacles.scan_points(message, 0.1), *sensor, ROBOT), ROBOT)
+    points = outside(place(obstacles.scan_points(message, 0.1), *sensor, ROBOT)[0], ROBOT)
     assert len(points) == 72
     assert message.ranges[1] == -INF  # the message itself stays
     if nearest <= 0.1 and sensor[0] < 1.0:
@@ -125,10 +125,40 @@ def test_too_near_to_be_measured_stops_although_the_sensor_sits_inside_the_outli
 
 def test_too_near_ahead_leaves_the_way_back():
     seen = obstacles.scan_points(scan([INF, -INF, INF]), 0.1)
-    points = outside(place(seen, 0.1, 0.0, 0.0, ROBOT), ROBOT)
+    points = outside(place(seen, 0.1, 0.0, 0.0, ROBOT)[0], ROBOT)
     assert points.tolist() == [[0.4, pytest.approx(0.0)]]
     assert clearance((1, 0, 0), points, ROBOT, 2.0) == 0.0
     assert clearance((-1, 0, 0), points, ROBOT, 2.0) == INF
+
+
+@pytest.mark.parametrize('blind', [NAN, 0.0, 0.05, 0.2], ids=['NaN', 'zero', 'below range_min', 'on the robot itself'])
+@pytest.mark.parametrize('turned', [False, True])
+def test_a_front_that_sees_nothing_is_no_free_way_however_much_the_rest_sees(blind, turned):
+    ranges = [blind if abs(degree) <= 45 else INF for degree in range(-180, 180)]
+    step = -math.pi / 180 if turned else math.pi / 180
+    message = scan(ranges, angle_min=math.pi if turned else -math.pi, angle_increment=step)
+    points, sight = place(obstacles.scan_points(message, 0.1), 0.1, 0.0, 0.0, ROBOT)
+    assert len(outside(points, ROBOT)) == 0
+    assert not sight.covers((1.0, 0.0, 0.0), ROBOT, 1.0, 0.1)
+    assert sight.covers((-1.0, 0.0, 0.0), ROBOT, 1.0, 0.1)
+
+
+@pytest.mark.parametrize('seen', [INF, -INF, 3.0, 20.0])
+def test_what_measured_was_seen(seen):
+    _, sight = place(obstacles.scan_points(scan([seen] * 360, angle_increment=math.pi / 180), 0.1), 0, 0, 1.0, ROBOT)
+    assert sight.covers((1.0, 0.0, 0.5), ROBOT, 1.0, 1.0)
+
+
+def test_a_scanner_that_looks_elsewhere_from_another_place():
+    """At the rear, looking back, blind to the left of it: that is the robot's right."""
+    ranges = [NAN if degree > 0 else INF for degree in range(-90, 91)]
+    message = scan(ranges, angle_increment=math.pi / 180)
+    _, sight = place(obstacles.scan_points(message, 0.1), -0.3, 0.0, math.pi, ROBOT)
+    assert sight.covers((-1.0, 0.0, 0.0), ROBOT, 1.0, 0.3)
+    assert not sight.covers((-1.0, 0.0, 0.0), ROBOT, 1.0, 0.7)
+    # To the left of the robot are the rays that measured; what it turns to there was seen.
+    assert sight.covers((0.0, 1.0, 0.0), ROBOT, 1.0, 0.5)
+    assert not sight.covers((0.0, -1.0, 0.0), ROBOT, 1.0, 0.1)
 
 
 def test_intensities_are_ignored():
@@ -215,6 +245,39 @@ class TestClouds:
         packed = message.data.tobytes()
         message.data = array.array('B', packed[:36] + b'gap!' + packed[36:] + b'gap!')
         assert cloud_points(message, **LEVEL)[:, 0].tolist() == [1, 2, 3, 4]
+
+    def test_an_organised_cloud_tells_where_it_is_blind(self):
+        """A camera of 40 columns and 10 rows, 90° wide, before a wall at 5 m; the middle third is NaN."""
+        across, down = np.meshgrid(np.linspace(-1.0, 1.0, 40), np.linspace(-0.5, 0.5, 10))
+        rows = np.stack((across, down, np.ones_like(across)), axis=-1).reshape(-1, 3) * 5.0
+        whole = cloud(rows, frame_id='camera_optical', height=10, width=40, row_step=18 * 40)
+        rows[np.abs(rows[:, 0]) < 5.0 / 3] = NAN
+        blind = cloud(rows, frame_id='camera_optical', height=10, width=40, row_step=18 * 40)
+        for message, seen in ((whole, True), (blind, False)):
+            _, sight = place(obstacles.cloud_points(message, 0.05, 1.0, 0.5, 0.1), 0.3, 0.0, 0.0, ROBOT)
+            assert sight.covers((1.0, 0.0, 0.0), ROBOT, 1.5, 0.1) == seen
+            assert sight.covers((0.1, 0.0, -1.0), ROBOT, 0.2, 0.1)
+
+    @pytest.mark.parametrize('lost', [slice(0, 14), slice(26, 40)])
+    def test_columns_beyond_the_last_that_measured_are_blind_too(self, lost):
+        angles = np.radians(np.linspace(-60, 60, 40))
+        rows = np.stack((np.cos(angles), np.sin(angles), np.full(40, 0.1)), axis=1) * 4.0
+        rows[lost] = NAN
+        message = cloud(np.tile(rows, (2, 1)), height=2, width=40, row_step=18 * 40)
+        _, sight = place(obstacles.cloud_points(message, 0.05, 1.0, 0.0, 0.1), 0.3, 0.0, 0.0, ROBOT)
+        assert sight.covers((1.0, 0.0, 0.0), ROBOT, 1.5, 0.1)
+        side = math.copysign(1.0, lost.start - 10)
+        bearings = np.radians(np.arange(30, 50)) * side
+        assert not sight.covers(
+            (math.cos(bearings[10]), math.sin(bearings[10]), 0.0), Footprint(0.3, 0, 0.02, 0.02), 2, 0.5
+        )
+
+    @pytest.mark.parametrize(
+        'rows', [[(1, 1, 1)], [(1, 1, 1), (2, 2, 2)], [(1, 0, 1), (-1, 0.1, 1), (0, -1, 1), (0, 1, 1)] * 2]
+    )
+    def test_a_heap_of_points_does_not_tell_where_it_is_blind(self, rows):
+        message = cloud(rows, height=1 + len(rows) // 8, width=min(len(rows), 4), row_step=72)
+        assert place(obstacles.cloud_points(message, **LEVEL, min_valid=0.1), 0, 0, 0, ROBOT)[1] is None
 
     def test_malformed(self):
         for wrong in (cloud([(1, 1, 1)], names='xyw'), cloud([(1, 1, 1)], kind='<i2')):
