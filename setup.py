@@ -43,6 +43,7 @@ setup(
     extras_require={
         'ros': ['ros-rclpy[fastrtps]==9.1.2', 'ros-common-interfaces==5.5.1', 'rich'],
         'sim': ['mujoco', 'matplotlib', 'av'],
+        'video': ['av'],  # recordings whose camera is H.264 or H.265 video
         'train': ['torch', 'lightning', 'onnx', 'onnxscript', 'safetensors', 'tensorboard', 'matplotlib'],
         'test': [
             *('pytest', 'pytest-timeout', 'pytest-xdist', 'pytest-rerunfailures', 'hypothesis'),

@@ -31,7 +31,7 @@ def how_to_install(extra: str) -> str:
     """
     Tell how to install what a part of the package needs. On no index is there a package of ours: only sources.
 
-    :param extra: of setup.py: ros, sim or train
+    :param extra: of setup.py: ros, sim, train or video
     :returns: the command, and where it is to be given
     """
     return f"in the folder of lnn_controller's sources: pip install '.[{extra}]'"

@@ -34,7 +34,7 @@ HOMES = {
     'mcap': {'data'},
     'onnxruntime': {'policy', 'learning'},
     'matplotlib': {'evaluation', 'liquid', 'learning'},
-    'av': {'evaluation'},
+    'av': {'data', 'evaluation'},
     'PIL': {'evaluation'},
 }
 LAZY = {'matplotlib', 'av', 'PIL'}  # loaded only when a picture is wanted

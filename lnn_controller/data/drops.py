@@ -10,6 +10,8 @@ DROP_REASONS = {
     'pause': 'pauses of more than 10 s in which nothing was recorded, or jumps of the clock: nothing is laid across',
     # samples, by read_episode
     'image_undecodable': 'frames whose bytes or encoding do not decode',
+    'image_before_key_frame': 'packets of video before the first key frame: what they build on was not recorded',
+    'image_after_lost_packet': 'packets of video after a missing or damaged one, until the next key frame',
     'image_without_stamp': 'frames stamped zero in a topic that is otherwise stamped by another clock',
     'image_stamp_far_off': 'frames stamped more than 10 s off the clock of those around them',
     'image_stamp_not_increasing': 'frames not newer than the one before (repeated, or the clock went back)',

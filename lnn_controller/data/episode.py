@@ -1,5 +1,6 @@
 """From a bag to an episode: frames fitted to the encoder, IMU, commands, and their stamps on one clock."""
 
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -19,9 +20,11 @@ from .choice import choose_command, choose_imu
 from .commands import command_from_cdr, needs_wheelbase
 from .damage import explain_damage
 from .drops import DROP_REASONS
-from .images import bits_used, compressed_from_cdr, image_from_cdr
+from .frames import Frames
+from .images import bits_used
 from .stamps import COMMAND_HOLD_S, Stamps, choose_stamps, recorded_stretches
-from .topics import COMPRESSED_IMAGE, Topic, Topics
+from .topics import IMAGE, Topic, Topics
+from .video import Frame, NoDecoderError
 
 __all__ = ['Episode', 'camera_bits', 'camera_size', 'read_episode']
 
@@ -117,16 +120,18 @@ def camera_size(bag: str | Path | Bag, topics: Topics | None = None) -> tuple[in
         with Bag(bag) as opened:
             return camera_size(opened, topics)
     topic = _required(bag, 'image', bag.choose('image', (topics or Topics()).image))
-    decode = compressed_from_cdr if topic.msgtype == COMPRESSED_IMAGE else image_from_cdr
-    first_error = ''
+    first_error, frames = '', Frames()
     for message in bag.messages([topic.name]):
         try:
-            height, width, _ = decode(message.data)[2].shape
+            for frame in frames.take(message):
+                return frame.picture.shape[:2]
+        except NoDecoderError:
+            raise
         except InputError as err:
             first_error = first_error or str(err)
-            continue
-        return height, width
-    raise _no_frame(bag, topic, first_error)
+    for frame in frames.rest():
+        return frame.picture.shape[:2]
+    raise _no_frame(bag, topic, first_error or frames.first_error)
 
 
 def camera_bits(bag: str | Path | Bag, topics: Topics | None = None) -> int:
@@ -143,12 +148,12 @@ def camera_bits(bag: str | Path | Bag, topics: Topics | None = None) -> int:
             return camera_bits(opened, topics)
     topic = _required(bag, 'image', bag.choose('image', (topics or Topics()).image))
     most = _CAMERA_BITS[0]
-    for message in bag.messages([topic.name]) if topic.msgtype != COMPRESSED_IMAGE else ():
+    for message in bag.messages([topic.name]) if topic.msgtype == IMAGE else ():
         with suppress(InputError):
             most = max(most, bits_used(message.data))
         if most == _CAMERA_BITS[-1]:
             return most
-    return next(bits for bits in _CAMERA_BITS if bits >= most) if topic.msgtype != COMPRESSED_IMAGE else 16
+    return next(bits for bits in _CAMERA_BITS if bits >= most) if topic.msgtype == IMAGE else 16
 
 
 def _read(
@@ -218,16 +223,18 @@ class _Reader:
         self.values: dict[str, list[NDArray[np.float64]]] = {'imu': [], 'command': []}
         self.stamps = {kind: Stamps() for kind in chosen}
         self.first_error: dict[str, str] = {}
+        self._frames = Frames(image.bits)
 
     def read(self) -> dict[str, int]:
-        drops: dict[str, int] = {}
+        drops: Counter[str] = Counter()
         kinds = {topic.name: kind for kind, topic in self.chosen.items()}
         for message in self.bag.messages(list(kinds)):
             kind = kinds[message.topic]
             try:
                 if kind == 'image':
-                    header_ns = self._frame(message.data, message.msgtype)
-                elif kind == 'imu':
+                    self._keep(self._frames.take(message))
+                    continue
+                if kind == 'imu':
                     header_ns, gyro, accel = imu_from_cdr(message.data)
                     if not is_plausible(gyro, accel):
                         raise _UnusableError('imu_not_plausible')
@@ -239,19 +246,22 @@ class _Reader:
                         raise _UnusableError('command_not_finite')
                     self.values[kind].append(twist)
             except _UnusableError as err:
-                reason = str(err)
-                drops[reason] = drops.get(reason, 0) + 1
+                drops[str(err)] += 1
+            except NoDecoderError:
+                raise
             except InputError as err:
                 reason = 'image_undecodable' if kind == 'image' else f'{kind}_unreadable'
                 reason = 'imu_incomplete' if isinstance(err, IncompleteImuError) else reason
-                drops[reason] = drops.get(reason, 0) + 1
+                drops[reason] += 1
                 self.first_error.setdefault(kind, str(err))
             else:
                 self.stamps[kind].add(header_ns, message.stamp_ns)
+        self._keep(self._frames.rest())
+        drops.update(self._frames.drops)
         for kind, topic in self.chosen.items():
             if not self.stamps[kind].header:
                 if kind == 'image':
-                    raise _no_frame(self.bag, topic, self.first_error.get(kind, ''))
+                    raise _no_frame(self.bag, topic, self.first_error.get(kind) or self._frames.first_error)
                 reason = self.first_error.get(kind) or 'all hold NaN, infinity or impossible values'
                 if needs_wheelbase(topic.msgtype):
                     reason += ' (steering angles are in radians, and below 90°)'
@@ -263,16 +273,13 @@ class _Reader:
                 raise InputError(msg)
         return drops
 
-    def _frame(self, data: bytes, msgtype: str) -> int:
-        if msgtype == COMPRESSED_IMAGE:
-            header_ns, _, picture = compressed_from_cdr(data)
-        else:
-            header_ns, _, picture = image_from_cdr(data, bits=self.spec.bits)
-        slot = len(self.stamps['image'].header)
-        if slot == len(self.frames):  # a metadata.yaml that counts too few
-            self.frames = np.concatenate([self.frames, np.empty_like(self.frames)])
-        self.frames[slot] = fit_frame(picture, self.spec)
-        return header_ns
+    def _keep(self, frames: Sequence[Frame]) -> None:
+        for frame in frames:
+            slot = len(self.stamps['image'].header)
+            if slot == len(self.frames):  # a metadata.yaml that counts too few
+                self.frames = np.concatenate([self.frames, np.empty_like(self.frames)])
+            self.frames[slot] = fit_frame(frame.picture, self.spec)
+            self.stamps['image'].add(frame.header_ns, frame.received_ns)
 
 
 def _told_damage(bag: Bag) -> list[str]:
@@ -286,7 +293,7 @@ class _UnusableError(Exception):
 def _required(bag: Bag, kind: str, topic: Topic | None) -> Topic:
     if topic is None:
         types = {
-            'image': 'Image or CompressedImage',
+            'image': 'Image, CompressedImage, FFMPEGPacket or CompressedVideo',
             'imu': 'Imu',
             'command': 'Twist, TwistStamped, AckermannDriveStamped or Odometry',
         }[kind]

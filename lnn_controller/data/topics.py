@@ -9,6 +9,8 @@ __all__ = ['OVERRIDE', 'Topic', 'Topics', 'candidates', 'choose_topic', 'find_ov
 
 IMAGE = 'sensor_msgs/msg/Image'
 COMPRESSED_IMAGE = 'sensor_msgs/msg/CompressedImage'
+FFMPEG_PACKET = 'ffmpeg_image_transport_msgs/msg/FFMPEGPacket'
+COMPRESSED_VIDEO = 'foxglove_msgs/msg/CompressedVideo'
 IMU = 'sensor_msgs/msg/Imu'
 TWIST = 'geometry_msgs/msg/Twist'
 TWIST_STAMPED = 'geometry_msgs/msg/TwistStamped'
@@ -22,7 +24,7 @@ OVERRIDE, TICKS = 'cmd_vel_override', 'ticks'
 
 # Types by kind; a later group counts only if the bag has none of an earlier one.
 _TYPES: dict[str, tuple[tuple[str, ...], ...]] = {
-    'image': ((IMAGE, COMPRESSED_IMAGE),),
+    'image': ((IMAGE, COMPRESSED_IMAGE, FFMPEG_PACKET, COMPRESSED_VIDEO),),
     'imu': ((IMU,),),
     'command': ((TWIST_STAMPED, TWIST), (ACKERMANN_STAMPED, ACKERMANN), (ODOMETRY,)),
 }
@@ -51,7 +53,7 @@ class Topics:
     """
     Names of the topics to read; none: found by type.
 
-    :param image: of the Image or CompressedImage topic
+    :param image: of the Image, CompressedImage, FFMPEGPacket or CompressedVideo topic
     :param imu: of the Imu topic
     :param command: of the Twist, TwistStamped, AckermannDrive, AckermannDriveStamped or Odometry topic
     """

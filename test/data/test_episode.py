@@ -231,7 +231,7 @@ def test_use_imu(drive, real_car):
 
 def test_a_bag_without_images_or_commands_lists_its_topics(tmp_path):
     without_images = write(tmp_path / 'a', *commands(MS))
-    expected = r'a has no images: a topic of Image or .* Topics there: /cmd_vel \(geometry_msgs/msg/TwistStamped, 1\)'
+    expected = r'a has no images: a topic of Image, .* Topics there: /cmd_vel \(geometry_msgs/msg/TwistStamped, 1\)'
     with pytest.raises(InputError, match=expected):
         read_episode(without_images, image=SPEC)
     with pytest.raises(InputError, match=expected):

@@ -1,0 +1,58 @@
+"""Pictures out of a topic of images, whichever way they are packed: raw, as JPEG or PNG, or as video."""
+
+from collections import Counter
+
+from .bag import Message
+from .images import compressed_from_cdr, image_from_cdr
+from .topics import IMAGE
+from .video import Frame, VideoDecoder, packet_from_cdr
+
+__all__ = ['Frames']
+
+
+class Frames:
+    """
+    Decodes the messages of one topic of images, one after the other.
+
+    :param bits: that the values of a 16-bit grey image use
+    """
+
+    def __init__(self, bits: int = 16) -> None:
+        self._bits = bits
+        self._video = VideoDecoder()
+
+    @property
+    def drops(self) -> Counter[str]:
+        """Packets of video that were left out, by reason (:data:`.drops.DROP_REASONS`)."""
+        return self._video.drops
+
+    @property
+    def first_error(self) -> str:
+        """What was wrong with the first damaged packet of video."""
+        return self._video.first_error
+
+    def take(self, message: Message) -> list[Frame]:
+        """
+        Decode the next message.
+
+        :param message: of an image topic
+        :returns: the frames that are ready now; of video, perhaps none yet, or those of messages before
+        :raises NoDecoderError: if it is video, and what decodes that is not installed
+        :raises InputError: if it does not decode
+        """
+        if message.msgtype == IMAGE:
+            header_ns, _, picture = image_from_cdr(message.data, bits=self._bits)
+            return [Frame(header_ns, message.stamp_ns, picture)]
+        packet = packet_from_cdr(message.data, message.msgtype)
+        if packet is not None:
+            return self._video.feed(packet, message.stamp_ns)
+        header_ns, _, picture = compressed_from_cdr(message.data)
+        return [Frame(header_ns, message.stamp_ns, picture)]
+
+    def rest(self) -> list[Frame]:
+        """
+        End the topic.
+
+        :returns: the frames that were still to come
+        """
+        return self._video.finish()
