@@ -1,72 +1,29 @@
 """Drive: the controller, and with ``sim:=true`` the simulated car; with ``record:=FOLDER`` a bag of it all."""
 
-import os
 from pathlib import Path
 
 from launch import LaunchDescription
-from launch.actions import (
-    DeclareLaunchArgument,
-    EmitEvent,
-    OpaqueFunction,
-    RegisterEventHandler,
-    SetEnvironmentVariable,
-    Shutdown,
-)
+from launch.actions import DeclareLaunchArgument, GroupAction, Shutdown
 from launch.conditions import IfCondition
-from launch.event_handlers import OnProcessStart
-from launch.events import matches_action
 from launch.substitutions import LaunchConfiguration, PythonExpression
-from launch_ros.actions import LifecycleNode, Node
-from launch_ros.event_handlers import OnStateTransition
-from launch_ros.events.lifecycle import ChangeState
+from launch_ros.actions import LifecycleNode, Node, PushROSNamespace, SetRemap
 from launch_ros.parameter_descriptions import ParameterValue
-from lifecycle_msgs.msg import Transition
+
+from lnn_controller.nodes.launching import checked, driven, failure, profile
 
 # Beside this folder, in the source tree as in the installed share/.
 CONFIG = Path(__file__).parent.parent / 'config'
-PROFILES = 'FASTDDS_DEFAULT_PROFILES_FILE'
 
 
 def typed(name, kind):
     return ParameterValue(LaunchConfiguration(name), value_type=kind)
 
 
-def change(node, transition):
-    return EmitEvent(event=ChangeState(lifecycle_node_matcher=matches_action(node), transition_id=transition))
-
-
-def driven(node):
-    """The transitions from the start of the process to driving; the drive ends where one of them fails."""
-
-    def on(start, goal, action):
-        return RegisterEventHandler(
-            # Once: who configures the node by hand later, to look at it, does not set the robot going.
-            OnStateTransition(
-                target_lifecycle_node=node, start_state=start, goal_state=goal, entities=[action], handle_once=True
-            )
-        )
-
-    return [
-        RegisterEventHandler(
-            OnProcessStart(target_action=node, on_start=[change(node, Transition.TRANSITION_CONFIGURE)])
-        ),
-        on('configuring', 'inactive', change(node, Transition.TRANSITION_ACTIVATE)),
-        on('configuring', 'unconfigured', Shutdown(reason='the controller could not be configured')),
-        on('activating', 'inactive', Shutdown(reason='the controller could not be activated')),
-    ]
-
-
-def require_parameters(context):
-    """launch_ros would go on without a file that is missing, and the robot would drive by the defaults."""
-    file = Path(LaunchConfiguration('params_file').perform(context)).expanduser()
-    if not file.is_file():
-        raise FileNotFoundError(f'params_file must be an existing file. Got {file}')
-    return []
-
-
-def end(_event, context):
+def end(event, context):
     """Without a controller nothing drives. A second shutdown after Ctrl-C's would make launch complain."""
-    return [] if context.is_shutdown else [Shutdown(reason='nothing drives any more')]
+    if context.is_shutdown:
+        return []
+    return [failure('the controller failed') if event.returncode else Shutdown(reason='nothing drives any more')]
 
 
 def generate_launch_description():
@@ -76,6 +33,7 @@ def generate_launch_description():
         DeclareLaunchArgument(
             'params_file', default_value=str(CONFIG / 'controller.yaml'), description="The controller's parameters."
         ),
+        DeclareLaunchArgument('namespace', default_value='', description="Of everything, e.g. robot1; empty: none's."),
         DeclareLaunchArgument('record', default_value='', description='Folder of a new bag; empty: none.'),
         DeclareLaunchArgument('scene', default_value='summer', description='How the simulated world looks.'),
         DeclareLaunchArgument(
@@ -87,8 +45,6 @@ def generate_launch_description():
         ),
         DeclareLaunchArgument('log_level', default_value='info', description='debug, info, warn, error or fatal.'),
     ]
-    # Large images do not fit Fast DDS' default shared memory segment; who has set a profile keeps it.
-    profile = [] if os.environ.get(PROFILES) else [SetEnvironmentVariable(PROFILES, str(CONFIG / 'fastdds.xml'))]
     common = {'package': 'lnn_controller', 'output': 'screen', 'emulate_tty': True}
 
     # The enclave is where SROS2 keeps a node's keys (docs/security.md); without security it is a name and no more.
@@ -133,4 +89,7 @@ def generate_launch_description():
             **common,
         ),
     ]
-    return LaunchDescription([*arguments, OpaqueFunction(function=require_parameters), *profile, *nodes])
+    # Each simulated car has a time of its own, which is not to reach the others.
+    clock = SetRemap('/clock', 'clock', condition=IfCondition(LaunchConfiguration('sim')))
+    car = GroupAction([PushROSNamespace(LaunchConfiguration('namespace')), clock, *nodes])
+    return LaunchDescription([*checked(__file__, arguments), *profile(CONFIG), car])

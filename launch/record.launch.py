@@ -1,16 +1,16 @@
 """Record a demonstration: the topics of the recorder's ``topics`` parameter into a new bag."""
 
-import os
 from pathlib import Path
 
 from launch import LaunchDescription
-from launch.actions import DeclareLaunchArgument, SetEnvironmentVariable
+from launch.actions import DeclareLaunchArgument
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
+from lnn_controller.nodes.launching import checked, profile
+
 CONFIG = Path(__file__).parent.parent / 'config'
-PROFILES = 'FASTDDS_DEFAULT_PROFILES_FILE'
 
 
 def generate_launch_description():
@@ -32,7 +32,6 @@ def generate_launch_description():
         ),
         DeclareLaunchArgument('log_level', default_value='info', description='debug, info, warn, error or fatal.'),
     ]
-    profile = [] if os.environ.get(PROFILES) else [SetEnvironmentVariable(PROFILES, str(CONFIG / 'fastdds.xml'))]
     recorder = Node(
         package='lnn_controller',
         executable='record_node',
@@ -64,4 +63,4 @@ def generate_launch_description():
         output='screen',
         emulate_tty=True,
     )
-    return LaunchDescription([*arguments, *profile, recorder])
+    return LaunchDescription([*checked(__file__, arguments), *profile(CONFIG), recorder])

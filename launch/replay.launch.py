@@ -6,31 +6,18 @@ exact to the tick, ``lnn replay`` is. evaluate_node compares the controller's co
 writes a report when it ends.
 """
 
-import os
 import shutil
 from pathlib import Path
 
 from launch import LaunchDescription
-from launch.actions import (
-    DeclareLaunchArgument,
-    EmitEvent,
-    ExecuteProcess,
-    OpaqueFunction,
-    RegisterEventHandler,
-    SetEnvironmentVariable,
-    Shutdown,
-)
-from launch.event_handlers import OnProcessStart
-from launch.events import matches_action
+from launch.actions import DeclareLaunchArgument, ExecuteProcess, OpaqueFunction, Shutdown
 from launch.substitutions import LaunchConfiguration, PythonExpression
 from launch_ros.actions import LifecycleNode, Node
-from launch_ros.event_handlers import OnStateTransition
-from launch_ros.events.lifecycle import ChangeState
 from launch_ros.parameter_descriptions import ParameterValue
-from lifecycle_msgs.msg import Transition
+
+from lnn_controller.nodes.launching import checked, driven, profile
 
 CONFIG = Path(__file__).parent.parent / 'config'
-PROFILES = 'FASTDDS_DEFAULT_PROFILES_FILE'
 
 
 def has_ros2_bag():
@@ -69,29 +56,6 @@ def play(context):
     return [player]
 
 
-def change(node, transition):
-    return EmitEvent(event=ChangeState(lifecycle_node_matcher=matches_action(node), transition_id=transition))
-
-
-def driven(node):
-    """From the start of the controller to driving; only then is the bag played, so that none of it is missed."""
-
-    def on(start, goal, action):
-        return RegisterEventHandler(
-            OnStateTransition(target_lifecycle_node=node, start_state=start, goal_state=goal, entities=[action])
-        )
-
-    return [
-        RegisterEventHandler(
-            OnProcessStart(target_action=node, on_start=[change(node, Transition.TRANSITION_CONFIGURE)])
-        ),
-        on('configuring', 'inactive', change(node, Transition.TRANSITION_ACTIVATE)),
-        on('activating', 'active', OpaqueFunction(function=play)),
-        on('configuring', 'unconfigured', Shutdown(reason='the controller could not be configured')),
-        on('activating', 'inactive', Shutdown(reason='the controller could not be activated')),
-    ]
-
-
 def generate_launch_description():
     arguments = [
         DeclareLaunchArgument('bag', description='The bag to play.'),
@@ -111,7 +75,6 @@ def generate_launch_description():
         DeclareLaunchArgument('imu', default_value='imu/data', description="The bag's IMU topic."),
         DeclareLaunchArgument('log_level', default_value='info', description='debug, info, warn, error or fatal.'),
     ]
-    profile = [] if os.environ.get(PROFILES) else [SetEnvironmentVariable(PROFILES, str(CONFIG / 'fastdds.xml'))]
     controller = LifecycleNode(
         package='lnn_controller',
         executable='controller_node',
@@ -156,4 +119,6 @@ def generate_launch_description():
         emulate_tty=True,
         sigterm_timeout='60',  # it writes its report then
     )
-    return LaunchDescription([*arguments, *profile, *driven(controller), evaluator, controller])
+    # Only when the controller drives is the bag played, so that none of it is missed.
+    driving = driven(controller, OpaqueFunction(function=play))
+    return LaunchDescription([*checked(__file__, arguments), *profile(CONFIG), *driving, evaluator, controller])

@@ -7,20 +7,20 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from itertools import pairwise
-from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor, SetParametersResult
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
 from lnn_controller.errors import InputError
+from lnn_controller.policy.files import parse_yaml, read_text
 
-__all__ = ['CHANGES', 'Setting', 'declare', 'on_change', 'usage']
+__all__ = ['CHANGES', 'Setting', 'check_files', 'declare', 'on_change', 'usage']
 
 Value = bool | int | float | str | list[str]
 Change = Literal['live', 'inactive', 'fixed']
+WHAT = 'a parameters file'
 # What rclpy declares by itself.
 EVERY_NODE = ('use_sim_time', 'start_type_description_service')
 CHANGES = {'live': 'at any time', 'inactive': 'while the node is not active', 'fixed': 'at the start only'}
@@ -164,15 +164,29 @@ def _refuse_unknown(given: Iterable[str], known: Sequence[str]) -> None:
         raise InputError(f'a parameter that is given must be one of this node\'s. Got "{name}": {meant}')
 
 
+def check_files(arguments: Sequence[str]) -> None:
+    """
+    Look at the parameters files before ROS does, which would wait for a pipe and tell of a folder in its own words.
+
+    :param arguments: command line of a node
+    :raises InputError: if one is no file of text
+    """
+    for path in _files(arguments):
+        read_text(path, WHAT)
+
+
+def _files(arguments: Sequence[str]) -> list[str]:
+    return [path for flag, path in pairwise(arguments) if flag == '--params-file']
+
+
 def _refuse_foreign_files(node: str, arguments: Sequence[str]) -> None:
-    """Refuse a parameters file of whose keys none is for the node: a file of another robot, or of a renamed node."""
-    for flag, path in pairwise(arguments):
-        if flag != '--params-file':
-            continue
-        keys = list(_node_keys(yaml.safe_load(Path(path).read_text(encoding='utf-8'))))
-        if keys and not any(_is_meant(node, key) for key in keys):
-            msg = f'a parameters file must have parameters for {node}. Got {path} with those of {", ".join(keys)}'
-            raise InputError(f'{msg} alone: begin it with "{node}:" or "/**:"')
+    """Refuse a parameters file with nothing for the node: an empty one, of another robot, or of a renamed node."""
+    for path in _files(arguments):
+        keys = list(_node_keys(parse_yaml(read_text(path, WHAT), f'{WHAT} ({path}) must be')))
+        if not any(_is_meant(node, key) for key in keys):
+            found = f'with those of {", ".join(keys)} alone' if keys else 'with none'
+            msg = f'{WHAT} must have parameters for {node}. Got {path} {found}'
+            raise InputError(f'{msg}: begin it with "{node}:" or "/**:"')
 
 
 def _node_keys(tree: Any, path: str = '') -> Iterator[str]:

@@ -29,7 +29,7 @@ from rclpy.task import Future
 from rclpy.utilities import remove_ros_args
 
 from lnn_controller.errors import InputError, printable
-from lnn_controller.nodes.parameters import Setting, usage
+from lnn_controller.nodes.parameters import Setting, check_files, usage
 from lnn_controller.nodes.processes import PARENT_VARIABLE
 from lnn_controller.nodes.watchdog import end_process
 
@@ -171,6 +171,7 @@ def run_node(
         return 1
     code = 0
     try:
+        check_files(args)
         others = remove_ros_args([executable, *args])[1:]
         if others in (['--help'], ['-h']):
             print(usage(executable, purpose, table))

@@ -6,13 +6,16 @@ import shutil
 import signal
 import subprocess
 import threading
+import time
 from pathlib import Path
 
 import pytest
+import rclpy
 
 pytest.importorskip('launch_ros.actions', reason='the launch files need ROS 2 launch')
 
 from ament_index_python.packages import PackageNotFoundError, get_package_prefix
+from rclpy.node import Node
 from ros_domains import own_domain
 
 LAUNCH = Path(__file__).parents[2] / 'launch'
@@ -93,6 +96,54 @@ def test_the_end_of_the_controller_ends_the_drive(launch):
     said = drive.communicate(timeout=DEADLINE_S)[0]
     assert 'a policy must be a folder or one of the shipped names' in said
     assert 'Traceback' not in said
+    assert drive.returncode == 1
+
+
+@pytest.mark.parametrize(
+    ('file', 'argument', 'why'),
+    [
+        ('drive.launch.py', 'polcy:=mine', 'Got "polcy": did you mean policy?'),
+        ('record.launch.py', 'storge:=mcap', 'Got "storge": did you mean storage?'),
+        ('replay.launch.py', 'imag:=/camera', 'Got "imag": did you mean image?'),
+        ('drive.launch.py', 'params_file:=nofile.yaml', 'params_file must be an existing file. Got "nofile.yaml"'),
+        ('replay.launch.py', 'params_file:=.', 'params_file must be an existing file. Got "."'),
+        ('drive.launch.py', 'params_file:=~nobody-of-that-name/x', 'params_file must be an existing file'),
+    ],
+)
+def test_what_nobody_takes_is_refused_before_anything_starts(launch, file, argument, why):
+    started = launch(file, 'bag:=bag', argument) if file != 'drive.launch.py' else launch(file, argument)
+    said = started.communicate(timeout=DEADLINE_S)[0]
+    assert why in said
+    assert 'process started' not in said
+    assert started.returncode == 1
+
+
+def test_a_parameters_file_in_the_home_folder_is_the_one_that_is_taken(launch, tmp_path, monkeypatch):
+    monkeypatch.setenv('HOME', str(tmp_path))
+    (tmp_path / 'robot.yaml').write_text('other: {ros__parameters: {speed_scale: 0.0}}\n')
+    drive = launch('drive.launch.py', 'sim:=false', 'params_file:=~/robot.yaml')
+    said = drive.communicate(timeout=DEADLINE_S)[0]
+    assert f'Got {tmp_path}/robot.yaml with those of /other alone' in said
+    assert drive.returncode == 1
+
+
+def test_two_simulated_cars_each_with_its_own_time(launch, tiny_bundle, domain_id):
+    first, second = (launch('drive.launch.py', f'policy:={tiny_bundle}', f'namespace:=robot{i}') for i in (1, 2))
+    read_until(first, r'robot1.controller.*the robot drives')
+    read_until(second, r'robot2.controller.*the robot drives')
+    context = rclpy.Context()
+    rclpy.init(context=context, domain_id=domain_id)
+    node = Node('looks', context=context)
+    deadline_s = time.monotonic() + DEADLINE_S
+    while not node.count_publishers('/robot1/clock') or not node.count_publishers('/robot2/clock'):
+        assert time.monotonic() < deadline_s
+        time.sleep(0.05)
+    shared = node.count_publishers('/clock')
+    node.destroy_node()
+    rclpy.shutdown(context=context)
+    assert shared == 0
+    end(first)
+    end(second)
 
 
 def test_drive_a_robot_without_the_simulator(launch, tiny_bundle):

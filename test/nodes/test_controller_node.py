@@ -208,7 +208,7 @@ def test_compressed_images(graph, probe, tiny_bundle):
         (['-p', 'policy:=nowhere', '-p', 'autostart:=true'], 'a policy must be a folder or one of the shipped names'),
         (['-p', 'policy:=~no-such-user/x', '-p', 'autostart:=true'], 'must name a user of this machine'),
         (['-p', 'adaptation.snapshot:=/dev/zero', '-p', 'autostart:=true'], 'must be a file. Got /dev/zero, which is'),
-        (['--params-file', 'no_such.yaml'], 'ROS arguments must be valid'),
+        (['--params-file', 'no_such.yaml'], 'a parameters file must be a file that can be read'),
     ],
 )
 def test_a_mistake_is_one_line(run_node, arguments, said):

@@ -1,4 +1,5 @@
 import math
+import os
 import re
 
 import pytest
@@ -298,6 +299,35 @@ def test_a_parameters_file_of_another_node_is_refused(run_node, tmp_path, key):
         r'must have parameters for /controller. Got .*robot.yaml with those of /.* alone: begin it with "/controller:"',
         one_line(done),
     )
+
+
+def _folder(file):
+    file.mkdir()
+
+
+@pytest.mark.parametrize(
+    ('make', 'said'),
+    [
+        (lambda file: None, 'must be a file that can be read. Got .*: No such file'),
+        (_folder, 'must be a file. Got .*, which is a folder'),
+        (os.mkfifo, 'must be a file. Got .*, which is a pipe'),
+        (lambda file: file.write_bytes(b'\xff\xfe\0'), 'must be UTF-8 text'),
+        (lambda file: file.write_bytes(b'#' * 11_000_000), 'must be a file of at most 10 MB'),
+        (lambda file: file.write_text(''), 'must have parameters for /controller. Got .*robot.yaml with none'),
+        (lambda file: file.write_text('a: ' + '[' * 20_000), 'ROS arguments must be valid'),
+        (lambda file: file.write_text('a: &a {x: 1}\nb: &b {p: *a, q: *a}\n'), 'ROS arguments must be valid'),
+        (
+            lambda file: file.write_text('/**: {ros__parameters: {speed_scale: 2024-99-99}}'),
+            'must be YAML. Got a syntax error',
+        ),
+    ],
+    ids=['missing', 'folder', 'pipe', 'bytes', 'huge', 'empty', 'deep', 'aliases', 'date'],
+)
+def test_what_is_no_parameters_file_is_told_in_one_line(run_node, tmp_path, make, said):
+    make(tmp_path / 'robot.yaml')
+    done = run_node('controller_node', '--ros-args', '--params-file', str(tmp_path / 'robot.yaml'))
+    assert done.returncode == 1
+    assert re.search(said, one_line(done))
 
 
 @pytest.mark.parametrize('key', ['/**', '/*', 'controller', '/controller', '/**/controller'])

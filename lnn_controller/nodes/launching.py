@@ -1,0 +1,132 @@
+"""What the launch files have in common: arguments that are checked before anything starts, and the way to driving."""
+
+import os
+import stat
+import sys
+from collections.abc import Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from launch.action import Action
+from launch.actions import (
+    DeclareLaunchArgument,
+    EmitEvent,
+    OpaqueFunction,
+    RegisterEventHandler,
+    SetEnvironmentVariable,
+    SetLaunchConfiguration,
+)
+from launch.event_handlers import OnProcessStart
+from launch.events import matches_action
+from launch.launch_context import LaunchContext
+from launch.substitutions import LaunchConfiguration
+from launch_ros.actions import LifecycleNode
+from launch_ros.event_handlers import OnStateTransition
+from launch_ros.events.lifecycle import ChangeState
+from lifecycle_msgs.msg import Transition
+
+from lnn_controller.errors import InputError
+from lnn_controller.nodes.processes import PROFILES_VARIABLE
+
+__all__ = ['checked', 'driven', 'failure', 'profile']
+
+FILES = 'params_file'
+
+
+def checked(file: str, arguments: Sequence[DeclareLaunchArgument]) -> list[Action]:
+    """
+    Declare a launch file's arguments, and refuse what nobody would take before anything starts.
+
+    ``ros2 launch`` itself says nothing of an argument that is misspelt, and launch_ros goes on without a parameters
+    file that is missing: the robot would drive by the defaults.
+
+    :param file: the launch file
+    :param arguments: all that it takes; ``params_file`` must be a file, in which ``~`` stands for the home folder
+    :returns: actions, to come before all others
+    """
+    names = [argument.name for argument in arguments]
+
+    def check(context: LaunchContext) -> list[Action]:
+        # Where another launch file includes this one, the arguments are that one's.
+        if any(Path(word).name == Path(file).name for word in sys.argv):
+            _refuse_unknown(names, [word.partition(':=')[0] for word in context.argv if ':=' in word])
+        if FILES not in names:
+            return []
+        given = LaunchConfiguration(FILES).perform(context)
+        return [SetLaunchConfiguration(FILES, str(_file(given)))]
+
+    return [*arguments, OpaqueFunction(function=check)]
+
+
+def _refuse_unknown(known: Sequence[str], given: Sequence[str]) -> None:
+    for name in given:
+        if name not in known:
+            near = get_close_matches(name, known, 1, 0.5)
+            meant = f'did you mean {near[0]}?' if near else f'those are {", ".join(known)}'
+            raise InputError(f'an argument must be one of this launch file. Got "{name}": {meant}')
+
+
+def _file(given: str) -> Path:
+    try:
+        path = Path(given).expanduser()
+        regular = stat.S_ISREG(path.stat().st_mode)
+    except (OSError, ValueError, RuntimeError):  # none there, none that can be, a user who is not there
+        regular = False
+    if not regular:
+        raise InputError(f'{FILES} must be an existing file. Got "{given}"')
+    return path.absolute()
+
+
+def driven(node: LifecycleNode, *then: Action) -> list[Action]:
+    """
+    Lead a lifecycle node from the start of its process to driving; the launch ends where one of the steps fails.
+
+    :param node: the node
+    :param then: what follows when it drives
+    :returns: actions
+    """
+
+    def change(transition: int) -> Action:
+        return EmitEvent(event=ChangeState(lifecycle_node_matcher=matches_action(node), transition_id=transition))
+
+    def on(start: str, goal: str, *actions: Action) -> Action:
+        # Once: who configures the node by hand later, to look at it, does not set the robot going.
+        handler: Any = OnStateTransition(
+            target_lifecycle_node=node, start_state=start, goal_state=goal, entities=list(actions), handle_once=True
+        )
+        return RegisterEventHandler(handler)
+
+    return [
+        RegisterEventHandler(OnProcessStart(target_action=node, on_start=[change(Transition.TRANSITION_CONFIGURE)])),
+        on('configuring', 'inactive', change(Transition.TRANSITION_ACTIVATE)),
+        *([on('activating', 'active', *then)] if then else []),
+        on('configuring', 'unconfigured', failure('the controller could not be configured')),
+        on('activating', 'inactive', failure('the controller could not be activated')),
+    ]
+
+
+def failure(reason: str) -> Action:
+    """
+    End the launch with an exit code of 1; a ``Shutdown`` ends it with 0.
+
+    :param reason: what failed
+    :returns: the action
+    """
+
+    def fail(context: LaunchContext) -> None:
+        raise InputError(reason)
+
+    return OpaqueFunction(function=fail)
+
+
+def profile(config: Path) -> list[Action]:
+    """
+    Let large images through: they do not fit Fast DDS' default segment of shared memory.
+
+    :param config: folder of our configuration files
+    :returns: actions: none for who has set a profile already
+    """
+    if os.environ.get(PROFILES_VARIABLE):
+        return []
+    return [SetEnvironmentVariable(PROFILES_VARIABLE, str(config / 'fastdds.xml'))]
