@@ -55,14 +55,14 @@ Setting a parameter to the value that it has already is never refused, except fo
 
 ```bash
 CONFIG=$(ros2 pkg prefix --share lnn_controller)/config
-ros2 run lnn_controller controller_node --ros-args --params-file $CONFIG/controller.yaml -p speed_scale:=0.3   # at the start
+ros2 run lnn_controller controller_node --ros-args --params-file $CONFIG/controller.yaml -p speed_scale:=0.3
 ros2 param describe /controller speed_scale
-ros2 param set /controller speed_scale 0.5                                                                     # while it runs
+ros2 param set /controller speed_scale 0.5
 ```
 
 What was written and would not be taken ends the node at the start, before a robot drives without it: a parameter that
-the node does not have (the nearest name is told), a parameters file that is missing, empty, no file of UTF-8 text, larger
-than 100,000 characters, or without one key for the node. Keys of other nodes may stand beside it.
+the node does not have (the nearest name is told), a parameters file that is missing, empty, no file of UTF-8 text,
+longer than 100,000 characters, or without one key for the node. Keys of other nodes may stand beside it.
 
 A parameter that may not change while the node is active is set between two transitions, and holds from the next
 activation on:
