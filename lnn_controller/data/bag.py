@@ -13,7 +13,7 @@ from rosbags.interfaces import QosDurability, QosReliability
 from rosbags.rosbag2 import Reader
 from rosbags.rosbag2.reader import DirectoryReader
 
-from lnn_controller.errors import InputError
+from lnn_controller.errors import InputError, short
 
 from .damage import Damage, explain_damage
 from .mcap_file import McapFile
@@ -116,6 +116,8 @@ class Bag:
     def _count(self) -> dict[str, Topic]:
         topics: dict[str, Topic] = {}
         for each in (connection for reader in self._readers for connection in reader.connections):
+            if not isinstance(each.topic, str) or not isinstance(each.msgtype, str):  # sqlite3 holds anything anywhere
+                raise self._damaged(ValueError(f'a topic without name or type: {each.topic!r}, {each.msgtype!r}'))
             before = topics.get(each.topic, Topic(each.topic, each.msgtype, 0))
             msgtype = each.msgtype if each.msgtype == before.msgtype else ''
             topics[each.topic] = Topic(each.topic, msgtype, before.count + each.msgcount)
@@ -175,7 +177,17 @@ class Bag:
     def damage(self) -> list[Damage]:
         """What was left out as damaged, as far as the bag has been read: chunks are looked at as they are read."""
         files = [reader for reader in self._readers if isinstance(reader, McapFile)]
-        return [*self._missing, *(each for file in files for each in file.damage.values())]
+        return [*self._missing, *self._lost_rows(), *(each for file in files for each in file.damage.values())]
+
+    def _lost_rows(self) -> list[Damage]:
+        """What a sqlite3 bag lacks of what its metadata.yaml tells, as where a log was not copied with it."""
+        if self._alone or not self._readers or isinstance(self._readers[0], McapFile):
+            return []
+        storage: Any = self._readers[0].storage
+        told, held = storage.metadata.message_count, sum(each.metadata.message_count for each in storage.storages)
+        logs = ''.join(f'; its write-ahead log, {log}, is not there: copy it too' for log in self._lost_logs())
+        reason = f'of {told} messages, by metadata.yaml, {held} are there{logs}'
+        return [Damage(self._files[0].name, 'what is not there', reason, None)] if held < told else []
 
     @property
     def start_ns(self) -> int:
@@ -206,6 +218,8 @@ class Bag:
         while True:
             try:
                 row = next(rows, None)
+                if row is not None and not (isinstance(row[1], int) and isinstance(row[2], bytes)):
+                    raise ValueError(f'a message without time or bytes: {short(row[1:])}')
                 if row is not None and self._alone:  # metadata.yaml did not say whether messages are compressed
                     row = (*row[:2], unpacked(row[2]))
             except Exception as err:

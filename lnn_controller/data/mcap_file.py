@@ -144,6 +144,7 @@ class McapFile:
         self.damage: dict[int, Damage] = {}
         self.cut_off = False
         self.left_out: dict[str, str] = {}
+        self._seen: set[tuple[int, int]] = set()  # checksums and sizes of chunks
         self._stream = path.open('rb')
         try:
             self._size = self._stream.seek(0, 2)
@@ -397,7 +398,11 @@ class McapFile:
             return
         for opcode, record in announced:
             found.take(opcode, record, sure=sure)
-        if stamps:
+        key = (crc32(content), len(content))
+        if key in self._seen:
+            self._leave_out(at, 'chunk at byte', _DamagedError('it is there twice'))
+        elif stamps:
+            self._seen.add(key)
             blocks.append(_Block(at, size, min(stamps), max(stamps), counts, chunked=True))
 
     def _find_chunk(self, at: int, end: int) -> int:

@@ -3,8 +3,9 @@
 from pathlib import Path
 
 import numpy as np
+from mcap.writer import Writer as McapWriter
 
-from lnn_controller.data.messages import image_message, imu_message, twist_stamped_message
+from lnn_controller.data.messages import image_message, imu_message, twist_stamped_message, typestore
 from lnn_controller.data.writer import BagWriter
 
 MS = 1_000_000
@@ -33,3 +34,22 @@ def write_drive(path, *, storage='mcap', seconds=2, start_ns=10**18, imu=True):
                 command = twist_stamped_message(stamp, linear=(ms, 0, 0), angular=(0, 0, -ms))
                 bag.write('/cmd_vel', stamp + 3 * MS, command)
     return Path(path)
+
+
+def write_mcap(path, messages, *, profile='ros2', beside=(), **options):
+    """Write messages as other writers of MCAP do, with a channel of each (schema, encoding) beside them."""
+    with path.open('wb') as stream:
+        writer = McapWriter(stream, **options)
+        writer.start(profile=profile, library='other')
+        channels = {}
+        for message in messages:
+            if message.topic not in channels:
+                text, _ = typestore().generate_msgdef(message.msgtype, ros_version=2)
+                schema = writer.register_schema(name=message.msgtype, encoding='ros2msg', data=text.encode())
+                channels[message.topic] = writer.register_channel(message.topic, 'cdr', schema)
+            writer.add_message(channels[message.topic], message.stamp_ns, message.data, message.stamp_ns)
+        for number, (schema, encoding) in enumerate(beside):
+            known = writer.register_schema(name='other.Log', encoding=schema, data=b'{}') if schema else 0
+            channel = writer.register_channel(f'/beside_{number}', encoding, known)
+            writer.add_message(channel, messages[-1].stamp_ns, b'{"a": 1}', messages[-1].stamp_ns)
+        writer.finish()

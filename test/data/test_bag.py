@@ -6,8 +6,7 @@ import sqlite3
 import pytest
 import zstandard
 from mcap.writer import CompressionType, IndexType
-from mcap.writer import Writer as McapWriter
-from recordings import MS, picture, write_drive
+from recordings import MS, picture, write_drive, write_mcap
 from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
 
 from lnn_controller.data import Bag, BagWriter, Topics
@@ -216,6 +215,37 @@ def test_a_sqlite3_whose_write_ahead_log_was_not_copied(tmp_path):
         Bag(file)
 
 
+def test_rows_that_metadata_tells_and_the_file_lacks_are_told(tmp_path):
+    path = write_drive(tmp_path / 'drive', storage='sqlite3')
+    database = sqlite3.connect(path / 'drive.db3')
+    database.execute('PRAGMA journal_mode=WAL')
+    database.execute('DELETE FROM messages WHERE id > 300')
+    database.commit()
+    database.close()
+    with Bag(path) as bag:
+        assert len(list(bag.messages())) == 300
+        (damage,) = bag.damage
+    assert damage.reason.startswith(
+        'of 340 messages, by metadata.yaml, 300 are there; its write-ahead log, drive.db3-wal'
+    )
+
+
+@pytest.mark.parametrize('wrong', ['topics SET name = NULL', 'topics SET type = 5', "messages SET data = 'text'"])
+def test_a_database_with_something_else_in_it_is_refused(tmp_path, wrong):
+    path = write_drive(tmp_path / 'drive', storage='sqlite3')
+    (path / 'metadata.yaml').unlink()
+    database = sqlite3.connect(path / 'drive.db3', isolation_level=None)
+    database.execute('ALTER TABLE topics RENAME TO old')
+    database.execute('CREATE TABLE topics AS SELECT * FROM old')
+    database.execute(f'UPDATE {wrong}')
+    database.close()
+    with (
+        pytest.raises(InputError, match=r'drive is damaged, .* without (name or type|time or bytes)'),
+        Bag(path) as bag,
+    ):
+        list(bag.messages())
+
+
 def test_a_file_of_a_recording_is_missing_and_the_others_are_read(tmp_path):
     with BagWriter(tmp_path / 'bag', max_bytes=1) as bag:
         bag.add_topic('/cmd_vel', TWIST)
@@ -294,25 +324,6 @@ def test_a_renamed_storage_file_is_read(tmp_path, storage):
     (file,) = bag.glob('bag.*')
     file.rename(file.with_stem('renamed'))
     assert everything_in(bag) == expected
-
-
-def write_mcap(path, messages, *, profile='ros2', beside=(), **options):
-    """Write messages as other writers of MCAP do, with a channel of each (schema, encoding) beside them."""
-    with path.open('wb') as stream:
-        writer = McapWriter(stream, **options)
-        writer.start(profile=profile, library='other')
-        channels = {}
-        for message in messages:
-            if message.topic not in channels:
-                text, _ = m.typestore().generate_msgdef(message.msgtype, ros_version=2)
-                schema = writer.register_schema(name=message.msgtype, encoding='ros2msg', data=text.encode())
-                channels[message.topic] = writer.register_channel(message.topic, 'cdr', schema)
-            writer.add_message(channels[message.topic], message.stamp_ns, message.data, message.stamp_ns)
-        for number, (schema, encoding) in enumerate(beside):
-            known = writer.register_schema(name='other.Log', encoding=schema, data=b'{}') if schema else 0
-            channel = writer.register_channel(f'/beside_{number}', encoding, known)
-            writer.add_message(channel, messages[-1].stamp_ns, b'{"a": 1}', messages[-1].stamp_ns)
-        writer.finish()
 
 
 CHUNK_INDEX_ALONE = {'index_types': IndexType.CHUNK, 'chunk_size': 5000}
