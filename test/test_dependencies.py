@@ -1,14 +1,21 @@
-"""What is installed for us is what constraints.txt pins, down to the last dependency."""
+"""What is installed for us is what constraints.txt pins; package.xml names what of ROS is imported."""
 
+import ast
 import re
 from importlib.metadata import distribution
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-LOCK = Path(__file__).parents[1] / 'constraints.txt'
+ROOT = Path(__file__).parents[1]
+LOCK = ROOT / 'constraints.txt'
+# What comes with ROS, if our code or our tests import it.
+OF_ROS = re.compile(
+    r'rclpy|rcl_interfaces|builtin_interfaces|\w+_msgs|std_srvs|launch\w*|ament_index_python|cv_bridge|tf2\w*'
+)
 
 
 @pytest.fixture(scope='module')
@@ -45,7 +52,26 @@ def test_all_that_is_installed_for_us_is_pinned(pinned):
 
 def test_no_text_names_a_package_that_anybody_could_register():
     """On PyPI there is no lnn_controller: whoever registers it would be installed by our own words."""
-    root = LOCK.parent
-    texts = [root / 'README.md', *(root / 'docs').rglob('*.md'), *(root / 'lnn_controller').rglob('*.py')]
+    texts = [ROOT / 'README.md', *(ROOT / 'docs').rglob('*.md'), *(ROOT / 'lnn_controller').rglob('*.py')]
     pattern = re.compile(r'pip install [^`\n]*(?<![./\w])lnn[_-]controller\b')
     assert [str(text) for text in texts if pattern.search(text.read_text())] == []
+
+
+def imported(folder):
+    """ROS packages that the Python files of a folder import."""
+    for file in (ROOT / folder).rglob('*.py'):
+        for node in ast.walk(ast.parse(file.read_text(encoding='utf-8'))):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module] if isinstance(node, ast.ImportFrom) and node.module and not node.level else []
+            yield from (name.split('.')[0] for name in names if OF_ROS.fullmatch(name.split('.')[0]))
+
+
+def test_package_xml_names_every_ros_package_that_is_imported_and_no_other():
+    tree = ElementTree.parse(ROOT / 'package.xml')
+    depends = {kind: [each.text for each in tree.iter(kind)] for kind in ('exec_depend', 'test_depend')}
+    run = {*imported('lnn_controller'), *imported('launch')}
+    assert {'rclpy', 'sensor_msgs', 'lifecycle_msgs', 'launch_ros'} <= run
+    assert run == {name for name in depends['exec_depend'] if OF_ROS.fullmatch(name)}
+    assert set(imported('test')) <= {name for names in depends.values() for name in names}
+    for names in depends.values():
+        assert len(names) == len(set(names))
