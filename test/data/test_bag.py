@@ -230,7 +230,7 @@ def test_rows_that_metadata_tells_and_the_file_lacks_are_told(tmp_path):
     )
 
 
-@pytest.mark.parametrize('wrong', ['topics SET name = NULL', 'topics SET type = 5', "messages SET data = 'text'"])
+@pytest.mark.parametrize('wrong', ['topics SET name = NULL', "topics SET type = x'00'", "messages SET data = 'text'"])
 def test_a_database_with_something_else_in_it_is_refused(tmp_path, wrong):
     path = write_drive(tmp_path / 'drive', storage='sqlite3')
     (path / 'metadata.yaml').unlink()
