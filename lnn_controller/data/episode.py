@@ -21,9 +21,9 @@ from .commands import command_from_cdr, needs_wheelbase
 from .damage import explain_damage
 from .drops import DROP_REASONS
 from .frames import Frames
-from .images import bits_used
+from .images import EVERY_BIT, bits_used, compressed_bits_used
 from .stamps import COMMAND_HOLD_S, Stamps, choose_stamps, recorded_stretches
-from .topics import IMAGE, Topic, Topics
+from .topics import COMPRESSED_IMAGE, IMAGE, Topic, Topics
 from .video import Frame, NoDecoderError
 
 __all__ = ['Episode', 'camera_bits', 'camera_size', 'read_episode']
@@ -136,7 +136,7 @@ def camera_size(bag: str | Path | Bag, topics: Topics | None = None) -> tuple[in
 
 def camera_bits(bag: str | Path | Bag, topics: Topics | None = None) -> int:
     """
-    Tell how many bits the values of a 16-bit grey camera use: many have 10 or 12, and would be nearly black.
+    Tell how many bits the values of a 16-bit camera use: many have 10 or 12, and would be nearly black.
 
     :param bag: path of the bag, or the open bag
     :param topics: names of topics; without, they are found by type
@@ -148,12 +148,15 @@ def camera_bits(bag: str | Path | Bag, topics: Topics | None = None) -> int:
             return camera_bits(opened, topics)
     topic = _required(bag, 'image', bag.choose('image', (topics or Topics()).image))
     most = _CAMERA_BITS[0]
-    for message in bag.messages([topic.name]) if topic.msgtype == IMAGE else ():
+    used = {IMAGE: bits_used, COMPRESSED_IMAGE: compressed_bits_used}.get(topic.msgtype)
+    if used is None:
+        return EVERY_BIT
+    for message in bag.messages([topic.name]):
         with suppress(InputError):
-            most = max(most, bits_used(message.data))
-        if most == _CAMERA_BITS[-1]:
-            return most
-    return next(bits for bits in _CAMERA_BITS if bits >= most) if topic.msgtype == IMAGE else 16
+            most = max(most, used(message.data))
+        if most == EVERY_BIT:
+            break
+    return next(bits for bits in _CAMERA_BITS if bits >= most)
 
 
 def _read(

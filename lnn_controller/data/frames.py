@@ -3,7 +3,7 @@
 from collections import Counter
 
 from .bag import Message
-from .images import compressed_from_cdr, image_from_cdr
+from .images import EVERY_BIT, compressed_from_cdr, image_from_cdr
 from .topics import IMAGE
 from .video import Frame, VideoDecoder, packet_from_cdr
 
@@ -14,10 +14,10 @@ class Frames:
     """
     Decodes the messages of one topic of images, one after the other.
 
-    :param bits: that the values of a 16-bit grey image use
+    :param bits: that the values of a 16-bit image use
     """
 
-    def __init__(self, bits: int = 16) -> None:
+    def __init__(self, bits: int = EVERY_BIT) -> None:
         self._bits = bits
         self._video = VideoDecoder()
 
@@ -46,7 +46,7 @@ class Frames:
         packet = packet_from_cdr(message.data, message.msgtype)
         if packet is not None:
             return self._video.feed(packet, message.stamp_ns)
-        header_ns, _, picture = compressed_from_cdr(message.data)
+        header_ns, _, picture = compressed_from_cdr(message.data, bits=self._bits)
         return [Frame(header_ns, message.stamp_ns, picture)]
 
     def rest(self) -> list[Frame]:

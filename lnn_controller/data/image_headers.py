@@ -7,7 +7,7 @@ through, by their first bytes and whatever the message's ``format`` says, with t
 
 import struct
 
-__all__ = ['MAX_PIXELS', 'check_compressed', 'check_pixels']
+__all__ = ['MAX_PIXELS', 'check_compressed', 'check_pixels', 'is_wide_png']
 
 MAX_PIXELS = 16_000_000
 _JPEG, _PNG = b'\xff\xd8', b'\x89PNG\r\n\x1a\n'
@@ -64,6 +64,15 @@ def check_pixels(width: int, height: int, max_pixels: int) -> None:
     if width * height > max_pixels:
         msg = f'it is {width}×{height}, more than {max_pixels / 1e6:g} megapixels'
         raise ValueError(msg)
+
+
+def is_wide_png(data: bytes) -> bool:
+    """
+    Whether a compressed image is a PNG of 16 bits.
+
+    :param data: the image
+    """
+    return data.startswith(_PNG) and data[24:25] == b'\x10'
 
 
 def _name(data: bytes) -> str:

@@ -7,6 +7,7 @@ pixel. OpenCV and rosbags' image part are loaded with the first picture that nee
 rgb8 stays some 20 MB smaller, and no process that drives loads rosbags' reader or writer.
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple, cast
 
 import numpy as np
@@ -15,18 +16,37 @@ from numpy.typing import NDArray
 from lnn_controller.errors import InputError
 
 from .cdr import Cdr, imu_from_cdr, stamp_from_cdr
-from .image_headers import MAX_PIXELS, check_compressed, check_pixels
+from .image_headers import MAX_PIXELS, check_compressed, check_pixels, is_wide_png
 
-__all__ = ['bits_used', 'compressed_from_cdr', 'decode_image', 'image_from_cdr', 'imu_from_cdr', 'stamp_from_cdr']
+__all__ = [
+    'EVERY_BIT',
+    'bits_used',
+    'compressed_bits_used',
+    'compressed_from_cdr',
+    'decode_image',
+    'image_from_cdr',
+    'imu_from_cdr',
+    'is_depth',
+    'stamp_from_cdr',
+]
+
+EVERY_BIT = 16
 
 # A matrix type says how many channels of what number, not which colours: read as the colours it most often holds,
 # in the order given (as rosbags-image and cv_bridge pass them through).
 _MATRIX_COLOURS = {
     '8U': 'mono8', '8UC1': 'mono8', '8UC3': 'rgb8', '8UC4': 'rgba8',
-    '16U': 'mono16', '16UC1': 'mono16', '16UC3': 'rgb16', '16UC4': 'rgba16',
+    '16UC3': 'rgb16', '16UC4': 'rgba16',
 }  # fmt: skip
-_GREY_16 = ('mono16', '16UC1', '16U')
+# Distances in mm and in m (REP 118); a transport for depth says so in its format.
+_DEPTH = ('16UC1', '16U', '32FC1', '32F')
+_DEPTH_TRANSPORT = 'compressedDepth'
+_NO_PICTURE = (
+    'these are distances (REP 118), no picture: take the topic of the colour or grey camera; a camera whose grey '
+    'values have 16 bits says mono16'
+)
 _PLANAR_420 = ('nv12', 'nv21')
+_WITH_ALPHA = ('rgba16', 'bgra16')
 
 
 class _Picture(NamedTuple):
@@ -51,9 +71,9 @@ def decode_image(message: Any, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8
     """
     Decode a sensor_msgs/Image or sensor_msgs/CompressedImage.
 
-    Integers of 16 bits are scaled to 8; of matrix types (``16UC1``, ``32FC1``…), white is the type's largest value,
-    1.0 for floats, and what is negative or not a number is black. An rgb8 image without row padding is viewed, not
-    copied: it is valid as long as the message's data is not changed.
+    Integers of 16 bits are scaled to 8; of matrix types (``16UC3``, ``32FC3``…), white is the type's largest value,
+    1.0 for floats, and what is negative or not a number is black. Depth (``16UC1``, ``32FC1``) is refused. An rgb8
+    image without row padding is viewed, not copied: it is valid as long as the message's data is not changed.
 
     :param message: the message, of rclpy or rosbags
     :param max_pixels: width × height at most: a larger image is refused before anything is made of it
@@ -63,7 +83,7 @@ def decode_image(message: Any, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8
     :raises TypeError: if ``message`` is neither
     """
     if hasattr(message, 'format'):
-        return _unpack(_Packed(message.format, _octets(message.data)), max_pixels)
+        return _unpack(_Packed(message.format, _octets(message.data)), max_pixels, EVERY_BIT)
     if hasattr(message, 'encoding'):
         return _rgb(
             _Picture(
@@ -80,13 +100,15 @@ def decode_image(message: Any, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8
     raise TypeError(msg)
 
 
-def image_from_cdr(buffer: Any, max_pixels: int = MAX_PIXELS, bits: int = 16) -> tuple[int, str, NDArray[np.uint8]]:
+def image_from_cdr(
+    buffer: Any, max_pixels: int = MAX_PIXELS, bits: int = EVERY_BIT
+) -> tuple[int, str, NDArray[np.uint8]]:
     """
     Decode the serialised bytes of a sensor_msgs/Image; rgb8 without row padding is viewed, not copied.
 
     :param buffer: CDR with its encapsulation header, bytes-like
     :param max_pixels: as :func:`decode_image`
-    :param bits: that the values of a 16-bit grey image use: 2^bits − 1 is white
+    :param bits: that the values of a 16-bit image use: 2^bits − 1 is white
     :returns: header stamp, ns; header frame_id; rgb8 picture, (H, W, 3) uint8, read-only where it is a view
     :raises InputError: if the bytes are not such a message, or as :func:`decode_image`
     """
@@ -96,16 +118,46 @@ def image_from_cdr(buffer: Any, max_pixels: int = MAX_PIXELS, bits: int = 16) ->
 
 def bits_used(buffer: Any) -> int:
     """
-    Tell how many bits the values of a 16-bit grey image use.
+    Tell how many bits the values of a 16-bit image use.
 
     :param buffer: CDR of a sensor_msgs/Image with its encapsulation header, bytes-like
     :returns: bits of its largest value; 16 for every other encoding
     :raises InputError: if the bytes are not such a message
     """
     picture = _picture_from_cdr(buffer)[2]
-    if picture.encoding not in _GREY_16 or picture.data.size % 2:
-        return 16
-    return int(_values_16(picture).max(initial=0)).bit_length()
+    if not _is_wide(picture):
+        return EVERY_BIT
+    values = _values_16(picture)
+    if picture.encoding in _WITH_ALPHA and values.size % 4 == 0 and picture.step == picture.width * 8:
+        values = values.reshape(-1, 4)[:, :3]  # what is opaque is so in every bit
+    return int(values.max(initial=0)).bit_length()
+
+
+def compressed_bits_used(buffer: Any) -> int:
+    """
+    Tell how many bits the values of a PNG of 16 bits use.
+
+    :param buffer: CDR of a sensor_msgs/CompressedImage with its encapsulation header, bytes-like
+    :returns: bits of its largest value; 16 for every other picture
+    :raises InputError: if the bytes are not such a message, or the PNG does not decode
+    """
+    packed = _packed_from_cdr(buffer)[2]
+    if not is_wide_png(packed.data.tobytes()):
+        return EVERY_BIT
+    return int(_wide(packed, MAX_PIXELS).max(initial=0)).bit_length()
+
+
+def is_depth(buffer: Any, *, compressed: bool) -> bool:
+    """
+    Whether an image holds distances.
+
+    :param buffer: CDR of a sensor_msgs/Image or CompressedImage with its encapsulation header, bytes-like
+    :param compressed: whether it is a CompressedImage
+    :raises InputError: if the bytes are not such a message
+    """
+    if compressed:
+        return _is_depth_format(_packed_from_cdr(buffer)[2].format)
+    return _picture_from_cdr(buffer)[2].encoding in _DEPTH
 
 
 def _picture_from_cdr(buffer: Any) -> tuple[int, str, _Picture]:
@@ -120,20 +172,28 @@ def _picture_from_cdr(buffer: Any) -> tuple[int, str, _Picture]:
     return stamp_ns, frame_id, _Picture(height, width, encoding, bool(is_bigendian), step, data)
 
 
-def compressed_from_cdr(buffer: Any, max_pixels: int = MAX_PIXELS) -> tuple[int, str, NDArray[np.uint8]]:
+def compressed_from_cdr(
+    buffer: Any, max_pixels: int = MAX_PIXELS, bits: int = EVERY_BIT
+) -> tuple[int, str, NDArray[np.uint8]]:
     """
     Decode the serialised bytes of a sensor_msgs/CompressedImage: JPEG or PNG.
 
     :param buffer: CDR with its encapsulation header, bytes-like
     :param max_pixels: as :func:`decode_image`
+    :param bits: that the values of a PNG of 16 bits use: 2^bits − 1 is white
     :returns: header stamp, ns; header frame_id; rgb8 picture, (H, W, 3) uint8
     :raises InputError: if the bytes are not such a message, or as :func:`decode_image`
     """
+    stamp_ns, frame_id, packed = _packed_from_cdr(buffer)
+    return stamp_ns, frame_id, _unpack(packed, max_pixels, bits)
+
+
+def _packed_from_cdr(buffer: Any) -> tuple[int, str, _Packed]:
     cdr = Cdr(buffer, 'sensor_msgs/CompressedImage')
     stamp_ns, frame_id = cdr.header()
     packed = _Packed(cdr.string(), cdr.octets())
     cdr.end()
-    return stamp_ns, frame_id, _unpack(packed, max_pixels)
+    return stamp_ns, frame_id, packed
 
 
 def _octets(data: Any) -> NDArray[np.uint8]:
@@ -141,22 +201,57 @@ def _octets(data: Any) -> NDArray[np.uint8]:
     return np.frombuffer(data, np.uint8)
 
 
-def _unpack(packed: _Packed, max_pixels: int) -> NDArray[np.uint8]:
+def _is_depth_format(name: str) -> bool:
+    return _DEPTH_TRANSPORT in name or name.partition(';')[0].strip() in _DEPTH
+
+
+def _unpack(packed: _Packed, max_pixels: int, bits: int) -> NDArray[np.uint8]:
     import cv2
     from rosbags.image import compressed_image_to_cvimage
 
+    if _is_depth_format(packed.format):
+        msg = f'compressed image of format {packed.format!r} cannot be decoded: {_NO_PICTURE}.'
+        raise InputError(msg)
+    if bits < EVERY_BIT and is_wide_png(packed.data.tobytes()):
+        image: Any = _levels(_wide(packed, max_pixels), bits)
+    else:
+        image = _decoded(packed, max_pixels, compressed_image_to_cvimage)
+    # A grey JPEG comes back as one channel, which rosbags-image's own bgr8 → rgb8 step would refuse.
+    return cv2.cvtColor(image, cv2.COLOR_GRAY2RGB if image.ndim == 2 else cv2.COLOR_BGR2RGB)
+
+
+def _decoded(packed: _Packed, max_pixels: int, decode: Callable[[Any], Any]) -> Any:
+    import cv2
+
     try:
         check_compressed(packed.data.tobytes(), max_pixels)
-        image = compressed_image_to_cvimage(cast(Any, packed))
+        return decode(packed)
     except ValueError as error:
         raise _packed_wrongly(packed, str(error)) from None
     except (AssertionError, cv2.error):
         raise _packed_wrongly(packed, 'it is damaged') from None
-    # A grey JPEG comes back as one channel, which rosbags-image's own bgr8 → rgb8 step would refuse.
-    return cv2.cvtColor(image, cv2.COLOR_GRAY2RGB if image.ndim == 2 else cv2.COLOR_BGR2RGB)  # type: ignore[return-value]
+
+
+def _wide(packed: _Packed, max_pixels: int) -> NDArray[np.uint16]:
+    """A PNG of 16 bits as it is: grey, (H, W), or the colours in OpenCV's order, (H, W, 3)."""
+    import cv2
+
+    def decode(wanted: _Packed) -> Any:
+        image = cv2.imdecode(wanted.data, cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH)
+        assert image is not None
+        return image
+
+    return np.asarray(_decoded(packed, max_pixels, decode), np.uint16)
+
+
+def _levels(values: NDArray[np.uint16], bits: int) -> NDArray[np.uint8]:
+    most = 2**bits - 1
+    return (np.minimum(values, most).astype(np.uint32) * 255 // most).astype(np.uint8)
 
 
 def _rgb(picture: _Picture, max_pixels: int) -> NDArray[np.uint8]:
+    if picture.encoding in _DEPTH:
+        raise _undecodable(picture, _NO_PICTURE)
     try:
         check_pixels(picture.width, picture.height, max_pixels)
     except ValueError as error:
@@ -188,8 +283,12 @@ def _values_16(picture: _Picture) -> NDArray[np.uint16]:
     return picture.data.view('>u2' if picture.is_bigendian else '<u2')
 
 
+def _is_wide(picture: _Picture) -> bool:
+    return picture.encoding.endswith('16') and picture.data.size % 2 == 0
+
+
 def _white_at(picture: _Picture, bits: int) -> _Picture:
-    if bits == 16 or picture.encoding not in _GREY_16 or picture.data.size % 2:
+    if bits == EVERY_BIT or not _is_wide(picture):
         return picture
     most = 2**bits - 1
     scaled = np.minimum(_values_16(picture), most).astype('<u4') * 65535 // most

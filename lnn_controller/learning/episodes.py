@@ -102,7 +102,7 @@ def load(
     :param bags: at least one; a folder of bags stands for all of them
     :param config: frame size, channels, IMU, shares
     :param topics: names of the topics where they cannot be found by type
-    :param bits: that a 16-bit grey camera uses, where a policy is there already; ``None``: as the bags' frames do
+    :param bits: that a 16-bit camera uses, where a policy is there already; ``None``: as the bags' frames do
     :returns: the network's frame, and the episodes by use
     :raises InputError: if a bag cannot be read, is too short, lacks an IMU that ``imu: yes`` asks for, or holds what
         cannot be learnt (see :mod:`.checks`)

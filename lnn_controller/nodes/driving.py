@@ -120,7 +120,7 @@ class Driving:
             self._decode: Callable[[bytes, int], Any] = partial(image_from_cdr, bits=self.policy.spec.image.bits)
             camera = subscribe(Image, 'image_raw', self._on_image, _sensor_qos(1), raw=True)
         else:
-            self._decode = compressed_from_cdr
+            self._decode = partial(compressed_from_cdr, bits=self.policy.spec.image.bits)
             camera = subscribe(CompressedImage, 'image_raw/compressed', self._on_image, _sensor_qos(1), raw=True)
         if self.policy.spec.imu is not None:
             self._imu = polled(Imu, 'imu/data', qos_profile=_sensor_qos(IMU_DEPTH), raw=True)

@@ -47,7 +47,7 @@ def _inputs(spec: PolicySpec) -> Iterator[Line]:
     image = spec.image
     yield 'camera', f'{image.width} × {image.height} px rgb8'
     if image.bits < ImageSpec.bits:
-        yield 'grey of 16 bits', f'uses {image.bits}: {2**image.bits - 1} is white'
+        yield 'pictures of 16 bits', f'use {image.bits}: {2**image.bits - 1} is white'
     if image.crop_top or image.crop_bottom:
         yield 'crop', f'{image.crop_top:.0%} of the height above, {image.crop_bottom:.0%} below, before resizing'
     if spec.imu is None:

@@ -69,7 +69,7 @@ class ImageSpec:
     :param channels: 3 (red, green, blue)
     :param crop_top: fraction of the incoming frame's height cut off above, before resizing, 0 … < 1
     :param crop_bottom: the same below; both together < 1
-    :param bits: that the values of a 16-bit grey camera use: the largest of them, 2^bits − 1, is white
+    :param bits: that the values of a 16-bit camera use: the largest of them, 2^bits − 1, is white
     :raises InputError: if a value has the wrong type or lies outside its range
     """
 

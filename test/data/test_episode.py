@@ -329,6 +329,25 @@ def test_the_bits_that_a_camera_uses(tmp_path, bits, found):
     np.testing.assert_allclose(episode.images[:, 0, 0, 0], 255 * levels / (2**found - 1), rtol=0, atol=1)
 
 
+@pytest.mark.parametrize('bits', [10, 12, 16])
+def test_the_bits_that_a_camera_uses_in_pngs(tmp_path, bits):
+    with BagWriter(tmp_path / 'bag') as bag:
+        bag.add_topic('/image_raw/compressed', 'sensor_msgs/msg/CompressedImage')
+        bag.add_topic('/cmd_vel', 'geometry_msgs/msg/TwistStamped')
+        for number in range(40):
+            stamp = 10**18 + number * 50 * MS
+            levels = np.full((HEIGHT, WIDTH), (2**bits - 1) * number // 39, np.uint16)
+            header = m.image_message(stamp, picture(0)).header
+            png = cv2.imencode('.png', levels)[1]
+            message = m.typestore().types['sensor_msgs/msg/CompressedImage'](header, 'mono16; png compressed', png)
+            bag.write('/image_raw/compressed', stamp, message)
+            bag.write('/cmd_vel', stamp, m.twist_stamped_message(stamp, linear=(number, 0, 0), angular=(0, 0, 0)))
+    assert camera_bits(tmp_path / 'bag') == bits
+    episode = read_episode(tmp_path / 'bag', image=ImageSpec(HEIGHT, WIDTH, bits=bits))
+    levels = (2**bits - 1) * np.arange(40) // 39
+    np.testing.assert_allclose(episode.images[:, 0, 0, 0], 255 * levels / (2**bits - 1), rtol=0, atol=1)
+
+
 def test_other_cameras_use_every_bit(drive, real_car):
     assert camera_bits(drive) == camera_bits(real_car) == 16
 

@@ -14,7 +14,14 @@ from recordings import picture
 from rosbags.image.image import ENCODINGMAP
 
 from lnn_controller.data import messages as m
-from lnn_controller.data.images import bits_used, compressed_from_cdr, decode_image, image_from_cdr
+from lnn_controller.data.images import (
+    bits_used,
+    compressed_bits_used,
+    compressed_from_cdr,
+    decode_image,
+    image_from_cdr,
+    is_depth,
+)
 from lnn_controller.errors import InputError
 
 H, W = 12, 16
@@ -64,9 +71,7 @@ EXACT = {
     'rgba16': (np.dstack([WIDE, WIDE[..., 0]]), RGB),
     'bgra16': (np.dstack([WIDE[..., ::-1], WIDE[..., 0]]), RGB),
     'mono16': (WIDE[..., 0], grey(RGB[..., 0])),
-    '16UC1': (WIDE[..., 0], grey(RGB[..., 0])),
     '16UC3': (WIDE, RGB),
-    '32FC1': (FLOAT[..., 0], grey(RGB[..., 0])),
     '32FC3': (FLOAT, RGB),
     '64FC1': (FLOAT[..., 0].astype(float), grey(RGB[..., 0])),
     '8SC1': (np.full((H, W), 127, np.int8), np.full((H, W, 3), 255, np.uint8)),
@@ -159,9 +164,9 @@ def test_big_endian_pixels():
 
 
 def test_floats_that_are_no_numbers():
-    levels = np.zeros((H, W), np.float32)
+    levels = np.zeros((H, W), np.float64)
     levels[0, :5] = np.nan, np.inf, -np.inf, -3, 7
-    assert both_ways(image('32FC1', levels))[0, :5, 1].tolist() == [0, 255, 0, 0, 255]
+    assert both_ways(image('64FC1', levels))[0, :5, 1].tolist() == [0, 255, 0, 0, 255]
 
 
 def test_rclpy_messages_decode_without_copy_and_alike():
@@ -238,17 +243,85 @@ def test_compressed_data_that_do_not_decode_are_named():
             decode_image(compressed(data))
 
 
-@pytest.mark.parametrize('encoding', ['mono16', '16UC1'])
+def ten_bits(levels):
+    """The same brightness in ten bits."""
+    return (levels.astype(np.uint16) << 2) | (levels >> 6)
+
+
+TEN_BITS = {
+    'mono16': (ten_bits(GREY), grey(GREY)),
+    'rgb16': (ten_bits(RGB), RGB),
+    'bgr16': (ten_bits(BGR), RGB),
+    'rgba16': (np.dstack([ten_bits(RGB), np.full((H, W), 65535, np.uint16)]), RGB),
+    'bgra16': (np.dstack([ten_bits(BGR), np.full((H, W), 65535, np.uint16)]), RGB),
+}
+
+
+@pytest.mark.parametrize('encoding', TEN_BITS)
 @pytest.mark.parametrize('is_bigendian', [0, 1])
 def test_a_camera_of_ten_bits_is_as_bright_as_one_of_sixteen(encoding, is_bigendian):
-    levels = (GREY.astype(np.uint16) << 2) | (GREY >> 6)
+    levels, expected = TEN_BITS[encoding]
     message = image(encoding, levels.astype('>u2' if is_bigendian else '<u2'), is_bigendian=is_bigendian)
     data = m.serialize(message)
-    assert bits_used(data) == int(levels.max()).bit_length()
-    np.testing.assert_allclose(image_from_cdr(data, bits=10)[2].astype(int), grey(GREY), rtol=0, atol=1)
+    assert bits_used(data) == 10
+    np.testing.assert_allclose(image_from_cdr(data, bits=10)[2].astype(int), expected, rtol=0, atol=1)
     assert image_from_cdr(data)[2].max() <= 3  # of 255, as if it had sixteen
     assert image_from_cdr(data, bits=8)[2].max() == 255  # beyond white is white
     np.testing.assert_array_equal(image_from_cdr(data, bits=16)[2], image_from_cdr(data)[2])
+
+
+def test_a_bayer_pattern_of_ten_bits_has_the_colours_of_one_of_eight():
+    pattern = np.random.default_rng(0).integers(0, 256, (H, W), dtype=np.uint8)
+    data = m.serialize(image('bayer_rggb16', ten_bits(pattern)))
+    assert bits_used(data) == 10
+    narrow = decode_image(image('bayer_rggb8', pattern)).astype(int)
+    np.testing.assert_allclose(image_from_cdr(data, bits=10)[2].astype(int), narrow, rtol=0, atol=1)
+
+
+@pytest.mark.parametrize(
+    ('pixels', 'expected'),
+    [
+        (ten_bits(GREY), grey(GREY)),
+        (ten_bits(BGR), RGB),
+        (np.dstack([ten_bits(BGR), np.full((H, W), 65535, np.uint16)]), RGB),
+    ],
+)
+def test_a_png_of_ten_bits_is_as_bright_as_one_of_eight(pixels, expected):
+    data = m.serialize(compressed(cv2.imencode('.png', pixels)[1].tobytes(), 'mono16; png compressed mono16'))
+    assert compressed_bits_used(data) == 10
+    np.testing.assert_allclose(compressed_from_cdr(data, bits=10)[2].astype(int), expected, rtol=0, atol=1)
+    assert compressed_from_cdr(data)[2].max() <= 3
+    assert compressed_from_cdr(data, bits=8)[2].max() == 255
+
+
+def test_pngs_of_eight_bits_and_jpegs_use_every_bit():
+    for suffix in ('.png', '.jpg'):
+        data = m.serialize(compressed(cv2.imencode(suffix, BGR)[1].tobytes()))
+        assert compressed_bits_used(data) == 16
+        np.testing.assert_array_equal(compressed_from_cdr(data, bits=10)[2], compressed_from_cdr(data)[2])
+
+
+@pytest.mark.parametrize(('encoding', 'kind'), [('16UC1', np.uint16), ('32FC1', np.float32)])
+def test_depth_is_no_picture_and_refused_by_name(encoding, kind):
+    message = image(encoding, np.full((H, W), 1500, kind))
+    assert is_depth(m.serialize(message), compressed=False)
+    told = (
+        rf"'{encoding}'.* cannot be decoded: these are distances \(REP 118\), no picture: take the topic of the colour"
+    )
+    with pytest.raises(InputError, match=told):
+        decode_image(message)
+    png = cv2.imencode('.png', np.full((H, W), 1500, np.uint16))[1].tobytes()
+    header = struct.pack('<iff', 0, 0.0, 0.0)
+    for name, data in (
+        (f'{encoding}; compressedDepth png', header + png),
+        (f'{encoding}; compressedDepth', header + png),
+        (f'{encoding}; png compressed', png),
+    ):
+        with pytest.raises(InputError, match=rf"{name}'.* these are distances \(REP 118\), no picture"):
+            both_ways(compressed(data, name))
+        assert is_depth(m.serialize(compressed(data, name)), compressed=True)
+    for other in (image('mono16', np.full((H, W), 1500, np.uint16)), compressed(png, 'mono16; png compressed mono16')):
+        assert not is_depth(m.serialize(other), compressed=hasattr(other, 'format'))
 
 
 def test_other_images_use_every_bit():
