@@ -10,9 +10,10 @@ from lnn_controller.errors import InputError
 from .bag import Bag
 from .cdr import IncompleteImuError, imu_from_cdr
 from .commands import check_wheelbase, command_from_cdr, needs_wheelbase
-from .topics import ODOMETRY, Topic, candidates, choose_topic
+from .images import is_depth
+from .topics import COMPRESSED_IMAGE, IMAGE, ODOMETRY, Topic, candidates, choose_topic
 
-__all__ = ['choose_command', 'choose_imu']
+__all__ = ['choose_command', 'choose_image', 'choose_imu']
 
 # An odometry's noise, m/s or rad/s; a command of zero is exactly that.
 _ODOMETRY_STANDS = 0.05
@@ -47,6 +48,24 @@ def choose_command(
             return chosen, left if chosen.msgtype == ODOMETRY else note
     chosen, note = _by_content(bag, found, columns)
     return _with_wheelbase(bag, chosen, wheelbase_m), note
+
+
+def choose_image(bag: Bag, name: str | None) -> tuple[Topic | None, str]:
+    """
+    Choose the topic of images: as :meth:`.bag.Bag.choose`, but a camera before distances, which are no pictures.
+
+    :param bag: the bag
+    :param name: name of the topic; none: found by type and content
+    :returns: the topic, or none if there is none of the kind; what a person should know of the choice, or nothing
+    :raises InputError: as :meth:`.bag.Bag.choose`
+    """
+    found = candidates('image', bag.topics.values())
+    if name is not None or len(found) < 2:
+        return bag.choose('image', name), ''
+    pictures = [topic for topic in found if not _holds_depth(bag, topic)] or found
+    chosen = choose_topic('image', None, pictures, bag=str(bag.path))
+    left = ', '.join(str(topic) for topic in found if topic != chosen)
+    return chosen, f'{bag.path}: the pictures are those of {chosen}; there are also {left}'
 
 
 def choose_imu(bag: Bag, name: str | None) -> Topic | None:
@@ -105,6 +124,16 @@ def _moves(bag: Bag, topic: Topic, columns: Sequence[int]) -> bool:
             twist = command_from_cdr(message.data, message.msgtype, wheelbase_m=_ANY_WHEELBASE_M)[1]
             if np.any(np.abs(twist[list(columns)]) > least):
                 return True
+    return False
+
+
+def _holds_depth(bag: Bag, topic: Topic) -> bool:
+    """Whether the topic's first readable message holds distances."""
+    if topic.msgtype not in (IMAGE, COMPRESSED_IMAGE):
+        return False
+    for message in bag.messages([topic.name]):
+        with suppress(InputError):
+            return is_depth(message.data, compressed=topic.msgtype == COMPRESSED_IMAGE)
     return False
 
 

@@ -16,7 +16,7 @@ from lnn_controller.policy.spec import ImageSpec
 
 from .bag import Bag
 from .cdr import IncompleteImuError, imu_from_cdr
-from .choice import choose_command, choose_imu
+from .choice import choose_command, choose_image, choose_imu
 from .commands import command_from_cdr, needs_wheelbase
 from .damage import explain_damage
 from .drops import DROP_REASONS
@@ -119,7 +119,7 @@ def camera_size(bag: str | Path | Bag, topics: Topics | None = None) -> tuple[in
     if not isinstance(bag, Bag):
         with Bag(bag) as opened:
             return camera_size(opened, topics)
-    topic = _required(bag, 'image', bag.choose('image', (topics or Topics()).image))
+    topic = _required(bag, 'image', choose_image(bag, (topics or Topics()).image)[0])
     first_error, frames = '', Frames()
     for message in bag.messages([topic.name]):
         try:
@@ -146,7 +146,7 @@ def camera_bits(bag: str | Path | Bag, topics: Topics | None = None) -> int:
     if not isinstance(bag, Bag):
         with Bag(bag) as opened:
             return camera_bits(opened, topics)
-    topic = _required(bag, 'image', bag.choose('image', (topics or Topics()).image))
+    topic = _required(bag, 'image', choose_image(bag, (topics or Topics()).image)[0])
     most = _CAMERA_BITS[0]
     used = {IMAGE: bits_used, COMPRESSED_IMAGE: compressed_bits_used}.get(topic.msgtype)
     if used is None:
@@ -174,7 +174,8 @@ def _read(
     columns = [_CHANNELS[name] for name in channels]
     command, note = choose_command(bag, topics.command, columns, wheelbase_m=wheelbase_m)
     imu = None if use_imu is False else choose_imu(bag, topics.imu)
-    chosen = {'image': _required(bag, 'image', bag.choose('image', topics.image))}
+    image_topic, image_note = choose_image(bag, topics.image)
+    chosen = {'image': _required(bag, 'image', image_topic)}
     chosen['command'] = _required(bag, 'command', command)
     if imu is not None or use_imu:
         chosen['imu'] = _required(bag, 'imu', imu)
@@ -209,7 +210,7 @@ def _read(
         topics=names,
         sha256=bag.sha256(),
         clock=clock,
-        notes=(*((note,) if note else ()), *clock_notes, *_told_damage(bag)),
+        notes=(*(each for each in (image_note, note) if each), *clock_notes, *_told_damage(bag)),
     )
 
 

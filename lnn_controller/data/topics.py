@@ -22,6 +22,10 @@ JOINT_STATE = 'sensor_msgs/msg/JointState'
 # Last parts of the names of what an operator commands over a controller, and of what the controller's ticks went by.
 OVERRIDE, TICKS = 'cmd_vel_override', 'ticks'
 
+# How image topics are packed, from without loss to what needs its neighbours, and names of image_transport's for it.
+_LOSS = {IMAGE: 0, COMPRESSED_IMAGE: 1, FFMPEG_PACKET: 2, COMPRESSED_VIDEO: 2}
+_TRANSPORTS = ('compressed', 'ffmpeg', 'h264', 'h265', 'video', 'compressed_video')
+
 # Types by kind; a later group counts only if the bag has none of an earlier one.
 _TYPES: dict[str, tuple[tuple[str, ...], ...]] = {
     'image': ((IMAGE, COMPRESSED_IMAGE, FFMPEG_PACKET, COMPRESSED_VIDEO),),
@@ -67,9 +71,10 @@ def choose_topic(kind: str, named: Topic | None, topics: Collection[Topic], *, b
     """
     Choose the topic of a kind.
 
-    Without a name: the one topic of fitting type that has messages. Of a camera's raw and compressed topics the raw
-    one is taken (``x`` over ``x/compressed``). Twist and TwistStamped go before AckermannDrive (stamped or
-    not), and those before Odometry; of several, ``cmd_vel``.
+    Without a name: the one topic of fitting type that has messages. Of a camera's topics the raw one goes before JPEG
+    and PNG, and these before video (``x`` over ``x/compressed`` over ``x/ffmpeg``), unless it has not half the frames.
+    Twist and TwistStamped go before AckermannDrive (stamped or not), and those before Odometry; of several,
+    ``cmd_vel``.
 
     :param kind: ``'image'``, ``'imu'`` or ``'command'``
     :param named: the topic that the user named, if any
@@ -153,6 +158,15 @@ def _only(kind: str, found: list[Topic], bag: str) -> Topic:
 
 
 def _without_transports(found: list[Topic]) -> list[Topic]:
-    # image_transport publishes x/compressed, x/compressedDepth… beside x: the same pictures, with loss.
+    # image_transport publishes x/compressed, x/ffmpeg… beside x: the same pictures, with loss.
     raw = {topic.name for topic in found if topic.msgtype == IMAGE}
-    return [topic for topic in found if topic.msgtype == IMAGE or topic.name.rpartition('/')[0] not in raw]
+    cameras: dict[str, list[Topic]] = {}
+    for topic in found:
+        parent, _, last = topic.name.rpartition('/')
+        packed = topic.msgtype != IMAGE and (parent in raw or last in _TRANSPORTS)
+        cameras.setdefault(parent if packed else topic.name, []).append(topic)
+    chosen = []
+    for each in cameras.values():
+        whole = [topic for topic in each if 2 * topic.count >= max(other.count for other in each)]
+        chosen.append(min(whole, key=lambda topic: (_LOSS[topic.msgtype], -topic.count)))
+    return chosen

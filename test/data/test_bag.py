@@ -17,6 +17,7 @@ from lnn_controller.errors import InputError
 
 COMMAND = 'geometry_msgs/msg/TwistStamped'
 IMAGE, COMPRESSED, IMU = 'sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage', 'sensor_msgs/msg/Imu'
+FFMPEG = 'ffmpeg_image_transport_msgs/msg/FFMPEGPacket'
 TWIST, STAMPED, ODOMETRY = 'geometry_msgs/msg/Twist', 'geometry_msgs/msg/TwistStamped', 'nav_msgs/msg/Odometry'
 
 
@@ -506,6 +507,11 @@ def test_topics_by_name(drive):
         ('image', [('/a', IMAGE, 3), ('/b', COMPRESSED, 0)], '/a'),
         ('image', [('/a/compressed', COMPRESSED, 3), ('/cmd_vel', TWIST, 1)], '/a/compressed'),
         ('image', [('/a/compressed', COMPRESSED, 3), ('/a', IMAGE, 3), ('/a/compressedDepth', COMPRESSED, 3)], '/a'),
+        ('image', [('/a/ffmpeg', FFMPEG, 3), ('/a/compressed', COMPRESSED, 3), ('/a', IMAGE, 3)], '/a'),
+        ('image', [('/a/ffmpeg', FFMPEG, 3), ('/a/compressed', COMPRESSED, 3)], '/a/compressed'),
+        ('image', [('/a/ffmpeg', FFMPEG, 3)], '/a/ffmpeg'),
+        # Somebody looked at the raw topic for a moment.
+        ('image', [('/a/ffmpeg', FFMPEG, 300), ('/a/compressed', COMPRESSED, 290), ('/a', IMAGE, 3)], '/a/compressed'),
         ('image', [('/cmd_vel', TWIST, 3)], None),
         ('imu', [('/imu', IMU, 0)], None),
         ('command', [('/t', TWIST, 3)], '/t'),
@@ -525,6 +531,8 @@ def test_topics_by_type(kind, rows, expected):
     [
         ('image', [('/left/image_raw', IMAGE, 3), ('/right/image_raw', IMAGE, 3)]),
         ('image', [('/left/compressed', COMPRESSED, 3), ('/right', IMAGE, 3)]),
+        ('image', [('/left/ffmpeg', FFMPEG, 3), ('/right/ffmpeg', FFMPEG, 3)]),
+        ('image', [('/rig/left', COMPRESSED, 3), ('/rig/right', COMPRESSED, 3)]),
         ('imu', [('/imu/data', IMU, 3), ('/imu/data_raw', IMU, 3)]),
         ('command', [('/a', TWIST, 3), ('/b', STAMPED, 3)]),
         ('command', [('/a/cmd_vel', TWIST, 3), ('/b/cmd_vel', TWIST, 3), ('/c', TWIST, 9)]),

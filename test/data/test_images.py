@@ -432,3 +432,54 @@ def test_decoding_loads_no_reader_or_writer():
     loaded = done.stdout.split()
     assert 'rosbags.image' in loaded
     assert not [name for name in loaded if name.startswith(('rosbags.rosbag2', 'rosbags.highlevel', 'torch', 'mujoco'))]
+
+
+# What a colour is in YUV (ITU-R BT.601, limited range), by its formula, not by a library's names.
+YUV = {
+    (255, 0, 0): (81, 90, 240),
+    (0, 255, 0): (145, 54, 34),
+    (0, 0, 255): (41, 240, 110),
+    (255, 255, 255): (235, 128, 128),
+}
+
+
+@pytest.mark.parametrize('colour', YUV)
+def test_each_order_of_colours_is_read_as_what_it_says(colour):
+    red, green, blue = colour
+    y, u, v = YUV[colour]
+
+    def pixels(*values):
+        return np.full((H, W, len(values)), values, np.uint8)
+
+    def pairs(*values):
+        return np.tile(np.array(values, np.uint8).reshape(2, 2), (H, W // 2, 1))
+
+    def planar(first, second):
+        chroma = np.tile(np.array([first, second], np.uint8), (H // 2, W // 2))
+        return np.vstack([np.full((H, W), y, np.uint8), chroma])
+
+    orders = {
+        'rgb8': pixels(red, green, blue),
+        'bgr8': pixels(blue, green, red),
+        'rgba8': pixels(red, green, blue, 9),
+        'bgra8': pixels(blue, green, red, 9),
+        'yuyv': pairs(y, u, y, v),
+        'yuv422_yuy2': pairs(y, u, y, v),
+        'uyvy': pairs(u, y, v, y),
+        'yuv422': pairs(u, y, v, y),
+        'nv12': planar(u, v),
+        'nv21': planar(v, u),
+    }
+    bayer = {'r': red, 'g': green, 'b': blue}
+    for pattern in ('rggb', 'bggr', 'gbrg', 'grbg'):
+        cells = np.array([bayer[each] for each in pattern], np.uint8).reshape(2, 2)
+        orders[f'bayer_{pattern}8'] = np.tile(cells, (H // 2, W // 2))
+    for encoding, data in orders.items():
+        decoded = both_ways(image(encoding, data, step=data.nbytes // len(data)))
+        np.testing.assert_allclose(decoded[1:-1, 1:-1].astype(int) - colour, 0, rtol=0, atol=3, err_msg=encoding)
+
+
+@pytest.mark.parametrize('encoding', ['nv24', 'yuv444', 'i420', 'rgb565', 'mono12', 'bayer_rggb12', 'mjpeg', 'BGR8'])
+def test_orders_that_are_not_read_are_refused_by_name(encoding):
+    with pytest.raises(InputError, match=rf"image of encoding '{encoding}', 16×12, .* supported are mono8"):
+        decode_image(image(encoding, RGB))

@@ -1,5 +1,6 @@
 """Video in bags: each frame with the stamp of its own packet, and none that builds on a packet that is missing."""
 
+import dataclasses
 from fractions import Fraction
 
 import av
@@ -267,3 +268,44 @@ def test_the_bag_lists_the_topic_as_one_of_images(tmp_path):
     path = write(tmp_path / 'bag', encode('h264', frames=3))
     with Bag(path) as bag:
         assert bag.choose('image').name == '/camera/ffmpeg'
+
+
+def test_of_one_camera_raw_goes_before_stills_before_video_and_distances_are_no_camera(tmp_path):
+    import cv2
+
+    def drive(*kinds):
+        rows = []
+        for place, (number, data) in enumerate(encode('h264')):
+            stamp = (number + 1) * EVERY
+            grey = np.full((*SIZE, 3), number, np.uint8)
+            png = cv2.imencode('.png', grey + np.uint8(100))[1]
+            depth = dataclasses.replace(
+                m.image_message(stamp, grey),
+                encoding='16UC1',
+                step=2 * SIZE[1],
+                data=np.zeros(2 * SIZE[0] * SIZE[1], np.uint8),
+            )
+            made = {
+                '/camera/image': m.image_message(stamp, grey),
+                '/camera/image/compressed': packed('compressed', number, png, 'rgb8; png compressed rgb8'),
+                '/camera/image/ffmpeg': packed('ffmpeg', number, data, 'h264'),
+                '/depth/image': depth,
+                '/depth/image/compressedDepth': packed('compressed', number, png, '16UC1; compressedDepth png'),
+            }
+            rows += [(f'/{kind}', (place + 2) * EVERY, made[f'/{kind}']) for kind in kinds]
+            rows.append(('/cmd_vel', stamp, m.twist_message(linear=(1, 0, 0))))
+        path = tmp_path / str(len(list(tmp_path.iterdir())))
+        return read(write_foreign(path, STORE, sorted(rows, key=lambda row: row[1])))
+
+    camera = [f'camera/image{end}' for end in ('', '/compressed', '/ffmpeg')]
+    depth = ['depth/image', 'depth/image/compressedDepth']
+    for first, brightness in enumerate((0, 100, 20)):
+        for others in ([], depth):
+            episode = drive(*camera[first:], *others)
+            assert episode.topics['image'] == f'/{camera[first]}'
+            assert episode.images[0].mean() == pytest.approx(brightness, abs=2)
+            named = [*camera[first + 1 :], *others]
+            assert len(episode.notes) == bool(named)
+            assert all(f'/{name} (' in episode.notes[0] for name in named)
+    with pytest.raises(InputError, match=r'/depth/image: not one of its 25 images .* these are distances \(REP 118\)'):
+        drive('depth/image')
