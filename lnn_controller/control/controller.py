@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from lnn_controller.control.adaptation import Adaptation
 from lnn_controller.control.chain import SafetyChain
-from lnn_controller.control.decision import Decision, DriveState, Used
+from lnn_controller.control.decision import FLICKERING, GUARD_STOPS, NETWORK_STOPS, Decision, DriveState, Used
 from lnn_controller.control.inputs import Inputs
 from lnn_controller.control.safety import all_finite
 from lnn_controller.control.settings import ControlSettings
@@ -72,6 +72,8 @@ class Controller(Inputs):
             begins=self._begins,
             running=self._running,
             returning=self._override.returning,
+            stopped_for=self._stopped_for,
+            resume_ns=self._resume_ns,
         )
 
     @state.setter
@@ -79,6 +81,7 @@ class Controller(Inputs):
         self._hx, self._safety.ramp = state.hx, list(state.ramp)
         self._previous_ns, self._begins, self._running = state.previous_ns, state.begins, state.running
         self._override.returning = state.returning
+        self._stopped_for, self._resume_ns = state.stopped_for, state.resume_ns
 
     def step(self, now_ns: int) -> Decision:
         """
@@ -99,6 +102,9 @@ class Controller(Inputs):
         operator = self._override.take(now_ns, settings.override_timeout_s)
         if blind and operator is None:
             return self._stop(now_ns, blind, state, imu)
+        held = self._stopped_for if self._resume_ns is not None and now_ns < self._resume_ns else ''
+        if held and held not in GUARD_STOPS and (operator is None or held not in NETWORK_STOPS):
+            return self._stop(now_ns, held, state, imu, again=True)
         dt_s = settings.nominal_dt_s
         if self._previous_ns is not None and not self._begins:
             dt_s = (now_ns - self._previous_ns) / 1e9
@@ -111,6 +117,11 @@ class Controller(Inputs):
         if not self._begins:
             self._learn(now_ns, dt_s, imu, made, operator)
         command, limited, stopped = self._chain(now_ns, made, operator, dt_s)
+        if stopped:
+            self._settle(now_ns, stopped)
+        elif held in GUARD_STOPS:
+            self._safety.reset()
+            command, limited, stopped = self._zeros, ('obstacle_stop',), held
         self._previous_ns, self._begins, self._sent = now_ns, False, command.tolist()
         mode: Literal['policy', 'override', 'stop'] = 'policy' if operator is None else 'override'
         if stopped:
@@ -175,7 +186,7 @@ class Controller(Inputs):
         self._sent = self._zeros.tolist()
         self._previous_ns = None
         self._begins, self._running = True, False
-        self._stopped_for = ''
+        self._stopped_for, self._resume_ns = '', None
         self._override.forget_return()
         self.adaptation.rest()
 
@@ -236,13 +247,22 @@ class Controller(Inputs):
         return _frozen(np.array(sent.command)), bitten + sent.limited, ''
 
     def _stop(
-        self, now_ns: int, reason: str, state: DriveState, imu: NDArray[np.float32], *, step_us: float = 0.0
+        self,
+        now_ns: int,
+        reason: str,
+        state: DriveState,
+        imu: NDArray[np.float32],
+        *,
+        step_us: float = 0.0,
+        again: bool = False,
     ) -> Decision:
         self._count_stop(reason)
         self._count('stop', ())
-        stopped_for = self._stopped_for
+        stopped_for, resume_ns = self._stopped_for, self._resume_ns
         self._begin()
-        self._previous_ns, self._stopped_for = now_ns, stopped_for
+        self._previous_ns, self._stopped_for, self._resume_ns = now_ns, stopped_for, resume_ns
+        if not again:
+            self._settle(now_ns, reason)
         return Decision(
             stamp_ns=now_ns,
             command=self._zeros,
@@ -275,6 +295,11 @@ class Controller(Inputs):
             ramp_scale=self._safety.ramp_scale,
             resets=self.resets,
         )
+
+    def _settle(self, now_ns: int, reason: str) -> None:
+        """Have a stop hold for a while after its cause, if it is of those that flicker."""
+        after_s = self.settings.resume_after_s if reason in FLICKERING else 0.0
+        self._resume_ns = now_ns + round(after_s * 1e9) if after_s else None
 
     def _count_stop(self, reason: str) -> None:
         if reason != self._stopped_for:

@@ -6,13 +6,19 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['STOP_REASONS', 'Decision', 'DriveState', 'Used']
+__all__ = ['FLICKERING', 'GUARD_STOPS', 'STOP_REASONS', 'Decision', 'DriveState', 'Used']
 
 # What Controller.step itself can stop for; callers of Controller.stop add their own.
 STOP_REASONS = (
     *('no_image', 'image_stale', 'image_frozen', 'no_imu', 'imu_stale', 'no_scan', 'scan_stale'),
     *('not_finite', 'clock_jump', 'emergency_stop', 'obstacle', 'way_unseen'),
 )
+# Those by which the guard blocks one way: the network runs on, so that it can steer away.
+GUARD_STOPS = ('obstacle', 'way_unseen')
+# Those by which only the network cannot drive; the operator can.
+NETWORK_STOPS = ('image_stale', 'image_frozen', 'imu_stale', 'not_finite')
+# A cause at the edge of being one would stop and start the robot many times a second: it must have gone for a while.
+FLICKERING = (*GUARD_STOPS, *NETWORK_STOPS, 'scan_stale', 'clock_jump', 'tick_late')
 
 
 class DriveState(NamedTuple):
@@ -26,6 +32,8 @@ class DriveState(NamedTuple):
     :param running: whether the network ran at the last tick
     :param returning: when the operator was last heard, ns, and their last command, (C,); ``None`` where there is
         nothing to go back from
+    :param stopped_for: why the last tick stopped; empty where it did not
+    :param resume_ns: until when a stop holds whose cause has gone, ns; ``None``: none does
     """
 
     hx: NDArray[np.float32]
@@ -34,6 +42,8 @@ class DriveState(NamedTuple):
     begins: bool
     running: bool
     returning: tuple[int, tuple[float, ...]] | None
+    stopped_for: str = ''
+    resume_ns: int | None = None
 
 
 class Used(NamedTuple):

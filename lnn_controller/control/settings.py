@@ -65,6 +65,8 @@ class ControlSettings:
         three control periods
     :param override_timeout_s: time after which an operator's command no longer holds, s
     :param override_return_s: time over which the command goes back from the operator's to the policy's, s
+    :param resume_after_s: for how long the cause of a stop that may come back at once (:data:`~.decision.FLICKERING`)
+        must have been gone before the robot drives on, s
     :param speed_scale: factor on the policy's commands, 0 … 1; all channels alike, so that a car keeps its curvature
     :param minimum: smallest command by channel, ≤ 0, m/s or rad/s; a channel not named has the policy's own
     :param maximum: largest command by channel, ≥ 0, m/s or rad/s; a channel not named has the policy's own
@@ -85,6 +87,7 @@ class ControlSettings:
     max_step_gap_s: float = 0.5
     override_timeout_s: float = 0.5
     override_return_s: float = 0.5
+    resume_after_s: float = 0.5
     speed_scale: float = 1.0
     minimum: PerChannel = field(default_factory=dict)
     maximum: PerChannel = field(default_factory=dict)
@@ -97,7 +100,7 @@ class ControlSettings:
     def __post_init__(self) -> None:
         for name, wanted in _POSITIVE.items():
             _check(name, getattr(self, name), wanted, 0.0, math.inf, open_low=True)
-        for name in ('image_frozen_timeout_s', 'override_return_s'):
+        for name in ('image_frozen_timeout_s', 'override_return_s', 'resume_after_s'):
             _check(name, getattr(self, name), 'a number of s of at least 0', 0.0, math.inf)
         _check('speed_scale', self.speed_scale, 'from 0 to 1', 0.0, 1.0)
         for key, (wanted, low, high) in _PER_CHANNEL.items():

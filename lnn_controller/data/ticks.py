@@ -32,7 +32,7 @@ IMU = ('gyro_x', 'gyro_y', 'gyro_z', 'accel_x', 'accel_y', 'accel_z')
 AGES = ('previous_age_ns', *(f'{name}_age_ns' for name in STAMPED))
 FIRST = ('tick', 'configuration', 'latency_us', 'resets', *AGES, *IMU)
 # Of what earlier recordings lack: its meaning there.
-SINCE = {'ramp_scale': 1.0, 'image_since_age_ns': math.nan}
+SINCE = {'ramp_scale': 1.0, 'image_since_age_ns': math.nan, 'resume_age_ns': math.nan}
 FLAGS = ('speed_m_s', 'guard_scale', 'emergency_stop', 'override', 'begins', 'running', 'returning_age_ns', *SINCE)
 BY_CHANNEL = ('override', 'returning', 'ramp', 'command')
 
@@ -75,7 +75,7 @@ class Configuration:
         """
         try:
             row = parse_json(text, 'it is no')
-            settings = row.pop('settings')
+            settings = {'resume_after_s': 0.0} | row.pop('settings')  # what earlier recordings lack
             guard = settings.pop('guard')
             if guard is not None:
                 guard = GuardSettings(**{**guard, 'footprint': Footprint(**guard['footprint'])})
@@ -137,17 +137,20 @@ def tick_row(decision: Decision, number: int, configuration: int) -> list[float]
     """
     used, state = decision.used, decision.used.state
     stamps = [state.previous_ns, *(getattr(used, f'{name}_stamp_ns') for name in STAMPED)]
-    ages = [math.nan if stamp is None else float(decision.stamp_ns - stamp) for stamp in stamps]
+
+    def age(stamp_ns: int | None) -> float:
+        return math.nan if stamp_ns is None else float(decision.stamp_ns - stamp_ns)
+
     nobody = (math.nan,) * decision.command.size
     returned_ns, returning = state.returning or (None, nobody)
     return [
         *(float(number), float(configuration), decision.encode_us + decision.step_us, float(used.resets)),
-        *(*ages, *used.imu.tolist()),
+        *(*map(age, stamps), *used.imu.tolist()),
         *(used.speed_m_s, used.guard_scale, float(used.emergency_stop), float(used.operator is not None)),
         *(float(state.begins), float(state.running)),
-        math.nan if returned_ns is None else float(decision.stamp_ns - returned_ns),
+        age(returned_ns),
         used.ramp_scale,
-        math.nan if used.image_since_ns is None else float(decision.stamp_ns - used.image_since_ns),
+        *(age(each) for each in (used.image_since_ns, state.resume_ns)),
         *(used.operator or nobody),
         *returning,
         *state.ramp,
@@ -166,10 +169,11 @@ def read_ticks(bag: 'Bag', controller: str, channels: Sequence[str]) -> list[Tic
     :raises InputError: if the topic is missing, or its rows are not of these channels
     """
     topic, names = bag.topic(f'{controller}/{TICKS}').name, tick_names(channels)
+    known = [[name for name in names if name not in list(SINCE)[since:]] for since in range(len(SINCE) + 1)]
     ticks = []
     for message in bag.messages([topic]):
         row = bag.deserialize(message)
-        if list(row.name) not in (names, [name for name in names if name not in SINCE]):
+        if list(row.name) not in known:
             msg = f'bag {bag.path}, topic {topic}: the ticks must be of channels {", ".join(channels)}. Got others'
             raise InputError(msg)
         ticks.append(_tick(row, channels))
@@ -209,6 +213,9 @@ def _tick(row: Any, channels: Sequence[str]) -> Tick:
         begins=bool(values['begins']),
         running=bool(values['running']),
         returning=None if returned_ns is None else (returned_ns, by_channel('returning')),
+        # Of a tick that a stop still held the reason is that stop's; of others it does not matter.
+        stopped_for=row.header.frame_id,
+        resume_ns=stamp('resume'),
     )
     used = Used(
         state=state,

@@ -67,6 +67,14 @@ PARAMETERS = (
     _live('override_timeout_s', 0.5, "An operator's command on cmd_vel_override holds for this long.", 's', 0.05, 10.0),
     _live('override_return_s', 0.5, "Time of the passage from the operator's commands to the policy's.", 's', 0.0, 5.0),
     _live(
+        'resume_after_s',
+        0.5,
+        'After a stop (obstacle, sensor, clock) the robot stands until the cause has been gone for this long.',
+        's',
+        0.0,
+        60.0,
+    ),
+    _live(
         'emergency_stop_timeout_s',
         0.0,
         'Whoever sends on emergency_stop must go on: silence for this long, or nobody there, stops; 0: no such thing.',
@@ -188,6 +196,7 @@ def control_settings(values: Mapping[str, Any], spec: PolicySpec | None = None) 
         scan_timeout_s=values['guard.timeout_s'],
         override_timeout_s=values['override_timeout_s'],
         override_return_s=values['override_return_s'],
+        resume_after_s=values['resume_after_s'],
         speed_scale=values['speed_scale'],
         minimum=limits('min_velocity'),
         maximum=limits('max_velocity'),

@@ -1,4 +1,5 @@
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -135,7 +136,7 @@ def test_a_policy_without_imu_needs_none(camera_policy):
 
 @pytest.mark.parametrize(('sensor', 'reason'), [('camera', 'image_stale'), ('imu', 'imu_stale')])
 def test_a_silent_sensor_stops_the_robot_in_time_and_it_recovers(policy, sensor, reason):
-    robot = Robot(policy, ControlSettings(image_timeout_s=0.1, imu_timeout_s=0.1))
+    robot = Robot(policy, ControlSettings(image_timeout_s=0.1, imu_timeout_s=0.1, resume_after_s=0.0))
     first = robot.tick()
     driving = robot.tick(10)
     assert driving.mode == 'policy'
@@ -231,7 +232,8 @@ def test_an_output_that_is_not_finite_stops(tmp_path, output):
 def test_a_hidden_state_that_overflows_stops_and_recovers(tmp_path):
     # Euler's step is unstable beyond Δt · time_scale = 2: here the state grows nineteenfold with each tick.
     unstable = NetworkSpec('leaky_integrator', UNITS, UNITS, FEATURES, time_scale=1000.0)
-    robot = Robot(Policy.load(make_tiny_bundle(tmp_path / 'unstable', network=unstable)))
+    policy = Policy.load(make_tiny_bundle(tmp_path / 'unstable', network=unstable))
+    robot = Robot(policy, ControlSettings(resume_after_s=0.0))
     while (decision := robot.tick()).mode == 'policy':
         assert robot.controller.counters['ticks'] < 100, 'it overflows'
     assert decision.reason == 'not_finite'
@@ -249,6 +251,7 @@ def test_a_clock_jump_stops_once_and_driving_goes_on(policy, jump_ns):
     jumped = robot.tick()
     assert (jumped.mode, jumped.reason) == ('stop', 'clock_jump')
     assert not jumped.command.any()
+    assert robot.tick(24).reason == 'clock_jump', 'it stays until the clock has run well for half a second'
     decisions = [robot.tick() for _ in range(4)]
     assert decisions[-1].mode == 'policy'
     assert decisions[-1].image_age_s < 0.1
@@ -257,7 +260,7 @@ def test_a_clock_jump_stops_once_and_driving_goes_on(policy, jump_ns):
 
 @pytest.mark.parametrize(('sensor', 'reason'), [('image', 'image_stale'), ('imu', 'imu_stale')])
 def test_a_stamp_from_the_future_is_stale_and_does_not_keep_out_later_ones(policy, sensor, reason):
-    robot = Robot(policy)
+    robot = Robot(policy, ControlSettings(resume_after_s=0.0))
     robot.tick()
     later_ns = robot.now_ns + 3_600_000 * MS
     if sensor == 'image':
@@ -381,7 +384,7 @@ def test_the_same_events_give_the_same_decisions(policy):
 
 
 def test_a_frozen_camera_is_a_stale_one_while_the_robot_moves(policy):
-    robot = Robot(policy, ControlSettings(image_frozen_timeout_s=0.1))
+    robot = Robot(policy, ControlSettings(image_frozen_timeout_s=0.1, resume_after_s=0.0))
     assert robot.tick(3).mode == 'policy'
     robot.camera = False
 
@@ -518,7 +521,7 @@ def test_the_guard_slows_then_stops_along_the_path(policy):
     robot, slowed = guarded(policy, [[0.9, 0.0]])
     assert slowed.command[0] == pytest.approx(0.5)
     assert slowed.limited == ('obstacle_slow',)
-    robot, stopped = guarded(policy, [[0.45, 0.0]], ticks=3, max_acceleration={'linear_x': 1.0})
+    robot, stopped = guarded(policy, [[0.45, 0.0]], ticks=3, max_acceleration={'linear_x': 1.0}, resume_after_s=0.0)
     assert (stopped.mode, stopped.reason, stopped.command.tolist()) == ('stop', 'obstacle', [0.0, 0.0])
     assert stopped.neurons.any(), 'the network runs on: it may steer away'
     assert robot.controller.counters['stop_obstacle'] == 1
@@ -526,6 +529,81 @@ def test_the_guard_slows_then_stops_along_the_path(policy):
     robot.controller.on_override(robot.now_ns + PERIOD, [-1.0, 0.0])
     backwards = robot.tick()
     assert (backwards.mode, backwards.command[0]) == ('override', pytest.approx(-0.02))
+
+
+def starts(modes):
+    return sum(before == 'stop' != mode for before, mode in pairwise(modes))
+
+
+@pytest.mark.parametrize(('resume_after_s', 'most'), [(0.0, 1000), (0.5, 4)])
+@pytest.mark.parametrize('spread_m', [0.01, 10.0])
+def test_a_distance_that_flickers_about_the_threshold(policy, resume_after_s, most, spread_m):
+    """30 seconds before a wall that is measured with noise, or is there in every third scan only."""
+    robot = Robot(policy, ControlSettings(guard=BOX, resume_after_s=resume_after_s))
+    rng, modes = np.random.default_rng(3), []
+    for tick in range(1500):
+        if tick % 2 == 0:
+            wall = 0.499 + (rng.normal(0.0, spread_m) if spread_m < 1 else spread_m * (rng.random() > 0.3))
+            robot.controller.on_obstacles(robot.now_ns + PERIOD, np.array([[wall, 0.0]]))
+        robot.controller.on_override(robot.now_ns + PERIOD, [1.0, 0.0])
+        modes.append(robot.tick().mode)
+    assert starts(modes) <= most
+    assert resume_after_s or starts(modes) > 100
+    # Where the way stays free it drives on after the time, and no sooner.
+    robot.controller.on_obstacles(robot.now_ns + PERIOD, np.array([[0.45, 0.0]]))
+    robot.controller.on_override(robot.now_ns + PERIOD, [1.0, 0.0])
+    assert robot.tick().reason == 'obstacle'
+    waited = 0
+    while True:
+        robot.controller.on_obstacles(robot.now_ns + PERIOD, np.zeros((0, 2)))
+        robot.controller.on_override(robot.now_ns + PERIOD, [1.0, 0.0])
+        waited += 1
+        if robot.tick().mode == 'override':
+            break
+    assert waited == max(round(resume_after_s / 0.02), 1)
+
+
+@pytest.mark.parametrize(('resume_after_s', 'least', 'most'), [(0.0, 38, 40), (0.5, 0, 0)])
+def test_a_camera_slower_than_its_timeout_does_not_stop_and_start_the_robot(policy, resume_after_s, least, most):
+    """4 images a second with a timeout of 0.2 s: four starts a second."""
+    robot, modes = Robot(policy, ControlSettings(resume_after_s=resume_after_s)), []
+    robot.camera, shown = False, 0
+    for tick in range(500):
+        if tick * 20 >= shown * 250:
+            shown += 1
+            robot.controller.on_image(robot.now_ns + PERIOD, frame(shown))
+        modes.append(robot.tick().mode)
+    assert least <= starts(modes) <= most
+
+
+def test_a_stop_that_is_held_lets_the_operator_drive_where_only_the_network_cannot(policy):
+    robot = Robot(policy)
+    robot.tick()
+    robot.camera = False
+    assert robot.tick(12).reason == 'image_stale'
+    robot.camera = True
+    held = robot.tick(20)
+    assert (held.reason, held.command.tolist()) == ('image_stale', [0.0, 0.0])
+    robot.controller.on_override(robot.now_ns, [0.5, 0.0])
+    assert robot.tick().mode == 'override'
+    assert robot.controller.counters['stop_image_stale'] == 1
+
+
+@pytest.mark.parametrize('begin', ['reset', 'emergency'])
+def test_a_new_drive_waits_for_no_stop_of_the_last(policy, begin):
+    robot = Robot(policy)
+    robot.tick()
+    robot.camera = False
+    robot.tick(12)
+    robot.camera = True
+    assert robot.tick().reason == 'image_stale'
+    if begin == 'reset':
+        robot.controller.reset()
+    else:
+        robot.controller.set_emergency_stop('button', True)
+        assert robot.tick().reason == 'emergency_stop'
+        robot.controller.set_emergency_stop('button', False)
+    assert robot.tick().mode == 'policy'
 
 
 def test_a_guard_without_its_sensor_stops_even_the_operator(policy):

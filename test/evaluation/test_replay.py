@@ -142,7 +142,7 @@ def test_stops_are_counted_by_reason_and_not_compared(policy, recording):
     result = replay_episode(cut, policy)
     assert result.stops == {'image_stale': 1}
     stopped = np.isnan(result.given).all(axis=1)
-    assert stopped.sum() == pytest.approx((1.5 - 0.2) * 50, abs=3)
+    assert stopped.sum() == pytest.approx((1.5 - 0.2 + 0.5) * 50, abs=3)
     summary = summarise_replay(result)
     assert summary['compared'] == np.isfinite(result.recorded).all(axis=1)[~stopped].sum()
 

@@ -1,0 +1,81 @@
+"""Recordings of earlier versions: what they lack is what it meant then."""
+
+import json
+from dataclasses import asdict
+
+import numpy as np
+import pytest
+from bundles import make_tiny_bundle
+
+from lnn_controller.control import Controller, ControlSettings
+from lnn_controller.data import Bag, BagWriter
+from lnn_controller.data.messages import typestore
+from lnn_controller.data.ticks import SINCE, Configuration, read_ticks, tick_names, tick_row
+from lnn_controller.errors import InputError
+from lnn_controller.policy import Policy
+
+CHANNELS = ('linear_x', 'angular_z')
+
+
+@pytest.fixture(scope='module')
+def decisions(tmp_path_factory):
+    """Two ticks: the first without an image, the second held after a stop."""
+    controller = Controller(Policy.load(make_tiny_bundle(tmp_path_factory.mktemp('ticks') / 'tiny')))
+    made = [controller.stop(10**9, 'tick_late')]
+    controller.on_image(1_010_000_000, np.zeros((12, 16, 3), np.uint8))
+    controller.on_imu(1_010_000_000, (0, 0, 0), (0, 0, 9.81))
+    return [*made, controller.step(1_020_000_000)]
+
+
+def write(folder, decisions, lacking=()):
+    types = typestore().types
+    with BagWriter(folder / 'bag') as writer:
+        writer.add_topic('/controller/ticks', 'sensor_msgs/msg/JointState')
+        for number, decision in enumerate(decisions):
+            row = dict(zip(tick_names(CHANNELS), tick_row(decision, number, 0), strict=True))
+            row = {name: value for name, value in row.items() if name not in lacking}
+            stamp_ns = decision.stamp_ns
+            time = types['builtin_interfaces/msg/Time'](sec=stamp_ns // 10**9, nanosec=stamp_ns % 10**9)
+            header = types['std_msgs/msg/Header'](stamp=time, frame_id=decision.reason)
+            message = types['sensor_msgs/msg/JointState'](
+                header=header,
+                name=list(row),
+                position=np.array(list(row.values())),
+                velocity=decision.used.state.hx.astype(float),
+                effort=np.zeros(0),
+            )
+            writer.write('/controller/ticks', stamp_ns, message)
+    return folder / 'bag'
+
+
+def read(path):
+    with Bag(path) as bag:
+        return read_ticks(bag, '/controller', CHANNELS)
+
+
+def test_a_tick_tells_what_held_the_robot(decisions, tmp_path):
+    first, second = read(write(tmp_path, decisions))
+    assert (first.reason, first.used.state.resume_ns) == ('tick_late', None)
+    assert (second.reason, second.used.state.stopped_for) == ('tick_late', 'tick_late')
+    assert second.used.state.resume_ns == 1_500_000_000
+
+
+@pytest.mark.parametrize('since', range(len(SINCE)))
+def test_what_an_earlier_version_did_not_write(decisions, tmp_path, since):
+    lacking = list(SINCE)[since:]
+    _, tick = read(write(tmp_path, decisions, lacking))
+    assert tick.used.state.resume_ns is None
+    assert tick.used.image_since_ns == 1_010_000_000
+    assert tick.used.ramp_scale == 1.0
+
+
+def test_a_row_that_no_version_wrote(decisions, tmp_path):
+    with pytest.raises(InputError, match='the ticks must be of channels linear_x, angular_z'):
+        read(write(tmp_path, decisions, ['ramp_scale']))
+
+
+def test_earlier_controllers_drove_on_at_once():
+    row = asdict(Configuration(0, 'p', 'h', ControlSettings(), None))
+    assert Configuration.from_json(json.dumps(row)).settings.resume_after_s == 0.5
+    del row['settings']['resume_after_s']
+    assert Configuration.from_json(json.dumps(row)).settings.resume_after_s == 0.0
