@@ -19,6 +19,7 @@ FAULTS = {
     'camera: another resolution': '64×48 instead of 16×12',
     'camera at 200 Hz': '200 images per second instead of 30',
     'camera: intermittent': 'silent until the robot stops, then back until it drives, three times',
+    'camera: slow': 'four pictures a second, with image_timeout_s at 0.2',
     'camera: looping': 'its last three pictures again and again, with new stamps',
     'IMU: stuck': 'the very same sample again and again, with new stamps',
     'IMU: slow': 'one sample a second instead of 100',

@@ -112,10 +112,30 @@ def test_an_imu_that_repeats_its_last_sample(rig, outcome):
 @pytest.mark.fault('IMU: slow')
 def test_an_imu_that_is_slow(rig, outcome):
     rig.imu = lambda now_ns: rig.sample(now_ns) if now_ns - rig.good_ns['imu'] > 1000 * MS else None
-    for _ in range(2):
-        rig.stops(outcome, reason='imu_stale', since_ns=rig.good_ns['imu'], timeout_s=IMU_S)
-        rig.probe.until(lambda: moves(rig.commands[-1]), 'the next sample comes')
-    outcome.note = 'drives for a moment at each sample'
+    rig.stops(outcome, reason='imu_stale', since_ns=rig.good_ns['imu'], timeout_s=IMU_S)
+    stands_on(rig, 'imu', samples=2)
+    rig.imu = rig.sample
+    rig.recovers(outcome)
+    outcome.note = 'a sample now and then does not start it'
+
+
+@pytest.mark.fault('camera: slow')
+def test_a_camera_that_is_slower_than_its_timeout(rig, outcome):
+    rig.camera_rate(4)
+    rig.stops(outcome, reason='image_stale', since_ns=rig.good_ns['camera'], timeout_s=IMAGE_S)
+    stands_on(rig, 'camera', samples=4)
+    rig.camera_rate(30)
+    rig.recovers(outcome)
+    outcome.note = 'a picture now and then does not start it'
+
+
+def stands_on(rig, sensor, samples):
+    """It stands while some more samples come, each of which is fresh for a moment."""
+    count = len(rig.commands)
+    for _ in range(samples):
+        last_ns = rig.good_ns[sensor]
+        rig.probe.until(lambda last_ns=last_ns: rig.good_ns[sensor] > last_ns, f'another sample of the {sensor}')
+    assert not any(moves(each) for each in rig.commands[count:])
 
 
 @pytest.mark.fault('camera: another resolution')
