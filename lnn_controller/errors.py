@@ -1,9 +1,11 @@
 """The one exception that means: the user's input is at fault, and here is what to do about it."""
 
 import reprlib
+import sys
 import unicodedata
+from io import TextIOWrapper
 
-__all__ = ['InputError', 'how_to_install', 'printable', 'short']
+__all__ = ['InputError', 'how_to_install', 'printable', 'short', 'write_anywhere']
 
 _UNPRINTABLE = frozenset(('Cc', 'Cf', 'Cs', 'Zl', 'Zp'))  # controls, bidirectional and other marks, half code points
 _KEPT = '\n\t'
@@ -52,6 +54,13 @@ def printable(text: str) -> str:
         else char
         for char in text
     )
+
+
+def write_anywhere() -> None:
+    """Let whatever is printed be printed: a terminal or a log that has no ² shows a question mark instead."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper) and stream.errors == 'strict':
+            stream.reconfigure(errors='replace')
 
 
 def short(value: object) -> str:

@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import NoReturn
 
 from lnn_controller import __version__
-from lnn_controller.errors import InputError, how_to_install, printable
+from lnn_controller.errors import InputError, how_to_install, printable, write_anywhere
 
 __all__ = ['main']
 
@@ -85,6 +85,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     :returns: exit status: 0; 2 after a user's mistake, told in one line; 130 after Ctrl-C
     """
     argv = sys.argv[1:] if argv is None else list(argv)
+    write_anywhere()
     try:
         args = _parser(argv).parse_args(argv)
         run: Callable[[argparse.Namespace], int] = args.run

@@ -34,8 +34,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from lnn_controller.evaluation import drive_card, to_json
+    from lnn_controller.nodes import check_environment
     from lnn_controller.nodes.demo import Demo, run_demo
 
+    check_environment()
     demo = Demo(
         policy=args.policy,
         scene=args.scene,

@@ -27,8 +27,10 @@ def run(args: argparse.Namespace) -> int:
     import json
 
     from lnn_controller.errors import InputError
+    from lnn_controller.nodes import check_environment
     from lnn_controller.nodes.play_node import main
 
+    check_environment()
     for rule in args.remap:
         if ':=' not in rule:
             raise InputError(f'--remap takes old:=new. Got {rule}')

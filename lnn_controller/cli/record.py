@@ -26,8 +26,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     import json
 
+    from lnn_controller.nodes import check_environment
     from lnn_controller.nodes.record_node import main
 
+    check_environment()
     values = {
         'bag': str(args.out),
         'topics': args.topics or [''],

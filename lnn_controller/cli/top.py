@@ -17,6 +17,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    from lnn_controller.nodes import check_environment
     from lnn_controller.nodes.top import run_top
 
+    check_environment()
     return run_top(node=args.node, once=args.once, domain=args.domain)

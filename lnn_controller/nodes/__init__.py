@@ -5,6 +5,9 @@ A node only translates: messages in, one call to the pure objects of the other f
 the nodes load rclpy; this one does not, so that the command line can start them where it has none itself.
 """
 
+from lnn_controller.nodes.environment import check_environment, refuse_other_ros
 from lnn_controller.nodes.processes import Graph, dds_environment, find_share
 
-__all__ = ['Graph', 'dds_environment', 'find_share']
+__all__ = ['Graph', 'check_environment', 'dds_environment', 'find_share']
+
+refuse_other_ros()  # before any module here loads rclpy

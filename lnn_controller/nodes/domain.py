@@ -6,11 +6,12 @@ import socket
 
 from lnn_controller.errors import InputError
 
-__all__ = ['choose_domain', 'is_free']
+__all__ = ['check_domain', 'choose_domain', 'is_free']
 
 # Ports of a domain (DDSI-RTPS 2.3, section 9.6.1.1). Above domain 100 they reach Linux' ephemeral ports.
 PORT_BASE, DOMAIN_GAIN, UNICAST_OFFSET = 7400, 250, 10
 DOMAINS = range(1, 101)
+LAST_DOMAIN = 232
 
 
 def choose_domain() -> str:
@@ -22,15 +23,24 @@ def choose_domain() -> str:
     """
     wanted = os.environ.get('ROS_DOMAIN_ID', '')
     if wanted:
-        if not wanted.isdigit() or int(wanted) > 232:
-            msg = f'ROS_DOMAIN_ID must be a number from 0 to 232, or unset. Got "{wanted}"'
-            raise InputError(msg)
+        check_domain(wanted)
         return wanted
     for domain in random.sample(DOMAINS, len(DOMAINS)):
         if is_free(domain):
             return str(domain)
     msg = f'a DDS domain of {DOMAINS[0]} to {DOMAINS[-1]} must be free. Got all in use: set ROS_DOMAIN_ID'
     raise InputError(msg)
+
+
+def check_domain(wanted: str) -> None:
+    """
+    Check a domain, as ``ROS_DOMAIN_ID`` names it.
+
+    :param wanted: the variable's value; empty: not set
+    :raises InputError: if it is none
+    """
+    if wanted and not (wanted.isascii() and wanted.isdigit() and int(wanted) <= LAST_DOMAIN):
+        raise InputError(f'ROS_DOMAIN_ID must be a number from 0 to {LAST_DOMAIN}, or unset. Got "{wanted}"')
 
 
 def is_free(domain: int) -> bool:

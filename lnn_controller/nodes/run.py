@@ -28,7 +28,8 @@ from rclpy.signals import SignalHandlerOptions
 from rclpy.task import Future
 from rclpy.utilities import remove_ros_args
 
-from lnn_controller.errors import InputError, printable
+from lnn_controller.errors import InputError, printable, write_anywhere
+from lnn_controller.nodes.environment import check_environment
 from lnn_controller.nodes.parameters import Setting, check_files, usage
 from lnn_controller.nodes.processes import PARENT_VARIABLE
 from lnn_controller.nodes.watchdog import end_process
@@ -166,6 +167,7 @@ def run_node(
     :returns: exit code: 0 after SIGINT, SIGTERM or ``--help``, 1 after a user's mistake, which was told in one line
     """
     args = sys.argv[1:] if args is None else list(args)
+    write_anywhere()
     ending = _Ending(last_resort)
     if _orphaned():
         return 1
@@ -178,6 +180,7 @@ def run_node(
             return 0
         if others:
             raise InputError(f'ROS arguments are needed (--ros-args …; see --help). Got {" ".join(others)}')
+        check_environment(args)
         # rclpy's own handlers shut the context down at once: then no zero command could be published any more.
         rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
         ending.node = make()
