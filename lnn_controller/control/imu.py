@@ -36,6 +36,11 @@ class ImuMean:
         self._count = 0
         self._held = np.zeros(6, np.float32)
 
+    @property
+    def newest(self) -> bytes:
+        """The sample that was given last, as it is kept."""
+        return self._sample.tobytes()
+
     def add(self, gyro: ArrayLike, accel: ArrayLike) -> bool:
         """
         Take a sample, if it is plausible.

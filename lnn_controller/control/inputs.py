@@ -83,6 +83,15 @@ class Inputs:
         ages = {name: sensor.age_s(now_ns) for name, sensor in self._sensors.items()}
         return {name: age for name, age in ages.items() if age is not None}
 
+    def repeated_s(self) -> dict[str, float]:
+        """
+        Tell for how long a sensor has sent nothing that it had not sent before, while the robot was told to move.
+
+        :returns: s, by 'image' and 'imu', of those that said anything
+        """
+        named = {name: self._sensors[name] for name in ('image', 'imu')}
+        return {name: each.repeats.seconds for name, each in named.items() if each.stamp_ns is not None}
+
     def on_image(self, stamp_ns: int, image: NDArray[np.uint8], now_ns: int | None = None) -> bool:
         """
         Take a camera frame and encode it at once.
@@ -158,6 +167,7 @@ class Inputs:
         self.counters['imu_samples' if plausible else 'imu_not_plausible'] += 1
         if plausible:
             self._sensors['imu'].take(stamp_ns, now_ns)
+            self._sensors['imu'].repeats.note(stamp_ns, self._imu.newest)
         return plausible
 
     def on_obstacles(
@@ -261,6 +271,9 @@ class Inputs:
         imu = self._judge('imu', now_ns, settings.imu_timeout_s)
         camera = self._sensors['image']
         assert isinstance(camera, Camera)
+        if not moving:
+            for each in (camera, self._sensors['imu']):
+                each.repeats.begin()
         frozen = camera.frozen(now_ns, settings.image_frozen_timeout_s, moving=moving)
         return image or ('image_frozen' if frozen else '') or (imu if self.policy.spec.imu is not None else '')
 

@@ -1,16 +1,54 @@
 """What the controller knows of a sensor from its stamps alone: is it there, is it fresh, may a message be taken."""
 
+from collections import deque
 from typing import Literal
-
-__all__ = ['FUTURE_TOLERANCE_S', 'Camera', 'Sensor']
 
 import numpy as np
 from numpy.typing import NDArray
 
+__all__ = ['FUTURE_TOLERANCE_S', 'Camera', 'Repeats', 'Sensor']
+
 # A sensor's clock may run ahead of ours by so much; a stamp further ahead says nothing about the message's age.
 FUTURE_TOLERANCE_S = 0.1
 _TOLERANCE_NS = round(FUTURE_TOLERANCE_S * 1e9)
+_LOOP = 64  # pictures: a loop of two seconds at 30 Hz
 Refusal = Literal['', 'not_newer', 'in_future', 'too_old']
+
+
+class Repeats:
+    """
+    Whether a sensor sends what it has sent before, bit by bit, while the robot is told to move.
+
+    No sensor that measures does: it has noise. But a simulated one may have none, and a base that something holds moves
+    as little as it is told to: that is worth a warning, and no reason to stop.
+
+    :param memory: with how many of the newest messages the next is compared
+    """
+
+    def __init__(self, memory: int) -> None:
+        self.seconds = 0.0
+        self._seen: deque[int] = deque(maxlen=memory)
+        self._since_ns: int | None = None
+
+    def note(self, stamp_ns: int, content: bytes) -> None:
+        """
+        Take a message.
+
+        :param stamp_ns: its stamp, ns
+        :param content: what it measured
+        """
+        digest = hash(content)
+        if digest not in self._seen:
+            self.begin()
+        elif self._since_ns is None:
+            self._since_ns = stamp_ns
+        else:
+            self.seconds = (stamp_ns - self._since_ns) / 1e9
+        self._seen.append(digest)
+
+    def begin(self) -> None:
+        """Count from here, for something new came, or the robot stands."""
+        self._since_ns, self.seconds = None, 0.0
 
 
 class Sensor:
@@ -19,10 +57,13 @@ class Sensor:
 
     ``since_ns`` is what the newest message's age counts from: its stamp, or its arrival if that was earlier. A sensor
     whose clock runs ahead would otherwise be trusted for longer than its timeout. ``in_future`` counts stamps that
-    turned out to be ahead when the clock was looked at, as after it stepped back.
+    turned out to be ahead when the clock was looked at, as after it stepped back. ``repeats`` is what it sends again.
+
+    :param memory: messages that the next is compared with
     """
 
-    def __init__(self) -> None:
+    def __init__(self, memory: int = 1) -> None:
+        self.repeats = Repeats(memory)
         self.stamp_ns: int | None = None
         self.since_ns: int | None = None
         self.in_future = 0
@@ -82,10 +123,10 @@ class Camera(Sensor):
     """A camera, which can also be frozen: it goes on sending the very same picture."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(_LOOP)
         self._picture: NDArray[np.uint8] | None = None
         self._changed_ns = 0
-        self._repeats = self._frozen = False
+        self._again = self._frozen = False
 
     def show(self, stamp_ns: int, picture: NDArray[np.uint8], now_ns: int | None = None) -> None:
         """
@@ -98,11 +139,12 @@ class Camera(Sensor):
         :param now_ns: when it arrived, ns; ``None``: at its stamp
         """
         self.take(stamp_ns, now_ns)
+        self.repeats.note(stamp_ns, picture.tobytes())
         if self._picture is not None and np.array_equal(self._picture, picture):
-            self._repeats = True
+            self._again = True
             return
         self._picture, self._changed_ns = picture.copy(), stamp_ns
-        self._repeats = self._frozen = False
+        self._again = self._frozen = False
 
     def frozen(self, now_ns: int, timeout_s: float, *, moving: bool) -> bool:
         """
@@ -117,7 +159,7 @@ class Camera(Sensor):
         """
         if not timeout_s:
             return False
-        if not self._frozen and not (self._repeats and moving):
+        if not self._frozen and not (self._again and moving):
             # The time counts from here: while it stood, or the pictures changed, nothing was wrong.
             self._changed_ns = max(self._changed_ns, now_ns) if not moving else self._changed_ns
             return False

@@ -11,6 +11,12 @@ from lnn_controller.nodes.report import EXPECTED, REASONS
 __all__ = ['control_status']
 
 OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
+# What a sensor that measures never does; and for how long it is borne, s.
+REPEATED = {
+    'image_repeated_s': 'for {} s the camera has shown nothing but pictures that it had shown before',
+    'imu_repeated_s': 'for {} s the IMU has sent the very same sample',
+}
+REPEATED_S = 1.0
 # A stop that somebody asked for, or that the world does, is no fault of the robot.
 NO_FAULT = (*EXPECTED, 'emergency_stop', 'obstacle')
 
@@ -55,6 +61,7 @@ def control_status(
     counters = dict(driving.controller.counters)
     learnt = driving.controller.adaptation.figures()
     values |= {f'{name}_age_ms': f'{1e3 * age:.0f}' for name, age in ages.items()}
+    values |= {f'{name}_repeated_s': f'{each:.1f}' for name, each in driving.controller.repeated_s().items()}
     values['image_dropped'] = str(driving.encoder.dropped)
     mode = values['adaptation_mode'] = parameters['adaptation.mode']
     values |= {} if mode == 'frozen' else {f'adaptation.{name}': f'{value:.4g}' for name, value in learnt.items()}
@@ -84,6 +91,9 @@ def _judge(values: Mapping[str, str], parameters: Mapping[str, Any], errors: Seq
                 told.append((level, text.format(value)))
                 return
 
+    for key, text in REPEATED.items():
+        if float(values.get(key, 0.0)) > REPEATED_S:
+            told.append((WARN, text.format(values[key])))
     wanted_hz = parameters['control_rate_hz']
     share('control_rate_hz', True, 'rate', 'control rate is {:.2f} of what is wanted', 1.0 / wanted_hz)
     share('tick_lateness_p99_us', False, 'lateness_ms', 'ticks are up to {:.1f} ms late', 1e-3)

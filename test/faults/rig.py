@@ -5,7 +5,7 @@ from collections import namedtuple
 from functools import partial
 
 import numpy as np
-from diagnostic_msgs.msg import DiagnosticArray
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from geometry_msgs.msg import TwistStamped
 from ros_probe import stamp_ns, status, values
 from rosgraph_msgs.msg import Clock
@@ -140,6 +140,15 @@ class Rig:
         count = len(messages)
         newest = lambda: status(messages[count:], 'controller: control').get(key)  # noqa: E731
         return self.probe.until(newest, f'the diagnostics have {key}')
+
+    def warned(self, text):
+        """Wait for a status on /diagnostics that warns of something, and word where it stood."""
+        told = self.statuses()
+        found = lambda: any(  # noqa: E731
+            text in each.message and each.level == DiagnosticStatus.WARN for array in told for each in array.status
+        )
+        self.probe.until(found, f'the diagnostics warn: {text}')
+        return f'a warning on `/diagnostics`, "{text}"'
 
     def _on_command(self, message):
         self.commands.append(Command(self.now_ns(), stamp_ns(message), values(message)))
