@@ -148,7 +148,7 @@ def command_errors(
 
     Errors are over the given ticks. Lag and jerk need equal spacing, so both signals are laid linearly on a grid of
     ``period_s``, the slower one's period: on a finer grid an interpolated signal would look rough at its corners only.
-    Nothing is laid across a pause: lag is of the stretches end to end, jerk of what lies within one.
+    Nothing is laid across a pause: lag is of the longest stretch, jerk of what lies within any.
 
     :param stamps_ns: of the ticks, increasing, (T,), ns
     :param recorded: the recording's command at each, (T,)
@@ -162,13 +162,13 @@ def command_errors(
     error = given - recorded
     spread = float(np.sum((recorded - recorded.mean()) ** 2)) if recorded.size else 0.0
     on_grid = _on_grid(stamps, np.stack([recorded, given]), period_s)
-    recorded_on_grid, given_on_grid = np.concatenate(on_grid, axis=1)
+    longest = max(on_grid, key=lambda stretch: stretch.shape[1])
     return {
         'mae': float(np.mean(np.abs(error))) if error.size else float('nan'),
         'rmse': rms(error),
         'r2': 1.0 - float(np.sum(error**2)) / spread if spread > 1e-12 else float('nan'),
         'constant_mae': float(np.mean(np.abs(recorded - np.median(recorded)))) if recorded.size else float('nan'),
-        'lag_s': lag(recorded_on_grid, given_on_grid, period_s),
+        'lag_s': lag(longest[0], longest[1], period_s),
         'jerk_rms': rms(np.concatenate([_jerk(signal, period_s) for _, signal in on_grid])),
         'recorded_jerk_rms': rms(np.concatenate([_jerk(signal, period_s) for signal, _ in on_grid])),
     }

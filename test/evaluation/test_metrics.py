@@ -110,7 +110,10 @@ def test_nothing_is_laid_across_a_pause_or_a_jump_of_the_clock(jump_s):
     stamps = np.rint(at_s * 1e9).astype(np.int64)
     stamps[1000:] += round(jump_s * 1e9)
     figures = metrics.command_errors(stamps, recorded, given, period_s=0.02)
-    halves = [metrics.command_errors(stamps[i], recorded[i], given[i], period_s=0.02) for i in np.split(range(2000), 2)]
+    halves = [
+        metrics.command_errors(stamps[half], recorded[half], given[half], period_s=0.02)
+        for half in np.split(np.arange(2000), 2)
+    ]
     assert figures['mae'] == pytest.approx(np.mean([each['mae'] for each in halves]))
     assert figures['jerk_rms'] == pytest.approx(np.mean([each['jerk_rms'] for each in halves]), rel=1e-3)
     assert figures['recorded_jerk_rms'] == pytest.approx(np.sqrt(0.5), rel=0.02)
