@@ -3,9 +3,11 @@
 import reprlib
 import sys
 import unicodedata
+from collections.abc import Iterable
+from difflib import get_close_matches
 from io import TextIOWrapper
 
-__all__ = ['InputError', 'how_to_install', 'printable', 'short', 'write_anywhere']
+__all__ = ['InputError', 'did_you_mean', 'how_to_install', 'printable', 'short', 'write_anywhere']
 
 _UNPRINTABLE = frozenset(('Cc', 'Cf', 'Cs', 'Zl', 'Zp'))  # controls, bidirectional and other marks, half code points
 _KEPT = '\n\t'
@@ -27,6 +29,18 @@ class InputError(ValueError):
 
     def __init__(self, message: str) -> None:
         super().__init__(printable(message))
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """
+    Guess which name was meant.
+
+    :param name: the name that somebody gave, which is none of those known
+    :param known: the names that there are
+    :returns: a question with the nearest name; empty where none is near
+    """
+    near = get_close_matches(name, list(known), 1, 0.5)
+    return f'did you mean {near[0]}?' if near else ''
 
 
 def how_to_install(extra: str) -> str:

@@ -178,6 +178,13 @@ MISTAKES = {
     ),
     'unknown key': (lambda b, g, t: ('inspect', altered(b, t / 'p', with_unknown_key)), 'unknown key "speed"'),
     'no such policy': (lambda b, g, t: ('inspect', 'nobody'), 'one of the shipped names'),
+    'misspelt policy': (lambda b, g, t: ('inspect', 'car_lan'), 'did you mean car_lane?'),
+    'misspelt command': (lambda b, g, t: ('trian',), 'did you mean train?'),
+    'misspelt scene': (lambda b, g, t: ('evaluate', '--policy', b, '--scene', 'wintr'), 'did you mean winter?'),
+    'misspelt topic': (
+        lambda b, g, t: ('replay', g, '--policy', b, '--image-topic', 'image_row'),
+        'did you mean /image_raw? Topics there: for --image-topic there are /image_raw (',
+    ),
     'unknown scene': (
         lambda b, g, t: ('evaluate', '--policy', b, '--scene', 'mars'),
         "one of summer, winter. Got 'mars'",

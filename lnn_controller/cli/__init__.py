@@ -7,17 +7,19 @@ gives the exit status. What is heavy is imported in ``run``.
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import NoReturn
 
 from lnn_controller import __version__
-from lnn_controller.errors import InputError, how_to_install, printable, write_anywhere
+from lnn_controller.errors import InputError, did_you_mean, how_to_install, printable, write_anywhere
 
 __all__ = ['main']
 
 USER_ERROR, INTERRUPTED = 2, 130
+_CHOICE = re.compile(r"invalid choice: '?([^']*?)'? \(choose from (.*)\)")
 COMMANDS = ('demo', 'collect', 'train', 'evaluate', 'record', 'play', 'replay', 'adapt', 'inspect', 'top')
 # What to do about a library that is missing, by its import name.
 HOW = {
@@ -63,6 +65,9 @@ class _Parser(argparse.ArgumentParser):
     """A parser whose errors are one line."""
 
     def error(self, message: str) -> NoReturn:
+        wrong = _CHOICE.search(message)
+        if wrong and (guess := did_you_mean(wrong[1], re.findall(r"[^\s,']+", wrong[2]))):
+            message += f': {guess}'
         raise InputError(f'{message} (see {self.prog} --help)')
 
 

@@ -13,7 +13,7 @@ from rosbags.interfaces import QosDurability, QosReliability
 from rosbags.rosbag2 import Reader
 from rosbags.rosbag2.reader import DirectoryReader
 
-from lnn_controller.errors import InputError, short
+from lnn_controller.errors import InputError, did_you_mean, short
 
 from .damage import Damage, explain_damage
 from .mcap_file import McapFile
@@ -31,7 +31,7 @@ from .storage import (
     why_damaged,
     with_log,
 )
-from .topics import Topic, Topics, choose_topic
+from .topics import Topic, Topics, candidates, choose_topic
 
 __all__ = ['Bag', 'Message', 'Offered', 'Topic', 'Topics', 'find_bags']
 
@@ -242,9 +242,11 @@ class Bag:
         """
         found = self.topics.get(name) or self.topics.get(f'/{name}')
         if found is None:
-            msg = f'bag {self.path} has no topic {name}. Topics there: {self.describe_topics()}.'
-            raise InputError(msg)
+            raise self._no_topic(name, did_you_mean(name, self.topics), self.describe_topics())
         return found
+
+    def _no_topic(self, name: str, guess: str, there: str) -> InputError:
+        return InputError(f'bag {self.path} has no topic {name}{f": {guess}" if guess else "."} Topics there: {there}.')
 
     def offered(self, name: str) -> Offered:
         """
@@ -276,6 +278,11 @@ class Bag:
         :returns: the topic, or none if there is none of the kind
         :raises InputError: if the named topic is missing, empty or of another kind, or several come into question
         """
+        fitting = candidates(kind, self.topics.values())
+        if name is not None and fitting and name not in self.topics and f'/{name}' not in self.topics:
+            there = ', '.join(str(topic) for topic in fitting)
+            guess = did_you_mean(name, [topic.name for topic in fitting])
+            raise self._no_topic(name, guess, f'for --{kind}-topic there are {there}; all: {self.describe_topics()}')
         named = None if name is None else self.topic(name)
         return choose_topic(kind, named, self.topics.values(), bag=str(self.path))
 

@@ -5,7 +5,6 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from itertools import pairwise
 from typing import Any, Literal
 
@@ -13,7 +12,7 @@ from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescri
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
-from lnn_controller.errors import InputError
+from lnn_controller.errors import InputError, did_you_mean
 from lnn_controller.policy.files import parse_yaml, read_text
 
 __all__ = ['CHANGES', 'Setting', 'check_files', 'declare', 'on_change', 'usage']
@@ -159,8 +158,7 @@ def _refuse_unknown(given: Iterable[str], known: Sequence[str]) -> None:
     for name in given:
         if name in (*known, *EVERY_NODE) or name.startswith('qos_overrides.'):
             continue
-        near = get_close_matches(name, known, 1, 0.5)
-        meant = f'did you mean {near[0]}?' if near else 'see --help'
+        meant = did_you_mean(name, known) or 'see --help'
         raise InputError(f'a parameter that is given must be one of this node\'s. Got "{name}": {meant}')
 
 

@@ -8,7 +8,7 @@ import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from lnn_controller.errors import InputError
+from lnn_controller.errors import InputError, did_you_mean
 from lnn_controller.policy.files import expand, read_file
 from lnn_controller.policy.share import share_folders
 from lnn_controller.policy.spec import BUNDLE_FILES, PolicySpec
@@ -145,7 +145,9 @@ def find_policy(name_or_path: str | Path) -> Path:
         return shipped[str(name_or_path)]
     why = f'a folder without a {SPEC_FILE}' if path.is_dir() else 'which is neither'
     names = ', '.join(shipped) or 'none'
-    raise InputError(f'a policy must be a folder or one of the shipped names ({names}). Got "{name_or_path}", {why}')
+    guess = did_you_mean(Path(name_or_path).name, shipped)
+    msg = f'a policy must be a folder or one of the shipped names ({names}). Got "{name_or_path}", {why}'
+    raise InputError(f'{msg}: {guess}' if guess else msg)
 
 
 def shipped_policies() -> dict[str, Path]:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from lnn_controller.errors import InputError
+from lnn_controller.errors import InputError, did_you_mean
 
 __all__ = ['SCENES', 'Scene', 'find_scene']
 
@@ -90,6 +90,7 @@ def find_scene(name: str) -> Scene:
     :raises InputError: if there is no such scene; the message lists those there are
     """
     if name not in SCENES:
-        msg = f'A scene must be one of {", ".join(SCENES)}. Got {name!r}.'
+        guess = did_you_mean(name, SCENES)
+        msg = f'A scene must be one of {", ".join(SCENES)}. Got {name!r}{f": {guess}" if guess else "."}'
         raise InputError(msg)
     return SCENES[name]
