@@ -44,6 +44,8 @@ class CommandOutput:
         """
         if not self._shut:
             self._publish(command, stamp_ns, restart=restart)
+            if self._shut:
+                self.zeros()  # shut while this one went out: it must not be the last
 
     def zeros(self) -> None:
         """Publish zeros, from any thread."""

@@ -17,6 +17,7 @@ __all__ = ['PRIORITY', 'ControlLoop', 'ask_for_punctuality']
 
 LONG_WAIT_S = 0.02  # longer waits can be cut short by stop() and a new rate
 CLOCK_SILENT_S = 0.5
+CRAWL_PERIODS = 3
 PR_SET_TIMERSLACK = 29  # linux/prctl.h
 PRIORITY = 50  # as ros2_control's
 RESTART_NS = 500_000_000  # beyond this simulated time has jumped: no ticks were missed
@@ -34,7 +35,8 @@ class ControlLoop:
     :param clock: the node's clock: gives the tick's time, and with ``simulated`` the schedule
     :param rate_hz: ticks per second
     :param tick: called with the time now, ns
-    :param silent: called once when the simulated clock has stood still for half a second of real time
+    :param silent: called once when the simulated clock has stood still for half a second of real time, or moved so
+        little that no tick was due for that long and three periods
     :param failed: called in the loop's thread with what a tick raised; no tick comes after that
     :param simulated: whether to follow ``clock``; else the steady clock, which no step of the system's clock moves
     """
@@ -51,9 +53,9 @@ class ControlLoop:
     ) -> None:
         self._clock, self._tick, self._silent, self._failed = clock, tick, silent, failed
         self._simulated = simulated
-        self._period_ns = round(1e9 / rate_hz)
+        self._period_ns = self._wanted_ns = round(1e9 / rate_hz)
         self._changed = threading.Event()
-        self.stopping = self._restart = self._busy = False
+        self.stopping = self._busy = False
         self.beats, self.beat_s = 0, time.monotonic()
         self._jump: JumpHandle | None = None
         self.missed = 0
@@ -104,10 +106,16 @@ class ControlLoop:
 
         :param rate_hz: ticks per second
         """
-        self._period_ns = round(1e9 / rate_hz)
-        self._restart = True
-        self._beat()  # what was not late by the rate before is not late by this one
+        self._wanted_ns = round(1e9 / rate_hz)
         self._changed.set()
+
+    def _take_rate(self, now_ns: int, next_ns: int) -> int:
+        """Take a new rate, in the loop's own thread, for by it no tick that hangs has ended; give the next tick's time."""
+        if self._wanted_ns == self._period_ns:
+            return next_ns
+        self._beat()  # what was not late by the rate before is not late by this one
+        self._period_ns = self._wanted_ns
+        return min(next_ns, now_ns + self._period_ns)  # however often it is changed, no tick is put off
 
     def _beat(self) -> None:
         self.beat_s = time.monotonic()
@@ -127,11 +135,9 @@ class ControlLoop:
     def _follow_steady_time(self) -> None:
         next_ns = time.monotonic_ns() + self._period_ns
         while not self.stopping:
+            next_ns = self._take_rate(time.monotonic_ns(), next_ns)
             left_s = (next_ns - time.monotonic_ns()) / 1e9
-            if self._restart:
-                self._restart = False
-                next_ns = time.monotonic_ns() + self._period_ns
-            elif left_s > 2 * LONG_WAIT_S:
+            if left_s > 2 * LONG_WAIT_S:
                 self._changed.wait(left_s - LONG_WAIT_S)
                 self._changed.clear()
             else:
@@ -141,20 +147,21 @@ class ControlLoop:
 
     def _follow_clock(self) -> None:
         next_ns, last_ns = 0, 0
-        silent_told = True
+        silent_told, ticked_s = True, time.monotonic()
         while not self.stopping:
             now_ns = self._clock.now().nanoseconds
-            if self._restart:
-                self._restart, next_ns = False, last_ns + self._period_ns
+            next_ns = self._take_rate(now_ns, next_ns)
             if now_ns < last_ns or now_ns - next_ns > RESTART_NS:
                 next_ns = now_ns  # a new time has begun, or the first
             if now_ns > 0 and now_ns >= next_ns and now_ns != last_ns:
                 last_ns, silent_told = now_ns, False
                 next_ns = self._call(now_ns, lambda: self._clock.now().nanoseconds, next_ns)
+                ticked_s = time.monotonic()
                 continue
             moved = self._changed.wait(CLOCK_SILENT_S)
             self._changed.clear()
-            if not moved and not silent_told and not self.stopping:
+            crawls = time.monotonic() - ticked_s > max(CLOCK_SILENT_S, CRAWL_PERIODS * self.period_s)
+            if (crawls or not moved) and not silent_told and not self.stopping:
                 silent_told = True
                 self._in_time(self._silent)
 

@@ -156,7 +156,7 @@ class Driving:
             simulated=self._node.get_parameter('use_sim_time').value,
         )
         self.loop.start()
-        Watchdog(self.loop, zeros=self.output.zeros, overdue=self._on_overdue, end=end_process)
+        Watchdog(self.loop, zeros=self.output.zeros, overdue=self._on_overdue, end=self._end)
 
     def look(self) -> None:
         """Look at the graph, once a second: who does not fit, and where that is which it waits for."""
@@ -408,6 +408,10 @@ class Driving:
     def _on_overdue(self, waited_s: float) -> None:
         self._overdue = True
         self._report.throttled('tick', f'the control tick has not ended for {waited_s:.2f} s: zeros are published')
+
+    def _end(self, reason: str) -> None:
+        self.output.shut()  # a tick that comes back now must not have the last word
+        end_process(reason)
 
     def _thread_failed(self, error: BaseException) -> None:
         try:

@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable
 from functools import partial
+from itertools import islice
 from typing import Any
 
 from rclpy.event_handler import SubscriptionEventCallbacks
@@ -23,6 +24,8 @@ PERIOD_S = 0.01
 JOIN_S = 0.5
 LATCHED = DurabilityPolicy.TRANSIENT_LOCAL
 GRACE_S = 0.5  # from the discovery of a publisher to what it had said before
+DEPTH = 10  # of each queue
+NOT_COUNTED = 2**64 - 1  # what rmw gives as the number of a message where the middleware does not count
 HEADER = 4  # bytes of a serialised message before its content
 
 
@@ -40,9 +43,9 @@ class EmergencyStop:
         # Best effort matches every publisher; reliable loses nothing of those that are; latched ones also tell what
         # they said before we were there. All three hear the same words, and none can be overridden by parameters.
         profiles = (
-            QoSProfile(depth=10, reliability=ReliabilityPolicy.BEST_EFFORT),
-            QoSProfile(depth=10),
-            QoSProfile(depth=10, durability=LATCHED),
+            QoSProfile(depth=DEPTH, reliability=ReliabilityPolicy.BEST_EFFORT),
+            QoSProfile(depth=DEPTH),
+            QoSProfile(depth=DEPTH, durability=LATCHED),
         )
         subscribe = partial(node.create_subscription, Bool, TOPIC, lambda _: None, callback_group=Polled(), raw=True)
         silent = SubscriptionEventCallbacks(use_default_callbacks=False)  # a volatile publisher fits but two of them
@@ -95,7 +98,8 @@ class EmergencyStop:
         strangers, self._matched = matched != self._matched, matched
         with self._taking:
             for subscription in self._subscriptions:
-                for data, info in take_all_with_info(subscription):
+                # No more than was there when it began: who publishes without end must not keep the tick.
+                for data, info in islice(take_all_with_info(subscription), DEPTH):
                     if (word := self._word(data, info)) is not None:
                         strangers |= self._holders.hear(word, time.monotonic())
         if strangers:
@@ -103,12 +107,13 @@ class EmergencyStop:
 
     def look(self) -> None:
         """Look at which publishers there are; cheap enough for once a second."""
+        asked_s = time.monotonic()
         found = self._node.get_publishers_info_by_topic(self.subscription.topic_name)
         latched = [bytes(each.endpoint_gid) for each in found if each.qos_profile.durability == LATCHED]
-        until_s = time.monotonic() + GRACE_S
+        until_s = asked_s + GRACE_S
         self._expected = {gid: self._expected.get(gid, until_s) for gid in latched}
         names = {bytes(each.endpoint_gid): node_of(each) for each in found}
-        for name in self._holders.look(names):
+        for name in self._holders.look(names, asked_s):
             self._node.get_logger().warning(
                 f'{name}, which holds the emergency stop, is gone: the stop stays until it is let go by the service '
                 f'{self._node.get_fully_qualified_name()}/emergency_stop (data: false)'
@@ -138,9 +143,11 @@ class EmergencyStop:
         # What cannot be read was not sent to let the robot drive.
         engaged = len(data) <= HEADER or data[HEADER] != 0
         sequence, stamp_ns = info.get('publication_sequence_number'), info['source_timestamp']
-        if 'publisher_gid' in info:
-            return Word(bytes(info['publisher_gid']['data']), engaged, sequence, stamp_ns)
-        # rclpy before Kilted does not say who sent it: then the only publisher can let go, and the service.
+        if sequence == NOT_COUNTED:
+            sequence = None
+        if 'publisher_gid' in info and any(gid := bytes(info['publisher_gid']['data'])):
+            return Word(gid, engaged, sequence, stamp_ns)
+        # rclpy before Kilted does not say who sent it, nor does every middleware: then the only publisher can let go, and the service.
         if not engaged and self._node.count_publishers(self.subscription.topic_name) > 1:
             return None
         return Word(ANYBODY, engaged, None, stamp_ns)

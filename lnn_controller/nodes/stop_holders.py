@@ -9,6 +9,7 @@ __all__ = ['ANYBODY', 'StopHolders', 'Word']
 
 ANYBODY = b''  # gid of all publishers where the middleware does not tell them apart
 GONE_KEPT = 100
+OTHERS = b'others'  # stands for those that are gone beyond that number
 SERVICE = 'service'
 NOBODY = 'no heartbeat'
 
@@ -96,17 +97,18 @@ class StopHolders:
             if not engaged:
                 self._publishers = {gid: each for gid, each in self._publishers.items() if not each.gone}
 
-    def look(self, present: Mapping[bytes, str]) -> list[str]:
+    def look(self, present: Mapping[bytes, str], asked_s: float) -> list[str]:
         """
         Learn which publishers there are.
 
         :param present: their names by gid
+        :param asked_s: when the graph was asked for them, steady time, s: who was heard later is there
         :returns: names of the holders that have gone since the last look
         """
         with self._lock:
             lost = []
             for gid, each in self._publishers.items():
-                before, each.gone = each.gone, gid not in present
+                before, each.gone = each.gone, gid not in present and each.heard_s <= asked_s
                 each.name = present.get(gid, each.name)
                 if gid != ANYBODY and each.gone and not before and (each.newest.engaged or self.timeout_s):
                     lost.append(each.name)
@@ -116,11 +118,23 @@ class StopHolders:
                 for gid, each in self._publishers.items()
                 if not each.gone or each.newest.engaged or self.timeout_s
             }
-            # A publisher that dies and comes back all day takes no memory: all that are gone are let go together.
-            gone = [gid for gid, each in self._publishers.items() if each.gone]
-            for gid in gone[:-GONE_KEPT]:
-                del self._publishers[gid]
+            self._bound()
         return lost
+
+    def _bound(self) -> None:
+        """
+        Keep the memory bounded where a publisher dies and comes back all day, and lose no stop.
+
+        One entry stands for those that are forgotten: the service lets go of all that are gone together.
+        """
+        gone = [(gid, each) for gid, each in self._publishers.items() if each.gone and gid != OTHERS]
+        gone.sort(key=lambda item: item[1].newest.engaged)  # stable: among equals the oldest are forgotten
+        for gid, each in gone[:-GONE_KEPT]:
+            del self._publishers[gid]
+            others = self._publishers.get(OTHERS, each)
+            engaged = each.newest.engaged or others.newest.engaged
+            heard_s = min(each.heard_s, others.heard_s)
+            self._publishers[OTHERS] = _Publisher(Word(OTHERS, engaged, None, 0), heard_s, 'others', gone=True)
 
     def holders(self, now_s: float) -> tuple[str, ...]:
         """

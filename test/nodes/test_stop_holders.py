@@ -63,7 +63,7 @@ class Stops(RuleBasedStateMachine):
         self.look()
 
     def look(self):
-        self.holders.look({gid: name for gid, name in NAMES.items() if gid not in self.gone})
+        self.holders.look({gid: name for gid, name in NAMES.items() if gid not in self.gone}, self.now_s)
         if not self.holders.timeout_s:
             self.said = {gid: each for gid, each in self.said.items() if each or gid not in self.gone}
 
@@ -86,7 +86,7 @@ def told(*words):
     holders = StopHolders()
     for each in words:
         holders.hear(each, 0.0)
-    holders.look(NAMES)
+    holders.look(NAMES, 0.0)
     return holders
 
 
@@ -108,8 +108,8 @@ def test_a_panel_that_boots_releases_nothing_of_another():
 def test_who_is_gone_is_told_once_and_let_go_by_the_service_alone():
     holders = told(word(GIDS[0], True, 1), word(GIDS[1], True, 1))
     present = {GIDS[1]: NAMES[GIDS[1]]}
-    assert holders.look(present) == ['/panel_0']
-    assert holders.look(present) == []
+    assert holders.look(present, 0.0) == ['/panel_0']
+    assert holders.look(present, 0.0) == []
     assert holders.holders(0.0) == ('/panel_0 (gone)', '/panel_1')
     # It comes back: a new publisher, and its word is its own.
     holders.hear(word(GIDS[2], False, 1), 1.0)
@@ -121,7 +121,7 @@ def test_who_is_gone_is_told_once_and_let_go_by_the_service_alone():
 def test_where_publishers_are_not_told_apart_the_service_lets_go():
     holders = StopHolders()
     holders.hear(word(ANYBODY, True), 0.0)
-    assert holders.look({}) == [], 'nobody can say that it is gone'
+    assert holders.look({}, 0.0) == [], 'nobody can say that it is gone'
     assert holders.holders(0.0) == ('an unknown publisher (gone)',)
     holders.set_service(False)
     assert holders.holders(0.0) == ()
@@ -132,12 +132,52 @@ def test_a_publisher_that_dies_again_and_again_holds_it_once():
     for number in range(1000):
         gid = number.to_bytes(16, 'big')
         holders.hear(word(gid, True, 1), 0.0)
-        holders.look({gid: '/panel'})
-        holders.look({})
-    assert holders.holders(0.0) == ('/panel (gone)',)
+        holders.look({gid: '/panel'}, 0.0)
+        holders.look({}, 0.0)
+    assert holders.holders(0.0) == ('/panel (gone)', 'others (gone)')
     assert sum(holders.knows(number.to_bytes(16, 'big')) for number in range(1000)) == 100
     holders.set_service(False)
     assert holders.holders(0.0) == ()
+
+
+def many_that_go(holders, engaged, heard_s):
+    for number in range(1000, 1200):
+        gid = number.to_bytes(16, 'big')
+        holders.hear(word(gid, engaged, 1), heard_s)
+        holders.look({gid: '/panel'}, heard_s)
+        holders.look({}, heard_s)
+
+
+@pytest.mark.parametrize('engaged', [True, False])
+@pytest.mark.parametrize('timeout_s', [0.0, 60.0])
+def test_those_that_come_after_it_do_not_make_a_stop_forgotten(engaged, timeout_s):
+    holders = told(word(GIDS[0], True, 1))
+    holders.timeout_s = timeout_s
+    holders.look({}, 0.0)
+    many_that_go(holders, engaged, 0.0)
+    holders.timeout_s = 0.0
+    holders.look({}, 0.0)
+    assert holders.holders(0.0) == (('/panel (gone)', 'others (gone)') if engaged else ('/panel_0 (gone)',))
+    holders.set_service(False)
+    assert holders.holders(0.0) == ()
+
+
+def test_a_heartbeat_that_others_make_forgotten_is_missed_all_the_same():
+    holders = told(word(GIDS[0], False, 1))
+    holders.timeout_s = 60.0
+    holders.look({}, 0.0)
+    many_that_go(holders, engaged=False, heard_s=50.0)
+    assert holders.holders(59.0) == ()
+    assert holders.holders(61.0) == ('others (gone)',)
+
+
+def test_who_was_heard_after_the_graph_was_asked_is_there():
+    holders = StopHolders()
+    holders.hear(word(GIDS[0], True, 1), 2.0)
+    assert holders.look({}, 1.0) == []
+    holders.set_service(False)
+    assert holders.holders(2.0) == ('an unknown publisher',)
+    assert holders.look({}, 3.0) == ['an unknown publisher']
 
 
 def test_in_the_dead_man_mode_silence_and_nobody_stop():
@@ -145,7 +185,7 @@ def test_in_the_dead_man_mode_silence_and_nobody_stop():
     holders.timeout_s = 0.5
     assert holders.holders(0.0) == ('no heartbeat',)
     holders.hear(word(GIDS[0], False, 1), 0.0)
-    holders.look(NAMES)
+    holders.look(NAMES, 0.0)
     assert holders.holders(0.4) == ()
     assert holders.holders(0.6) == ('/panel_0 (silent)',)
     holders.hear(word(GIDS[0], False, 2), 1.0)

@@ -2,11 +2,15 @@
 
 import threading
 import time
-from itertools import count
+from itertools import count, cycle
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from rclpy.clock import Clock
+from rclpy.time import Time
 
+from lnn_controller.nodes.command_output import CommandOutput
 from lnn_controller.nodes.control_loop import ControlLoop
 from lnn_controller.nodes.watchdog import Watchdog
 
@@ -103,6 +107,30 @@ def test_a_rate_that_is_raised_is_not_late_at_once(watch):
     assert not watched.overdue
 
 
+def test_a_rate_that_is_set_again_and_again_hides_no_tick_that_hangs(watch):
+    watched, released = watch(50.0), threading.Event()
+    watched.hang = released.wait
+    rates = cycle([40.0, 50.0])
+
+    def zeros():
+        watched.loop.set_rate(next(rates))
+        return len(watched.zeros) > 2
+
+    until(zeros)
+    released.set()
+
+
+@pytest.mark.parametrize('rates', [(50.0, 50.0), (49.0, 50.0)])
+def test_a_rate_that_is_set_again_and_again_puts_off_no_tick(watch, rates):
+    watched, rates = watch(50.0), cycle(rates)
+
+    def ticks():
+        watched.loop.set_rate(next(rates))
+        return watched.ticks > 10
+
+    until(ticks)
+
+
 def test_a_tick_that_throws_is_handed_over_at_once(watch):
     watched = watch(100.0)
 
@@ -115,3 +143,62 @@ def test_a_tick_that_throws_is_handed_over_at_once(watch):
     until(lambda: not watched.loop.is_alive())
     assert watched.loop.stop(0.0)
     until(lambda: watched.ends)
+
+
+class ManualClock:
+    """A clock of simulated time that goes as the test says."""
+
+    def __init__(self):
+        self.now_ns, self._moved = 10**9, None
+
+    def now(self):
+        return Time(nanoseconds=self.now_ns)
+
+    def create_jump_callback(self, _threshold, *, post_callback):
+        self._moved = post_callback
+        return SimpleNamespace(unregister=lambda: None)
+
+    def move(self, by_ns):
+        self.now_ns += by_ns
+        self._moved(None)
+
+
+@pytest.mark.parametrize('step_ns', [0, 1, 1_000])
+def test_a_clock_that_stands_or_crawls_is_told_once(step_ns):
+    clock, ticks, silent = ManualClock(), [], []
+    tell = lambda: silent.append(len(ticks))  # noqa: E731
+    loop = ControlLoop(clock, 50.0, ticks.append, silent=tell, failed=silent.append, simulated=True)
+    loop.start()
+    until(lambda: ticks)
+
+    def crawls_until(happened):
+        until(lambda: (step_ns and clock.move(step_ns)) or happened())
+
+    crawls_until(lambda: silent)
+    told_s = time.monotonic()
+    crawls_until(lambda: time.monotonic() > told_s + 1.2)
+    assert silent == [1], 'once, after the only tick'
+    until(lambda: clock.move(5_000_000) or len(ticks) > 3)
+    assert loop.stop(DEADLINE_S)
+
+
+def test_a_command_that_was_on_its_way_is_not_the_last_after_the_shutdown():
+    sent, on_its_way, go_on = [], threading.Event(), threading.Event()
+
+    class Slow:
+        def publish(self, message):
+            if message.linear.x:
+                on_its_way.set()
+                go_on.wait(DEADLINE_S)
+            sent.append(message.linear.x)
+
+    output = CommandOutput(Slow(), ('linear_x', 'angular_z'), {'enable_stamped_cmd_vel': False}, Clock())
+    tick = threading.Thread(target=output.send, args=(np.array([1.5, 0.0]), 1))
+    tick.start()
+    on_its_way.wait(DEADLINE_S)
+    output.shut()
+    go_on.set()
+    tick.join(DEADLINE_S)
+    assert sent == [0.0, 1.5, 0.0]
+    output.send(np.array([1.5, 0.0]), 2)
+    assert len(sent) == 3
