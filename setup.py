@@ -55,11 +55,11 @@ setup(
     entry_points={
         'console_scripts': [
             'lnn = lnn_controller.cli:main',
-            'controller_node = lnn_controller.nodes.controller_node:main',
-            'sim_node = lnn_controller.nodes.sim_node:main',
-            'record_node = lnn_controller.nodes.record_node:main',
-            'evaluate_node = lnn_controller.nodes.evaluate_node:main',
-            'play_node = lnn_controller.nodes.play_node:main',
+            'controller_node = lnn_controller.start:controller_node',
+            'sim_node = lnn_controller.start:sim_node',
+            'record_node = lnn_controller.start:record_node',
+            'evaluate_node = lnn_controller.start:evaluate_node',
+            'play_node = lnn_controller.start:play_node',
         ],
     },
 )

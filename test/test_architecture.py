@@ -21,6 +21,7 @@ MAY_IMPORT = {
     'liquid': set(),
     'learning': {'liquid', 'policy', 'data'},
     'cli': {'policy', 'control', 'data', 'sim', 'evaluation', 'nodes', 'liquid', 'learning'},
+    'start': {'nodes'},
     'errors': set(),
     '__init__': set(),
 }

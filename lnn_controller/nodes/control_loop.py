@@ -110,7 +110,7 @@ class ControlLoop:
         self._changed.set()
 
     def _take_rate(self, now_ns: int, next_ns: int) -> int:
-        """Take a new rate, in the loop's own thread, for by it no tick that hangs has ended; give the next tick's time."""
+        """Take a new rate and give the next tick's time; in the loop's own thread, for one that hangs has not ended."""
         if self._wanted_ns == self._period_ns:
             return next_ns
         self._beat()  # what was not late by the rate before is not late by this one

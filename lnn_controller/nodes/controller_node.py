@@ -9,6 +9,7 @@ from typing import Any
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.task import Future
 from std_srvs.srv import SetBool, Trigger
 
 from lnn_controller.errors import InputError
@@ -24,13 +25,14 @@ from lnn_controller.policy import find_policy, read_spec
 __all__ = ['ControllerNode', 'main']
 
 Transition = TransitionCallbackReturn
+LOOK_PERIOD_S = 0.1
 
 
 class ControllerNode(LifecycleNode):
     """
     The managed node: it exists from start to end; what drives (:class:`Driving`) from configure to cleanup.
 
-    :raises InputError: if a parameter is wrong; with ``autostart`` also if it cannot be configured
+    :raises InputError: if a parameter is wrong
     """
 
     def __init__(self) -> None:
@@ -46,17 +48,26 @@ class ControllerNode(LifecycleNode):
         for name, action in (('save', self._save), ('reset', self._forget), ('roll_back', self._roll_back)):
             self.create_service(Trigger, f'~/adaptation/{name}', partial(self._on_adaptation, action))
         on_change(self, PARAMETERS, self._check, self._apply, active=lambda: self._active)
-        self.create_timer(DIAGNOSTICS_PERIOD_S, self._tell_state, clock=Clock(clock_type=ClockType.STEADY_TIME))
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self.create_timer(DIAGNOSTICS_PERIOD_S, self._tell_state, clock=steady)
+        self.create_timer(LOOK_PERIOD_S, self._look_at_change, clock=steady)
         self.callback_failures: Counter[str] = Counter()
         self._failure: BaseException | None = None
         self._alarm = self.create_guard_condition(self._look_for_failure)
         self._mistake: InputError | None = None
         self._started = False
+
+    def begin(self, stop: Future[None]) -> None:
+        """
+        Drive from the start on, with ``autostart``.
+
+        :param stop: done when the node shall end: nothing is begun then
+        :raises InputError: if it cannot be configured or activated
+        """
         if self._values['autostart']:
             for transition in (self.trigger_configure, self.trigger_activate):
                 # There is nobody who could configure it again: the process ends with the reason.
-                if transition() != Transition.SUCCESS and self._mistake is not None:
-                    self._emergency.close()
+                if not stop.done() and transition() != Transition.SUCCESS and self._mistake is not None:
                     raise self._mistake
         else:
             self.get_logger().info('unconfigured: waiting for a lifecycle manager (or start with autostart:=true)')
@@ -238,6 +249,10 @@ class ControllerNode(LifecycleNode):
         if self._failure is not None:
             raise NodeFailedError('a thread of the controller has failed: the robot stands') from self._failure
 
+    def _look_at_change(self) -> None:
+        if self._driving is not None:
+            self._driving.qos.look_at_change()
+
     def _tell_state(self) -> None:
         driving = self._driving
         self._emergency.look()
@@ -267,6 +282,7 @@ def main(args: Sequence[str] | None = None) -> int:
         executable='controller_node',
         purpose=purpose,
         table=PARAMETERS,
+        begin=ControllerNode.begin,
         loop=lambda node, stop: spin(node, stop, node.callback_failures),
         last_resort=ControllerNode.send_zeros,
     )

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from itertools import islice
 from typing import Any
@@ -19,6 +20,12 @@ from lnn_controller.nodes.stop_holders import ANYBODY, StopHolders, Word
 __all__ = ['EmergencyStop']
 
 TOPIC = 'emergency_stop'
+# Besides a queue for all that is said one for each true: however often others say false, they push none out of that.
+FILTERS: list[dict[str, Any]] = [{}]
+with suppress(ImportError):  # rclpy before Kilted
+    from rclpy.subscription_content_filter_options import ContentFilterOptions
+
+    FILTERS.append({'content_filter_options': ContentFilterOptions('data = TRUE', [])})
 # The robot stops this much after a message, whatever the control rate and whatever the executor does.
 PERIOD_S = 0.01
 JOIN_S = 0.5
@@ -49,7 +56,9 @@ class EmergencyStop:
         )
         subscribe = partial(node.create_subscription, Bool, TOPIC, lambda _: None, callback_group=Polled(), raw=True)
         silent = SubscriptionEventCallbacks(use_default_callbacks=False)  # a volatile publisher fits but two of them
-        self._subscriptions = [subscribe(profile, event_callbacks=silent) for profile in profiles]
+        self._subscriptions = [
+            subscribe(profile, event_callbacks=silent, **filtered) for profile in profiles for filtered in FILTERS
+        ]
         self.subscription = self._subscriptions[0]
         self._matched = 0
         self._expected: dict[bytes, float] = {}
@@ -147,7 +156,8 @@ class EmergencyStop:
             sequence = None
         if 'publisher_gid' in info and any(gid := bytes(info['publisher_gid']['data'])):
             return Word(gid, engaged, sequence, stamp_ns)
-        # rclpy before Kilted does not say who sent it, nor does every middleware: then the only publisher can let go, and the service.
+        # rclpy before Kilted does not say who sent it, nor does every middleware: then the only publisher can let go,
+        # and the service.
         if not engaged and self._node.count_publishers(self.subscription.topic_name) > 1:
             return None
         return Word(ANYBODY, engaged, None, stamp_ns)

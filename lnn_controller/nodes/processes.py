@@ -97,7 +97,7 @@ class Graph:
         if importlib.util.find_spec('rclpy') is None:
             how = f'source a ROS 2 installation, or, {how_to_install("ros")}'
             raise InputError(f'driving needs ROS 2 (rclpy). Got a Python without it: {how}')
-        command = [sys.executable, '-m', module, '--ros-args']
+        command = [sys.executable, '-m', 'lnn_controller.start', module, '--ros-args']
         for key, value in (parameters or {}).items():
             # JSON is YAML, and quotes what YAML would take for a number or a truth value.
             command += ['-p', f'{key}:={json.dumps(value, ensure_ascii=False)}']

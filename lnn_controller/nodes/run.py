@@ -150,6 +150,7 @@ def run_node(
     executable: str,
     purpose: str,
     table: Sequence[Setting],
+    begin: Callable[[Any, Future[None]], None] = lambda _node, _stop: None,
     loop: Callable[[Any, Future[None]], None] = spin,
     last_resort: Callable[[Any], None] | None = None,
 ) -> int:
@@ -161,9 +162,10 @@ def run_node(
     :param executable: the executable's name, for messages
     :param purpose: one sentence for ``--help``
     :param table: the node's parameters, for ``--help``
+    :param begin: called with the node and the future of ``loop`` once, before it: what takes long at the start
     :param loop: runs the node until the future is done
     :param last_resort: called with the node, in another thread, where it has not ended 0.9 s after SIGINT or SIGTERM;
-        the process ends then, whatever it does. ``None``: it is given the time that it takes
+        the process ends then, whatever it does, at the start with code 0. ``None``: it is given the time that it takes
     :returns: exit code: 0 after SIGINT, SIGTERM or ``--help``, 1 after a user's mistake, which was told in one line
     """
     args = sys.argv[1:] if args is None else list(args)
@@ -185,6 +187,9 @@ def run_node(
         rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
         ending.node = make()
         try:
+            if not ending.stop.done():
+                begin(ending.node, ending.stop)
+            ending.begun = True
             if not ending.stop.done():
                 loop(ending.node, ending.stop)
         except BaseException:
@@ -221,6 +226,7 @@ class _Ending:
     def __init__(self, last_resort: Callable[[Any], None] | None) -> None:
         self.stop: Future[None] = Future()
         self.node: Any = None
+        self.begun = False
         self.code: int | None = None
         self._last_resort = last_resort
         # Python's handlers run in the main thread alone, which may hang: a thread of its own reads of each signal.
@@ -249,6 +255,8 @@ class _Ending:
             end_process(code=self.code)  # the node has done its part, the middleware has not
         if self.node is not None:
             self._last_resort(self.node)
+        if not self.begun:
+            end_process(code=0)  # loading a policy may take longer: nothing is lost
         end_process(f'the node has not ended {_GRACE_S} s after signal {number}: the process ends', 128 + number)
 
 

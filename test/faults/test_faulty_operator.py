@@ -155,7 +155,7 @@ def test_an_emergency_stop_of_another_type(rig, another, outcome):
     assert rig.diagnostics(told, 'graph_errors') == '1'
     another.destroy_publisher(button)
     rig.recovers(outcome)
-    outcome.note = 'the graph is looked at once a second; an ERROR on `/diagnostics` as long as it is there'
+    outcome.note = 'the graph is looked at ten times a second; an ERROR on `/diagnostics` as long as it is there'
 
 
 @pytest.mark.fault('emergency stop at 1 Hz')

@@ -1,8 +1,11 @@
 """A node's process ends when it is asked to, whatever its callbacks do, and only then."""
 
+import re
 import signal
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
 from std_msgs.msg import String
@@ -89,3 +92,35 @@ def test_a_second_signal_changes_nothing(hears):
     output = hears.communicate()[0]
     assert hears.returncode == 0
     assert output == 'closes\n'
+
+
+REAL_CAR = Path(__file__).parents[2] / 'bags' / 'real_car'
+NODES = ['controller_node', 'sim_node', 'record_node', 'play_node', 'evaluate_node']
+
+
+def catches_signals(process):
+    """Whether it has a handler for SIGTERM: the interpreter's own start is over."""
+    status = Path(f'/proc/{process.pid}/status').read_text()
+    caught = int(re.search(r'SigCgt:\s*(\w+)', status).group(1), 16)
+    return caught >> (signal.SIGTERM - 1) & 1
+
+
+@pytest.mark.skipif(not sys.platform.startswith('linux'), reason='reads /proc')
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_at_any_moment_of_the_start_ends_a_node_without_a_word(domain_id, tmp_path, monkeypatch, number):
+    monkeypatch.setenv('ROS_DOMAIN_ID', str(domain_id))
+    started = []
+    for node, parameter in zip(
+        NODES, ['autostart:=true', 'track:=3', 'bag:=new', 'bag:=none', 'track:=3'], strict=True
+    ):
+        module = f'lnn_controller.nodes.{node}'
+        command = [sys.executable, '-m', 'lnn_controller.start', module, '--ros-args', '-p', parameter]
+        output = (tmp_path / node).open('w')
+        started.append((node, subprocess.Popen(command, stdout=output, stderr=output, cwd=tmp_path)))
+    for delay_s, (node, process) in zip([0.3, 0.1, 0.5, 0.0, 0.2], started, strict=True):
+        while not catches_signals(process):
+            time.sleep(0.001)
+        time.sleep(delay_s)  # to meet another moment
+        process.send_signal(number)
+        assert process.wait(30.0) == 0, (tmp_path / node).read_text()
+        assert 'Traceback' not in (tmp_path / node).read_text()
