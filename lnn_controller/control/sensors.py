@@ -6,12 +6,12 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['FUTURE_TOLERANCE_S', 'Camera', 'Repeats', 'Sensor']
+__all__ = ['FUTURE_TOLERANCE_S', 'LOOP', 'Camera', 'Repeats', 'Sensor']
 
 # A sensor's clock may run ahead of ours by so much; a stamp further ahead says nothing about the message's age.
 FUTURE_TOLERANCE_S = 0.1
 _TOLERANCE_NS = round(FUTURE_TOLERANCE_S * 1e9)
-_LOOP = 64  # pictures: a loop of two seconds at 30 Hz
+LOOP = 64  # pictures: a loop of two seconds at 30 Hz
 Refusal = Literal['', 'not_newer', 'in_future', 'too_old']
 
 
@@ -123,7 +123,7 @@ class Camera(Sensor):
     """A camera, which can also be frozen: it goes on sending the very same picture."""
 
     def __init__(self) -> None:
-        super().__init__(_LOOP)
+        super().__init__(LOOP)
         self._picture: NDArray[np.uint8] | None = None
         self._changed_ns = 0
         self._again = self._frozen = False

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lnn_controller.data.episode import Episode
+from lnn_controller.data.repeats import repeated_pictures_s, repeated_samples_s
 from lnn_controller.errors import InputError
 from lnn_controller.learning.demonstrations import is_override
 
@@ -88,7 +89,7 @@ def check_recordings(recordings: Sequence[Recording]) -> list[Finding]:
     """
     findings = [Finding(note) for recording in recordings for note in recording.episodes[0].notes]
     for recording in recordings:
-        findings += [*_gaps(recording), *_imu(recording)]
+        findings += [*_gaps(recording), *_imu(recording), *_camera(recording)]
     return [*findings, *_still(recordings), *_imu_missing(recordings), *check_alike(recordings)]
 
 
@@ -174,7 +175,23 @@ def _imu(recording: Recording) -> list[Finding]:
     if mean_m_s2 < LEAST_GRAVITY_M_S2:
         text = f'the accelerometer measures {mean_m_s2:.2g} on average, where one at rest measures 9.81 m/s²'
         return [Finding(f'{recording.name}: {text}: is it in g, or was gravity taken out? Drive with the same.')]
-    return []
+    seconds = sum(repeated_samples_s(episode) for episode in recording.episodes)
+    return _hangs(recording, 'the IMU gives the very same sample', seconds)
+
+
+def _camera(recording: Recording) -> list[Finding]:
+    seconds = sum(repeated_pictures_s(episode) for episode in recording.episodes)
+    return _hangs(recording, 'the camera shows nothing but pictures that it had shown before', seconds)
+
+
+def _hangs(recording: Recording, what: str, seconds: float) -> list[Finding]:
+    if not seconds:
+        return []
+    text = (
+        f'{recording.name}: for {seconds:.0f} s, while the robot moves, {what}, as where a driver hangs. '
+        'What was done there is learnt for what was not seen: leave this recording out, or cut it.'
+    )
+    return [Finding(text)]
 
 
 def _still(recordings: Sequence[Recording]) -> list[Finding]:

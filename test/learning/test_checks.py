@@ -262,3 +262,39 @@ def test_a_demonstration_that_steers_by_an_angle_is_learnt_as_yaw_rates(tmp_path
     commands = np.concatenate([episode.commands for episode in split.train])
     largest = np.tan(0.3) / 0.5
     np.testing.assert_allclose([commands[:, 0].mean(), np.abs(commands[:, 1]).max()], [1.0, largest], rtol=1e-2)
+
+
+def hanging(path, *, camera=None, imu=None, stands=False):
+    """A drive of 6 s; from 2 s on the camera goes round in so many pictures, or the IMU gives the sample of then."""
+    rng = np.random.default_rng(0)
+    frames = rng.integers(0, 255, (120, 24, 32, 3), dtype=np.uint8)
+    with BagWriter(path) as bag:
+        for topic, msgtype in (('/image_raw', 'sensor_msgs/msg/Image'), ('/cmd_vel', TWIST_STAMPED)):
+            bag.add_topic(topic, msgtype)
+        bag.add_topic('/imu', 'sensor_msgs/msg/Imu')
+        for number, ms in enumerate(range(0, 6000, 50)):
+            stamp, hangs = START_NS + ms * MS, ms >= 2000
+            shown = number - 40 - (number - 40) // camera * camera if hangs and camera else number
+            sample = 40 if hangs and imu else number
+            bag.write('/image_raw', stamp, image_message(stamp, frames[shown]))
+            bag.write('/imu', stamp, imu_message(stamp, (0, 0, sample / 1000), GRAVITY))
+            command = steady(ms) if not (stands and hangs) else (0.0, 0.0)
+            command = twist_stamped_message(stamp, linear=(command[0], 0, 0), angular=(0, 0, command[1]))
+            bag.write('/cmd_vel', stamp, command)
+    return path
+
+
+@pytest.mark.parametrize(
+    ('faults', 'told'),
+    [
+        ({}, []),
+        ({'camera': 1}, ['for 4 s, while the robot moves, the camera shows nothing but pictures']),
+        ({'camera': 7}, ['for 4 s, while the robot moves, the camera shows nothing but pictures']),
+        ({'imu': True}, ['for 4 s, while the robot moves, the IMU gives the very same sample']),
+        ({'camera': 1, 'imu': True, 'stands': True}, []),
+    ],
+)
+def test_a_sensor_that_hangs_for_a_while_is_told(tmp_path, faults, told):
+    found = [note for note in notes([hanging(tmp_path / 'bag', **faults)]) if 'while the robot moves' in note]
+    assert len(found) == len(told)
+    assert all(text in note for text, note in zip(told, found, strict=True))
