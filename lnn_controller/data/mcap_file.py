@@ -323,7 +323,7 @@ class McapFile:
             opcode, length = self._head(at, end)
             size = _RECORD.size + length
             if not opcode:
-                if run:
+                if run and not self._begins(at):
                     run.pop()  # perhaps its length is what has led astray
                 at = self._go_on_after(at, end)
                 continue
@@ -352,6 +352,14 @@ class McapFile:
         fits = {_DATA_END: length == 4, _FOOTER: length == 20, _MESSAGE: length >= _MESSAGE_HEAD.size}.get(opcode, True)
         known = 0 < opcode <= _LAST or opcode >= _PRIVATE
         return (opcode, length) if fits and known and at + _RECORD.size + length <= end else (0, 0)
+
+    def _begins(self, at: int) -> bool:
+        """Whether a record begins there that a killed writer did not finish."""
+        head = self._read(at, _RECORD.size)
+        if len(head) < _RECORD.size:
+            return not self._closed_whole
+        opcode, length = _RECORD.unpack(head)
+        return not self._closed_whole and 0 < opcode <= _LAST and length < _LARGEST_CHUNK
 
     def _go_on_after(self, at: int, end: int) -> int:
         """Where records go on after a place where none begins; the end of the file where nothing is found."""

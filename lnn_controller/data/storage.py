@@ -104,7 +104,8 @@ def locate(path: Path) -> Path:
         msg = f'{path} is a ROS 1 bag: convert it with `rosbags-convert --src {source} --dst {target}` first.'
         raise InputError(msg)
     if path.suffix not in _SUFFIXES and not is_packed(path):
-        msg = f'{path} is no bag: {needed}. Got a file of another kind.'
+        beside = f' Its folder is one: {path.parent}.' if path.name == 'metadata.yaml' else ''
+        msg = f'{path} is no bag: {needed}. Got a file of another kind.{beside}'
         raise InputError(msg)
     return path
 

@@ -2,6 +2,7 @@ import hashlib
 import re
 import shutil
 import sqlite3
+from collections import Counter
 
 import pytest
 import zstandard
@@ -573,3 +574,83 @@ def test_a_topic_recorded_with_two_types(tmp_path):
 
 def test_topics_default_to_none():
     assert Topics() == Topics(image=None, imu=None, command=None)
+
+
+UNINDEXED = {
+    'index_types': IndexType.NONE,
+    'use_statistics': False,
+    'use_summary_offsets': False,
+    'repeat_channels': False,
+    'repeat_schemas': False,
+}
+
+
+@pytest.mark.parametrize(
+    'options',
+    [
+        {'use_chunking': False},
+        UNINDEXED | {'use_chunking': False},
+        UNINDEXED | {'chunk_size': 3000},
+        UNINDEXED | {'chunk_size': 3000, 'compression': CompressionType.LZ4, 'profile': ''},
+        {'chunk_size': 3000, 'compression': CompressionType.NONE},
+        {'chunk_size': 3000, 'enable_crcs': False},
+    ],
+    ids=['unchunked', 'bare', 'chunks without index', 'lz4 without profile', 'chunks that overlap', 'no checksums'],
+)
+@pytest.mark.parametrize('end', [0, 8, 40], ids=['whole', 'without magic', 'without footer'])
+def test_messages_in_any_order_in_the_file_are_read_in_order_of_time(drive, tmp_path, options, end):
+    expected = everything_in(drive)
+    shuffled = expected[150:] + expected[:100] + expected[149:99:-1]
+    file = tmp_path / 'other.mcap'
+    write_mcap(file, shuffled, **options)
+    file.write_bytes(file.read_bytes()[: -end or None])
+    with Bag(file) as bag:
+        read = list(bag.messages())
+        assert bag.damage == []
+        assert bag.recovered == ([] if not end else ['other.mcap'])
+        assert (bag.start_ns, bag.end_ns) == (expected[0].stamp_ns, expected[-1].stamp_ns)
+    assert [each.stamp_ns for each in read] == [each.stamp_ns for each in expected]
+    assert Counter(read) == Counter(expected)
+
+
+def test_messages_before_their_schema_and_channel(drive, tmp_path):
+    expected = everything_in(drive)[:50]
+    file = tmp_path / 'late.mcap'
+    write_mcap(file, expected, use_chunking=False, **UNINDEXED)
+    data = file.read_bytes()
+    records, at = [], 8
+    while at < len(data) - 8:
+        length = int.from_bytes(data[at + 1 : at + 9], 'little')
+        records.append(data[at : at + 9 + length])
+        at += 9 + length
+    late = [record for record in records if record[0] in (3, 4)]
+    end = next(number for number, record in enumerate(records) if record[0] == 0x0F)
+    others = [record for record in records[:end] if record[0] not in (3, 4)]
+    file.write_bytes(data[:8] + b''.join(others + late[::-1] + records[end:]) + data[:8])
+    assert everything_in(file) == expected
+
+
+def test_a_bag_by_other_paths_is_the_same_bag(drive, tmp_path):
+    (tmp_path / 'link').symlink_to(drive)
+    (tmp_path / 'link.mcap').symlink_to(drive / 'drive.mcap')
+    expected = everything_in(drive)
+    with Bag(drive) as bag:
+        digest = bag.sha256()
+    paths = (tmp_path / 'link', tmp_path / 'link.mcap', drive / 'drive.mcap', drive / '.', drive.parent / 'x/../drive')
+    (drive.parent / 'x').mkdir()
+    for path in paths:
+        with Bag(path) as bag:
+            assert list(bag.messages()) == expected
+            assert bag.sha256() == digest
+
+
+@pytest.mark.parametrize('target', ['nothing', 'itself.mcap'])
+def test_a_link_that_leads_nowhere(tmp_path, target):
+    (tmp_path / 'itself.mcap').symlink_to(tmp_path / target)
+    with pytest.raises(InputError, match=r'(no bag at|bag) .*itself.mcap'):
+        Bag(tmp_path / 'itself.mcap')
+
+
+def test_metadata_given_for_the_bag(drive):
+    with pytest.raises(InputError, match=r'metadata.yaml is no bag: .* Its folder is one'):
+        Bag(drive / 'metadata.yaml')

@@ -79,3 +79,17 @@ def test_earlier_controllers_drove_on_at_once():
     assert Configuration.from_json(json.dumps(row)).settings.resume_after_s == 0.5
     del row['settings']['resume_after_s']
     assert Configuration.from_json(json.dumps(row)).settings.resume_after_s == 0.0
+
+
+@pytest.mark.parametrize(('recorded', 'today'), [('off', 'frozen'), ('shadow', 'shadow'), ('on', 'live')])
+def test_recordings_with_the_earlier_words_for_adaptation_are_read(recorded, today):
+    row = asdict(Configuration(0, 'p', 'h', ControlSettings(), None))
+    row['settings']['adaptation']['mode'] = recorded
+    assert Configuration.from_json(json.dumps(row)).settings.adaptation.mode == today
+
+
+def test_a_word_for_adaptation_that_no_version_had():
+    row = asdict(Configuration(0, 'p', 'h', ControlSettings(), None))
+    row['settings']['adaptation']['mode'] = 'sometimes'
+    with pytest.raises(InputError, match=r'must be as this version writes it.*sometimes'):
+        Configuration.from_json(json.dumps(row))
