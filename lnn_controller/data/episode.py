@@ -49,7 +49,7 @@ class Episode:
     :param drops: samples left out, by reason (:data:`.drops.DROP_REASONS`)
     :param topics: topics read, by kind: image, imu, command
     :param sha256: hash of the bag's storage files
-    :param clock: ``'header'``, or ``'receive'`` where headers and receive times come from different clocks
+    :param clock: ``'header'``, or ``'receive'`` where no stream goes by its headers though one has any
     :param notes: what a person should know of how it was read, a sentence each
     :param command_hold_s: how long the robot's base holds a command where no new one comes, s
     """

@@ -1,5 +1,6 @@
 """Put the streams of a bag on one clock: header stamps, else receive times, and strictly increasing."""
 
+from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -31,6 +32,8 @@ PAUSE_S = 10.0
 _SAME_CLOCK_NS = 10_000_000_000
 # Streams whose delays differ by more are stamped by clocks that were not set alike.
 _SET_ALIKE_NS = 1_000_000_000
+# A clock whose delay changes by more, and the others' does not, was set or runs at another speed.
+_STEADY_NS = 250_000_000
 # A stamp is judged by so many of its neighbours: up to ten bad ones in a row are no clock that was set.
 _NEIGHBOURS = 21
 
@@ -66,11 +69,13 @@ class Stream:
     :param stamps_ns: strictly increasing, ns, (N,) int64
     :param kept: which of the samples they belong to, mask over all
     :param drops: samples left out: ``without_stamp``, ``stamp_far_off``, ``stamp_not_increasing``
+    :param went_back: of those, the ones that are earlier than others before them, and repeat none
     """
 
     stamps_ns: NDArray[np.int64]
     kept: NDArray[np.bool_]
     drops: dict[str, int]
+    went_back: int = 0
 
 
 def choose_stamps(
@@ -83,20 +88,27 @@ def choose_stamps(
     :param bag: the bag's name, for errors
     :param topics: names of the topics by kind, for errors
     :returns: streams by kind; the clock: ``'header'`` (receive times where a stream has no header stamps) or
-        ``'receive'`` (for every stream, because header stamps and receive times are different clocks); and a sentence
-        on each stream that goes by receive times for its headers' clock is seconds off the others'
-    :raises InputError: if frames and another stream do not overlap in time, on either clock
+        ``'receive'`` (for every stream, because header stamps and receive times are different clocks, or no stream's
+        headers can be laid beside the others); and a sentence on each stream that goes by receive times for its
+        headers' clock is seconds off the others', was set, or runs at another speed
+    :raises InputError: if frames and another stream do not overlap in time, on either clock, or a stream has no times
     """
+    _check_received(samples, bag, topics)
     by_header = {kind: _by_header(stamps) for kind, stamps in samples.items()}
     by_receive = {kind: _increasing(np.array(stamps.receive, np.int64)) for kind, stamps in samples.items()}
     if not _apart(by_header):
-        off = _clocks_off(samples)
+        off = _clocks_off(samples, by_header)
         notes = tuple(
-            f'{topics[kind]} is stamped {abs(ns) * 1e-9:.1f} s {"behind" if ns > 0 else "ahead of"} the time at which '
-            'it was received: it goes by receive times. Set the clocks alike: the controller refuses such stamps'
-            for kind, ns in off.items()
+            f'{topics[kind]} is stamped {how}: it goes by receive times. '
+            'Set the clocks alike: the controller refuses such stamps'
+            for kind, how in off.items()
         )
-        return by_header | {kind: by_receive[kind] for kind in off}, 'header', notes
+        stamped = {kind for kind, stamps in samples.items() if any(stamps.header)}
+        return (
+            by_header | {kind: by_receive[kind] for kind in off},
+            'header' if stamped - off.keys() else 'receive',
+            notes,
+        )
     if apart := _apart(by_receive):
         frames, other = by_receive['image'].stamps_ns, by_receive[apart].stamps_ns
         gap_s = max(int(other[0] - frames[-1]), int(frames[0] - other[-1])) * 1e-9
@@ -158,22 +170,72 @@ def recorded_time_s(stamps_ns: NDArray[np.int64], period_s: float) -> NDArray[np
     return np.asarray((elapsed - np.cumsum(left_out)) * 1e-9)
 
 
-def _clocks_off(samples: Mapping[str, Stamps]) -> dict[str, int]:
-    """By how much headers are behind receive times, ns, of those streams that cannot be laid beside the others."""
-    delays: dict[str, int] = {}
+def _check_received(samples: Mapping[str, Stamps], bag: str, topics: Mapping[str, str]) -> None:
     for kind, stamps in samples.items():
-        header, receive = np.array(stamps.header, np.int64), np.array(stamps.receive, np.int64)
-        delay = (receive - header)[header != 0]
-        if not delay.size:
-            delays[kind] = 0
-            continue
-        low, middle, high = np.quantile(delay, (0.1, 0.5, 0.9))
-        if high - low > _SET_ALIKE_NS:  # a clock that runs at another speed, as a simulation's: no one figure tells it
-            return {}
-        delays[kind] = int(middle)
-    if max(delays.values()) - min(delays.values()) <= _SET_ALIKE_NS:
-        return {}
-    return {kind: delay for kind, delay in delays.items() if abs(delay) > _SET_ALIKE_NS}
+        if len(stamps.receive) > 1 and not any(stamps.header) and len(set(stamps.receive)) == 1:
+            msg = (
+                f'bag {bag}: {topics[kind]} has no stamps of its own and needs the times at which it was received. '
+                f'Got the same one for all its {len(stamps.receive)} messages: record it again, or choose another '
+                f'with --{kind}-topic.'
+            )
+            raise InputError(msg)
+
+
+def _clocks_off(samples: Mapping[str, Stamps], by_header: Mapping[str, Stream]) -> dict[str, str]:
+    """Which streams' headers cannot be laid beside the others, and how they are off."""
+    received = {kind: np.array(stamps.receive, np.int64) for kind, stamps in samples.items()}
+    if any(2 * len(np.unique(times)) < len(times) for times in received.values()):
+        return {}  # no clock to judge the headers by
+    stamped = [kind for kind, stamps in samples.items() if any(stamps.header)]
+    off = {
+        kind: 'by a clock that was set back while it was recorded'
+        for kind in stamped
+        if by_header[kind].went_back > _NEIGHBOURS // 2
+    }
+    for kind in stamped:
+        if len(by_header[kind].stamps_ns) == 1 < len(received[kind]):
+            off[kind] = 'by a clock that stands still'
+    delays = {kind: received[kind][each.kept] - each.stamps_ns for kind, each in by_header.items()}
+    usual = {kind: float(np.median(delay)) for kind, delay in delays.items()}
+    least = {
+        kind: _least_delays(delays[kind], received[kind][by_header[kind].kept], received['image']) for kind in samples
+    }
+    for kind in stamped:
+        for other in samples.keys() - {kind}:
+            between = _spread(least[kind] - least[other])
+            if kind not in off and between > _STEADY_NS and _spread(least[kind]) >= _spread(least[other]):
+                off[kind] = f'by a clock that was set, or runs at another speed, {between * 1e-9:.1f} s in all'
+    steady = {kind: usual[kind] for kind in samples.keys() - off.keys() if _spread(least[kind]) <= _SET_ALIKE_NS}
+    if steady and max(steady.values()) - min(steady.values()) > _SET_ALIKE_NS:
+        for kind, delay in steady.items():
+            if abs(delay) > _SET_ALIKE_NS:
+                how = 'behind' if delay > 0 else 'ahead of'
+                off[kind] = f'{abs(delay) * 1e-9:.1f} s {how} the time at which it was received'
+    return {kind: off[kind] for kind in samples if kind in off}
+
+
+def _least_delays(
+    delay_ns: NDArray[np.int64], received_ns: NDArray[np.int64], frames_ns: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """
+    The least delays of a stream in each tenth of a recording, ns: a network adds to a delay, and takes nothing off.
+
+    A tenth with too few samples to tell has NaN.
+    """
+    tenths = min(10, len(frames_ns) // _NEIGHBOURS)
+    edges = np.quantile(frames_ns - frames_ns[0], np.linspace(0, 1, tenths + 1)[1:-1]) if tenths > 1 else np.zeros(0)
+    tenth = np.searchsorted(edges, received_ns - frames_ns[0])
+    least = np.full(len(edges) + 1, np.nan)
+    for number in np.unique(tenth):
+        inside = delay_ns[tenth == number]
+        if len(inside) > _NEIGHBOURS // 2:
+            least[number] = np.quantile(inside, 0.1)
+    return least
+
+
+def _spread(values: NDArray[np.float64]) -> float:
+    known = values[np.isfinite(values)]
+    return float(known.max() - known.min()) if known.size else 0.0
 
 
 def _apart(streams: Mapping[str, Stream]) -> str:
@@ -220,8 +282,32 @@ def _increasing(
         outliers = int(np.count_nonzero(far_off))
         kept &= ~far_off
     candidates = stamps[kept]
-    newest_before = np.maximum.accumulate(candidates)[:-1]
-    newer = np.concatenate([[True], candidates[1:] > newest_before])
+    newer = _newer(candidates)
     kept[kept] = newer
     drops = {'without_stamp': without, 'stamp_far_off': outliers, 'stamp_not_increasing': int(np.count_nonzero(~newer))}
-    return Stream(candidates[newer], kept, drops)
+    repeated = int(np.count_nonzero(np.diff(candidates) == 0))
+    return Stream(candidates[newer], kept, drops, int(np.count_nonzero(~newer)) - repeated)
+
+
+def _newer(stamps: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """The most of the stamps that increase: one that is too late costs itself, not all that come after."""
+    newest_before = np.maximum.accumulate(stamps)[:-1]
+    newer = np.concatenate([[True], stamps[1:] > newest_before])
+    if newer.all():
+        return newer
+    ends: list[int] = []  # the least stamp with which so many can end, and whose it is
+    whose: list[int] = []
+    before = np.full(len(stamps), -1)
+    for index, stamp in enumerate(stamps.tolist()):
+        place = bisect_left(ends, stamp)
+        if ends[place : place + 1] != [stamp]:
+            ends[place : place + 1], whose[place : place + 1] = [stamp], [index]
+        before[index] = whose[place - 1] if place else -1
+    if len(ends) == np.count_nonzero(newer):
+        return newer
+    longest = np.zeros(len(stamps), bool)
+    index = whose[-1]
+    while index >= 0:
+        longest[index] = True
+        index = int(before[index])
+    return longest

@@ -8,6 +8,7 @@ from test_align import episode
 
 from lnn_controller.data.align import align
 from lnn_controller.data.stamps import Stamps, choose_stamps, recorded_stretches
+from lnn_controller.errors import InputError
 
 MS = 1_000_000
 S = 1000 * MS
@@ -33,7 +34,7 @@ def test_a_camera_whose_clock_is_off_goes_by_receive_times(off_s, sign, stamped_
     streams, clock, notes = choose(image=camera, command=stream(at, header=stamped_commands))
     np.testing.assert_array_equal(streams['image'].stamps_ns, at + 20 * MS)
     np.testing.assert_array_equal(streams['command'].stamps_ns, at)
-    assert clock == 'header'
+    assert clock == ('header' if stamped_commands else 'receive')
     assert len(notes) == 1
     assert notes[0].startswith('/camera is stamped')
 
@@ -68,6 +69,111 @@ def test_bad_stamps_cost_their_own_messages_alone(first, number, by_ns):
     np.testing.assert_array_equal(streams['image'].kept, good)
     assert streams['image'].drops['stamp_far_off'] == np.count_nonzero(~good)
     assert notes == ()
+
+
+@given(st.integers(100, 700), st.floats(1.5, 15.0), st.booleans())
+@settings(max_examples=40)
+def test_headers_set_back_while_the_receive_clock_goes_on(at_sample, back_s, both):
+    at = T0 + np.arange(800) * 50 * MS
+    header = at.copy()
+    header[at_sample:] -= round(back_s * S)
+    camera = Stamps(header.tolist(), (at + 20 * MS).tolist())
+    command = Stamps(header.tolist(), at.tolist()) if both else stream(at, header=False)
+    streams, clock, notes = choose(image=camera, command=command)
+    np.testing.assert_array_equal(streams['image'].stamps_ns, at + 20 * MS)
+    np.testing.assert_array_equal(streams['command'].stamps_ns, at)
+    assert (clock, len(notes)) == ('receive', 1 + both)
+    assert '/camera is stamped by a clock that was set' in notes[0]
+
+
+@given(st.sampled_from([11, 20, 50, 150]), st.integers(0, 640), st.sampled_from([30 * S, 3600 * S, 10**17]))
+@settings(max_examples=40)
+def test_many_bad_stamps_cost_no_good_message(number, first, by_ns):
+    at = T0 + np.arange(800) * 50 * MS
+    header = at.copy()
+    header[first : first + number] += by_ns
+    streams, clock, notes = choose(image=Stamps(header.tolist(), (at + 20 * MS).tolist()), command=stream(at))
+    np.testing.assert_array_equal(streams['image'].stamps_ns, at + 20 * MS)
+    assert streams['command'].kept.all()
+    assert (clock, len(notes)) == ('header', 1)
+
+
+@given(st.integers(1, 798), st.floats(0.2, 9.5), st.sampled_from([-1, 1]))
+@settings(max_examples=40)
+def test_one_stamp_that_is_a_little_off_costs_its_own_message(which, by_s, sign):
+    at = T0 + np.arange(800) * 50 * MS
+    header = at.copy()
+    header[which] += sign * round(by_s * S)
+    streams, _, notes = choose(image=Stamps(header.tolist(), at.tolist()), command=stream(at, header=False))
+    assert len(streams['image'].stamps_ns) >= 799
+    np.testing.assert_array_equal(np.delete(streams['image'].kept, which), np.ones(799, bool))
+    assert notes == ()
+
+
+@given(st.sampled_from([-0.01, 0.01]), st.integers(800, 4000), st.booleans())
+@settings(max_examples=20)
+def test_a_clock_that_drifts_is_taken_by_receive_times(drift, number, stamped_commands):
+    at = T0 + np.arange(number) * 50 * MS
+    header = T0 + np.rint((at - T0) * (1 + drift)).astype(np.int64)
+    camera = Stamps(header.tolist(), (at + 20 * MS).tolist())
+    streams, _, notes = choose(image=camera, command=stream(at, header=stamped_commands))
+    np.testing.assert_array_equal(streams['image'].stamps_ns, at + 20 * MS)
+    np.testing.assert_array_equal(streams['command'].stamps_ns, at)
+    assert len(notes) == 1
+    assert 'runs at another speed' in notes[0]
+
+
+def test_clocks_that_drift_alike_are_a_simulations_and_go_by_headers():
+    at = T0 + np.arange(800) * 50 * MS
+    header = T0 + (at - T0) // 2
+    both = Stamps(header.tolist(), at.tolist())
+    streams, clock, notes = choose(image=both, command=both)
+    np.testing.assert_array_equal(streams['image'].stamps_ns, header)
+    assert (clock, notes) == ('header', ())
+
+
+def test_a_late_network_is_no_clock_that_is_off():
+    at = T0 + np.arange(800) * 50 * MS
+    late = at + np.rint(np.random.default_rng(0).exponential(0.15, 800) * S).astype(np.int64)
+    late[300:360] = at[360] + np.arange(60) * MS  # a disk that stalled for three seconds
+    streams, clock, notes = choose(image=Stamps(at.tolist(), late.tolist()), command=stream(at, header=False))
+    np.testing.assert_array_equal(streams['image'].stamps_ns, at)
+    assert (clock, notes) == ('header', ())
+
+
+def test_stamps_that_repeat_cost_the_repetitions():
+    at = T0 + np.arange(800) * 50 * MS
+    twice = at.copy()
+    twice[1::2] = twice[::2]
+    streams, clock, notes = choose(image=Stamps(twice.tolist(), at.tolist()), command=stream(at, header=False))
+    np.testing.assert_array_equal(streams['image'].kept, np.arange(800) % 2 == 0)
+    assert streams['image'].drops['stamp_not_increasing'] == 400
+    assert (clock, notes) == ('header', ())
+    still = Stamps([T0] * 800, at.tolist())
+    streams, clock, notes = choose(image=still, command=stream(at, header=False))
+    np.testing.assert_array_equal(streams['image'].stamps_ns, at)
+    assert clock == 'receive'
+    assert notes[0].startswith('/camera is stamped by a clock that stands still')
+
+
+@pytest.mark.parametrize('received_ns', [0, T0])
+def test_receive_times_that_tell_nothing(received_ns):
+    at = T0 + np.arange(400) * 50 * MS
+    headed = Stamps(at.tolist(), [received_ns] * 400)
+    streams, clock, notes = choose(image=headed, command=headed)
+    np.testing.assert_array_equal(streams['image'].stamps_ns, at)
+    assert (clock, notes) == ('header', ())
+    with pytest.raises(InputError, match=r'/cmd_vel has no stamps of its own .* the same one for all its 400 messages'):
+        choose(image=headed, command=Stamps([0] * 400, [received_ns] * 400))
+
+
+def test_negative_stamps_are_of_another_clock():
+    at = T0 + np.arange(400) * 50 * MS
+    streams, clock, _ = choose(
+        image=Stamps((-np.arange(1, 401)[::-1] * 50 * MS).tolist(), at.tolist()), command=stream(at)
+    )
+    np.testing.assert_array_equal(streams['image'].stamps_ns, at)
+    assert clock == 'receive'
 
 
 @given(st.integers(30, 370), st.floats(11.0, 1e8))
