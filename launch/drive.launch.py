@@ -9,7 +9,7 @@ from launch.substitutions import LaunchConfiguration, PythonExpression
 from launch_ros.actions import LifecycleNode, Node, PushROSNamespace, SetRemap
 from launch_ros.parameter_descriptions import ParameterValue
 
-from lnn_controller.nodes.launching import checked, driven, failure, profile
+from lnn_controller.nodes.launching import checked, driven, environment, failure
 
 # Beside this folder, in the source tree as in the installed share/.
 CONFIG = Path(__file__).parent.parent / 'config'
@@ -92,4 +92,4 @@ def generate_launch_description():
     # Each simulated car has a time of its own, which is not to reach the others.
     clock = SetRemap('/clock', 'clock', condition=IfCondition(LaunchConfiguration('sim')))
     car = GroupAction([PushROSNamespace(LaunchConfiguration('namespace')), clock, *nodes])
-    return LaunchDescription([*checked(__file__, arguments), *profile(CONFIG), car])
+    return LaunchDescription([*checked(__file__, arguments), *environment(CONFIG), car])

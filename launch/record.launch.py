@@ -8,7 +8,7 @@ from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
-from lnn_controller.nodes.launching import checked, profile
+from lnn_controller.nodes.launching import checked, environment
 
 CONFIG = Path(__file__).parent.parent / 'config'
 
@@ -63,4 +63,4 @@ def generate_launch_description():
         output='screen',
         emulate_tty=True,
     )
-    return LaunchDescription([*checked(__file__, arguments), *profile(CONFIG), recorder])
+    return LaunchDescription([*checked(__file__, arguments), *environment(CONFIG), recorder])

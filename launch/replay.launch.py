@@ -15,7 +15,7 @@ from launch.substitutions import LaunchConfiguration, PythonExpression
 from launch_ros.actions import LifecycleNode, Node
 from launch_ros.parameter_descriptions import ParameterValue
 
-from lnn_controller.nodes.launching import checked, driven, profile
+from lnn_controller.nodes.launching import checked, driven, environment
 
 CONFIG = Path(__file__).parent.parent / 'config'
 
@@ -121,4 +121,4 @@ def generate_launch_description():
     )
     # Only when the controller drives is the bag played, so that none of it is missed.
     driving = driven(controller, OpaqueFunction(function=play))
-    return LaunchDescription([*checked(__file__, arguments), *profile(CONFIG), *driving, evaluator, controller])
+    return LaunchDescription([*checked(__file__, arguments), *environment(CONFIG), *driving, evaluator, controller])

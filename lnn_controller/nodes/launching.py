@@ -27,9 +27,9 @@ from launch_ros.events.lifecycle import ChangeState
 from lifecycle_msgs.msg import Transition
 
 from lnn_controller.errors import InputError
-from lnn_controller.nodes.processes import PROFILES_VARIABLE
+from lnn_controller.nodes.processes import PARENT_VARIABLE, PROFILES_VARIABLE
 
-__all__ = ['checked', 'driven', 'failure', 'profile']
+__all__ = ['checked', 'driven', 'environment', 'failure']
 
 FILES = 'params_file'
 
@@ -120,13 +120,17 @@ def failure(reason: str) -> Action:
     return OpaqueFunction(function=fail)
 
 
-def profile(config: Path) -> list[Action]:
+def environment(config: Path) -> list[Action]:
     """
-    Let large images through: they do not fit Fast DDS' default segment of shared memory.
+    Set what our nodes need in their environment.
+
+    They end with this process, however it ends: on SIGTERM ``ros2 launch`` would leave them, and the robot would drive
+    on. And large images do not fit Fast DDS' default segment of shared memory; who has set a profile keeps it.
 
     :param config: folder of our configuration files
-    :returns: actions: none for who has set a profile already
+    :returns: actions, to come before the nodes
     """
-    if os.environ.get(PROFILES_VARIABLE):
-        return []
-    return [SetEnvironmentVariable(PROFILES_VARIABLE, str(config / 'fastdds.xml'))]
+    variables = {PARENT_VARIABLE: str(os.getpid())}
+    if not os.environ.get(PROFILES_VARIABLE):
+        variables[PROFILES_VARIABLE] = str(config / 'fastdds.xml')
+    return [SetEnvironmentVariable(name, value) for name, value in variables.items()]

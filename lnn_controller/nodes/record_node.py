@@ -56,12 +56,15 @@ PARAMETERS = (
         'max_size_mb', 0.0, 'Begin another file when one has grown to this; 0: never (mcap alone).', 'MB', 0.0, 1e6
     ),
     Setting('max_duration_s', 0.0, 'Begin another file after this time; 0: never (mcap alone).', 's', 0.0, 1e6),
-    Setting('report_s', 5.0, 'Tell rates and losses in the log at this interval; 0: never.', 's', 0.0, 3600.0),
+    Setting(
+        'report_s', 5.0, 'Tell rates that changed, and losses, in the log at this interval; 0: never.', 's', 0.0, 3600.0
+    ),
 )
 DISCOVERY_PERIOD_S = 0.1
 LOOKS = 5  # of them, after which the publishers of what is recorded are looked at again
 QUEUE_DEPTH = 1000  # messages per topic: seconds of a stalled disk
 FLUSH_S = 0.5  # so much is lost at most when the process is killed
+CHANGE, LEAST_CHANGE_HZ = 0.2, 0.5  # of a rate, to be told of
 HIDDEN = '/_'  # topics that ROS's own tools make, as ros2 bag's
 
 
@@ -102,7 +105,8 @@ class RecordNode(Node):
         self._complete = False
         self._looks = 0
         self._lost: Counter[str] = Counter()
-        self._told = (time.monotonic(), dict[str, int]())
+        self._reported = (time.monotonic(), dict[str, int]())
+        self._told: dict[str, tuple[float, int]] = {}  # rate and losses by topic
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self.create_timer(DISCOVERY_PERIOD_S, self._discover, clock=steady)
         self.create_timer(FLUSH_S / 2, self._bag.flush, clock=steady)
@@ -180,16 +184,21 @@ class RecordNode(Node):
             self.get_logger().error(printable(why))
 
     def _report(self) -> None:
-        """Tell what came since the last time."""
-        then_s, before = self._told
+        """Tell the topics whose rates are others than were told last, or of which messages were lost; else the sum."""
         now_s, counts = time.monotonic(), self._bag.counts
-        self._told = (now_s, counts)
-        rates = [
-            f'{topic} {(count - before.get(topic, 0)) / (now_s - then_s):.1f} Hz'
-            + (f' ({self._lost[topic]} lost)' if self._lost[topic] else '')
-            for topic, count in counts.items()
-        ]
-        self.get_logger().info(f'{self._bag.bytes / 1e6:.1f} MB; {", ".join(rates) or "nothing arrives"}')
+        then_s, before = self._reported
+        self._reported = (now_s, counts)
+        rates = {topic: (count - before.get(topic, 0)) / (now_s - then_s) for topic, count in counts.items()}
+        news = []
+        for topic, rate in rates.items():
+            rate_told, lost_told = self._told.get(topic, (0.0, 0))
+            lost = self._lost[topic]
+            if abs(rate - rate_told) > max(CHANGE * max(rate, rate_told), LEAST_CHANGE_HZ) or lost != lost_told:
+                self._told[topic] = (rate, lost)
+                news.append(f'{topic} {rate:.1f} Hz' + (f' ({lost} lost)' if lost else ''))
+        total = sum(rates.values())
+        what = ', '.join(news) or (f'{total:.0f} messages/s, as before' if total else 'nothing arrives')
+        self.get_logger().info(f'{self._bag.bytes / 1e6:.1f} MB; {what}')
 
     def _record(self, topic: str, type_name: str, *, reliable: bool, latched: bool) -> None:
         message = message_class(type_name)

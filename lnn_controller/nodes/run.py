@@ -172,7 +172,7 @@ def run_node(
     write_anywhere()
     ending = _Ending(last_resort)
     if _orphaned():
-        return 1
+        return _tell(executable, f'the process that started it must live on: {PARENT_VARIABLE} names another')
     code = 0
     try:
         check_files(args)

@@ -127,6 +127,18 @@ def test_a_parameters_file_in_the_home_folder_is_the_one_that_is_taken(launch, t
     assert drive.returncode == 1
 
 
+def test_the_controller_ends_with_a_launch_that_is_killed(launch, tiny_bundle):
+    drive = launch('drive.launch.py', 'sim:=false', f'policy:={tiny_bundle}')
+    said = read_until(drive, r'no camera image has arrived yet')
+    controller = int(re.search(r'controller_node-1.: process started with pid .(\d+)', said)[1])
+    drive.kill()
+    drive.wait()
+    deadline_s = time.monotonic() + DEADLINE_S
+    while Path(f'/proc/{controller}').exists():
+        assert time.monotonic() < deadline_s
+        time.sleep(0.05)
+
+
 def test_two_simulated_cars_each_with_its_own_time(launch, tiny_bundle, domain_id):
     first, second = (launch('drive.launch.py', f'policy:={tiny_bundle}', f'namespace:=robot{i}') for i in (1, 2))
     read_until(first, r'robot1.controller.*the robot drives')
