@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lnn_controller.control.guard import clearance, guard_scale
+from lnn_controller.control.guard import clearance, guard_scale, pace_of
 from lnn_controller.control.safety import apply_deadband, limit, limit_speed
 from lnn_controller.control.settings import ControlSettings
 from lnn_controller.control.sight import Sight
@@ -36,6 +36,9 @@ class SafetyChain:
     The guard judges twice. A wanted command that leads to an obstacle is slowed as a whole. But with acceleration
     limits or a deadband, what is sent may lead elsewhere than what is wanted (the operator lets go, and the ramp still
     drives ahead): its speed may not pass the share of the robot's range that its own way leaves.
+
+    What it leaves is a share of the robot's range, by the distances; and no more than the pace from which the robot
+    comes to rest at the stop distance, by its reaction time and deceleration.
 
     A way that the guard's sensor did not see counts as blocked.
 
@@ -88,7 +91,12 @@ class SafetyChain:
         return limit_speed(command, self._wide_limits if operator else self._limits)
 
     def send(
-        self, wanted: Sequence[float], points: NDArray[np.float64], dt_s: float, sight: Sight | None = None
+        self,
+        wanted: Sequence[float],
+        points: NDArray[np.float64],
+        dt_s: float,
+        sight: Sight | None = None,
+        moved_m: float = 0.0,
     ) -> Sent:
         """
         Take a wanted command to what is sent.
@@ -97,12 +105,13 @@ class SafetyChain:
         :param points: obstacles in the robot's frame, m, (P, 2)
         :param dt_s: time since the last command, s, > 0
         :param sight: where the sensor of the obstacles measured; ``None``: that is not known
+        :param moved_m: how far the robot has gone since the obstacles were measured: all are taken to be nearer by that
         :returns: what to publish
         """
         given = self.given_guard_scales
-        self._points, self._sight, self._unseen = points, sight, False
+        self._points, self._sight, self._moved_m, self._unseen = points, sight, moved_m, False
         self.ramp_scale = 1.0
-        scale = self.guard_scale = given[0] if given and any(wanted) else self._guard(wanted)
+        scale = self.guard_scale = given[0] if given and any(wanted) else min(self._guard(wanted))
         if scale == 0.0:
             return self._blocked()
         bitten: tuple[str, ...] = ()
@@ -130,9 +139,10 @@ class SafetyChain:
             if sent == judged or not any(sent):
                 return sent
             # A share of the robot's range, not of the ramp: that would be slowed anew at each tick.
-            share = self._guard(sent)
+            share, stoppable = self._guard(sent)
             pairs = zip(sent, self._most, strict=True)
             allowed = min((share * most / abs(value) for value, most in pairs if value), default=1.0)
+            allowed = min(allowed, stoppable)
             if allowed > 1.0 - 1e-9:
                 return sent
             # Again, for the slower command may have other channels within their deadband: it leads elsewhere.
@@ -143,12 +153,17 @@ class SafetyChain:
         blocked = self.given_blocked if self.given_guard_scales else 'way_unseen' if self._unseen else 'obstacle'
         return Sent([0.0] * len(self._spec.outputs), ('obstacle_stop',), blocked)
 
-    def _guard(self, command: Sequence[float]) -> float:
+    def _guard(self, command: Sequence[float]) -> tuple[float, float]:
+        """Judge a command: the share of the robot's range that its way leaves, and the factor that lets it stop."""
         guard = self._settings.guard
         if guard is None or not any(command):
-            return 1.0
+            return 1.0, 1.0
         by_channel = dict(zip(self._spec.channels, command, strict=True))
         velocity = tuple(by_channel.get(name, 0.0) for name in ('linear_x', 'linear_y', 'angular_z'))
-        sight, reach_m = self._sight, guard.slow_distance_m
+        pace = pace_of(velocity, guard.footprint)
+        sight, reach_m = self._sight, guard.reach_m(pace) + self._moved_m
         self._unseen = sight is not None and not sight.covers(velocity, guard.footprint, reach_m, guard.min_valid)
-        return 0.0 if self._unseen else guard_scale(clearance(velocity, self._points, guard.footprint, reach_m), guard)
+        if self._unseen:
+            return 0.0, 0.0
+        free_m = clearance(velocity, self._points, guard.footprint, reach_m) - self._moved_m
+        return guard_scale(free_m, guard), min(guard.most_pace(free_m) / pace, 1.0)

@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 from lnn_controller.control.adaptation import Adaptation
 from lnn_controller.control.chain import SafetyChain
 from lnn_controller.control.decision import FLICKERING, GUARD_STOPS, NETWORK_STOPS, Decision, DriveState, Used
+from lnn_controller.control.guard import pace_of
 from lnn_controller.control.inputs import Inputs
 from lnn_controller.control.safety import all_finite
 from lnn_controller.control.settings import ControlSettings
+from lnn_controller.control.travel import Travel
 from lnn_controller.policy import Policy, PolicyStep
 
 __all__ = ['Controller']
@@ -45,6 +47,7 @@ class Controller(Inputs):
         self._zeros = _frozen(np.zeros(len(policy.spec.outputs)))
         self._no_neurons = _frozen(np.zeros(policy.spec.network.units, np.float32))
         self._begins, self._running = True, False
+        self._travel = Travel()
         self._begin()
 
     @property
@@ -122,6 +125,7 @@ class Controller(Inputs):
         elif held in GUARD_STOPS:
             self._safety.reset()
             command, limited, stopped = self._zeros, ('obstacle_stop',), held
+        self._note_travel(now_ns, command)
         self._previous_ns, self._begins, self._sent = now_ns, False, command.tolist()
         mode: Literal['policy', 'override', 'stop'] = 'policy' if operator is None else 'override'
         if stopped:
@@ -241,7 +245,12 @@ class Controller(Inputs):
             wanted, bitten = self._safety.hold(self.adaptation.sent(scaled), operator=False)
             wanted = self._override.blend(wanted, now_ns, self.settings.override_return_s)
         # Where an obstacle stops it, the network runs on, so that it can steer away.
-        sent = self._safety.send(wanted, self._points, dt_s, self._sight)
+        seen_ns = self._sensors['scan'].since_ns
+        moved_m, guard = 0.0, self.settings.guard
+        if guard is not None and seen_ns is not None:
+            # What was commanded within the reaction time before the reading, the robot does after it.
+            moved_m = self._travel.since(seen_ns - round(guard.reaction_s * 1e9), now_ns)
+        sent = self._safety.send(wanted, self._points, dt_s, self._sight, moved_m)
         if sent.blocked:
             return self._zeros, sent.limited, sent.blocked
         return _frozen(np.array(sent.command)), bitten + sent.limited, ''
@@ -263,6 +272,9 @@ class Controller(Inputs):
         self._previous_ns, self._stopped_for, self._resume_ns = now_ns, stopped_for, resume_ns
         if not again:
             self._settle(now_ns, reason)
+        if reason == 'clock_jump':
+            self._travel.forget()
+        self._note_travel(now_ns, self._zeros)
         return Decision(
             stamp_ns=now_ns,
             command=self._zeros,
@@ -295,6 +307,14 @@ class Controller(Inputs):
             ramp_scale=self._safety.ramp_scale,
             resets=self.resets,
         )
+
+    def _note_travel(self, now_ns: int, command: NDArray[np.float64]) -> None:
+        guard = self.settings.guard
+        if guard is not None:
+            sent = dict(zip(self.policy.spec.channels, command.tolist(), strict=True))
+            velocity = [sent.get(name, 0.0) for name in ('linear_x', 'linear_y', 'angular_z')]
+            keep_s = self.settings.scan_timeout_s + guard.reaction_s
+            self._travel.note(now_ns, pace_of(velocity, guard.footprint), keep_s)
 
     def _settle(self, now_ns: int, reason: str) -> None:
         """Have a stop hold for a while after its cause, if it is of those that flicker."""

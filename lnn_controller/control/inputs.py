@@ -185,7 +185,8 @@ class Inputs:
         guard = self.settings.guard
         if guard is None or not self._takes('scan', stamp_ns, now_ns, self.settings.scan_timeout_s):
             return False
-        self._points = thin(outside(points, guard.footprint), guard.slow_distance_m, guard.footprint)
+        reach_m = self.settings.guard_reach_m(self.policy.spec)
+        self._points = thin(outside(points, guard.footprint), reach_m, guard.footprint)
         self._sight = sight
         self._sensors['scan'].take(stamp_ns, now_ns)
         self.counters['scans'] += 1

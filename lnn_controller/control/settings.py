@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from lnn_controller.control.adaptation_settings import AdaptationSettings
-from lnn_controller.control.guard import GuardSettings
+from lnn_controller.control.guard import GuardSettings, pace_of
 from lnn_controller.errors import InputError
 from lnn_controller.policy import PolicySpec
 from lnn_controller.policy.spec import CHANNEL_UNITS
@@ -120,6 +120,22 @@ class ControlSettings:
     def step_gap_s(self) -> float:
         """The time between two steps beyond which the clock is held to have jumped, s."""
         return max(self.max_step_gap_s, 3.0 * self.nominal_dt_s)
+
+    def guard_reach_m(self, spec: PolicySpec) -> float:
+        """
+        Tell how far away a point may matter to the guard, with what the robot goes until its data are stale.
+
+        :param spec: the policy's spec
+        :returns: m; 0 without a guard
+        """
+        if self.guard is None:
+            return 0.0
+        limits = self.override_limits(spec)
+        most = {
+            name: max(-low, high) for name, low, high in zip(spec.channels, limits.minimum, limits.maximum, strict=True)
+        }
+        fastest = pace_of([most.get(name, 0.0) for name in ('linear_x', 'linear_y', 'angular_z')], self.guard.footprint)
+        return self.guard.reach_m(fastest) + fastest * (self.scan_timeout_s + self.guard.reaction_s)
 
     def limits(self, spec: PolicySpec) -> Limits:
         """

@@ -95,6 +95,15 @@ PARAMETERS = (
     ),
     _live('guard.slow_distance_m', 1.0, 'The robot slows down with less free way than this ahead.', 'm', 0.0, 100.0),
     _live('guard.stop_distance_m', 0.3, 'The robot stops with less free way than this ahead.', 'm', 0.0, 100.0),
+    _live('guard.reaction_s', 0.1, 'From zeros on cmd_vel until the robot brakes.', 's', 0.0, 5.0),
+    _live(
+        'guard.deceleration',
+        2.0,
+        'How hard the robot brakes: it goes no faster than it can stop before the stop distance.',
+        'm/s²',
+        0.05,
+        100.0,
+    ),
     _live(
         'guard.timeout_s', 0.3, 'Without a newer scan or point cloud for this long the robot stops.', 's', 0.02, 10.0
     ),
@@ -105,6 +114,14 @@ PARAMETERS = (
         '',
         0.001,
         1.0,
+    ),
+    _live(
+        'guard.min_points',
+        1,
+        'A point with fewer than this around it (within 0.1 m, itself counted) is taken for noise; 1: none is.',
+        '',
+        1,
+        100,
     ),
     _live('guard.front_m', 0.3, "Distance of the robot's front edge from base_link.", 'm', 0.0, 10.0),
     _live('guard.rear_m', 0.3, "Distance of the robot's rear edge from base_link.", 'm', 0.0, 10.0),
@@ -229,6 +246,8 @@ def _guard(values: Mapping[str, Any]) -> GuardSettings:
             footprint=Footprint(**{key: values[f'guard.{key}'] for key in ('front_m', 'rear_m', 'left_m', 'right_m')}),
             slow_distance_m=values['guard.slow_distance_m'],
             stop_distance_m=values['guard.stop_distance_m'],
+            reaction_s=values['guard.reaction_s'],
+            deceleration=values['guard.deceleration'],
             min_valid=values['guard.min_valid'],
         )
     except InputError as error:

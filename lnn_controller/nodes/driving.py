@@ -30,7 +30,7 @@ from lnn_controller.nodes.diagnostics import Rate, Spread
 from lnn_controller.nodes.emergency_stop import EmergencyStop
 from lnn_controller.nodes.encoder_thread import EncoderThread
 from lnn_controller.nodes.exclusive import WAIT_S, Exclusive
-from lnn_controller.nodes.obstacles import cloud_points, place, scan_points
+from lnn_controller.nodes.obstacles import cloud_points, place, scan_points, supported
 from lnn_controller.nodes.polled import Polled, take_all
 from lnn_controller.nodes.qos_watch import QosWatch, type_name
 from lnn_controller.nodes.report import Reporter
@@ -296,7 +296,8 @@ class Driving:
         assert guard is not None
         x_m, y_m, yaw_rad = (self.values[f'guard.sensor_{name}'] for name in ('x_m', 'y_m', 'yaw_rad'))
         try:
-            points, sight = place(read(message), x_m, y_m, yaw_rad, guard.footprint)
+            seen = supported(read(message), self.values['guard.min_points'])
+            points, sight = place(seen, x_m, y_m, yaw_rad, guard.footprint)
         except InputError as error:
             self._undecodable('scan', error)
             return

@@ -1,7 +1,7 @@
 """From range sensors' messages to the guard's points: laser scans, point clouds, and where the sensor sits."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ from lnn_controller.control.guard import Footprint, inside
 from lnn_controller.control.sight import Sight
 from lnn_controller.errors import InputError
 
-__all__ = ['Seen', 'cloud_points', 'place', 'scan_points']
+__all__ = ['Seen', 'cloud_points', 'place', 'scan_points', 'supported']
 
 Floats = NDArray[np.float64]
 
@@ -19,6 +19,7 @@ Floats = NDArray[np.float64]
 MAX_RAYS, MAX_POINTS, MAX_FIELDS = 100_000, 2_000_000, 64
 # A ray each 0.0006° at the finest, and one turn at the most, with room for rounding and a ray that closes the circle.
 FINEST_RAD, TURN_RAD = 1e-5, 2.1 * math.pi
+SUPPORT_M, FARTHEST_M = 0.1, 1e6
 FLOATS = {PointField.FLOAT32: 'f4', PointField.FLOAT64: 'f8'}
 
 
@@ -136,6 +137,33 @@ def cloud_points(
     points = np.stack((forward[kept], left[kept]), axis=1).astype(np.float64)
     looked = _columns(forward, left, measured, kept, message.height)
     return Seen(points, np.zeros((0, 2)), 0.0, looked)
+
+
+def supported(seen: Seen, min_points: int) -> Seen:
+    """
+    Leave out points that stand alone, as noise does.
+
+    What lies within 0.1 m of a point counts for it, and some of what lies within 0.28 m: whole cells of 0.1 m. What is
+    too close to be measured is never left out.
+
+    :param seen: what was seen
+    :param min_points: how many points there must be about each, itself counted; 1: all stay
+    :returns: the same with fewer points
+    """
+    if min_points <= 1 or not len(seen.points):
+        return seen
+    # Farther than any guard looks, so what is clipped there does not matter.
+    column, row = np.floor(np.clip(seen.points, -FARTHEST_M, FARTHEST_M) / SUPPORT_M).astype(np.int64).T
+    cells, of_points, counts = np.unique((column << 32) + row, return_inverse=True, return_counts=True)
+    about = np.zeros(len(cells), np.int64)
+    for step in ((right << 32) + up for right in (-1, 0, 1) for up in (-1, 0, 1)):
+        at = np.minimum(np.searchsorted(cells, cells + step), len(cells) - 1)
+        about += np.where(cells[at] == cells + step, counts[at], 0)
+    kept = (about >= min_points)[of_points]
+    looked = seen.bearings
+    if looked is not None:
+        looked = replace(looked, of_points=looked.of_points[kept])
+    return replace(seen, points=seen.points[kept], bearings=looked)
 
 
 def place(seen: Seen, x_m: float, y_m: float, yaw_rad: float, footprint: Footprint) -> tuple[Floats, Sight | None]:

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from lnn_controller.control import Controller, ControlSettings, Footprint, GuardSettings
 from lnn_controller.control.chain import SafetyChain
-from lnn_controller.control.guard import clearance, guard_scale, outside
+from lnn_controller.control.guard import clearance, guard_scale, outside, pace_of
 from lnn_controller.control.sight import Sight
+from lnn_controller.control.travel import Travel
 from lnn_controller.policy import OutputSpec, Policy, read_spec
 
 DT_S = 0.02
@@ -41,7 +42,7 @@ def way(spec, command, points):
     """Clearance along a command."""
     by_channel = dict(zip(spec.channels, command, strict=True))
     velocity = [by_channel.get(name, 0.0) for name in ('linear_x', 'linear_y', 'angular_z')]
-    return clearance(velocity, points, GUARD.footprint, GUARD.slow_distance_m)
+    return clearance(velocity, points, GUARD.footprint, 10.0), pace_of(velocity, GUARD.footprint)
 
 
 limits = st.sampled_from([0.2, 1.0, 5.0, math.inf])
@@ -51,7 +52,13 @@ commands = st.tuples(st.floats(-1.0, 2.0), st.floats(-1.0, 1.0), st.floats(-2.0,
     [(0.0, 0.0, 0.0), (2.0, 0.0, 0.0), (-1.0, 0.0, 0.0), (0.0, 0.0, 2.0), (2.0, 0.0, 2.0)]
 )
 obstacles = st.lists(st.tuples(st.floats(-1.6, 1.6), st.floats(-1.6, 1.6)), max_size=6)
-ticks = st.lists(st.tuples(commands, obstacles | st.none(), dynamics | st.none(), st.integers(1, 20)), max_size=12)
+brakes = st.tuples(
+    st.sampled_from([0.0, 0.1, 0.5]), st.sampled_from([0.3, 2.0, 100.0]), st.sampled_from([0.0, 0.05, 0.3])
+)
+ticks = st.lists(
+    st.tuples(commands, obstacles | st.none(), dynamics | st.none(), brakes | st.none(), st.integers(1, 20)),
+    max_size=12,
+)
 
 
 @settings(max_examples=300, deadline=None)
@@ -59,24 +66,31 @@ ticks = st.lists(st.tuples(commands, obstacles | st.none(), dynamics | st.none()
 def test_no_command_leaves_the_chain_whose_way_is_blocked(spec, ticks):
     """Wishes, obstacles and settings change; each lasts some ticks, so that ramps run."""
     chain = SafetyChain(spec, ControlSettings(guard=GUARD))
-    points = np.zeros((0, 2))
+    points, guard, moved_m = np.zeros((0, 2)), GUARD, 0.0
     most = (2.0, 1.0, 2.0)
-    for wanted, seen, changed, count in ticks:
+    for wanted, seen, changed, braking, count in ticks:
         if seen is not None:
             points = outside(np.array(seen, float).reshape(-1, 2), GUARD.footprint)
+        if braking is not None:
+            guard = replace(GUARD, reaction_s=braking[0], deceleration=braking[1])
+            moved_m = braking[2]
+            chain.settings = replace(chain.settings, guard=guard)
         if changed is not None:
             per_channel = [dict.fromkeys(spec.channels, value) for value in changed]
             chain.settings = ControlSettings(
-                guard=GUARD,
+                guard=guard,
                 max_acceleration=per_channel[0],
                 max_deceleration=per_channel[1],
                 deadband=per_channel[2],
             )
         for _ in range(count):
-            sent = chain.send(wanted, points, DT_S)
-            free_m = way(spec, sent.command, points)
-            assert not any(sent.command) or free_m > GUARD.stop_distance_m - 1e-9
-            share = guard_scale(free_m, GUARD)
+            sent = chain.send(wanted, points, DT_S, None, moved_m)
+            free_m, pace = way(spec, sent.command, points)
+            free_m -= moved_m
+            assert not any(sent.command) or free_m > guard.stop_distance_m - 1e-9
+            stopping_m = pace * guard.reaction_s + pace**2 / (2 * guard.deceleration)
+            assert not any(sent.command) or stopping_m <= free_m - guard.stop_distance_m + 1e-6
+            share = guard_scale(free_m, guard)
             held = all(abs(value) <= share * high + 1e-6 for value, high in zip(sent.command, most, strict=True))
             assert held, (sent, share)
             assert bool(sent.blocked) == ('obstacle_stop' in sent.limited)
@@ -111,6 +125,30 @@ def test_the_ramp_does_not_undo_the_slowing(spec):
     assert chain.send((0.0, 0.0, 0.0), ahead, DT_S).command[0] == pytest.approx(1.0 - 0.5 * DT_S)
 
 
+@pytest.mark.parametrize(('reaction_s', 'deceleration'), [(0.0, 1.0), (0.1, 2.0), (0.5, 100.0)])
+def test_a_robot_that_brakes_as_it_says_stops_in_time(spec, reaction_s, deceleration):
+    """Full speed towards a wall, by a body that follows late and brakes no harder; a reading each 0.1 s."""
+    guard = replace(GUARD, reaction_s=reaction_s, deceleration=deceleration, slow_distance_m=0.31)
+    chain, travel = SafetyChain(spec, ControlSettings(guard=guard)), Travel()
+    front_m, speed, asked, points, seen_ns, fastest = 0.0, 0.0, [], None, 0, 0.0
+    for tick in range(1000):
+        now_ns = tick * 20_000_000
+        if tick % 5 == 0:
+            points, seen_ns = np.array([[guard.footprint.front_m + 6.0 - front_m, 0.0]]), now_ns
+        sent = chain.send(
+            (2.0, 0.0, 0.0), points, DT_S, None, travel.since(seen_ns - round(reaction_s * 1e9), now_ns)
+        ).command[0]
+        travel.note(now_ns, sent, 1.0)
+        asked.append(sent)
+        late = asked[max(0, len(asked) - 1 - int(reaction_s / DT_S))]
+        speed = min(late, speed + 5.0) if late > speed else max(late, speed - deceleration * DT_S)
+        front_m += speed * DT_S
+        fastest = max(fastest, speed)
+    assert fastest == 2.0
+    # A tick of the loop, and of the body's, is in neither figure.
+    assert guard.stop_distance_m - 2 * 2.0 * DT_S <= 6.0 - front_m <= guard.stop_distance_m + 0.15
+
+
 def test_a_way_that_the_sensor_did_not_see_is_blocked(spec):
     """Wanted, or driven by the ramp that is left; the way out stays open."""
     chain = SafetyChain(spec, ControlSettings(guard=GUARD, max_deceleration={'linear_x': 0.5}))
@@ -132,6 +170,21 @@ def test_without_obstacles_the_ramp_is_as_it_was(spec):
     rng = np.random.default_rng(0)
     for wanted in rng.uniform(-1.0, 1.0, (100, 3)).tolist():
         assert guarded.send(wanted, np.zeros((0, 2)), DT_S) == plain.send(wanted, np.zeros((0, 2)), DT_S)
+
+
+def test_how_far_it_has_gone_since():
+    travel = Travel()
+    assert travel.since(0, 10**9) == 0.0
+    for now_ns, pace in ((10**9, 1.0), (2 * 10**9, 0.0), (3 * 10**9, 0.5)):
+        travel.note(now_ns, pace, 10.0)
+    assert travel.since(0, 4 * 10**9) == 1.5
+    assert travel.since(1_500_000_000, 4 * 10**9) == 1.0
+    assert travel.since(3_500_000_000, 4 * 10**9) == 0.25
+    assert travel.since(4 * 10**9, 4 * 10**9) == travel.since(5 * 10**9, 4 * 10**9) == 0.0
+    travel.note(4 * 10**9, 0.0, 0.5)
+    assert travel.since(0, 4 * 10**9) == 0.5, 'no more than was asked for is kept'
+    travel.forget()
+    assert travel.since(0, 5 * 10**9) == 0.0
 
 
 def test_recorded_verdicts_give_the_same_commands(spec):

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -529,6 +530,32 @@ def test_the_guard_slows_then_stops_along_the_path(policy):
     robot.controller.on_override(robot.now_ns + PERIOD, [-1.0, 0.0])
     backwards = robot.tick()
     assert (backwards.mode, backwards.command[0]) == ('override', pytest.approx(-0.02))
+
+
+def test_obstacles_come_nearer_while_the_robot_drives_on_an_old_reading(policy):
+    """What was 1.25 m away at the reading is nearer by what was driven since."""
+    robot = Robot(policy, ControlSettings(guard=replace(BOX, reaction_s=0.0), scan_timeout_s=1.0))
+    robot.controller.on_obstacles(robot.now_ns, np.array([[0.3 + 1.25, 0.0]]))
+    commands = []
+    for _ in range(40):
+        robot.controller.on_override(robot.now_ns + PERIOD, [1.0, 0.0])
+        decision = robot.tick()
+        commands.append(decision.command[0])
+    assert commands[0] == 1.0
+    # Each is what the way that is left allows: 1.25 m less what was driven so far.
+    gone_m = np.concatenate(([0.0], np.cumsum(commands[:-1]) * 0.02))
+    np.testing.assert_allclose(commands, np.clip((1.25 - gone_m - 0.2) / 0.8, 0.0, 1.0), atol=1e-9)
+    assert 0.2 < commands[-1] < 0.7
+    robot.controller.on_obstacles(robot.now_ns, np.array([[0.3 + 1.25, 0.0]]))
+    robot.controller.on_override(robot.now_ns + PERIOD, [1.0, 0.0])
+    assert robot.tick().command[0] == 1.0, 'a new reading says where it is'
+
+
+def test_points_count_as_far_away_as_the_fastest_command_needs_to_stop(policy):
+    robot = Robot(policy, ControlSettings(guard=GuardSettings(Footprint(), deceleration=0.5, reaction_s=0.0)))
+    robot.controller.on_obstacles(robot.now_ns + PERIOD, np.array([[0.3 + 0.3 + 2.25, 0.0]]))
+    robot.controller.on_override(robot.now_ns + PERIOD, [2.0, 0.0])
+    assert robot.tick().command[0] == pytest.approx(1.5)  # 1.5² / (2 · 0.5) = 2.25
 
 
 def starts(modes):

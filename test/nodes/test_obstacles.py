@@ -202,6 +202,37 @@ def test_place():
     assert placed(np.empty((0, 2)), 1.0, 1.0, 1.0).shape == (0, 2)
 
 
+def test_points_that_stand_alone_are_noise_where_it_is_asked_for():
+    ranges = [INF] * 181
+    ranges[20] = 1.0  # alone
+    ranges[90:93] = [1.0] * 3
+    ranges[120:122] = [1.0] * 2
+    ranges[150], ranges[151] = -INF, INF
+    seen = obstacles.scan_points(scan(ranges, angle_increment=math.pi / 180), 0.1)
+    for least, left in ((1, 6), (2, 5), (3, 3), (4, 0)):
+        kept = obstacles.supported(seen, least)
+        assert len(kept.points) == len(kept.bearings.of_points) == left
+        assert len(kept.too_close) == 1, 'what is too close is no noise'
+        _, sight = place(kept, 0.0, 0.0, 0.0, ROBOT)
+        assert sight.covers((1.0, 0.0, 0.0), ROBOT, 1.0, 1.0), 'a ray that noise was dropped from has measured'
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(st.tuples(*[st.floats(-1.0, 1.0) | st.sampled_from([1e6, -3e38, 0.1])] * 2), max_size=40),
+    st.integers(1, 5),
+)
+def test_what_has_enough_about_it_stays(points, least):
+    points = np.array(points, float).reshape(-1, 2)
+    kept = {tuple(each) for each in obstacles.supported(Seen(points, np.zeros((0, 2)), 0.1, None), least).points}
+    for point in points:
+        away = np.abs(points - point).max(axis=1)
+        if (away <= 0.1 - 1e-9).sum() >= least:
+            assert tuple(point) in kept
+        if (away <= 0.2 + 1e-9).sum() < least and np.abs(point).max() < 10:
+            assert tuple(point) not in kept
+
+
 class TestClouds:
     @pytest.mark.parametrize('kind', ['<f4', '<f8', '>f4'])
     def test_heights(self, kind):
