@@ -57,6 +57,7 @@ examples:
   lnn replay BAG --policy policies/mine                compare with a recording
   lnn adapt worn-steering                              does online adaptation help? see docs/adaptation.md
   lnn inspect policies/mine                            print a policy's card
+  lnn inspect my_bag                                   what is in a bag, and is it whole?
   lnn top                                              watch a running controller in the terminal
 """
 

@@ -18,6 +18,7 @@ __all__ = [
     'files_of',
     'find_bags',
     'has_log',
+    'is_bag',
     'is_packed',
     'locate',
     'lost_log',
@@ -56,7 +57,7 @@ def find_bags(path: str | Path) -> list[Path]:
 def _bags_inside(path: Path) -> list[Path]:
     if not path.is_dir():
         return []
-    return sorted(p for p in path.iterdir() if p.is_dir() and ((p / 'metadata.yaml').exists() or storage_files(p)))
+    return sorted(p for p in path.iterdir() if p.is_dir() and is_bag(p))
 
 
 def storage_files(folder: Path) -> list[Path]:
@@ -69,6 +70,18 @@ def storage_files(folder: Path) -> list[Path]:
     """
     files = sorted(p for p in folder.iterdir() if p.is_file() and any(s in _SUFFIXES for s in p.suffixes[-2:]))
     return [p for p in files if not (is_packed(p) and p.with_suffix('') in files)]
+
+
+def is_bag(path: Path) -> bool:
+    """
+    Tell whether a path looks like a bag's.
+
+    :param path: any path
+    :returns: whether it is a storage file, or a folder with one or with a bag's metadata
+    """
+    if path.is_dir():
+        return (path / 'metadata.yaml').exists() or bool(storage_files(path))
+    return path.is_file() and (path.suffix in _SUFFIXES or is_packed(path))
 
 
 def locate(path: Path) -> Path:
