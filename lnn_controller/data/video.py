@@ -100,6 +100,7 @@ class VideoDecoder:
         self._codec = ''
         self._context: Any = None  # of PyAV
         self._waits = 'image_before_key_frame'
+        self._leading_ns, self._leading_why = 0, ''
         self._sets = b''  # parameter sets that came in packets of their own
         self._pending: dict[int, tuple[int, int]] = {}  # stamps of what went in and has not come out, by number
         self._number = 0
@@ -132,12 +133,16 @@ class VideoDecoder:
         missed = self._missed(packet.stamp_ns) or not said.follows
         if said.key:
             self._group()
+            # Of an open group, pictures that are shown before its key frame build on the group before it as well.
+            opens = bool(self._waits) and not said.closed
+            self._leading_ns, self._leading_why = (packet.stamp_ns, self._waits) if opens else (0, '')
             self._waits = ''
         elif missed and not self._waits:
             frames = self._lose()
         self._since_key += 1
-        if self._waits:
-            self.drops[self._waits] += 1
+        why = self._waits or (self._leading_why if packet.stamp_ns < self._leading_ns else '')
+        if why:
+            self.drops[why] += 1
             return frames
         return frames + self._decode(packet, received_ns)
 
@@ -200,6 +205,8 @@ class VideoDecoder:
             return self._shown(self._context.decode(sent))
         except (av.FFmpegError, ValueError) as error:
             self.first_error = self.first_error or f'a damaged packet of {self._codec} video: {error}'
+            if self._pending.pop(self._number, None):
+                self.drops['image_undecodable'] += 1
             return self._lose()
 
     def _lose(self) -> list[Frame]:

@@ -27,11 +27,13 @@ class Said(NamedTuple):
 
     :param picture: whether it holds one, or parameter sets alone
     :param key: whether it can be decoded without any before it
+    :param closed: whether nothing that comes after it builds on what came before it
     :param follows: whether all that it builds on came before it, as far as it tells
     """
 
     picture: bool
     key: bool
+    closed: bool
     follows: bool
 
 
@@ -91,8 +93,8 @@ class H264:
                 recovery |= _recovery_point(unit)
             elif kind in (1, 5):
                 follows = self._follows(unit, idr=kind == 5)
-                return Said(True, kind == 5 or recovery, follows)
-        return Said(False, False, True)
+                return Said(True, kind == 5 or recovery, kind == 5, follows)
+        return Said(False, False, False, True)
 
     def _follows(self, unit: bytes, *, idr: bool) -> bool:
         bits = _Bits(unit[1:_HEAD])
@@ -157,8 +159,8 @@ class Hevc:
         for unit in _units(data):
             kind = unit[0] >> 1 & 63
             if kind < 32:
-                return Said(True, 16 <= kind <= 23, True)
-        return Said(False, False, True)
+                return Said(True, 16 <= kind <= 23, 16 <= kind <= 20, True)
+        return Said(False, False, False, True)
 
 
 class _Bits:
