@@ -68,6 +68,7 @@ bench: $(VENV)/.test gl ## measure what the README claims
 	$(BIN)/python benchmarks/step_latency.py
 	$(BIN)/python benchmarks/executors.py
 	$(BIN)/python benchmarks/control_rate.py
+	$(BIN)/python benchmarks/big_messages.py
 	$(BIN)/python benchmarks/transport.py
 	$(BIN)/python benchmarks/adaptation.py
 	$(BIN)/python benchmarks/gradients.py

@@ -1,7 +1,7 @@
 """
 What the benchmarks share: a camera and an IMU in a process of their own, a bare sleep loop, processes and figures.
 
-    python benchmarks/load.py sensors --width 640 --height 480 --transport raw
+    python benchmarks/load.py sensors --width 640 --height 480 --transport raw --image-rate 30 --cloud-rate 0
     python benchmarks/load.py sleeper --rate 100 --seconds 5
 """
 
@@ -23,6 +23,7 @@ from lnn_controller.nodes import dds_environment
 from lnn_controller.nodes.domain import choose_domain
 
 IMAGE_HZ, IMU_HZ = 30.0, 200.0
+CLOUD_WIDTH, CLOUD_HEIGHT, WALL_M = 640, 480, 8.0
 PICTURES = 4  # in turn: a camera that repeats itself would count as frozen
 
 
@@ -116,19 +117,40 @@ def answer(process: subprocess.Popen[str]) -> dict[str, Any]:
     return json.loads(lines[-1])
 
 
-def sensors(width: int, height: int, transport: str) -> None:
+def cloud() -> Any:
     """
-    Be camera and IMU until SIGTERM; stamps are of the system clock, just before publishing, and told on ``frames``.
+    Make the cloud of a depth camera that looks at a wall: 307,200 points, organised, in its optical frame.
+
+    :returns: the message, its stamp still zero
+    """
+    from sensor_msgs.msg import PointCloud2, PointField
+
+    across, down = np.meshgrid(np.linspace(-0.8, 0.8, CLOUD_WIDTH), np.linspace(-0.6, 0.6, CLOUD_HEIGHT))
+    table = np.zeros((CLOUD_HEIGHT, CLOUD_WIDTH, 4), np.float32)  # x, y, z, and the colour's place
+    table[..., :3] = np.stack((across, down, np.ones_like(across)), axis=-1) * WALL_M
+    fields = [PointField(name=n, offset=4 * k, datatype=PointField.FLOAT32, count=1) for k, n in enumerate('xyz')]
+    row_step = 16 * CLOUD_WIDTH
+    message = PointCloud2(height=CLOUD_HEIGHT, width=CLOUD_WIDTH, fields=fields, point_step=16, row_step=row_step)
+    message.header.frame_id = 'camera_depth_optical_frame'
+    message.data = array.array('B', table.tobytes())
+    return message
+
+
+def sensors(width: int, height: int, transport: str, image_hz: float = IMAGE_HZ, cloud_hz: float = 0.0) -> None:
+    """
+    Be camera, IMU and depth camera until SIGTERM; stamps are of the system clock, those of frames told on ``frames``.
 
     :param width: of the picture, px
     :param height: of the picture, px
     :param transport: raw, or compressed (JPEG)
+    :param image_hz: pictures per second
+    :param cloud_hz: clouds per second, 0: none
     """
     import cv2
     import rclpy
     from rclpy.qos import qos_profile_sensor_data
     from rclpy.signals import SignalHandlerOptions
-    from sensor_msgs.msg import CompressedImage, Image, Imu
+    from sensor_msgs.msg import CompressedImage, Image, Imu, PointCloud2
     from std_msgs.msg import UInt64
 
     from lnn_controller.nodes.convert import image_message, imu_message, stamp
@@ -140,6 +162,8 @@ def sensors(width: int, height: int, transport: str) -> None:
     camera = node.create_publisher(kind, topic, qos_profile_sensor_data)
     told = node.create_publisher(UInt64, 'frames', 1000)
     imu = node.create_publisher(Imu, 'imu/data', qos_profile_sensor_data)
+    depth = node.create_publisher(PointCloud2, 'points', qos_profile_sensor_data)
+    seen = cloud()
     rng = np.random.default_rng(0)
     messages: list[Any] = []
     for _ in range(PICTURES):
@@ -152,18 +176,23 @@ def sensors(width: int, height: int, transport: str) -> None:
             message = image_message(0, 'camera', picture)
         messages.append(message)
     sample = imu_message(0, 'imu', np.array([0.0, 0.0, 0.1]), np.array([0.0, 0.0, 9.81]))
-    frames, next_ns = 0, time.monotonic_ns()
+    frames = 0
+    next_ns = next_cloud_ns = time.monotonic_ns()
     for _ in schedule(IMU_HZ):
         sample.header.stamp = stamp(time.time_ns())
         imu.publish(sample)
         if time.monotonic_ns() >= next_ns:
-            next_ns += round(1e9 / IMAGE_HZ)
+            next_ns += round(1e9 / image_hz)
             message = messages[frames % PICTURES]
             frames += 1
             sent_ns = time.time_ns()
             message.header.stamp = stamp(sent_ns)
             camera.publish(message)
             told.publish(UInt64(data=sent_ns))
+        if cloud_hz and time.monotonic_ns() >= next_cloud_ns:
+            next_cloud_ns += round(1e9 / cloud_hz)
+            seen.header.stamp = stamp(time.time_ns())
+            depth.publish(seen)
 
 
 def sleeper(rate_hz: float, seconds: float) -> dict[str, float]:
@@ -191,13 +220,15 @@ def main() -> None:
     parser.add_argument('--width', type=int, default=640)
     parser.add_argument('--height', type=int, default=480)
     parser.add_argument('--transport', choices=('raw', 'compressed'), default='raw')
+    parser.add_argument('--image-rate', type=float, default=IMAGE_HZ)
+    parser.add_argument('--cloud-rate', type=float, default=0.0)
     parser.add_argument('--rate', type=float, default=100.0)
     parser.add_argument('--seconds', type=float, default=5.0)
     args = parser.parse_args()
     if args.what == 'sleeper':
         print(json.dumps(sleeper(args.rate, args.seconds)))
     else:
-        sensors(args.width, args.height, args.transport)
+        sensors(args.width, args.height, args.transport, args.image_rate, args.cloud_rate)
 
 
 if __name__ == '__main__':

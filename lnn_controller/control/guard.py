@@ -163,8 +163,8 @@ def outside(points: Floats, footprint: Footprint) -> Floats:
     :returns: the points left, (M, 2)
     :raises ValueError: if the shape is not (N, 2)
     """
-    own = inside(points, footprint)
-    return points[np.isfinite(points).all(axis=1) & ~own]
+    x, y = _columns(points)
+    return points[np.isfinite(x) & np.isfinite(y) & ~inside(points, footprint)]
 
 
 def thin(points: Floats, reach_m: float, footprint: Footprint, cell_m: float = 0.025) -> Floats:

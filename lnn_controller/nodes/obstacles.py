@@ -20,6 +20,7 @@ MAX_RAYS, MAX_POINTS, MAX_FIELDS = 100_000, 2_000_000, 64
 # A ray each 0.0006° at the finest, and one turn at the most, with room for rounding and a ray that closes the circle.
 FINEST_RAD, TURN_RAD = 1e-5, 2.1 * math.pi
 SUPPORT_M, FARTHEST_M = 0.1, 1e6
+BEARING_ROWS = 48  # of a cloud, by which the directions of its columns are found
 FLOATS = {PointField.FLOAT32: 'f4', PointField.FLOAT64: 'f8'}
 
 
@@ -215,11 +216,11 @@ def _columns(
     if height < 2:
         return None
     columns = measured.size // height
-    shares = measured.reshape(height, columns).mean(axis=0)
-    ahead, beside = (
-        np.where(measured, each, 0.0).reshape(height, columns).sum(axis=0, dtype=np.float64) for each in (forward, left)
-    )
-    known = np.flatnonzero(shares)
+    shares = np.count_nonzero(measured.reshape(height, columns), axis=0) / height
+    some = slice(0, None, max(height // BEARING_ROWS, 1))  # all points of a column lie in one direction
+    rows, *sides = (each.reshape(height, columns)[some] for each in (measured, forward, left))
+    ahead, beside = (np.where(rows, each, 0.0).sum(axis=0, dtype=np.float64) for each in sides)
+    known = np.flatnonzero(rows.any(axis=0))
     if known.size < 2:
         return None
     angles = np.unwrap(np.arctan2(beside[known], ahead[known]))
