@@ -213,10 +213,7 @@ class McapFile:
         try:
             content, sure = self._content(block)
             rows = [(stamp_ns, channel, content[a:b]) for stamp_ns, channel, a, b in _messages(content)]
-            counts = Counter(channel for _, channel, _ in rows)
-            if counts != block.counts or (rows and min(rows)[0] < block.start_ns):
-                raise _DamagedError(_NO_CHECKSUM)
-            if not sure and block.chunked:
+            if not sure:
                 self._compare(block, rows)
         except _BROKEN as error:
             self._leave_out(block.at, 'chunk at byte' if block.chunked else 'messages at byte', error, block.counts)
@@ -224,7 +221,10 @@ class McapFile:
         return sorted((row for row in rows if row[1] in wanted), key=lambda row: row[0])
 
     def _compare(self, block: _Block, rows: list[tuple[int, int, bytes]]) -> None:
-        """Compare a chunk that has no checksum with the message index behind it, if there is one."""
+        """Compare what has no checksum with its index and, where it is a chunk, with the message index behind it."""
+        counts = Counter(channel for _, channel, _ in rows)
+        if counts != block.counts or (rows and min(rows)[0] < block.start_ns):
+            raise _DamagedError(_NO_CHECKSUM)
         times: dict[int, list[int]] = {}
         at = block.at + block.size
         while True:
@@ -294,12 +294,13 @@ class McapFile:
             raise _DamagedError('its index is not of all messages')
         if len({block.at for block in blocks}) < len(blocks):
             raise _DamagedError('its index tells a chunk twice')
-        if told is not None:
-            messages, chunks, start_ns, end_ns = told[0], told[5], told[6], told[7]
-            indexed = sum(sum(block.counts.values()) for block in counted)
-            span = (min(block.start_ns for block in counted), max(block.end_ns for block in counted))
-            if (messages, chunks, (start_ns, end_ns)) != (indexed, len(blocks), span):
-                raise _DamagedError('its index is not of all messages')
+        if told is None:
+            raise _DamagedError('it does not say how many messages there are')
+        messages, chunks, start_ns, end_ns = told[0], told[5], told[6], told[7]
+        indexed = sum(sum(block.counts.values()) for block in counted)
+        span = (min(block.start_ns for block in counted), max(block.end_ns for block in counted))
+        if (messages, chunks, (start_ns, end_ns)) != (indexed, len(blocks), span):
+            raise _DamagedError('its index is not of all messages')
 
     def _compare_channels(self, found: _Found, blocks: list[_Block]) -> None:
         """Of a summary without checksum: what the first chunk tells of the channels must be the same."""

@@ -266,18 +266,19 @@ def lost_log(file: Path) -> str:
 
 def has_log(file: Path) -> bool:
     """
-    Tell whether rows of a sqlite3 file are still in its write-ahead log, as where its recorder was killed.
+    Tell whether a sqlite3 file is to be read with a log beside it, as where its recorder was killed.
+
+    That is a write-ahead log with rows in it, or a journal of how the file was before what was begun and not ended.
 
     :param file: a storage file
     :returns: whether there is a log with anything in it
     """
-    log = _log(file)
-    return file.suffix == '.db3' and log.is_file() and log.stat().st_size > 0
+    return file.suffix == '.db3' and any(log.is_file() and log.stat().st_size for log in (_log(file), _journal(file)))
 
 
 def with_log(file: Path, folder: Path) -> Path:
     """
-    Copy a sqlite3 file with the rows of its write-ahead log in it. The file and its log stay as they are.
+    Copy a sqlite3 file, as it is with its logs. The file and its logs stay as they are.
 
     :param file: a storage file that :func:`has_log`
     :param folder: where the copy is to be
@@ -286,10 +287,13 @@ def with_log(file: Path, folder: Path) -> Path:
     """
     copy = folder / file.name
     shutil.copyfile(file, copy)
-    shutil.copyfile(_log(file), _log(copy))
+    for beside in (_log, _journal):
+        if beside(file).is_file():
+            shutil.copyfile(beside(file), beside(copy))
     database = sqlite3.connect(copy)
     try:
-        database.execute('PRAGMA journal_mode=DELETE')  # takes in what the log holds
+        database.execute('PRAGMA journal_mode=DELETE')  # takes in what a log holds
+        database.execute('SELECT count(*) FROM sqlite_master').fetchone()  # takes back what was not ended
     finally:
         database.close()
     return copy
@@ -297,6 +301,10 @@ def with_log(file: Path, folder: Path) -> Path:
 
 def _log(file: Path) -> Path:
     return file.with_name(f'{file.name}-wal')
+
+
+def _journal(file: Path) -> Path:
+    return file.with_name(f'{file.name}-journal')
 
 
 def _unreadable(path: Path, error: OSError) -> InputError:

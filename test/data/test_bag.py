@@ -194,6 +194,25 @@ def test_rows_in_a_write_ahead_log_are_read(tmp_path, alone):
     assert {each.name: each.read_bytes() for each in killed.iterdir()} == before
 
 
+@pytest.mark.parametrize('alone', [False, True], ids=['directory', 'file'])
+def test_what_a_killed_recorder_had_begun_to_write_is_taken_back_by_its_journal(tmp_path, alone):
+    path = write_drive(tmp_path / 'drive', storage='sqlite3')
+    expected = everything_in(path)
+    (file,) = path.glob('*.db3')
+    writing = sqlite3.connect(file, isolation_level=None)
+    writing.execute('PRAGMA cache_size=1')
+    writing.execute('BEGIN')
+    writing.execute('UPDATE messages SET data = randomblob(2000), timestamp = timestamp + 1')
+    killed = shutil.copytree(path, tmp_path / 'killed')
+    writing.rollback()
+    writing.close()
+    before = {each.name: each.read_bytes() for each in killed.iterdir()}
+    assert before[f'{file.name}-journal']
+    assert before[file.name] != file.read_bytes(), 'pages of what was begun are in the file'
+    assert everything_in(killed / file.name if alone else killed) == expected
+    assert {each.name: each.read_bytes() for each in killed.iterdir()} == before
+
+
 def test_a_truncated_sqlite3(tmp_path):
     path = write_drive(tmp_path / 'drive', storage='sqlite3')
     file = path / 'drive.db3'
