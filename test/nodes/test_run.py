@@ -118,7 +118,7 @@ def test_a_signal_at_any_moment_of_the_start_ends_a_node_without_a_word(domain_i
         command = [sys.executable, '-m', 'lnn_controller.start', module, '--ros-args', '-p', parameter]
         output = (tmp_path / node).open('w')
         started.append((node, subprocess.Popen(command, stdout=output, stderr=output, cwd=tmp_path)))
-    for delay_s, (node, process) in zip([0.0, 0.1, 0.1, 0.3, 0.3], started, strict=True):
+    for delay_s, (_, process) in zip([0.0, 0.1, 0.1, 0.3, 0.3], started, strict=True):
         while not catches_signals(process):
             time.sleep(0.001)
         time.sleep(delay_s)  # to meet another moment
