@@ -3,13 +3,13 @@
 from pathlib import Path
 
 from launch import LaunchDescription
-from launch.actions import DeclareLaunchArgument, GroupAction, Shutdown
+from launch.actions import DeclareLaunchArgument, GroupAction
 from launch.conditions import IfCondition
 from launch.substitutions import LaunchConfiguration, PythonExpression
 from launch_ros.actions import LifecycleNode, Node, PushROSNamespace, SetRemap
 from launch_ros.parameter_descriptions import ParameterValue
 
-from lnn_controller.nodes.launching import checked, driven, environment, failure
+from lnn_controller.nodes.launching import checked, driven, ends_with, environment
 
 # Beside this folder, in the source tree as in the installed share/.
 CONFIG = Path(__file__).parent.parent / 'config'
@@ -17,13 +17,6 @@ CONFIG = Path(__file__).parent.parent / 'config'
 
 def typed(name, kind):
     return ParameterValue(LaunchConfiguration(name), value_type=kind)
-
-
-def end(event, context):
-    """Without a controller nothing drives. A second shutdown after Ctrl-C's would make launch complain."""
-    if context.is_shutdown:
-        return []
-    return [failure('the controller failed') if event.returncode else Shutdown(reason='nothing drives any more')]
 
 
 def generate_launch_description():
@@ -65,7 +58,7 @@ def generate_launch_description():
         namespace='',
         parameters=[LaunchConfiguration('params_file'), {'policy': typed('policy', str)}, time],
         arguments=arguments_of('controller'),
-        on_exit=end,
+        on_exit=ends_with('the controller'),
         **common,
     )
     nodes = [

@@ -8,7 +8,7 @@ from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
-from lnn_controller.nodes.launching import checked, environment
+from lnn_controller.nodes.launching import checked, ends_with, environment
 
 CONFIG = Path(__file__).parent.parent / 'config'
 
@@ -60,6 +60,7 @@ def generate_launch_description():
             '--enclave',
             '/lnn_controller/recorder',
         ],
+        on_exit=ends_with('the recorder'),
         output='screen',
         emulate_tty=True,
     )

@@ -10,12 +10,12 @@ import shutil
 from pathlib import Path
 
 from launch import LaunchDescription
-from launch.actions import DeclareLaunchArgument, ExecuteProcess, OpaqueFunction, Shutdown
+from launch.actions import DeclareLaunchArgument, ExecuteProcess, OpaqueFunction
 from launch.substitutions import LaunchConfiguration, PythonExpression
 from launch_ros.actions import LifecycleNode, Node
 from launch_ros.parameter_descriptions import ParameterValue
 
-from lnn_controller.nodes.launching import checked, driven, environment
+from lnn_controller.nodes.launching import checked, driven, ends_with, environment
 
 CONFIG = Path(__file__).parent.parent / 'config'
 
@@ -39,7 +39,7 @@ REMAPPINGS = {
 def play(context):
     bag, rate, command_topic = (LaunchConfiguration(name).perform(context) for name in ('bag', 'rate', 'command'))
     remappings = REMAPPINGS | {f'/{command_topic.lstrip("/")}': '/recorded/cmd_vel'}
-    end = Shutdown(reason='the bag has been played')
+    end = ends_with('the player')
     if has_ros2_bag():
         remaps = [f'{old}:={new}' for old, new in remappings.items()]
         command = ['ros2', 'bag', 'play', bag, '--clock', '200', '--rate', rate, '--remap', *remaps]
@@ -102,6 +102,7 @@ def generate_launch_description():
             '--enclave',
             '/lnn_controller/controller',
         ],
+        on_exit=ends_with('the controller'),
         output='screen',
         emulate_tty=True,
     )

@@ -3,7 +3,7 @@
 import os
 import stat
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from launch.actions import (
     RegisterEventHandler,
     SetEnvironmentVariable,
     SetLaunchConfiguration,
+    Shutdown,
 )
 from launch.event_handlers import OnProcessStart
 from launch.events import matches_action
@@ -29,7 +30,7 @@ from lifecycle_msgs.msg import Transition
 from lnn_controller.errors import InputError
 from lnn_controller.nodes.processes import PARENT_VARIABLE, PROFILES_VARIABLE
 
-__all__ = ['checked', 'driven', 'environment', 'failure']
+__all__ = ['checked', 'driven', 'ends_with', 'environment']
 
 FILES = 'params_file'
 
@@ -101,23 +102,34 @@ def driven(node: LifecycleNode, *then: Action) -> list[Action]:
         RegisterEventHandler(OnProcessStart(target_action=node, on_start=[change(Transition.TRANSITION_CONFIGURE)])),
         on('configuring', 'inactive', change(Transition.TRANSITION_ACTIVATE)),
         *([on('activating', 'active', *then)] if then else []),
-        on('configuring', 'unconfigured', failure('the controller could not be configured')),
-        on('activating', 'inactive', failure('the controller could not be activated')),
+        on('configuring', 'unconfigured', _failure('the controller could not be configured')),
+        on('activating', 'inactive', _failure('the controller could not be activated')),
     ]
 
 
-def failure(reason: str) -> Action:
-    """
-    End the launch with an exit code of 1; a ``Shutdown`` ends it with 0.
-
-    :param reason: what failed
-    :returns: the action
-    """
+def _failure(reason: str) -> Action:
+    """End the launch with an exit code of 1; a ``Shutdown`` ends it with 0."""
 
     def fail(context: LaunchContext) -> None:
         raise InputError(reason)
 
     return OpaqueFunction(function=fail)
+
+
+def ends_with(what: str) -> Callable[[Any, LaunchContext], list[Action]]:
+    """
+    End the launch with a process, and with an exit code of 1 where that one fails.
+
+    :param what: the process, in words: ``the controller``
+    :returns: for its ``on_exit``
+    """
+
+    def end(event: Any, context: LaunchContext) -> list[Action]:
+        if context.is_shutdown:  # a second shutdown, after Ctrl-C's, would make launch complain
+            return []
+        return [_failure(f'{what} failed') if event.returncode else Shutdown(reason=f'{what} has ended')]
+
+    return end
 
 
 def environment(config: Path) -> list[Action]:

@@ -15,6 +15,7 @@ import rclpy
 pytest.importorskip('launch_ros.actions', reason='the launch files need ROS 2 launch')
 
 from ament_index_python.packages import PackageNotFoundError, get_package_prefix
+from documented import commands
 from rclpy.node import Node
 from ros_domains import own_domain
 
@@ -172,6 +173,42 @@ def test_record(launch, tmp_path):
     assert record.returncode == 0
     usual = launch('record.launch.py', f'bag:={tmp_path / "usual"}')
     read_until(usual, r'waiting for /image_raw, ')
+
+
+def test_a_recording_that_fails_is_a_launch_that_fails(launch, tmp_path):
+    (tmp_path / 'there').mkdir()
+    record = launch('record.launch.py', f'bag:={tmp_path / "there"}')
+    assert 'exists' in record.communicate(timeout=DEADLINE_S)[0]
+    assert record.returncode == 1
+
+
+def test_the_documented_commands_of_a_running_controller(launch, tiny_bundle, tmp_path, domain_id):
+    """In the order of the pages, and with what a reader is to fill in; without those that end by Ctrl-C alone."""
+    drive = launch('drive.launch.py', 'sim:=false', f'policy:={tiny_bundle}')
+    read_until(drive, r'no camera image has arrived yet')
+    groups = {'param', 'lifecycle', 'service', 'node'}
+    # docs/diagnostics.md speaks of a controller that is not active.
+    pages = [each.words for each in commands() if each.page != 'docs/diagnostics.md' and each.words[0] == 'ros2']
+    lines = [words for words in pages if groups & {*words[1:2]} and len(words) > 3 and words[3] == '/controller']
+    lines += [words for words in pages if words[1:3] == ('service', 'call')]
+    assert len(lines) > 10
+    for words in lines:
+        filled = [str(tiny_bundle) if word == '/path/to/policy' else word for word in words if word != '>']
+        done = subprocess.run(
+            filled[: 4 if words[2] == 'dump' else None],
+            capture_output=True,
+            text=True,
+            cwd=tmp_path,
+            env=dict(os.environ, ROS_DOMAIN_ID=str(domain_id)),
+            timeout=DEADLINE_S,
+        )
+        if words[2] == 'dump':
+            (tmp_path / 'robot.yaml').write_text(done.stdout)
+            assert 'speed_scale: ' in done.stdout
+        elif words[2] != 'load':  # which refuses what may be set at the start only, as the page says
+            assert (done.returncode, 'failed' in done.stdout + done.stderr) == (0, False), (words, done)
+    said = end(drive)
+    assert said.count('process has finished cleanly') == 1
 
 
 def test_replay_with_whatever_plays_bags_here(launch, tiny_bundle_without_imu, tmp_path):
