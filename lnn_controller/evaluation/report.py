@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from lnn_controller.data.drops import explain_drops
+
 __all__ = ['drive_card', 'drives_table', 'exactness', 'replay_table', 'stops_text']
 
 
@@ -108,7 +110,8 @@ def _replay_lines(summary: Mapping[str, Any]) -> list[str]:
         f'{"stops":<20}{stops_text(summary["stops"])}',
     ]
     if 'drops' in summary:
-        lines.append(f'{"dropped samples":<20}{stops_text(summary["drops"])}')
+        first, *others = explain_drops(summary['drops']) or ['nothing']
+        lines += [f'{"left out":<20}{first}', *(f'{"":<20}{each}' for each in others)]
     if 'realtime_factor' in summary:
         lines[1] += f', {summary["realtime_factor"]:.0f} × real time'
     if exact := summary.get('exact'):

@@ -1,15 +1,18 @@
 """Replays of recordings with pauses: nothing is carried over one, and the last share is of what can be used."""
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
 from bundles import make_tiny_bundle
 
 from lnn_controller.data import Episode
+from lnn_controller.data.drops import DROP_REASONS, explain_drops
 from lnn_controller.data.usable import usable_at_ns
 from lnn_controller.evaluation.replay import replay_episode, summarise_replay
 from lnn_controller.evaluation.replay_pictures import draw_commands
+from lnn_controller.evaluation.report import replay_table
 from lnn_controller.policy import Policy
 
 MS = 1_000_000
@@ -77,6 +80,8 @@ def test_a_replay_begins_anew_after_a_pause(tiny, tmp_path, pause_s):
     for name, figures in summary['channels'].items():
         for key in ('mae', 'recorded_jerk_rms'):
             assert figures[key] == pytest.approx(unbroken['channels'][name][key], rel=0.05)
+    told = replay_table([summary | {'drops': {'pause': 1, 'image_undecodable': 2}}])
+    assert all(each in told for each in explain_drops({'pause': 1, 'image_undecodable': 2}))
     draw_commands(tmp_path / 'commands.png', [result], [summary], last=0.5)
     assert (tmp_path / 'commands.png').stat().st_size > 0
 
@@ -105,3 +110,10 @@ def test_the_last_share_is_of_what_can_be_used_and_the_same_as_training_tests(ti
     counted = result.at_s >= result.counted_from_s(last)
     assert np.count_nonzero(counted & result.both) / 50 == pytest.approx(last * usable_s, abs=1.0)
     assert result.stamp_ns[counted][0] == pytest.approx(usable_at_ns(result.episode, 1.0 - last), abs=30 * MS)
+
+
+def test_the_page_has_every_reason_in_the_words_that_are_told():
+    page = (Path(__file__).parents[2] / 'docs' / 'replay.md').read_text(encoding='utf-8')
+    rows = [line.strip('| ').split(' | ') for line in page.splitlines() if line.startswith('| `')]
+    told = {cells[0].strip('`'): cells[1] for cells in rows if len(cells) == 3}
+    assert told == DROP_REASONS

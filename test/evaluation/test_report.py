@@ -31,7 +31,7 @@ def test_a_table_has_a_row_for_each_drive():
 def test_a_replays_table_has_a_row_for_each_channel():
     text = replay_table([REPLAY])
     assert text.splitlines()[1].split() == ['angular_z'] + ['0.250'] * 7
-    assert 'image_undecodable 3' in text
+    assert '3 frames whose bytes or encoding do not decode (image_undecodable)' in text
 
 
 @pytest.mark.parametrize(
