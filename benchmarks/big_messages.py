@@ -5,7 +5,7 @@ How evenly the controller commands while big messages reach it: a depth camera's
 
 The node runs with the shipped policy, a process of its own over DDS; the sensors are another process. A gap is the time
 between the stamps of two commands on ``cmd_vel``. p99 shall be at most two control periods on a machine that does
-nothing else: the last column says where it is more.
+nothing else (the bare sleep loop beside it, p99, tells whether it does): a remark says where it is more.
 """
 
 import argparse
@@ -16,7 +16,7 @@ import numpy as np
 import rclpy
 from control_rate import SETTLE_S, Watch
 from geometry_msgs.msg import TwistStamped
-from load import CLOUD_HEIGHT, CLOUD_WIDTH, cpu_s, own_domain, running
+from load import CLOUD_HEIGHT, CLOUD_WIDTH, answer, cpu_s, own_domain, running
 
 from lnn_controller.nodes import Graph
 from lnn_controller.nodes.convert import stamp_ns_of
@@ -65,9 +65,11 @@ def measure(watch: Watch, case: str, rate_hz: float, seconds: float) -> dict[str
         watch.until_driving(graph)
         watch.listen(SETTLE_S)
         stamps.clear()
-        used_s = cpu_s(node.pid)
-        watch.listen(seconds)
-        share = (cpu_s(node.pid) - used_s) / seconds
+        with running('load', 'sleeper', '--rate', rate_hz, '--seconds', seconds) as sleeper:
+            used_s = cpu_s(node.pid)
+            watch.listen(seconds)
+            share = (cpu_s(node.pid) - used_s) / seconds
+            bare = answer(sleeper)
         graph.check()
     watch.node.destroy_subscription(heard)
     gaps_ms = np.diff(stamps) / 1e6
@@ -80,6 +82,7 @@ def measure(watch: Watch, case: str, rate_hz: float, seconds: float) -> dict[str
         'gap_p99_ms': p99,
         'gap_max_ms': most,
         'cpu_share': round(share, 3),
+        'bare_sleep': bare,
         'diagnostics': watch.heard[-1],
     }
 
@@ -99,12 +102,17 @@ def main() -> None:
     if args.json:
         print(json.dumps(results, indent=2))
         return
-    print(f'{"":>46}{"Hz":>4}{"gap p50 / p99 / max (ms)":>28}{"share of a core":>17}{"scans":>7}')
+    print(
+        f'{"":>46}{"Hz":>4}{"gap p50 / p99 / max (ms)":>28}{"share of a core":>17}{"scans":>7}{"bare sleep late":>18}'
+    )
     for r in results:
         gaps = f'{r["gap_p50_ms"]:.0f} / {r["gap_p99_ms"]:.0f} / {r["gap_max_ms"]:.0f}'
         missed = '' if r['gap_p99_ms'] <= 2e3 / r['rate_hz'] else '  more than two periods'
+        bare_ms = r['bare_sleep']['p99_us'] / 1e3
         scans = r['diagnostics'].get('scans', '0')
-        print(f'{r["case"]:>46}{r["rate_hz"]:>4.0f}{gaps:>28}{r["cpu_share"]:>17.1%}{scans:>7}{missed}')
+        print(
+            f'{r["case"]:>46}{r["rate_hz"]:>4.0f}{gaps:>28}{r["cpu_share"]:>17.1%}{scans:>7}{bare_ms:>15.1f} ms{missed}'
+        )
 
 
 if __name__ == '__main__':
