@@ -269,3 +269,17 @@ def test_a_library_that_is_not_installed(library, arguments, told, bundle, bag, 
     assert len(done.stderr.splitlines()) == 1, done.stderr
     assert done.stderr.startswith('lnn: error: ')
     assert told in done.stderr
+
+
+def test_an_interrupt_that_a_library_makes_another_error_of_is_one_line(tmp_path):
+    broken = """
+import os, signal
+try:
+    os.kill(os.getpid(), signal.SIGINT)
+except KeyboardInterrupt:
+    pass
+raise ImportError('initialization failed')
+"""
+    (tmp_path / 'onnxruntime.py').write_text(broken)
+    done = lnn('inspect', 'car_lane', cwd=tmp_path, PYTHONPATH=f'{tmp_path}:{os.environ.get("PYTHONPATH", "")}')
+    assert (done.returncode, done.stderr) == (130, 'lnn: interrupted\n')

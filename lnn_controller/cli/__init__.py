@@ -8,8 +8,11 @@ gives the exit status. What is heavy is imported in ``run``.
 import argparse
 import os
 import re
+import signal
 import sys
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from typing import NoReturn
 
@@ -92,6 +95,40 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     argv = sys.argv[1:] if argv is None else list(argv)
     write_anywhere()
+    with _noting_interrupts() as interrupts:
+        try:
+            return _run(argv)
+        except KeyboardInterrupt:
+            pass
+        except Exception:
+            # What loads a library may make another error of it: pybind11 an ImportError.
+            if not interrupts:
+                raise
+    print('lnn: interrupted', file=sys.stderr)
+    return INTERRUPTED
+
+
+@contextmanager
+def _noting_interrupts() -> Iterator[list[int]]:
+    """Raise KeyboardInterrupt on SIGINT, as Python does, and list those that came."""
+    interrupts: list[int] = []
+
+    def interrupt(number: int, _frame: object) -> None:
+        interrupts.append(number)
+        raise KeyboardInterrupt
+
+    ours = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    ours = ours and threading.current_thread() is threading.main_thread()
+    if ours:
+        signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield interrupts
+    finally:
+        if ours and signal.getsignal(signal.SIGINT) is interrupt:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _run(argv: list[str]) -> int:
     try:
         args = _parser(argv).parse_args(argv)
         run: Callable[[argparse.Namespace], int] = args.run
@@ -109,9 +146,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     except OSError as error:
         return _tell(f'{error.filename}: {error.strerror}' if error.filename else str(error))
-    except KeyboardInterrupt:
-        print('lnn: interrupted', file=sys.stderr)
-        return INTERRUPTED
 
 
 def _tell(message: str) -> int:
