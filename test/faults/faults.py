@@ -32,6 +32,7 @@ FAULTS = {
     'scan silent': 'no scan is sent any more (guard.source: scan)',
     'scan sees nothing': 'every ray NaN, as of a covered scanner, with new stamps',
     'scan: front blind': 'the rays ahead NaN, half of them all; the others see a free way',
+    'scan: wall that flickers': 'too close to measure in every third scan, a free way in the others',
     'scan: too close to measure': 'the rays ahead −inf (REP 117), the scanner inside the outline',
     'wall, and the operator lets go': 'a wall 0.1 m ahead while a ramp of 0.5 m/s² still drives at 1.9 m/s',
     'clock stops': 'no /clock any more (use_sim_time)',

@@ -18,7 +18,7 @@ class Scanner:
     """A laser scanner at 30 Hz that shows what the test wants."""
 
     def __init__(self, rig):
-        self.rig, self.ranges, self.good = rig, [math.inf] * RAYS, True
+        self.rig, self.ranges, self.good, self.shows = rig, [math.inf] * RAYS, True, None
         self.out = rig.probe.node.create_publisher(LaserScan, 'scan', qos_profile_sensor_data)
         rig.probe.node.create_timer(1 / 30, self.send)
 
@@ -29,7 +29,7 @@ class Scanner:
         message = LaserScan(
             angle_min=-math.pi / 2, angle_increment=math.pi / (RAYS - 1), range_min=0.05, range_max=10.0
         )
-        message.header.stamp, message.ranges = stamp(now_ns), self.ranges
+        message.header.stamp, message.ranges = stamp(now_ns), self.shows() if self.shows else self.ranges
         if self.good:
             self.rig.good_ns['scan'] = now_ns
         self.out.publish(message)
@@ -64,6 +64,19 @@ def test_a_scanner_that_sees_all_but_the_way_stops_the_robot(guarded, outcome):
     guarded.scanner.ranges = [math.nan if 15 <= ray <= 45 else math.inf for ray in range(RAYS)]
     guarded.stops(outcome, reason='way_unseen', since_ns=guarded.now_ns(), timeout_s=0)
     guarded.scanner.ranges = [math.inf] * RAYS
+    guarded.recovers(outcome)
+    outcome.limit_s = SCAN_S
+
+
+@pytest.mark.fault('scan: wall that flickers')
+def test_a_wall_that_comes_and_goes_does_not_make_the_robot_stop_and_go(guarded, outcome):
+    wall, sent = [-math.inf if 20 <= ray <= 40 else math.inf for ray in range(RAYS)], []
+    guarded.scanner.shows = lambda: sent.append(0) or (wall if len(sent) % 3 == 0 else [math.inf] * RAYS)
+    guarded.stops(outcome, reason='obstacle', since_ns=guarded.now_ns(), timeout_s=0)
+    count = len(guarded.commands)
+    guarded.probe.until(lambda: len(guarded.commands) >= count + 60, 'it goes on commanding')
+    assert not any(moves(each) for each in guarded.commands[count:])
+    guarded.scanner.shows = None
     guarded.recovers(outcome)
     outcome.limit_s = SCAN_S
 
