@@ -223,8 +223,14 @@ def _columns(
     known = np.flatnonzero(rows.any(axis=0))
     if known.size < 2:
         return None
-    angles = np.unwrap(np.arctan2(beside[known], ahead[known]))
-    steps = np.diff(angles) / np.diff(known)
+    seen, gaps = np.arctan2(beside[known], ahead[known]), np.diff(known)
+    turns = _half_turn(np.diff(seen))
+    # Across columns that did not measure, which may be more than half a turn, it goes on as between close ones.
+    close = gaps <= np.median(gaps)
+    expected = gaps * float(np.median(turns[close] / gaps[close]))
+    turns = expected + _half_turn(turns - expected)
+    angles = seen[0] + np.concatenate(([0.0], np.cumsum(turns)))
+    steps = turns / gaps
     spacing = float(np.median(steps))
     if not spacing or np.mean(steps * spacing > 0) < 0.9 or np.ptp(angles) > TURN_RAD:
         return None
@@ -233,6 +239,11 @@ def _columns(
     beyond = spacing * (np.minimum(index - known[0], 0) + np.maximum(index - known[-1], 0))
     every = np.interp(index, known, angles) + beyond
     return Bearings(every, shares, abs(spacing), np.flatnonzero(kept) % columns, 1.0 / height)
+
+
+def _half_turn(angles: Floats) -> Floats:
+    """The same directions, within half a turn either way."""
+    return np.remainder(angles + math.pi, 2.0 * math.pi) - math.pi
 
 
 def _coordinates(message: PointCloud2) -> tuple[NDArray, NDArray, NDArray]:

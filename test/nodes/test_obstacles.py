@@ -289,6 +289,18 @@ class TestClouds:
             assert sight.covers((1.0, 0.0, 0.0), ROBOT, 1.5, 0.1) == seen
             assert sight.covers((0.1, 0.0, -1.0), ROBOT, 0.2, 0.1)
 
+    @pytest.mark.parametrize('sense', [1, -1])
+    @pytest.mark.parametrize('half', [30, 89, 91, 100, 140, 160])
+    @pytest.mark.parametrize('start', [-180, 0, 120])
+    def test_a_spinning_scanner_that_is_blind_over_more_than_half_a_turn(self, start, half, sense):
+        degrees = np.remainder(start + sense * np.arange(360) + 180, 360) - 180
+        rows = np.stack((np.cos(np.radians(degrees)), np.sin(np.radians(degrees)), np.full(360, 0.1)), axis=1) * 5.0
+        rows[np.abs(degrees) <= half] = NAN
+        message = cloud(np.tile(rows, (4, 1)), height=4, width=360, row_step=18 * 360)
+        _, sight = place(obstacles.cloud_points(message, 0.05, 1.0, 0.0, 0.1), 0.0, 0.0, 0.0, ROBOT)
+        assert not sight.covers((1.0, 0.0, 0.0), ROBOT, 1.0, 0.1)
+        assert sight.covers((-1.0, 0.0, 0.0), ROBOT, 1.0, 0.1)
+
     @pytest.mark.parametrize('lost', [slice(0, 14), slice(26, 40)])
     def test_columns_beyond_the_last_that_measured_are_blind_too(self, lost):
         angles = np.radians(np.linspace(-60, 60, 40))
