@@ -161,6 +161,8 @@ class SafetyChain:
         by_channel = dict(zip(self._spec.channels, command, strict=True))
         velocity = tuple(by_channel.get(name, 0.0) for name in ('linear_x', 'linear_y', 'angular_z'))
         pace = pace_of(velocity, guard.footprint)
+        if not pace:  # straight up or down: the robot stays where it is seen from above
+            return 1.0, 1.0
         sight, reach_m = self._sight, guard.reach_m(pace) + self._moved_m
         self._unseen = sight is not None and not sight.covers(velocity, guard.footprint, reach_m, guard.min_valid)
         if self._unseen:
