@@ -13,12 +13,14 @@ class Travel:
 
     def note(self, now_ns: int, pace: float, keep_s: float) -> None:
         """
-        Take a command; stamps rise, or :meth:`forget` comes first.
+        Take a command; where stamps go back, another time has begun.
 
         :param now_ns: from when it holds, ns
         :param pace: its pace, m/s
         :param keep_s: how far back :meth:`since` will ask, s
         """
+        if self._paces and now_ns < self._paces[-1][0]:
+            self.forget()
         self._paces.append((now_ns, pace))
         while len(self._paces) > 1 and self._paces[1][0] <= now_ns - keep_s * 1e9:
             self._paces.popleft()

@@ -185,6 +185,9 @@ def test_how_far_it_has_gone_since():
     assert travel.since(0, 4 * 10**9) == 0.5, 'no more than was asked for is kept'
     travel.forget()
     assert travel.since(0, 5 * 10**9) == 0.0
+    for now_ns in (7 * 10**9, 8 * 10**9, 10**9, 2 * 10**9):
+        travel.note(now_ns, 1.0, 0.5)
+    assert travel.since(0, 2 * 10**9) == 1.0, 'what was driven by another time does not count'
 
 
 def test_recorded_verdicts_give_the_same_commands(spec):
@@ -222,3 +225,12 @@ def test_the_way_back_begins_at_what_the_operator_got(bundle):
     assert most == 2.0
     half = commands[7 + 25]  # the override holds for two ticks more
     assert half == pytest.approx((most + own) / 2, abs=0.1 * (most - own) + 0.02)
+
+
+@pytest.mark.parametrize('sight', [None, Sight((0.0, 0.0), np.radians(np.arange(-180, 180)), np.zeros(360), 0.0175)])
+def test_straight_up_no_obstacle_beside_it_is_in_the_way(spec, sight):
+    outputs = (OutputSpec('linear_x', 'm/s', -1.0, 1.0), OutputSpec('linear_z', 'm/s', -1.0, 1.0))
+    chain = SafetyChain(replace(spec, outputs=outputs), ControlSettings(guard=GUARD))
+    sent = chain.send([0.0, 0.5], WALL, DT_S, sight)
+    assert (sent.command, sent.blocked) == ([0.0, 0.5], '')
+    assert chain.send([0.5, 0.5], WALL, DT_S, sight).command == [0.0, 0.0]
