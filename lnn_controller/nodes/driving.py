@@ -1,5 +1,6 @@
 """What a configured controller node has: policy, topics, encoder thread; and, while it is active, the control loop."""
 
+import math
 import threading
 import time
 from collections import Counter
@@ -292,11 +293,13 @@ class Driving:
 
     def _take_obstacles(self, message: Any, read: Callable[[Any], Any]) -> None:
         self.rates['scan'].tick()
-        now_ns, guard = self._now_ns(), self.controller.settings.guard
+        now_ns, settings = self._now_ns(), self.controller.settings
+        guard = settings.guard
         assert guard is not None
         x_m, y_m, yaw_rad = (self.values[f'guard.sensor_{name}'] for name in ('x_m', 'y_m', 'yaw_rad'))
         try:
-            seen = supported(read(message), self.values['guard.min_points'])
+            reach_m = settings.guard_reach_m(self.policy.spec) + math.hypot(x_m, y_m) + guard.footprint.circumradius_m
+            seen = supported(read(message), self.values['guard.min_points'], reach_m)
             points, sight = place(seen, x_m, y_m, yaw_rad, guard.footprint)
         except InputError as error:
             self._undecodable('scan', error)

@@ -140,15 +140,17 @@ def cloud_points(
     return Seen(points, np.zeros((0, 2)), 0.0, looked)
 
 
-def supported(seen: Seen, min_points: int) -> Seen:
+def supported(seen: Seen, min_points: int, reach_m: float) -> Seen:
     """
     Leave out points that stand alone, as noise does.
 
     What lies within 0.1 m of a point counts for it, and some of what lies within 0.28 m: whole cells of 0.1 m. What is
-    too close to be measured is never left out.
+    too close to be measured is never left out. Noise nearer than the guard looks is no measurement: what lies behind
+    it was not seen.
 
     :param seen: what was seen
     :param min_points: how many points there must be about each, itself counted; 1: all stay
+    :param reach_m: how far from the sensor the guard looks, m
     :returns: the same with fewer points
     """
     if min_points <= 1 or not len(seen.points):
@@ -163,7 +165,9 @@ def supported(seen: Seen, min_points: int) -> Seen:
     kept = (about >= min_points)[of_points]
     looked = seen.bearings
     if looked is not None:
-        looked = replace(looked, of_points=looked.of_points[kept])
+        noise = looked.of_points[~kept & (np.hypot(*seen.points.T) < reach_m)]
+        lost = np.bincount(noise, minlength=looked.angles.size) * looked.point_share
+        looked = replace(looked, measured=looked.measured - lost, of_points=looked.of_points[kept])
     return replace(seen, points=seen.points[kept], bearings=looked)
 
 

@@ -210,11 +210,22 @@ def test_points_that_stand_alone_are_noise_where_it_is_asked_for():
     ranges[150], ranges[151] = -INF, INF
     seen = obstacles.scan_points(scan(ranges, angle_increment=math.pi / 180), 0.1)
     for least, left in ((1, 6), (2, 5), (3, 3), (4, 0)):
-        kept = obstacles.supported(seen, least)
+        kept = obstacles.supported(seen, least, 2.0)
         assert len(kept.points) == len(kept.bearings.of_points) == left
         assert len(kept.too_close) == 1, 'what is too close is no noise'
         _, sight = place(kept, 0.0, 0.0, 0.0, ROBOT)
-        assert sight.covers((1.0, 0.0, 0.0), ROBOT, 1.0, 1.0), 'a ray that noise was dropped from has measured'
+        assert sight.covers((1.0, 0.0, 0.0), ROBOT, 1.0, 0.8), 'a drop of rain here and there hides no way'
+
+
+@pytest.mark.parametrize(('nearest', 'farthest', 'seen'), [(0.6, 2.0, False), (2.5, 9.0, True)])
+def test_a_sensor_that_sees_nothing_but_noise_is_no_free_way(nearest, farthest, seen):
+    """What lies behind noise was not seen; beyond what the guard looks at, that does not matter."""
+    ranges = np.random.default_rng(0).uniform(nearest, farthest, 360).tolist()
+    message = scan(ranges, angle_min=-math.pi, angle_increment=math.pi / 180)
+    kept = obstacles.supported(obstacles.scan_points(message, 0.1), 20, 2.5)
+    assert not len(kept.points)
+    _, sight = place(kept, 0.0, 0.0, 0.0, ROBOT)
+    assert sight.covers((1.0, 0.0, 0.0), ROBOT, 1.0, 0.1) == seen
 
 
 @settings(max_examples=100, deadline=None)
@@ -224,7 +235,7 @@ def test_points_that_stand_alone_are_noise_where_it_is_asked_for():
 )
 def test_what_has_enough_about_it_stays(points, least):
     points = np.array(points, float).reshape(-1, 2)
-    kept = {tuple(each) for each in obstacles.supported(Seen(points, np.zeros((0, 2)), 0.1, None), least).points}
+    kept = {tuple(each) for each in obstacles.supported(Seen(points, np.zeros((0, 2)), 0.1, None), least, 2.0).points}
     for point in points:
         away = np.abs(points - point).max(axis=1)
         if (away <= 0.1 - 1e-9).sum() >= least:
