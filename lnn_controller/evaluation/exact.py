@@ -136,6 +136,8 @@ class _Again:
             controller.state = tick.used.state
         elif last is None or tick.used.resets != last.used.resets:
             controller.reset()
+        # A stop from outside and one that was held on to are told alike: until when it holds, the recording says.
+        controller.state = controller.state._replace(resume_ns=tick.used.state.resume_ns)
         frame_known = self._tell(tick)
         if tick.reason in ('', *STOP_REASONS):
             decision = controller.step(tick.stamp_ns)
