@@ -206,7 +206,9 @@ def _clocks_off(samples: Mapping[str, Stamps], by_header: Mapping[str, Stream]) 
             if kind not in off and between > _STEADY_NS and _spread(least[kind]) >= _spread(least[other]):
                 off[kind] = f'by a clock that was set, or runs at another speed, {between * 1e-9:.1f} s in all'
     steady = {kind: usual[kind] for kind in samples.keys() - off.keys() if _spread(least[kind]) <= _SET_ALIKE_NS}
-    if steady and max(steady.values()) - min(steady.values()) > _SET_ALIKE_NS:
+    # A stream that goes by receive times has no delay: the others are laid beside those times.
+    beside = [*steady.values(), *([0.0] if off else [])]
+    if steady and max(beside) - min(beside) > _SET_ALIKE_NS:
         for kind, delay in steady.items():
             if abs(delay) > _SET_ALIKE_NS:
                 how = 'behind' if delay > 0 else 'ahead of'

@@ -39,6 +39,20 @@ def test_a_camera_whose_clock_is_off_goes_by_receive_times(off_s, sign, stamped_
     assert notes[0].startswith('/camera is stamped')
 
 
+@pytest.mark.parametrize('off_s', [3.0, 20.0, -3.0])
+@pytest.mark.parametrize('step_s', [0.5, -2.0])
+@pytest.mark.parametrize('set_clock', ['image', 'imu'])
+def test_beside_a_stream_by_receive_times_no_other_clock_is_laid(off_s, step_s, set_clock):
+    """The recorder's clock is seconds off the robot's, and one of the robot's is set while it records."""
+    received = T0 + np.arange(1200) * 50 * MS
+    headers = {kind: received - round(off_s * S) for kind in TOPICS}
+    headers[set_clock] = headers[set_clock] + np.where(np.arange(1200) < 600, 0, round(step_s * S))
+    streams, clock, notes = choose(**{kind: Stamps(each.tolist(), received.tolist()) for kind, each in headers.items()})
+    for kind, each in streams.items():
+        np.testing.assert_array_equal(each.stamps_ns, received, kind)
+    assert (clock, len(notes)) == ('receive', 3)
+
+
 @given(st.floats(0.0, 0.9), st.floats(-60.0, 60.0))
 @settings(max_examples=40)
 def test_clocks_that_agree_go_by_headers(delay_s, all_off_s):
