@@ -414,8 +414,10 @@ class Driving:
         self._report.throttled('tick', f'the control tick has not ended for {waited_s:.2f} s: zeros are published')
 
     def _end(self, reason: str) -> None:
-        self.output.shut()  # a tick that comes back now must not have the last word
-        end_process(reason)
+        try:
+            self.output.shut()  # a tick that comes back now must not have the last word
+        finally:
+            end_process(reason)
 
     def _thread_failed(self, error: BaseException) -> None:
         try:

@@ -5,6 +5,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import NoReturn
 
 from lnn_controller.nodes.control_loop import PRIORITY, ControlLoop, ask_for_punctuality
@@ -61,10 +62,12 @@ class Watchdog:
             waited_s += passed_s
             if waited_s < limit_s:
                 continue
-            self._zeros()
+            with suppress(Exception):  # which must not keep the process from its end
+                self._zeros()
             if not told:
                 told = True
-                self._overdue(waited_s)
+                with suppress(Exception):
+                    self._overdue(waited_s)
             if waited_s > limit_s + END_S:
                 self._end(f'the control tick has not ended for {waited_s:.1f} s: the process ends')
         if loop.failure is not None:

@@ -91,6 +91,22 @@ def test_a_tick_that_never_ends_ends_the_process(watch):
     assert watched.zeros[-1] > watched.zeros[0] + 0.5, 'zeros again and again, for the tick might have published one'
 
 
+def test_a_publisher_that_fails_keeps_no_process_from_its_end(watch):
+    watched, released = watch(50.0), threading.Event()
+    tried = []
+
+    class Gone(list):
+        def append(self, item):
+            tried.append(item)
+            raise RuntimeError('the publisher is gone')
+
+    watched.zeros = Gone()
+    watched.hang = released.wait
+    until(lambda: watched.ends)
+    released.set()
+    assert len(tried) > 2
+
+
 def test_a_slow_loop_is_given_three_periods(watch):
     watched, released = watch(4.0), threading.Event()
     watched.hang = lambda: released.wait(DEADLINE_S)
