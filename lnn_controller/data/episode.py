@@ -31,6 +31,7 @@ __all__ = ['Episode', 'camera_bits', 'camera_size', 'read_episode']
 # Where each channel stands in a twist's linear x, y, z, angular x, y, z.
 _CHANNELS = {'linear_x': 0, 'linear_y': 1, 'linear_z': 2, 'angular_z': 5}
 _CAMERA_BITS = (10, 12, 14, 16)
+_MOST_WRONG_ANGLES = 0.25  # share of a topic's commands
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -275,7 +276,17 @@ class _Reader:
                 if kind == 'imu':
                     msg += '. Join its halves into one topic, choose another with --imu-topic, or train with --imu no.'
                 raise InputError(msg)
+        self._check_angles(self.chosen['command'], drops['command_not_finite'])
         return drops
+
+    def _check_angles(self, topic: Topic, wrong: int) -> None:
+        """Refuse angles in degrees, of which those near straight ahead would be read as sharp turns."""
+        if needs_wheelbase(topic.msgtype) and wrong > _MOST_WRONG_ANGLES * topic.count:
+            msg = (
+                f'bag {self.bag.path}, topic {topic.name}: steering angles must be in radians, and below 90°. '
+                f'Got {wrong} of {topic.count} commands that are beyond that or not finite: are they in degrees?'
+            )
+            raise InputError(msg)
 
     def _keep(self, frames: Sequence[Frame]) -> None:
         for frame in frames:

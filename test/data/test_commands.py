@@ -103,6 +103,12 @@ def test_angles_that_no_wheel_has_are_left_out_and_counted(tmp_path):
         read(degrees)
 
 
+def test_degrees_are_refused_although_those_near_straight_ahead_could_be_radians(tmp_path):
+    path = write(tmp_path / 'bag', drive=lambda n, _: drive(1.0, n - 10.0))
+    with pytest.raises(InputError, match=r'/drive: steering angles must be in radians.* Got 17 of 20 .* in degrees\?'):
+        read(path)
+
+
 def test_without_a_wheelbase_the_flag_is_named(tmp_path):
     path = write(tmp_path / 'bag', drive=lambda _, stamp: stamped(stamp, 1.5, 0.1))
     for command in (None, '/drive'):
