@@ -129,7 +129,7 @@ def check_whole(bag: Path, file: Path) -> bool:
 
     :param bag: the bag's path, for errors
     :param file: one of its storage files
-    :returns: whether it is whole; of an MCAP file that is cut off :mod:`.recovery` reads what is whole
+    :returns: whether it is whole; of an MCAP file that is cut off :mod:`.mcap_file` reads what is whole
     :raises InputError: if the file is not readable, empty, or of another kind
     """
     try:
