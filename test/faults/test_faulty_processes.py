@@ -103,7 +103,6 @@ def test_a_disk_that_is_full(rig, outcome, tmp_path):
     rig.probe.until(lambda: log.exists() and 'every topic is being recorded' in log.read_text(), 'it records')
     rig.probe.image = np.zeros((48, 64, 3), np.uint8)  # so that it fills
     resource.prlimit(recorder.pid, resource.RLIMIT_FSIZE, (50_000, 50_000))
-    count = len(rig.commands)
     rig.probe.until(lambda: recorder.poll() is not None, 'the recorder gives up')
     assert recorder.returncode == 1
     told = [line for line in log.read_text().splitlines() if '[INFO]' not in line]
@@ -111,7 +110,6 @@ def test_a_disk_that_is_full(rig, outcome, tmp_path):
     outcome.said = told[0].replace(str(tmp_path), '…')
     outcome.note = 'the recorder ends'
     rig.drives_on()
-    assert all(moves(each) for each in rig.commands[count:])
 
 
 @pytest.mark.fault('policy deleted')
