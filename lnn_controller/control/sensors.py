@@ -30,14 +30,16 @@ class Repeats:
         self._seen: deque[int] = deque(maxlen=memory)
         self._since_ns: int | None = None
 
-    def note(self, stamp_ns: int, content: bytes) -> None:
+    def note(self, stamp_ns: int, content: bytes) -> bool:
         """
         Take a message.
 
         :param stamp_ns: its stamp, ns
         :param content: what it measured
+        :returns: whether the message before was the same
         """
         digest = hash(content)
+        again = bool(self._seen) and digest == self._seen[-1]
         if digest not in self._seen:
             self.begin()
         elif self._since_ns is None:
@@ -45,6 +47,7 @@ class Repeats:
         else:
             self.seconds = (stamp_ns - self._since_ns) / 1e9
         self._seen.append(digest)
+        return again
 
     def begin(self) -> None:
         """Count from here, for something new came, or the robot stands."""
@@ -124,7 +127,6 @@ class Camera(Sensor):
 
     def __init__(self) -> None:
         super().__init__(LOOP)
-        self._picture: NDArray[np.uint8] | None = None
         self._changed_ns = 0
         self._again = self._frozen = False
 
@@ -135,16 +137,13 @@ class Camera(Sensor):
         A real camera's noise makes every frame differ, even after it was averaged down to the network's size.
 
         :param stamp_ns: when it was taken, ns
-        :param picture: (H, W, 3) uint8; copied
+        :param picture: (H, W, 3) uint8
         :param now_ns: when it arrived, ns; ``None``: at its stamp
         """
         self.take(stamp_ns, now_ns)
-        self.repeats.note(stamp_ns, picture.tobytes())
-        if self._picture is not None and np.array_equal(self._picture, picture):
-            self._again = True
-            return
-        self._picture, self._changed_ns = picture.copy(), stamp_ns
-        self._again = self._frozen = False
+        self._again = self.repeats.note(stamp_ns, picture.tobytes())
+        if not self._again:
+            self._changed_ns, self._frozen = stamp_ns, False
 
     def frozen(self, now_ns: int, timeout_s: float, *, moving: bool) -> bool:
         """

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from lnn_controller.control.guard import Footprint, pace_of
 
-__all__ = ['Sight']
+__all__ = ['Sight', 'half_turn']
 
 Floats = NDArray[np.float64]
 
@@ -30,7 +30,7 @@ class Sight:
     """
 
     def __init__(self, position: tuple[float, float], bearings: Floats, measured: Floats, spacing_rad: float) -> None:
-        turned = np.remainder(bearings + math.pi, 2.0 * math.pi) - math.pi
+        turned = half_turn(bearings)
         order = np.argsort(turned)
         once = turned[order]
         self._position = np.array(position)
@@ -65,7 +65,7 @@ class Sight:
         # The sensor sees a piece from behind, as it drives towards it; not one that has yet to pass the sensor.
         ahead = (np.einsum('pij,sj->psi', turns, normals) * middle).sum(axis=2) > 0.0
         start, stop = _bearings(first), _bearings(last)
-        across = np.remainder(stop - start + math.pi, 2.0 * math.pi) - math.pi
+        across = half_turn(stop - start)
         low = np.searchsorted(self._bearings, start + np.minimum(across, 0.0) - self._margin_rad, side='left')
         high = np.searchsorted(self._bearings, start + np.maximum(across, 0.0) + self._margin_rad, side='right')
         count = high - low
@@ -75,6 +75,16 @@ class Sight:
         looked, measured = looked.reshape(by_edge).sum(axis=2), measured.reshape(by_edge).sum(axis=2)
         enough = (measured > 1e-9 * looked) & (measured >= (min_valid - 1e-9) * looked)
         return bool(np.all(enough | (looked <= _LITTLE * swept.sum())))
+
+
+def half_turn(angles: Floats) -> Floats:
+    """
+    Give the same directions within half a turn either way.
+
+    :param angles: rad, of any shape
+    :returns: −π … π, rad, of the same shape
+    """
+    return np.remainder(angles + math.pi, 2.0 * math.pi) - math.pi
 
 
 @lru_cache(maxsize=4)

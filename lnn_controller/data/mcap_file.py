@@ -23,7 +23,7 @@ from rosbags.rosbag2.metadata import parse_qos
 
 from .damage import Damage
 
-__all__ = ['McapFile']
+__all__ = ['MAGIC', 'McapFile']
 
 MAGIC = b'\x89MCAP0\r\n'
 # Opcodes (mcap.dev/spec).

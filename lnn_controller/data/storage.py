@@ -13,6 +13,8 @@ from backports import zstd  # comes with rosbags
 
 from lnn_controller.errors import InputError
 
+from .mcap_file import MAGIC as MCAP_MAGIC
+
 __all__ = [
     'check_whole',
     'files_of',
@@ -28,7 +30,6 @@ __all__ = [
     'with_log',
 ]
 
-_MCAP_MAGIC = b'\x89MCAP0\r\n'
 _ZSTD_MAGIC = b'\x28\xb5\x2f\xfd'
 _SUFFIXES = ('.mcap', '.db3')
 _NUMBER = re.compile(r'_\d+$')  # of a recording's files
@@ -136,7 +137,7 @@ def check_whole(bag: Path, file: Path) -> bool:
         with file.open('rb') as stream:
             start = stream.read(16)
             size = stream.seek(0, 2)
-            stream.seek(max(0, size - len(_MCAP_MAGIC)))
+            stream.seek(max(0, size - len(MCAP_MAGIC)))
             end = stream.read()
     except OSError as err:
         msg = f'bag {bag} cannot be read: {file}: {err.strerror or err}.'
@@ -148,12 +149,12 @@ def check_whole(bag: Path, file: Path) -> bool:
             return False  # a recorder that was killed had just begun this file
         msg = f'bag {bag} is empty: {file} has 0 bytes.'
         raise InputError(msg)
-    magic = _MCAP_MAGIC if file.suffix == '.mcap' else b'SQLite format 3\0'
+    magic = MCAP_MAGIC if file.suffix == '.mcap' else b'SQLite format 3\0'
     if not start.startswith(magic[: len(start)]):
         kind = 'an MCAP' if file.suffix == '.mcap' else 'a sqlite3'
         msg = f'bag {bag} is foreign: {file} is not {kind} file, whatever its name. Got {size} bytes of another kind.'
         raise InputError(msg)
-    return file.suffix != '.mcap' or (end == _MCAP_MAGIC and size > 2 * len(_MCAP_MAGIC))
+    return file.suffix != '.mcap' or (end == MCAP_MAGIC and size > 2 * len(MCAP_MAGIC))
 
 
 def is_packed(file: Path) -> bool:

@@ -4,7 +4,6 @@ import os
 import stat
 import sys
 from collections.abc import Callable, Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +26,7 @@ from launch_ros.event_handlers import OnStateTransition
 from launch_ros.events.lifecycle import ChangeState
 from lifecycle_msgs.msg import Transition
 
-from lnn_controller.errors import InputError
+from lnn_controller.errors import InputError, did_you_mean
 from lnn_controller.nodes.processes import PARENT_VARIABLE, PROFILES_VARIABLE
 
 __all__ = ['checked', 'driven', 'ends_with', 'environment']
@@ -63,8 +62,7 @@ def checked(file: str, arguments: Sequence[DeclareLaunchArgument]) -> list[Actio
 def _refuse_unknown(known: Sequence[str], given: Sequence[str]) -> None:
     for name in given:
         if name not in known:
-            near = get_close_matches(name, known, 1, 0.5)
-            meant = f'did you mean {near[0]}?' if near else f'those are {", ".join(known)}'
+            meant = did_you_mean(name, known) or f'those are {", ".join(known)}'
             raise InputError(f'an argument must be one of this launch file. Got "{name}": {meant}')
 
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from sensor_msgs.msg import LaserScan, PointCloud2, PointField
 
 from lnn_controller.control.guard import Footprint, inside
-from lnn_controller.control.sight import Sight
+from lnn_controller.control.sight import Sight, half_turn
 from lnn_controller.errors import InputError
 
 __all__ = ['Seen', 'cloud_points', 'place', 'scan_points', 'supported']
@@ -228,11 +228,11 @@ def _columns(
     if known.size < 2:
         return None
     seen, gaps = np.arctan2(beside[known], ahead[known]), np.diff(known)
-    turns = _half_turn(np.diff(seen))
+    turns = half_turn(np.diff(seen))
     # Across columns that did not measure, which may be more than half a turn, it goes on as between close ones.
     close = gaps <= np.median(gaps)
     expected = gaps * float(np.median(turns[close] / gaps[close]))
-    turns = expected + _half_turn(turns - expected)
+    turns = expected + half_turn(turns - expected)
     angles = seen[0] + np.concatenate(([0.0], np.cumsum(turns)))
     steps = turns / gaps
     spacing = float(np.median(steps))
@@ -243,11 +243,6 @@ def _columns(
     beyond = spacing * (np.minimum(index - known[0], 0) + np.maximum(index - known[-1], 0))
     every = np.interp(index, known, angles) + beyond
     return Bearings(every, shares, abs(spacing), np.flatnonzero(kept) % columns, 1.0 / height)
-
-
-def _half_turn(angles: Floats) -> Floats:
-    """The same directions, within half a turn either way."""
-    return np.remainder(angles + math.pi, 2.0 * math.pi) - math.pi
 
 
 def _coordinates(message: PointCloud2) -> tuple[NDArray, NDArray, NDArray]:
