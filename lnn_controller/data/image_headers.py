@@ -7,9 +7,10 @@ through, by their first bytes and whatever the message's ``format`` says, with t
 
 import struct
 
-__all__ = ['MAX_PIXELS', 'check_compressed', 'check_pixels', 'is_wide_png']
+__all__ = ['MAX_PIXELS', 'PNG_HEAD', 'check_compressed', 'check_pixels', 'is_wide_png']
 
 MAX_PIXELS = 16_000_000
+PNG_HEAD = 25  # bytes up to the depth of its values
 _JPEG, _PNG = b'\xff\xd8', b'\x89PNG\r\n\x1a\n'
 _OTHERS = (
     (b'GIF8', 'GIF'),
@@ -70,7 +71,7 @@ def is_wide_png(data: bytes) -> bool:
     """
     Whether a compressed image is a PNG of 16 bits.
 
-    :param data: the image
+    :param data: its first :data:`PNG_HEAD` bytes suffice
     """
     return data.startswith(_PNG) and data[24:25] == b'\x10'
 

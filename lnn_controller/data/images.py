@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from lnn_controller.errors import InputError
 
 from .cdr import Cdr, imu_from_cdr, stamp_from_cdr
-from .image_headers import MAX_PIXELS, check_compressed, check_pixels, is_wide_png
+from .image_headers import MAX_PIXELS, PNG_HEAD, check_compressed, check_pixels, is_wide_png
 
 __all__ = [
     'EVERY_BIT',
@@ -142,7 +142,7 @@ def compressed_bits_used(buffer: Any) -> int:
     :raises InputError: if the bytes are not such a message, or the PNG does not decode
     """
     packed = _packed_from_cdr(buffer)[2]
-    if not is_wide_png(packed.data.tobytes()):
+    if not is_wide_png(packed.data[:PNG_HEAD].tobytes()):
         return EVERY_BIT
     return int(_wide(packed, MAX_PIXELS).max(initial=0)).bit_length()
 
@@ -212,7 +212,7 @@ def _unpack(packed: _Packed, max_pixels: int, bits: int) -> NDArray[np.uint8]:
     if _is_depth_format(packed.format):
         msg = f'compressed image of format {packed.format!r} cannot be decoded: {_NO_PICTURE}.'
         raise InputError(msg)
-    if bits < EVERY_BIT and is_wide_png(packed.data.tobytes()):
+    if bits < EVERY_BIT and is_wide_png(packed.data[:PNG_HEAD].tobytes()):
         image: Any = _levels(_wide(packed, max_pixels), bits)
     else:
         image = _decoded(packed, max_pixels, compressed_image_to_cvimage)
