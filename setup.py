@@ -1,11 +1,14 @@
 """An ament_python package that pip can install too; the extras bring what a ROS installation would."""
 
+import re
 from pathlib import Path
 
 from setuptools import find_packages, setup
 
 NAME = 'lnn_controller'
 HERE = Path(__file__).parent
+# The one place of the version is the package; package.xml and CITATION.cff need copies, which a test compares.
+VERSION = re.findall(r"^__version__ = '(.+)'$", (HERE / NAME / '__init__.py').read_text(), re.MULTILINE)[0]
 
 
 def share(*folders: str) -> list[tuple[str, list[str]]]:
@@ -19,7 +22,7 @@ def share(*folders: str) -> list[tuple[str, list[str]]]:
 
 setup(
     name=NAME,
-    version='0.1.0',
+    version=VERSION,
     description='Liquid neural control for ROS 2 robots: record, train, drive, adapt.',
     long_description=(HERE / 'README.md').read_text() if (HERE / 'README.md').exists() else '',
     long_description_content_type='text/markdown',
@@ -28,6 +31,7 @@ setup(
     maintainer_email='lnn_controller@users.noreply.github.com',
     python_requires='>=3.11,<3.14',
     packages=find_packages(include=[NAME, f'{NAME}.*']),
+    package_data={NAME: ['py.typed']},  # setuptools before 69, Ubuntu's, leaves it out by itself
     data_files=[
         ('share/ament_index/resource_index/packages', [f'resource/{NAME}']),
         (f'share/{NAME}', ['package.xml']),
