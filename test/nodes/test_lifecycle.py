@@ -1,5 +1,8 @@
 """The managed controller node from outside: its transitions, a swap of the policy, and what is stopped in between."""
 
+import subprocess
+import sys
+
 import pytest
 import yaml
 from bundles import make_tiny_bundle
@@ -16,6 +19,7 @@ from sensor_msgs.msg import Image
 from std_msgs.msg import Bool
 from std_srvs.srv import SetBool, Trigger
 
+from lnn_controller.nodes import dds_environment
 from lnn_controller.nodes.convert import stamp
 
 CONTROLLER = 'lnn_controller.nodes.controller_node'
@@ -198,3 +202,29 @@ def test_a_node_started_with_a_dump_is_the_same_node(graph, probe, tiny_bundle, 
     graph.start('second', CONTROLLER, arguments=('--params-file', str(file)))
     assert dump(probe) == dumped
     assert state(probe) == 'active'
+
+
+SEGMENTS = """
+import rclpy
+from pathlib import Path
+from lnn_controller.nodes.controller_node import ControllerNode
+
+rclpy.init()
+node = ControllerNode()
+node.trigger_configure()
+maps = Path('/proc/self/maps').read_text().split()
+segments = [Path(part) for part in set(maps) if part.startswith('/dev/shm/fastdds_')]
+assert any(path.stat().st_size >= 12 << 20 for path in segments), 'the profile is in force'
+node.close()
+node.destroy_node()
+rclpy.shutdown()
+ours = [path.name for path in segments if not path.name.startswith('fastdds_port')]
+print('left:', [name for name in ours if Path('/dev/shm', name).exists()])
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith('linux'), reason='shared memory is looked up in /dev/shm')
+def test_a_controller_that_ends_leaves_no_shared_memory(domain_id):
+    environment = dds_environment() | {'ROS_DOMAIN_ID': str(domain_id)}
+    done = subprocess.run([sys.executable, '-c', SEGMENTS], env=environment, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (0, 'left: []\n'), done.stderr
