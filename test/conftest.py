@@ -22,7 +22,7 @@ if 'PYTEST_XDIST_WORKER' in os.environ:
 
 def pytest_collection_modifyitems(items):
     """
-    Mark what starts nodes of its own: these tests run one at a time, and one that fails is repeated once.
+    Mark what starts nodes of its own: these tests run one at a time, and one that fails is repeated, at most twice.
 
     Discovery and delivery depend on what else the machine does. A repeated test is counted in the summary as a rerun,
     with its name, so that nothing which fails now and then stays hidden.
@@ -31,7 +31,7 @@ def pytest_collection_modifyitems(items):
         if 'domain_id' in item.fixturenames:
             item.add_marker(pytest.mark.ros)
         if item.get_closest_marker('ros'):
-            item.add_marker(pytest.mark.flaky(reruns=1))
+            item.add_marker(pytest.mark.flaky(reruns=2, reruns_delay=10))
 
 
 @pytest.fixture(scope='session')
