@@ -7,8 +7,8 @@ import time
 import numpy as np
 
 from lnn_controller.control import AdaptationSettings
-from lnn_controller.control.imitation import Imitation
-from lnn_controller.control.response import Response
+from lnn_controller.control.adaptation.imitation import Imitation
+from lnn_controller.control.adaptation.response import Response
 
 DT_S = 0.02
 

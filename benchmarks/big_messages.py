@@ -18,8 +18,8 @@ from control_rate import SETTLE_S, Watch
 from geometry_msgs.msg import TwistStamped
 from load import CLOUD_HEIGHT, CLOUD_WIDTH, answer, cpu_s, own_domain, running
 
-from lnn_controller.nodes import Graph
-from lnn_controller.nodes.convert import stamp_ns_of
+from lnn_controller.live.graph import Graph
+from lnn_controller.nodes.common.messages import stamp_ns_of
 
 CLOUDS = f'{CLOUD_WIDTH * CLOUD_HEIGHT:,} points at 30 Hz'
 CASES = {

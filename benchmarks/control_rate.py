@@ -18,7 +18,7 @@ import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from load import answer, cpu_s, own_domain, rss_mib, running
 
-from lnn_controller.nodes import Graph
+from lnn_controller.live.graph import Graph
 
 STATUS = 'controller: control'
 SETTLE_S, DEADLINE_S = 2.0, 30.0

@@ -40,8 +40,8 @@ from rclpy.task import Future
 from sensor_msgs.msg import CompressedImage, Image, Imu
 
 from lnn_controller.control import Controller, ControlSettings
-from lnn_controller.data.images import compressed_from_cdr, image_from_cdr, imu_from_cdr
-from lnn_controller.nodes.convert import stamp, twist
+from lnn_controller.data.messages.images import compressed_from_cdr, image_from_cdr, imu_from_cdr
+from lnn_controller.nodes.common.messages import stamp, twist
 from lnn_controller.policy import Policy
 
 VARIANTS = ('single', 'events', 'thread', 'thread+switch1', 'thread+switch0.5', 'thread+freeze', 'thread+slack')

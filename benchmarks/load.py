@@ -19,8 +19,8 @@ from typing import Any
 
 import numpy as np
 
-from lnn_controller.nodes import dds_environment
-from lnn_controller.nodes.domain import choose_domain
+from lnn_controller.live.domain import choose_domain
+from lnn_controller.nodes.common.environment import dds_environment
 
 IMAGE_HZ, IMU_HZ = 30.0, 200.0
 CLOUD_WIDTH, CLOUD_HEIGHT, WALL_M = 640, 480, 8.0
@@ -153,7 +153,7 @@ def sensors(width: int, height: int, transport: str, image_hz: float = IMAGE_HZ,
     from sensor_msgs.msg import CompressedImage, Image, Imu, PointCloud2
     from std_msgs.msg import UInt64
 
-    from lnn_controller.nodes.convert import image_message, imu_message, stamp
+    from lnn_controller.nodes.common.messages import image_message, imu_message, stamp
 
     rclpy.init(signal_handler_options=SignalHandlerOptions.NO)  # SIGTERM ends it at once: there is nothing to save
     node = rclpy.create_node('sensors')

@@ -20,7 +20,7 @@ import ncps.wirings
 import numpy as np
 import torch
 
-from lnn_controller.learning.export import export
+from lnn_controller.export.onnx import export
 from lnn_controller.liquid import Sequence, from_ncps
 from lnn_controller.liquid.encoder import ConvEncoder
 from lnn_controller.liquid.network import PolicyNetwork

@@ -32,8 +32,8 @@ from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import UInt64
 
-from lnn_controller.data.cdr import stamp_from_cdr
-from lnn_controller.nodes import Graph
+from lnn_controller.data.messages.cdr import stamp_from_cdr
+from lnn_controller.live.graph import Graph
 
 SIZES = ('320x240', '640x480', '1280x720')
 PROFILE = 'FASTDDS_DEFAULT_PROFILES_FILE'

@@ -9,7 +9,7 @@ from launch.substitutions import LaunchConfiguration, PythonExpression
 from launch_ros.actions import LifecycleNode, Node, PushROSNamespace, SetRemap
 from launch_ros.parameter_descriptions import ParameterValue
 
-from lnn_controller.nodes.launching import checked, driven, ends_with, environment
+from lnn_controller.nodes.common.launching import checked, driven, ends_with, environment
 
 # Beside this folder, in the source tree as in the installed share/.
 CONFIG = Path(__file__).parent.parent / 'config'

@@ -8,7 +8,7 @@ from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
-from lnn_controller.nodes.launching import checked, ends_with, environment
+from lnn_controller.nodes.common.launching import checked, ends_with, environment
 
 CONFIG = Path(__file__).parent.parent / 'config'
 

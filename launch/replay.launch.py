@@ -15,7 +15,7 @@ from launch.substitutions import LaunchConfiguration, PythonExpression
 from launch_ros.actions import LifecycleNode, Node
 from launch_ros.parameter_descriptions import ParameterValue
 
-from lnn_controller.nodes.launching import checked, driven, ends_with, environment
+from lnn_controller.nodes.common.launching import checked, driven, ends_with, environment
 
 CONFIG = Path(__file__).parent.parent / 'config'
 

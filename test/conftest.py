@@ -44,3 +44,13 @@ def tiny_bundle(tmp_path_factory):
 def tiny_bundle_without_imu(tmp_path_factory):
     """Folder of a tiny car policy without IMU; read only."""
     return make_tiny_bundle(tmp_path_factory.mktemp('bundles') / 'tiny_camera', imu=False)
+
+
+@pytest.fixture(scope='session')
+def policy(tmp_path_factory):
+    """A tiny car policy with IMU that moves, and leaves its lane now and then."""
+    from drives import POLICY
+
+    from lnn_controller.policy import Policy
+
+    return Policy.load(make_tiny_bundle(tmp_path_factory.mktemp('policy') / 'swerver', **POLICY))

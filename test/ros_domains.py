@@ -5,7 +5,7 @@ import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 
-from lnn_controller.nodes.domain import DOMAINS, is_free
+from lnn_controller.live.domain import DOMAINS, is_free
 
 
 @contextmanager

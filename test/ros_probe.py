@@ -11,7 +11,7 @@ from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, qos_profile_sensor_data
 from sensor_msgs.msg import Image, Imu
 
-from lnn_controller.nodes.convert import image_message, imu_message
+from lnn_controller.nodes.common.messages import image_message, imu_message
 
 DEADLINE_S = 30.0
 ASK_AGAIN_S = 5.0

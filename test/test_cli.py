@@ -11,7 +11,7 @@ import pytest
 from bundles import make_tiny_bundle
 
 from lnn_controller.data import BagWriter
-from lnn_controller.data.messages import imu_message, twist_stamped_message
+from lnn_controller.data.messages.build import imu_message, twist_stamped_message
 from lnn_controller.sim.collect import collect
 
 DEADLINE_S = 60

@@ -9,8 +9,8 @@ import yaml
 
 pytest.importorskip('rclpy')
 
-from lnn_controller.nodes.controller_parameters import neuron_names
-from lnn_controller.nodes.topics import CONTROLLER, SIMULATOR, resolve
+from lnn_controller.nodes.common.topics import CONTROLLER, SIMULATOR, resolve
+from lnn_controller.nodes.controller.parameters import neuron_names
 from lnn_controller.policy import find_policy, read_spec
 
 CONFIG = Path(__file__).parents[1] / 'config'

@@ -12,8 +12,8 @@ from rclpy.parameter import get_parameter_value, parameter_value_to_python
 
 from lnn_controller import cli
 from lnn_controller.errors import InputError
-from lnn_controller.nodes.document import NODES
-from lnn_controller.nodes.message_types import message_class
+from lnn_controller.nodes.common.message_types import message_class
+from lnn_controller.nodes.pages.reference import NODES
 
 # Of others, as our pages name them.
 TOPICS_OF_OTHERS = {'/joy'}

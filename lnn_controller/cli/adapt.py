@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from lnn_controller.evaluation import to_json, write_json
+    from lnn_controller.evaluation.drive import to_json, write_json
 
     if any(seed < 0 for seed in args.seed):
         raise InputError(f'--seed must be numbers of at least 0. Got {" ".join(map(str, args.seed))}')
@@ -52,18 +52,18 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _on_the_road(args: argparse.Namespace, progress: Callable[[str], None]) -> Shown:
-    from lnn_controller.evaluation.experiments import EXPERIMENTS, table
-    from lnn_controller.evaluation.experiments.pictures import draw
     from lnn_controller.policy import Policy
+    from lnn_controller.studies.adaptation import EXPERIMENTS, table
+    from lnn_controller.studies.adaptation.plots import draw
 
     result = EXPERIMENTS[args.experiment].run(Policy.load(args.policy or 'car_lane'), args.seed, progress)
     return table(result.summary), result.summary, partial(draw, result)
 
 
 def _recording(args: argparse.Namespace, progress: Callable[[str], None]) -> Shown:
-    from lnn_controller.evaluation.experiments.recording import draw, run, table
-    from lnn_controller.nodes import find_share
     from lnn_controller.policy import Policy
+    from lnn_controller.share import find_share
+    from lnn_controller.studies.adaptation.recording import draw, run, table
 
     progress('replaying')
     result = run(Policy.load(args.policy or 'real_car'), args.bag or find_share('bags/real_car/metadata.yaml').parent)

@@ -24,17 +24,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     from tqdm import tqdm
 
-    from lnn_controller.evaluation import (
-        draw_path,
-        drive_card,
-        drive_closed_loop,
-        drives_table,
-        summarise,
-        to_json,
-        write_json,
-    )
+    from lnn_controller.evaluation.closed_loop import drive_closed_loop
+    from lnn_controller.evaluation.drive import summarise, to_json, write_json
     from lnn_controller.policy import Policy
-    from lnn_controller.sim.scenes import find_scene
+    from lnn_controller.report.drive_plot import draw_path
+    from lnn_controller.report.text import drive_card, drives_table
+    from lnn_controller.sim.render.scenes import find_scene
 
     policy = Policy.load(args.policy)
     drives = [(find_scene(scene).name, track) for scene in args.scene for track in args.track]

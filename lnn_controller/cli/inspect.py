@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from lnn_controller.data.storage import is_bag
+    from lnn_controller.data.bags.storage import is_bag
     from lnn_controller.policy import describe, find_policy, read_spec
 
     if is_bag(Path(args.what)):

@@ -27,7 +27,7 @@ def run(args: argparse.Namespace) -> int:
     import json
 
     from lnn_controller.errors import InputError
-    from lnn_controller.nodes import check_environment
+    from lnn_controller.nodes.common.environment import check_environment
     from lnn_controller.nodes.play_node import main
 
     check_environment()

@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     import json
 
-    from lnn_controller.nodes import check_environment
+    from lnn_controller.nodes.common.environment import check_environment
     from lnn_controller.nodes.record_node import main
 
     check_environment()

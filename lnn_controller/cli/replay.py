@@ -57,9 +57,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     from lnn_controller.data import Topics
     from lnn_controller.errors import InputError
-    from lnn_controller.evaluation import replay_bag, replay_table, summarise_replay, to_json
-    from lnn_controller.evaluation.comparison import combine
+    from lnn_controller.evaluation.drive import to_json
     from lnn_controller.policy import Policy
+    from lnn_controller.replay.at_rate import replay_bag, summarise_replay
+    from lnn_controller.replay.comparison import combine
+    from lnn_controller.report.text import replay_table
 
     topics = Topics(image=args.image_topic, imu=args.imu_topic, command=args.command_topic)
     policies = [Policy.load(name) for name in args.policy or ['car_lane']]
@@ -79,8 +81,8 @@ def run(args: argparse.Namespace) -> int:
             for summary, result, policy in zip(summaries, results, policies, strict=True)
         ]
     if args.out:
-        from lnn_controller.evaluation.attention import worst_moments
-        from lnn_controller.evaluation.replay_report import write_report
+        from lnn_controller.explain.occlusion import worst_moments
+        from lnn_controller.report.replay_html import write_report
 
         pairs = zip(results, policies, strict=True)
         moments = [worst_moments(result, policy, last=args.last) for result, policy in pairs]
@@ -92,7 +94,7 @@ def run(args: argparse.Namespace) -> int:
 def _sweep(episode: 'Episode', policy: 'Policy') -> dict[str, Any]:
     from tqdm import tqdm
 
-    from lnn_controller.evaluation.robustness import SWEEPS, sweep_recording
+    from lnn_controller.replay.corruptions import SWEEPS, sweep_recording
 
     replays = sum(len(each.levels) for each in SWEEPS.values())
     with tqdm(total=replays, desc=policy.spec.name, unit='replay', disable=None) as bar:

@@ -17,8 +17,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from lnn_controller.nodes import check_environment
-    from lnn_controller.nodes.top import run_top
+    from lnn_controller.live.top.watch import run_top
+    from lnn_controller.nodes.common.environment import check_environment
 
     check_environment()
     return run_top(node=args.node, once=args.once, domain=args.domain)

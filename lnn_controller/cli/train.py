@@ -68,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
     # With a policy to begin with, flags are checked beside what it was trained with.
     settings = None if args.init else config.TrainConfig(**chosen)
     # Only now, so that a wrong flag is answered at once.
-    from lnn_controller.data.topics import Topics
+    from lnn_controller.data.bags.topics import Topics
 
     options: dict[str, Any] = {
         'topics': Topics(image=args.image_topic, imu=args.imu_topic, command=args.command_topic),

@@ -1,13 +1,13 @@
 """One decision: the controller, which knows no ROS, its safety chain, and what it learns on the way. numpy only."""
 
-from lnn_controller.control.adaptation import Adaptation
-from lnn_controller.control.adaptation_settings import AdaptationSettings
+from lnn_controller.control.adaptation.adaptation import Adaptation
 from lnn_controller.control.controller import Controller
 from lnn_controller.control.decision import STOP_REASONS, Decision, DriveState, Used
-from lnn_controller.control.guard import Footprint, GuardSettings
 from lnn_controller.control.inputs import Encoded
-from lnn_controller.control.safety import limit
-from lnn_controller.control.settings import ControlSettings, Limits
+from lnn_controller.control.safety.guard import Footprint, GuardSettings
+from lnn_controller.control.safety.limits import limit
+from lnn_controller.control.settings.adaptation import AdaptationSettings
+from lnn_controller.control.settings.control import ControlSettings, Limits
 
 __all__ = [
     'STOP_REASONS',

@@ -7,14 +7,14 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from lnn_controller.control.adaptation import Adaptation
-from lnn_controller.control.chain import SafetyChain
+from lnn_controller.control.adaptation.adaptation import Adaptation
 from lnn_controller.control.decision import FLICKERING, GUARD_STOPS, NETWORK_STOPS, Decision, DriveState, Used
-from lnn_controller.control.guard import pace_of
 from lnn_controller.control.inputs import Inputs
-from lnn_controller.control.safety import all_finite
-from lnn_controller.control.settings import ControlSettings
-from lnn_controller.control.travel import Travel
+from lnn_controller.control.safety.chain import SafetyChain
+from lnn_controller.control.safety.guard import pace_of
+from lnn_controller.control.safety.limits import all_finite
+from lnn_controller.control.safety.travel import Travel
+from lnn_controller.control.settings.control import ControlSettings
 from lnn_controller.policy import Policy, PolicyStep
 
 __all__ = ['Controller']

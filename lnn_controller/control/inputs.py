@@ -8,13 +8,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lnn_controller.control.guard import outside, thin
 from lnn_controller.control.imu import ImuMean
-from lnn_controller.control.override import Override
-from lnn_controller.control.safety import all_finite
+from lnn_controller.control.safety.guard import outside, thin
+from lnn_controller.control.safety.limits import all_finite
+from lnn_controller.control.safety.override import Override
+from lnn_controller.control.safety.sight import Sight
 from lnn_controller.control.sensors import Camera, Sensor
-from lnn_controller.control.settings import ControlSettings
-from lnn_controller.control.sight import Sight
+from lnn_controller.control.settings.control import ControlSettings
 from lnn_controller.errors import InputError
 from lnn_controller.policy import Policy, fit_frame
 

@@ -11,21 +11,21 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .align import Ticks
-    from .bag import Bag, Topics
-    from .episode import Episode, read_episode
-    from .images import decode_image
-    from .writer import BagWriter
+    from lnn_controller.data.align import Ticks
+    from lnn_controller.data.bags.reader import Bag, Topics
+    from lnn_controller.data.bags.writer import BagWriter
+    from lnn_controller.data.episode import Episode, read_episode
+    from lnn_controller.data.messages.images import decode_image
 
 __all__ = ['Bag', 'BagWriter', 'Episode', 'Ticks', 'Topics', 'decode_image', 'read_episode']
 
 _HOME = {
-    'Bag': 'bag',
-    'BagWriter': 'writer',
+    'Bag': 'bags.reader',
+    'BagWriter': 'bags.writer',
     'Episode': 'episode',
     'Ticks': 'align',
-    'Topics': 'bag',
-    'decode_image': 'images',
+    'Topics': 'bags.reader',
+    'decode_image': 'messages.images',
     'read_episode': 'episode',
 }
 

@@ -6,10 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from lnn_controller.data.episode import Episode
+from lnn_controller.data.stamps import is_bridged, recorded_stretches
 from lnn_controller.errors import InputError
-
-from .episode import Episode
-from .stamps import is_bridged, recorded_stretches
 
 __all__ = ['Ticks', 'align', 'latest_index', 'tick_grid', 'window_mean']
 

@@ -3,10 +3,9 @@
 from collections import Counter
 from pathlib import Path
 
+from lnn_controller.data.bags.damage import explain_damage
+from lnn_controller.data.bags.reader import Bag
 from lnn_controller.errors import printable
-
-from .bag import Bag
-from .damage import explain_damage
 
 __all__ = ['describe_bag']
 

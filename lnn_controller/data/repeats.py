@@ -6,9 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lnn_controller.control.sensors import LOOP, Repeats
-
-from .align import latest_index
-from .episode import Episode
+from lnn_controller.data.align import latest_index
+from lnn_controller.data.episode import Episode
 
 __all__ = ['repeated_pictures_s', 'repeated_samples_s']
 

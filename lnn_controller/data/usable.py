@@ -2,10 +2,9 @@
 
 import numpy as np
 
+from lnn_controller.data.align import align
+from lnn_controller.data.episode import Episode
 from lnn_controller.errors import InputError
-
-from .align import align
-from .episode import Episode
 
 __all__ = ['counting_spans', 'usable_at_ns', 'usable_spans']
 

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from lnn_controller.data.align import latest_index
-from lnn_controller.data.bag import Bag
+from lnn_controller.data.bags.reader import Bag
+from lnn_controller.data.bags.topics import OVERRIDE, Topics, find_override, last_name
 from lnn_controller.data.episode import Episode, read_episode
 from lnn_controller.data.stamps import is_bridged
-from lnn_controller.data.topics import OVERRIDE, Topics, find_override, last_name
 from lnn_controller.data.usable import usable_spans
 from lnn_controller.errors import InputError
 from lnn_controller.policy.spec import ImageSpec

@@ -9,7 +9,7 @@ from typing import Any
 from safetensors import SafetensorError
 from safetensors.torch import load as load_weights
 
-from lnn_controller.data.topics import Topics
+from lnn_controller.data.bags.topics import Topics
 from lnn_controller.errors import InputError
 from lnn_controller.learning.build import build_network
 from lnn_controller.learning.checks import check_alike, shared_frames

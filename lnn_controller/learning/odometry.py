@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lnn_controller.data.bag import Bag, Topic
-from lnn_controller.data.cdr import Odometry, odometry_from_cdr
+from lnn_controller.data.bags.reader import Bag, Topic
+from lnn_controller.data.messages.cdr import Odometry, odometry_from_cdr
 from lnn_controller.errors import InputError
 from lnn_controller.learning.checks import Finding
 

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from lnn_controller.data.topics import Topics
+from lnn_controller.data.bags.topics import Topics
+from lnn_controller.export.onnx import export
 from lnn_controller.learning.build import build_network, new_spec
 from lnn_controller.learning.config import TrainConfig
 from lnn_controller.learning.episodes import Split, load
-from lnn_controller.learning.export import export
 from lnn_controller.learning.fit import Data, check_out, fit, training_folder
 from lnn_controller.learning.loss_curve import draw_loss_curve
 from lnn_controller.learning.measure import Metrics, augmented, held_out, measure

@@ -13,13 +13,13 @@ from rclpy.task import Future
 from std_srvs.srv import SetBool, Trigger
 
 from lnn_controller.errors import InputError
-from lnn_controller.nodes.controller_parameters import PARAMETERS, check_parameters
-from lnn_controller.nodes.controller_status import control_status
-from lnn_controller.nodes.diagnostics import DIAGNOSTICS_PERIOD_S, diagnostics
-from lnn_controller.nodes.driving import Driving
-from lnn_controller.nodes.emergency_stop import EmergencyStop
-from lnn_controller.nodes.parameters import declare, on_change
-from lnn_controller.nodes.run import NodeFailedError, run_node, spin
+from lnn_controller.nodes.common.diagnostics import DIAGNOSTICS_PERIOD_S, diagnostics
+from lnn_controller.nodes.common.parameters import declare, on_change
+from lnn_controller.nodes.common.run import NodeFailedError, run_node, spin
+from lnn_controller.nodes.controller.emergency_stop import EmergencyStop
+from lnn_controller.nodes.controller.parameters import PARAMETERS, check_parameters
+from lnn_controller.nodes.controller.session import Driving
+from lnn_controller.nodes.controller.status import control_status
 from lnn_controller.policy import find_policy, read_spec
 
 __all__ = ['ControllerNode', 'main']

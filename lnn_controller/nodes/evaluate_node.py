@@ -14,15 +14,15 @@ from rclpy.task import Future
 from sensor_msgs.msg import JointState
 from std_msgs.msg import String
 
-from lnn_controller.data.ticks import Configuration
+from lnn_controller.control.tick_record import Configuration
 from lnn_controller.errors import InputError
-from lnn_controller.evaluation.comparison import Comparison, commands_at, summarise_comparison, usual_period_s
-from lnn_controller.evaluation.pictures import load_matplotlib
-from lnn_controller.evaluation.replay_report import write_report
-from lnn_controller.evaluation.report import replay_table
-from lnn_controller.nodes.convert import channel_velocities, stamp_ns_of
-from lnn_controller.nodes.parameters import Setting, declare
-from lnn_controller.nodes.run import drain, run_node, spin
+from lnn_controller.nodes.common.messages import channel_velocities, stamp_ns_of
+from lnn_controller.nodes.common.parameters import Setting, declare
+from lnn_controller.nodes.common.run import drain, run_node, spin
+from lnn_controller.replay.comparison import Comparison, commands_at, summarise_comparison, usual_period_s
+from lnn_controller.report.drive_plot import load_matplotlib
+from lnn_controller.report.replay_html import write_report
+from lnn_controller.report.text import replay_table
 
 __all__ = ['PARAMETERS', 'EvaluateNode', 'main']
 

@@ -16,14 +16,14 @@ from rclpy.task import Future
 from rosgraph_msgs.msg import Clock as ClockMessage
 from std_srvs.srv import Trigger
 
-from lnn_controller.data.bag import Bag, Message
-from lnn_controller.data.damage import explain_damage
+from lnn_controller.data.bags.damage import explain_damage
+from lnn_controller.data.bags.reader import Bag, Message
 from lnn_controller.errors import InputError, printable
-from lnn_controller.nodes.convert import stamp
-from lnn_controller.nodes.message_types import message_class
-from lnn_controller.nodes.parameters import Setting, declare, on_change
-from lnn_controller.nodes.run import run_node
-from lnn_controller.nodes.timeline import Timeline
+from lnn_controller.nodes.common.message_types import message_class
+from lnn_controller.nodes.common.messages import stamp
+from lnn_controller.nodes.common.parameters import Setting, declare, on_change
+from lnn_controller.nodes.common.playback_clock import Timeline
+from lnn_controller.nodes.common.run import run_node
 
 __all__ = ['PARAMETERS', 'PlayNode', 'main']
 

@@ -15,13 +15,13 @@ from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPo
 from rclpy.subscription import Subscription
 from rclpy.task import Future
 
-from lnn_controller.data.writer import BagWriter, offered_qos
+from lnn_controller.data.bags.writer import BagWriter, offered_qos
 from lnn_controller.errors import InputError, printable
-from lnn_controller.nodes.arrival import Arrival
-from lnn_controller.nodes.message_types import message_class
-from lnn_controller.nodes.parameters import Setting, declare
-from lnn_controller.nodes.polled import take_all
-from lnn_controller.nodes.run import drain, run_node, spin
+from lnn_controller.nodes.common.arrival import Arrival
+from lnn_controller.nodes.common.message_types import message_class
+from lnn_controller.nodes.common.parameters import Setting, declare
+from lnn_controller.nodes.common.run import drain, run_node, spin
+from lnn_controller.nodes.controller.polled import take_all
 
 __all__ = ['PARAMETERS', 'RecordNode', 'main']
 

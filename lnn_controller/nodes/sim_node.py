@@ -19,10 +19,10 @@ from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import Image, Imu
 from std_msgs.msg import Float64, UInt32
 
-from lnn_controller.nodes.convert import image_message, imu_message, stamp, velocities
-from lnn_controller.nodes.diagnostics import DIAGNOSTICS_PERIOD_S, diagnostics
-from lnn_controller.nodes.parameters import Setting, declare, on_change
-from lnn_controller.nodes.run import run_node
+from lnn_controller.nodes.common.diagnostics import DIAGNOSTICS_PERIOD_S, diagnostics
+from lnn_controller.nodes.common.messages import image_message, imu_message, stamp, velocities
+from lnn_controller.nodes.common.parameters import Setting, declare, on_change
+from lnn_controller.nodes.common.run import run_node
 from lnn_controller.sim import CAMERA_PERIOD, CONTROL_PERIOD, IMU_PERIOD, STEPS_PER_SECOND, CarWorld, read_scenario
 from lnn_controller.sim.wear import WEAR_RANGES, Scenario, Wear
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from lnn_controller.errors import InputError, did_you_mean
 from lnn_controller.policy.files import expand, read_file
-from lnn_controller.policy.share import share_folders
 from lnn_controller.policy.spec import BUNDLE_FILES, PolicySpec
+from lnn_controller.share import share_folders
 
 __all__ = ['Bundle', 'find_policy', 'read_bundle', 'read_spec', 'shipped_policies', 'write_bundle']
 

@@ -6,11 +6,18 @@ Worlds to try a policy in: a car on random roads, its looks, its expert driver, 
 ``collect`` (in ``sim.collect``, apart because it alone needs the bag writer) records demonstrations.
 """
 
-from lnn_controller.sim.expert import PurePursuit
-from lnn_controller.sim.scenes import SCENES, Scene
-from lnn_controller.sim.track import LANE_OFFSET_M, ROAD_WIDTH_M, Track
+from lnn_controller.sim.car.expert import PurePursuit
+from lnn_controller.sim.car.world import (
+    CAMERA_PERIOD,
+    CONTROL_PERIOD,
+    DEPARTURE_M,
+    IMU_PERIOD,
+    STEPS_PER_SECOND,
+    CarWorld,
+)
+from lnn_controller.sim.render.scenes import SCENES, Scene
+from lnn_controller.sim.tasks.lane import LANE_OFFSET_M, ROAD_WIDTH_M, Track
 from lnn_controller.sim.wear import Scenario, Wear, read_scenario
-from lnn_controller.sim.world import CAMERA_PERIOD, CONTROL_PERIOD, DEPARTURE_M, IMU_PERIOD, STEPS_PER_SECOND, CarWorld
 
 __all__ = [
     'CAMERA_PERIOD',

@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from lnn_controller.data.messages import image_message, imu_message, odometry_message, twist_stamped_message
-from lnn_controller.data.writer import BagWriter
+from lnn_controller.data.bags.writer import BagWriter
+from lnn_controller.data.messages.build import image_message, imu_message, odometry_message, twist_stamped_message
 from lnn_controller.errors import InputError
-from lnn_controller.sim.expert import PurePursuit
-from lnn_controller.sim.scenes import find_scene
-from lnn_controller.sim.track import LANE_OFFSET_M, Track
-from lnn_controller.sim.world import CAMERA_PERIOD, CONTROL_PERIOD, IMU_PERIOD, STEPS_PER_SECOND, CarWorld
+from lnn_controller.sim.car.expert import PurePursuit
+from lnn_controller.sim.car.world import CAMERA_PERIOD, CONTROL_PERIOD, IMU_PERIOD, STEPS_PER_SECOND, CarWorld
+from lnn_controller.sim.render.scenes import find_scene
+from lnn_controller.sim.tasks.lane import LANE_OFFSET_M, Track
 
 __all__ = ['TOPICS', 'Disturbance', 'collect', 'record_episode']
 

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lnn_controller.control import Adaptation, AdaptationSettings, Controller, ControlSettings
-from lnn_controller.control.imitation import WEIGHT_ROOM, Imitation
-from lnn_controller.control.response import MAX_GAIN, MIN_GAIN, Response
-from lnn_controller.control.snapshots import read_snapshot, write_snapshot
+from lnn_controller.control.adaptation.imitation import WEIGHT_ROOM, Imitation
+from lnn_controller.control.adaptation.response import MAX_GAIN, MIN_GAIN, Response
+from lnn_controller.control.adaptation.snapshots import read_snapshot, write_snapshot
 from lnn_controller.errors import InputError
 from lnn_controller.policy import Policy
 

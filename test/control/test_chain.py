@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lnn_controller.control import Controller, ControlSettings, Footprint, GuardSettings
-from lnn_controller.control.chain import SafetyChain
-from lnn_controller.control.guard import clearance, guard_scale, outside, pace_of
-from lnn_controller.control.sight import Sight
-from lnn_controller.control.travel import Travel
+from lnn_controller.control.safety.chain import SafetyChain
+from lnn_controller.control.safety.guard import clearance, guard_scale, outside, pace_of
+from lnn_controller.control.safety.sight import Sight
+from lnn_controller.control.safety.travel import Travel
 from lnn_controller.policy import OutputSpec, Policy, read_spec
 
 DT_S = 0.02

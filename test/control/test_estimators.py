@@ -1,7 +1,12 @@
 import numpy as np
 import pytest
 
-from lnn_controller.control.estimators import Excitation, LeastMeanSquares, Prequential, RecursiveLeastSquares
+from lnn_controller.control.adaptation.estimators import (
+    Excitation,
+    LeastMeanSquares,
+    Prequential,
+    RecursiveLeastSquares,
+)
 
 DT_S = 0.02
 

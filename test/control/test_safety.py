@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lnn_controller.control.safety import all_finite, apply_deadband, limit, limit_acceleration, limit_speed
-from lnn_controller.control.settings import Limits
+from lnn_controller.control.safety.limits import all_finite, apply_deadband, limit, limit_acceleration, limit_speed
+from lnn_controller.control.settings.control import Limits
 
 CAR = Limits(('linear_x', 'angular_z'), (0.0, -1.5), (2.0, 1.5), (1.0, math.inf), (1.0, math.inf), (0.0, 0.0))
 

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lnn_controller.control import Footprint
-from lnn_controller.control.guard import clearance
-from lnn_controller.control.sight import Sight
+from lnn_controller.control.safety.guard import clearance
+from lnn_controller.control.safety.sight import Sight
 
 ROBOT = Footprint(front_m=0.3, rear_m=0.3, left_m=0.25, right_m=0.25)
 DEGREES = np.arange(-180, 180)

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 from mcap.writer import Writer as McapWriter
 
-from lnn_controller.data.messages import image_message, imu_message, twist_stamped_message, typestore
-from lnn_controller.data.writer import BagWriter
+from lnn_controller.data.bags.writer import BagWriter
+from lnn_controller.data.messages.build import image_message, imu_message, twist_stamped_message, typestore
 
 MS = 1_000_000
 HEIGHT, WIDTH = 12, 16

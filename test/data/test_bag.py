@@ -11,9 +11,9 @@ from recordings import MS, picture, write_drive, write_mcap
 from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
 
 from lnn_controller.data import Bag, BagWriter, Topics
-from lnn_controller.data import messages as m
-from lnn_controller.data.bag import find_bags
-from lnn_controller.data.topics import Topic, choose_topic
+from lnn_controller.data.bags.reader import find_bags
+from lnn_controller.data.bags.topics import Topic, choose_topic
+from lnn_controller.data.messages import build as m
 from lnn_controller.errors import InputError
 
 COMMAND = 'geometry_msgs/msg/TwistStamped'

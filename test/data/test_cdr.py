@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from recordings import picture
 
-from lnn_controller.data import messages as m
-from lnn_controller.data.cdr import IncompleteImuError, imu_from_cdr, stamp_from_cdr, twist_from_cdr
-from lnn_controller.data.images import compressed_from_cdr, image_from_cdr
+from lnn_controller.data.messages import build as m
+from lnn_controller.data.messages.cdr import IncompleteImuError, imu_from_cdr, stamp_from_cdr, twist_from_cdr
+from lnn_controller.data.messages.images import compressed_from_cdr, image_from_cdr
 from lnn_controller.errors import InputError
 
 TWIST, STAMPED, ODOMETRY = 'geometry_msgs/msg/Twist', 'geometry_msgs/msg/TwistStamped', 'nav_msgs/msg/Odometry'

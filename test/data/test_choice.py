@@ -5,8 +5,8 @@ import pytest
 from recordings import HEIGHT, MS, WIDTH, picture
 
 from lnn_controller.data import Bag, BagWriter, Topics, read_episode
-from lnn_controller.data import messages as m
 from lnn_controller.data.choice import choose_command, choose_imu
+from lnn_controller.data.messages import build as m
 from lnn_controller.errors import InputError
 from lnn_controller.policy.spec import ImageSpec
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from recordings import HEIGHT, MS, WIDTH, picture
 
 from lnn_controller.data import Topics, read_episode
-from lnn_controller.data import messages as m
 from lnn_controller.data.commands import command_from_cdr
+from lnn_controller.data.messages import build as m
 from lnn_controller.errors import InputError
 from lnn_controller.policy.spec import ImageSpec
 

@@ -10,8 +10,8 @@ from mcap.writer import CompressionType, IndexType
 from recordings import MS, write_drive, write_mcap
 
 from lnn_controller.data import Bag, BagWriter
-from lnn_controller.data import messages as m
-from lnn_controller.data.damage import Damage, explain_damage
+from lnn_controller.data.bags.damage import Damage, explain_damage
+from lnn_controller.data.messages import build as m
 from lnn_controller.errors import InputError
 
 TRIES = 40

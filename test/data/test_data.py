@@ -9,7 +9,7 @@ import lnn_controller.data as data
 
 
 def test_public_names_are_there():
-    from lnn_controller.data.bag import Bag
+    from lnn_controller.data.bags.reader import Bag
 
     assert data.Bag is Bag
     for name in data.__all__:

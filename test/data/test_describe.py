@@ -2,8 +2,8 @@ from mcap.writer import CompressionType
 from recordings import write_drive, write_mcap
 
 from lnn_controller.data import Bag
+from lnn_controller.data.bags.storage import is_bag
 from lnn_controller.data.describe import describe_bag
-from lnn_controller.data.storage import is_bag
 
 WHOLE = """\
 bag drive: 340 messages in 2.0 s

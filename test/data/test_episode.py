@@ -8,10 +8,10 @@ import pytest
 from recordings import HEIGHT, MS, WIDTH, picture, write_drive
 
 from lnn_controller.data import Bag, BagWriter, Topics, read_episode
-from lnn_controller.data import messages as m
 from lnn_controller.data.align import align
 from lnn_controller.data.drops import DROP_REASONS, explain_drops
 from lnn_controller.data.episode import camera_bits, camera_size
+from lnn_controller.data.messages import build as m
 from lnn_controller.errors import InputError
 from lnn_controller.policy.spec import ImageSpec
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from recordings import picture
 from rosbags.image.image import ENCODINGMAP
 
-from lnn_controller.data import messages as m
-from lnn_controller.data.images import (
+from lnn_controller.data.messages import build as m
+from lnn_controller.data.messages.images import (
     bits_used,
     compressed_bits_used,
     compressed_from_cdr,
@@ -421,7 +421,7 @@ def test_what_is_no_image_is_a_programming_error():
 def test_decoding_loads_no_reader_or_writer():
     program = (
         'import sys, numpy as np\n'
-        'from lnn_controller.data.images import decode_image, image_from_cdr\n'
+        'from lnn_controller.data.messages.images import decode_image, image_from_cdr\n'
         "assert not any(name == 'cv2' or name.startswith('rosbags') for name in sys.modules), 'loaded early'\n"
         'class Message: height, width, encoding, is_bigendian, step = 1, 2, "bgr8", 0, 6\n'
         'message = Message(); message.data = np.arange(6, dtype=np.uint8)\n'

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from recordings import picture
 
-from lnn_controller.data import messages as m
+from lnn_controller.data.messages import build as m
 
 rclpy_serialization = pytest.importorskip('rclpy.serialization')
 

@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from recordings import MS
 
-from lnn_controller.data import messages as m
 from lnn_controller.data import read_episode
-from lnn_controller.data.bag import Bag
+from lnn_controller.data.bags.reader import Bag
 from lnn_controller.data.episode import camera_size
-from lnn_controller.data.video import Packet, VideoDecoder
-from lnn_controller.data.video_packets import H264, Hevc, codec_of
+from lnn_controller.data.messages import build as m
+from lnn_controller.data.messages.video import Packet, VideoDecoder
+from lnn_controller.data.messages.video_packets import H264, Hevc, codec_of
 from lnn_controller.errors import InputError
 from lnn_controller.policy.spec import ImageSpec
 

@@ -8,9 +8,9 @@ import pytest
 from bundles import make_tiny_bundle
 
 from lnn_controller.control import Controller, ControlSettings
+from lnn_controller.control.tick_record import SINCE, Configuration, read_ticks, tick_names, tick_row
 from lnn_controller.data import Bag, BagWriter
-from lnn_controller.data.messages import typestore
-from lnn_controller.data.ticks import SINCE, Configuration, read_ticks, tick_names, tick_row
+from lnn_controller.data.messages.build import typestore
 from lnn_controller.errors import InputError
 from lnn_controller.policy import Policy
 

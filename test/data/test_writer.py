@@ -9,8 +9,8 @@ from rosbags.highlevel import AnyReader
 from rosbags.interfaces import QosDurability, QosReliability
 
 from lnn_controller.data import Bag, BagWriter
-from lnn_controller.data.messages import clock_message, serialize, twist_message, twist_stamped_message
-from lnn_controller.data.writer import offered_qos
+from lnn_controller.data.bags.writer import offered_qos
+from lnn_controller.data.messages.build import clock_message, serialize, twist_message, twist_stamped_message
 from lnn_controller.errors import InputError
 
 TWIST = 'geometry_msgs/msg/Twist'

@@ -3,7 +3,8 @@ import pytest
 from bundles import make_tiny_bundle
 
 from lnn_controller.errors import InputError
-from lnn_controller.evaluation import drive_closed_loop, summarise
+from lnn_controller.evaluation.closed_loop import drive_closed_loop
+from lnn_controller.evaluation.drive import summarise
 from lnn_controller.policy import OutputSpec, Policy
 
 pytestmark = pytest.mark.slow

@@ -6,7 +6,7 @@ import pytest
 from drives import straight_drive
 
 from lnn_controller.errors import InputError
-from lnn_controller.evaluation import SUMMARY_KEYS, summarise, to_json, write_json
+from lnn_controller.evaluation.drive import SUMMARY_KEYS, summarise, to_json, write_json
 
 
 def test_summary_by_hand():

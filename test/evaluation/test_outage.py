@@ -5,7 +5,7 @@ import pytest
 from drives import MS, straight_drive
 
 from lnn_controller.errors import InputError
-from lnn_controller.evaluation import camera_outage
+from lnn_controller.evaluation.outage import camera_outage
 
 START = 1_000_000_000
 

@@ -10,7 +10,7 @@ from geometry_msgs.msg import TwistStamped
 from ros_probe import stamp_ns, status, values
 from rosgraph_msgs.msg import Clock
 
-from lnn_controller.nodes.convert import stamp
+from lnn_controller.nodes.common.messages import stamp
 
 CONTROLLER = 'lnn_controller.nodes.controller_node'
 RATE_HZ = 50.0

@@ -8,7 +8,7 @@ from rclpy.qos import qos_profile_sensor_data
 from rig import moves
 from sensor_msgs.msg import LaserScan
 
-from lnn_controller.nodes.convert import stamp
+from lnn_controller.nodes.common.messages import stamp
 
 SCAN_S, RAYS = 0.3, 61  # the default time-out; one ray each three degrees, ahead in the middle
 STEP_RAD = math.pi / (RAYS - 1)

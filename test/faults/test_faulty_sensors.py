@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from rig import garbage, moves, nothing
 
-from lnn_controller.nodes.convert import imu_message
+from lnn_controller.nodes.common.messages import imu_message
 
 MS = 1_000_000
 IMAGE_S, FROZEN_S, IMU_S = 0.2, 0.3, 0.2

@@ -10,9 +10,9 @@ import pytest
 from foreign_bags import ACKERMANN, ackermann_types, write_foreign
 from made_bags import MS, START_NS, TWIST_STAMPED, write_steering
 
-from lnn_controller.data.messages import image_message, imu_message, odometry_message, twist_stamped_message
+from lnn_controller.data.bags.writer import BagWriter
+from lnn_controller.data.messages.build import image_message, imu_message, odometry_message, twist_stamped_message
 from lnn_controller.data.usable import usable_spans
-from lnn_controller.data.writer import BagWriter
 from lnn_controller.errors import InputError
 from lnn_controller.learning.config import TrainConfig
 from lnn_controller.learning.episodes import load

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from made_bags import JOINT_STATE, MS, START_NS, TWIST_STAMPED, write_drive, write_steering
 
-from lnn_controller.data.topics import Topic, Topics, find_override
+from lnn_controller.data.bags.topics import Topic, Topics, find_override
 from lnn_controller.errors import InputError
 from lnn_controller.learning.config import TrainConfig
 from lnn_controller.learning.episodes import load

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from lnn_controller.data import Bag, BagWriter
-from lnn_controller.data.cdr import odometry_from_cdr
-from lnn_controller.data.messages import odometry_message, serialize
+from lnn_controller.data.messages.build import odometry_message, serialize
+from lnn_controller.data.messages.cdr import odometry_from_cdr
 from lnn_controller.learning.odometry import check_odometry
 
 START_NS, RATE_HZ, SECONDS = 10**18, 50, 20

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from made_bags import write_steering
 
-from lnn_controller.data.topics import Topics
+from lnn_controller.data.bags.topics import Topics
 from lnn_controller.errors import InputError
 from lnn_controller.learning.config import TrainConfig
 from lnn_controller.learning.episodes import load

@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lnn_controller.errors import InputError
-from lnn_controller.nodes.arrival import Arrival
-from lnn_controller.nodes.message_types import message_class
+from lnn_controller.nodes.common.arrival import Arrival
+from lnn_controller.nodes.common.message_types import message_class
 
 STEPS = st.lists(st.one_of(st.integers(0, 10**9), st.integers(-(10**12), 10**12)), max_size=40)
 

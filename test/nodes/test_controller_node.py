@@ -13,8 +13,8 @@ from ros_probe import one_line, stamp_ns, stands, status, values
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CompressedImage, JointState
 
-from lnn_controller.nodes import dds_environment
-from lnn_controller.nodes.convert import stamp
+from lnn_controller.nodes.common.environment import dds_environment
+from lnn_controller.nodes.common.messages import stamp
 
 CONTROLLER = 'lnn_controller.nodes.controller_node'
 MS = 1_000_000

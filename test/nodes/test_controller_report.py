@@ -1,7 +1,7 @@
 from pathlib import Path
 
 from lnn_controller.control import STOP_REASONS
-from lnn_controller.nodes.report import REASONS
+from lnn_controller.nodes.controller.event_log import REASONS
 
 SAFETY = (Path(__file__).parents[2] / 'docs' / 'safety.md').read_text(encoding='utf-8')
 

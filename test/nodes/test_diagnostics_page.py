@@ -11,9 +11,9 @@ from rclpy.serialization import serialize_message
 from ros_probe import stands, status
 from sensor_msgs.msg import LaserScan
 
-from lnn_controller.nodes.controller_parameters import PARAMETERS
-from lnn_controller.nodes.convert import stamp
-from lnn_controller.nodes.report import REASONS
+from lnn_controller.nodes.common.messages import stamp
+from lnn_controller.nodes.controller.event_log import REASONS
+from lnn_controller.nodes.controller.parameters import PARAMETERS
 
 CONTROLLER = 'lnn_controller.nodes.controller_node'
 PAGE = Path(__file__).parents[2] / 'docs' / 'diagnostics.md'

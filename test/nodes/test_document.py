@@ -5,8 +5,8 @@ import pytest
 from rclpy.qos import DurabilityPolicy, ReliabilityPolicy
 
 from lnn_controller.nodes import record_node
-from lnn_controller.nodes.document import NODES, ROOT, documents, main
-from lnn_controller.nodes.topics import CONTROLLER, EVALUATOR, PLAYER, RECORDER, SIMULATOR, STANDARD, resolve
+from lnn_controller.nodes.common.topics import CONTROLLER, EVALUATOR, PLAYER, RECORDER, SIMULATOR, STANDARD, resolve
+from lnn_controller.nodes.pages.reference import NODES, ROOT, documents, main
 
 TABLES = {
     'controller': CONTROLLER,
@@ -20,7 +20,8 @@ PARAMETERS = {node: {setting.name: setting.default for setting in settings} for 
 
 @pytest.mark.parametrize('name', documents())
 def test_the_pages_are_what_the_nodes_say(name):
-    assert (ROOT / name).read_text(encoding='utf-8') == documents()[name], 'run python -m lnn_controller.nodes.document'
+    run = 'run python -m lnn_controller.nodes.pages.reference'
+    assert (ROOT / name).read_text(encoding='utf-8') == documents()[name], run
 
 
 def test_every_table_of_the_pages_is_whole():

@@ -8,8 +8,8 @@ from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from ros_probe import DEADLINE_S
 from std_msgs.msg import Bool
 
-from lnn_controller.nodes.emergency_stop import DEPTH, FILTERS, NOT_COUNTED, EmergencyStop
-from lnn_controller.nodes.stop_holders import ANYBODY
+from lnn_controller.nodes.controller.emergency_stop import DEPTH, FILTERS, NOT_COUNTED, EmergencyStop
+from lnn_controller.nodes.controller.stop_holders import ANYBODY
 
 FLOOD = 50 * DEPTH
 

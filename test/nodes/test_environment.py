@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from lnn_controller.errors import InputError
-from lnn_controller.nodes import check_environment
+from lnn_controller.nodes.common.environment import check_environment
 
 REAL_CAR = Path(__file__).parents[1] / 'data' / 'real_car_cut'
 

@@ -10,9 +10,9 @@ from ros_probe import one_line
 from sensor_msgs.msg import JointState
 from std_srvs.srv import Trigger
 
-from lnn_controller.evaluation import replay_bag, summarise_replay
-from lnn_controller.nodes.convert import stamp
+from lnn_controller.nodes.common.messages import stamp
 from lnn_controller.policy import Policy
+from lnn_controller.replay.at_rate import replay_bag, summarise_replay
 
 NODES = 'lnn_controller.nodes'
 BAG = Path(__file__).parents[1] / 'data' / 'real_car_cut'

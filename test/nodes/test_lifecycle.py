@@ -19,8 +19,8 @@ from sensor_msgs.msg import Image
 from std_msgs.msg import Bool
 from std_srvs.srv import SetBool, Trigger
 
-from lnn_controller.nodes import dds_environment
-from lnn_controller.nodes.convert import stamp
+from lnn_controller.nodes.common.environment import dds_environment
+from lnn_controller.nodes.common.messages import stamp
 
 CONTROLLER = 'lnn_controller.nodes.controller_node'
 

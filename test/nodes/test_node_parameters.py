@@ -10,12 +10,14 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter, parameter_dict_from_yaml_file
 from ros_probe import one_line
 
-from lnn_controller.control.guard import Footprint, GuardSettings
+from lnn_controller.control.safety.guard import Footprint, GuardSettings
 from lnn_controller.errors import InputError
-from lnn_controller.nodes import controller_parameters, evaluate_node, find_share, play_node, record_node, sim_node
-from lnn_controller.nodes.controller_parameters import check_parameters, control_settings, neuron_names
-from lnn_controller.nodes.parameters import CHANGES, Setting, declare, on_change, usage
+from lnn_controller.nodes import evaluate_node, play_node, record_node, sim_node
+from lnn_controller.nodes.common.parameters import CHANGES, Setting, declare, on_change, usage
+from lnn_controller.nodes.controller import parameters as controller_parameters
+from lnn_controller.nodes.controller.parameters import check_parameters, control_settings, neuron_names
 from lnn_controller.policy import NetworkSpec
+from lnn_controller.share import find_share
 
 TABLES = [
     *(controller_parameters.PARAMETERS, sim_node.PARAMETERS, record_node.PARAMETERS),

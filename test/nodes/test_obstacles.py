@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from sensor_msgs.msg import LaserScan, PointCloud2, PointField
 
 from lnn_controller.control import Footprint
-from lnn_controller.control.guard import clearance, outside
+from lnn_controller.control.safety.guard import clearance, outside
 from lnn_controller.errors import InputError
-from lnn_controller.nodes import obstacles
-from lnn_controller.nodes.obstacles import Seen, place
+from lnn_controller.nodes.controller import obstacles
+from lnn_controller.nodes.controller.obstacles import Seen, place
 
 LEVEL = {'min_height_m': 0.05, 'max_height_m': 1.0, 'sensor_z_m': 0.0}
 ROBOT = Footprint(front_m=0.4, rear_m=0.3, left_m=0.25, right_m=0.2)

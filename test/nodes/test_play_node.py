@@ -12,8 +12,8 @@ from std_msgs.msg import UInt32
 from std_srvs.srv import Trigger
 
 from lnn_controller.data import Bag, BagWriter
-from lnn_controller.data.messages import twist_stamped_message
-from lnn_controller.data.writer import offered_qos
+from lnn_controller.data.bags.writer import offered_qos
+from lnn_controller.data.messages.build import twist_stamped_message
 
 PLAY = 'lnn_controller.nodes.play_node'
 S, MS = 1_000_000_000, 1_000_000

@@ -18,7 +18,7 @@ from sensor_msgs.msg import Image
 from std_msgs.msg import UInt32
 
 from lnn_controller.data import Bag
-from lnn_controller.nodes.convert import stamp
+from lnn_controller.nodes.common.messages import stamp
 
 RECORD = 'lnn_controller.nodes.record_node'
 RATE_HZ = 100.0

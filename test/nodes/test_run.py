@@ -14,7 +14,7 @@ NODE = """
 import sys, time
 from rclpy.node import Node
 from std_msgs.msg import String
-from lnn_controller.nodes.run import run_node
+from lnn_controller.nodes.common.run import run_node
 
 class Hears(Node):
     def __init__(self):

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from lnn_controller.nodes import find_share
-from lnn_controller.nodes.security_policy import ENCLAVES, OPERATOR
+from lnn_controller.nodes.pages.security_policy import ENCLAVES, OPERATOR
+from lnn_controller.share import find_share
 
 POLICY = ET.parse(find_share('config/security_policy.xml')).getroot()
 LAUNCH = Path(__file__).parents[2] / 'launch'

@@ -5,7 +5,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from lnn_controller.nodes.stop_holders import ANYBODY, StopHolders, Word
+from lnn_controller.nodes.controller.stop_holders import ANYBODY, StopHolders, Word
 
 GIDS = [bytes([number]) * 16 for number in range(4)]
 NAMES = {gid: f'/panel_{number}' for number, gid in enumerate(GIDS)}

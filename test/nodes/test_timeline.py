@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from lnn_controller.nodes.timeline import Timeline
+from lnn_controller.nodes.common.playback_clock import Timeline
 
 S = 1_000_000_000
 

@@ -1,4 +1,4 @@
-from lnn_controller.nodes.waiting import waiting_for
+from lnn_controller.nodes.controller.waiting import waiting_for
 
 IMAGE, COMPRESSED, IMU = 'sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage', 'sensor_msgs/msg/Imu'
 

@@ -10,9 +10,9 @@ import pytest
 from rclpy.clock import Clock
 from rclpy.time import Time
 
-from lnn_controller.nodes.command_output import CommandOutput
-from lnn_controller.nodes.control_loop import ControlLoop
-from lnn_controller.nodes.watchdog import Watchdog
+from lnn_controller.nodes.controller.command_output import CommandOutput
+from lnn_controller.nodes.controller.control_loop import ControlLoop
+from lnn_controller.nodes.controller.watchdog import Watchdog
 
 DEADLINE_S = 20.0
 

@@ -9,9 +9,9 @@ import pytest
 from bundles import make_tiny_bundle, tiny_core, tiny_encoder, tiny_spec
 from onnx import TensorProto
 
+from lnn_controller import share as share_module
 from lnn_controller.errors import InputError
 from lnn_controller.policy import find_policy, read_bundle, read_spec, shipped_policies, write_bundle
-from lnn_controller.policy import share as share_module
 from lnn_controller.policy.spec import BUNDLE_FILES
 
 
@@ -173,7 +173,7 @@ def test_shipped_policies_are_found_in_a_ros_workspace_and_in_the_environment(tm
 
 
 def test_shipped_policies_are_found_in_the_source_tree(tmp_path, monkeypatch):
-    module = tmp_path / 'lnn_controller' / 'policy' / 'share.py'
+    module = tmp_path / 'lnn_controller' / 'share.py'
     (tmp_path / 'resource').mkdir()
     (tmp_path / 'resource' / 'lnn_controller').touch()
     path = make_tiny_bundle(tmp_path / 'policies' / 'of_the_tree')

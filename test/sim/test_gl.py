@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from lnn_controller.sim import CarWorld
-from lnn_controller.sim.gl import BACKENDS, Renderer, choose_backend
+from lnn_controller.sim.render.gl import BACKENDS, Renderer, choose_backend
 
 MAKE_WORLD = 'from lnn_controller.sim import CarWorld; CarWorld(1, "summer", render={render}).advance(10)'
 

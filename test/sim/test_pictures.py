@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from lnn_controller.sim import CAMERA_PERIOD, SCENES, CarWorld, PurePursuit
-from lnn_controller.sim.gl import Renderer
-from lnn_controller.sim.textures import ROAD_TILE_M
+from lnn_controller.sim.render.gl import Renderer
+from lnn_controller.sim.render.textures import ROAD_TILE_M
 
 pytestmark = pytest.mark.slow
 

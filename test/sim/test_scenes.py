@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from lnn_controller.errors import InputError
-from lnn_controller.sim.scenes import SCENES, find_scene
-from lnn_controller.sim.textures import ROAD_TEXELS, ground_tile, road_tile, sky_faces
+from lnn_controller.sim.render.scenes import SCENES, find_scene
+from lnn_controller.sim.render.textures import ROAD_TEXELS, ground_tile, road_tile, sky_faces
 
 
 def test_an_unknown_scene_lists_those_there_are():

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from lnn_controller.errors import InputError
-from lnn_controller.sim.track import HALF_EXTENT_M, LANE_OFFSET_M, MAX_CURVATURE, MIN_CLEARANCE_M, Track
+from lnn_controller.sim.tasks.lane import HALF_EXTENT_M, LANE_OFFSET_M, MAX_CURVATURE, MIN_CLEARANCE_M, Track
 
 SEEDS = range(12)
 

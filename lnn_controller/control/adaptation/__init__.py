@@ -1,0 +1,1 @@
+"""What is learnt while driving: corrections of the readout and of the actuators, estimated recursively, bounded."""

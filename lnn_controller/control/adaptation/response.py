@@ -1,0 +1,161 @@
+"""Respond: learn how the body answers a command, measured = gain · sent + trim, and ask for what gives the wanted."""
+
+import math
+
+import numpy as np
+
+from lnn_controller.control.adaptation.estimators import (
+    Estimator,
+    Excitation,
+    LeastMeanSquares,
+    Prequential,
+    RecursiveLeastSquares,
+)
+from lnn_controller.control.settings.adaptation import AdaptationSettings
+
+__all__ = ['MAX_GAIN', 'MIN_GAIN', 'Response']
+
+MIN_GAIN, MAX_GAIN = 0.4, 2.5  # a body further off than this needs a mechanic
+NOISE = 0.05  # of a measurement, in shares of the reach: what lag and road add to the model
+GAIN_SPREAD = 0.3  # how far a gain lies from 1 before anything was measured
+EXCITED = 0.01  # of the sent command, in shares of the reach
+SETTLED_S = 1.0  # the body must have moved for so long: what comes before is acceleration from rest
+PLAUSIBLE = 2.0  # a measurement beyond so many reaches is a blow, not an answer
+WORSE = 1.1
+SHORTEST_JUDGED_S = 0.5
+
+
+class Response:
+    """
+    One channel's answer, by recursive least squares in the two numbers gain − 1 and trim.
+
+    What was sent goes through a first-order lag first, for motor and steering take their time. Undoing the estimate,
+    sent = (wanted − trim) / gain, is certainty-equivalence control (Åström and Wittenmark, Adaptive Control, 1995).
+
+    :param reach: the channel's largest command, m/s or rad/s
+    :param settings: how to learn
+    """
+
+    def __init__(self, reach: float, settings: AdaptationSettings) -> None:
+        self.reach = reach
+        self._x = np.ones(2)
+        self._moves = Excitation(window_s=1.0)
+        self._estimator: Estimator | None = None
+        self._sent = 0.0
+        self._moving_s = 0.0
+        self.rollbacks = 0
+        self.settings = settings
+
+    @property
+    def settings(self) -> AdaptationSettings:
+        """How to learn; may be replaced at any time, and what was learnt stays, within the new bound."""
+        return self._settings
+
+    @settings.setter
+    def settings(self, settings: AdaptationSettings) -> None:
+        self._settings = settings
+        kept = None if self._estimator is None else (self.gain, self.trim)
+        prior = (np.array([GAIN_SPREAD, max(settings.bound, 1e-6)]) / NOISE) ** 2
+        self._estimator = (
+            RecursiveLeastSquares(1, 2, prior=prior, memory_s=settings.memory_s)
+            if settings.method == 'rls'
+            else LeastMeanSquares(1, 2, rate=settings.rate)
+        )
+        self.judge = Prequential(None, window_s=settings.window_s)
+        if kept is not None:
+            self.set(*kept)
+
+    @property
+    def gain(self) -> float:
+        """What of a command's change the body does."""
+        assert self._estimator is not None
+        return 1.0 + float(self._estimator.weights[0, 0])
+
+    @property
+    def trim(self) -> float:
+        """What the body does unasked, m/s or rad/s."""
+        assert self._estimator is not None
+        return float(self._estimator.weights[0, 1]) * self.reach
+
+    def set(self, gain: float, trim: float) -> None:
+        """
+        Take values learnt before, held within the bounds.
+
+        :param gain: see :attr:`gain`
+        :param trim: see :attr:`trim`, m/s or rad/s
+        """
+        assert self._estimator is not None
+        self._estimator.weights[0] = gain - 1.0, trim / self.reach
+        self._project()
+
+    def sent(self, wanted: float) -> float:
+        """
+        Say what to ask of the body.
+
+        :param wanted: what it should do, m/s or rad/s; zero stays zero
+        :returns: what to send, m/s or rad/s
+        """
+        return (wanted - self.trim) / self.gain if wanted else 0.0
+
+    def answer(self, sent: float) -> float:
+        """
+        Say what the body will do.
+
+        :param sent: command, m/s or rad/s
+        :returns: m/s or rad/s
+        """
+        return self.gain * sent + self.trim
+
+    def learn(self, sent: float, measured: float, dt_s: float, *, moving: bool) -> bool:
+        """
+        Predict, compare, then learn from one tick.
+
+        :param sent: what was sent at the previous tick, m/s or rad/s
+        :param measured: what the body did since then, m/s or rad/s
+        :param dt_s: time since the previous tick, s
+        :param moving: whether the robot was commanded to move
+        :returns: whether it learnt
+        """
+        lag_s = self._settings.lag_s
+        self._sent += (1.0 - math.exp(-dt_s / lag_s) if lag_s else 1.0) * (sent - self._sent)
+        self._moving_s = self._moving_s + dt_s if moving else 0.0
+        if self._moving_s < SETTLED_S:
+            return False
+        asked = self._sent / self.reach
+        if self._moves.update(asked, dt_s) < EXCITED:
+            return False
+        assert self._estimator is not None
+        measured = min(max(measured, -PLAUSIBLE * self.reach), PLAUSIBLE * self.reach)
+        frozen = (measured - self._sent) / self.reach
+        ((gain_off, trim),) = self._estimator.weights.tolist()
+        error = frozen - (gain_off * asked + trim)
+        self.judge.update(frozen, error, dt_s)
+        if abs(error) < self._settings.dead_zone:
+            return False
+        self._x[0] = asked
+        self._estimator.update(self._x, np.array([error]), dt_s)
+        frozen_rms, adapted_rms = (math.sqrt(each) for each in self.judge.squares)
+        worse = self.judge.seen_s >= SHORTEST_JUDGED_S and adapted_rms > WORSE * frozen_rms + self._settings.dead_zone
+        # An IMU that is mounted upside down, or not on this robot: better nothing than to act on that.
+        if worse or not MIN_GAIN <= self.gain <= MAX_GAIN:
+            self.reset()
+            self.rollbacks += 1
+        self._project()
+        return True
+
+    def rest(self) -> None:
+        """The robot was stopped: what it does next is acceleration."""
+        self._sent = self._moving_s = 0.0
+        self._moves.reset()
+
+    def reset(self) -> None:
+        """Forget all that was learnt: the body does as it is told."""
+        assert self._estimator is not None
+        self._estimator.reset()
+        self.judge.reset()
+
+    def _project(self) -> None:
+        assert self._estimator is not None
+        weights, bound = self._estimator.weights, self._settings.bound
+        ((gain_off, trim),) = weights.tolist()
+        weights[0] = min(max(gain_off, MIN_GAIN - 1.0), MAX_GAIN - 1.0), min(max(trim, -bound), bound)

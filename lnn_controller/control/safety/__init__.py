@@ -1,0 +1,1 @@
+"""The safety chain and its links: operator, limits, ramp, guard."""

@@ -1,0 +1,243 @@
+"""What each control tick went by, as a row of named numbers: written by a controller, read out of its recording."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lnn_controller.control import (
+    AdaptationSettings,
+    ControlSettings,
+    Decision,
+    DriveState,
+    Footprint,
+    GuardSettings,
+    Used,
+)
+from lnn_controller.control.settings.adaptation import FORMER_MODES
+from lnn_controller.errors import InputError, short
+from lnn_controller.policy.files import parse_json
+
+if TYPE_CHECKING:  # a robot's process writes ticks, and has no use for what reads bags
+    from lnn_controller.data.bags.reader import Bag
+
+__all__ = ['Configuration', 'Tick', 'read_configurations', 'read_ticks', 'tick_names', 'tick_row']
+
+TICKS, CONFIGURATION = 'ticks', 'configuration'
+STAMPED = ('image', 'imu', 'scan', 'odometry')
+IMU = ('gyro_x', 'gyro_y', 'gyro_z', 'accel_x', 'accel_y', 'accel_z')
+AGES = ('previous_age_ns', *(f'{name}_age_ns' for name in STAMPED))
+FIRST = ('tick', 'configuration', 'latency_us', 'resets', *AGES, *IMU)
+# Of what earlier recordings lack: its meaning there.
+SINCE = {'ramp_scale': 1.0, 'image_since_age_ns': math.nan, 'resume_age_ns': math.nan}
+FLAGS = ('speed_m_s', 'guard_scale', 'emergency_stop', 'override', 'begins', 'running', 'returning_age_ns', *SINCE)
+BY_CHANNEL = ('override', 'returning', 'ramp', 'command')
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """
+    What a controller drove by, until the next one.
+
+    :param number: of this configuration, which ticks refer to
+    :param policy: name of the policy
+    :param policy_sha256: its fingerprint (:func:`lnn_controller.control.adaptation.adaptation.fingerprint`)
+    :param settings: how it drove
+    :param adaptation: what it had learnt, where that was set from outside: at the start, loaded, reset, rolled back;
+        ``None`` where only the settings changed
+    """
+
+    number: int
+    policy: str
+    policy_sha256: str
+    settings: ControlSettings
+    adaptation: Mapping[str, Any] | None
+
+    def to_json(self) -> str:
+        """
+        Write it as JSON.
+
+        :returns: one line; infinite limits are written as JavaScript does
+        """
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> 'Configuration':
+        """
+        Read one.
+
+        :param text: as :meth:`to_json` wrote it
+        :returns: the configuration
+        :raises InputError: if it is another text, such as that of another version
+        """
+        try:
+            row = parse_json(text, 'it is no')
+            settings = {'resume_after_s': 0.0} | row.pop('settings')  # what earlier recordings lack
+            guard = settings.pop('guard')
+            if guard is not None:
+                guard = GuardSettings(**{**guard, 'footprint': Footprint(**guard['footprint'])})
+            adaptation = settings.pop('adaptation')
+            mode = adaptation['mode']
+            adaptation = AdaptationSettings(**{**adaptation, 'mode': FORMER_MODES.get(mode, mode)})
+            read = cls(settings=ControlSettings(**settings, guard=guard, adaptation=adaptation), **row)
+            kinds = (('number', int), ('policy', str), ('policy_sha256', str), ('adaptation', Mapping | None))
+            for name, kind in kinds:
+                if not isinstance(value := getattr(read, name), kind):
+                    raise InputError(f'{name} is {short(value)}')
+            return read
+        except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
+            msg = f"a controller's configuration must be as this version writes it. Got another: {error}"
+            raise InputError(msg) from None
+
+
+@dataclass(frozen=True)
+class Tick:
+    """
+    One tick of a recording.
+
+    :param number: how many ticks the controller had made before, since it was configured
+    :param stamp_ns: when it decided, ns
+    :param configuration: number of what it drove by
+    :param reason: why it stopped; empty while it drives
+    :param used: what it went by
+    :param command: what it published, (C,), m/s and rad/s
+    :param latency_us: what encoding a new frame and the step of the core took, µs
+    """
+
+    number: int
+    stamp_ns: int
+    configuration: int
+    reason: str
+    used: Used
+    command: tuple[float, ...]
+    latency_us: float
+
+
+def tick_names(channels: Sequence[str]) -> list[str]:
+    """
+    Name the numbers of a row.
+
+    :param channels: of the policy, C
+    :returns: names, in the order of :func:`tick_row`
+    """
+    return [*FIRST, *FLAGS, *(f'{what}_{name}' for what in BY_CHANNEL for name in channels)]
+
+
+def tick_row(decision: Decision, number: int, configuration: int) -> list[float]:
+    """
+    Lay out what a decision went by. Stamps are ages: a float holds ns of days exactly, but not a stamp.
+
+    :param decision: the decision
+    :param number: of the tick
+    :param configuration: number of what it was decided by
+    :returns: numbers in the order of :func:`tick_names`; NaN stands for "none"
+    """
+    used, state = decision.used, decision.used.state
+    stamps = [state.previous_ns, *(getattr(used, f'{name}_stamp_ns') for name in STAMPED)]
+
+    def age(stamp_ns: int | None) -> float:
+        return math.nan if stamp_ns is None else float(decision.stamp_ns - stamp_ns)
+
+    nobody = (math.nan,) * decision.command.size
+    returned_ns, returning = state.returning or (None, nobody)
+    return [
+        *(float(number), float(configuration), decision.encode_us + decision.step_us, float(used.resets)),
+        *(*map(age, stamps), *used.imu.tolist()),
+        *(used.speed_m_s, used.guard_scale, float(used.emergency_stop), float(used.operator is not None)),
+        *(float(state.begins), float(state.running)),
+        age(returned_ns),
+        used.ramp_scale,
+        *(age(each) for each in (used.image_since_ns, state.resume_ns)),
+        *(used.operator or nobody),
+        *returning,
+        *state.ramp,
+        *decision.command.tolist(),
+    ]
+
+
+def read_ticks(bag: 'Bag', controller: str, channels: Sequence[str]) -> list[Tick]:
+    """
+    Read the ticks of one controller.
+
+    :param bag: the recording
+    :param controller: the controller's name with its namespace, as ``/controller``
+    :param channels: of its policy
+    :returns: the ticks in the order they were made
+    :raises InputError: if the topic is missing, or its rows are not of these channels
+    """
+    topic, names = bag.topic(f'{controller}/{TICKS}').name, tick_names(channels)
+    known = [[name for name in names if name not in list(SINCE)[since:]] for since in range(len(SINCE) + 1)]
+    ticks = []
+    for message in bag.messages([topic]):
+        row = bag.deserialize(message)
+        if list(row.name) not in known:
+            msg = f'bag {bag.path}, topic {topic}: the ticks must be of channels {", ".join(channels)}. Got others'
+            raise InputError(msg)
+        ticks.append(_tick(row, channels))
+    return ticks
+
+
+def read_configurations(bag: 'Bag', controller: str) -> dict[int, Configuration]:
+    """
+    Read what a controller drove by.
+
+    :param bag: the recording
+    :param controller: the controller's name with its namespace, as ``/controller``
+    :returns: configurations by number, in the order they came
+    :raises InputError: if the topic is missing or not as this version writes it
+    """
+    topic = bag.topic(f'{controller}/{CONFIGURATION}').name
+    found = [Configuration.from_json(bag.deserialize(message).data) for message in bag.messages([topic])]
+    return {each.number: each for each in found}
+
+
+def _tick(row: Any, channels: Sequence[str]) -> Tick:
+    stamp_ns = int(row.header.stamp.sec) * 1_000_000_000 + int(row.header.stamp.nanosec)
+    values = SINCE | dict(zip(row.name, row.position.tolist(), strict=True))
+
+    def stamp(name: str) -> int | None:
+        age = values[f'{name}_age_ns']
+        return None if math.isnan(age) else stamp_ns - int(age)
+
+    def by_channel(what: str) -> tuple[float, ...]:
+        return tuple(values[f'{what}_{name}'] for name in channels)
+
+    returned_ns = stamp('returning')
+    state = DriveState(
+        hx=row.velocity.astype(np.float32),
+        ramp=by_channel('ramp'),
+        previous_ns=stamp('previous'),
+        begins=bool(values['begins']),
+        running=bool(values['running']),
+        returning=None if returned_ns is None else (returned_ns, by_channel('returning')),
+        # Of a tick that a stop still held the reason is that stop's; of others it does not matter.
+        stopped_for=row.header.frame_id,
+        resume_ns=stamp('resume'),
+    )
+    used = Used(
+        state=state,
+        image_stamp_ns=stamp('image'),
+        image_since_ns=stamp('image') if (since := stamp('image_since')) is None else since,
+        imu_stamp_ns=stamp('imu'),
+        imu=np.array([values[name] for name in IMU], np.float32),
+        scan_stamp_ns=stamp('scan'),
+        odometry_stamp_ns=stamp('odometry'),
+        speed_m_s=values['speed_m_s'],
+        operator=by_channel('override') if values['override'] else None,
+        emergency_stop=bool(values['emergency_stop']),
+        guard_scale=values['guard_scale'],
+        ramp_scale=values['ramp_scale'],
+        resets=int(values['resets']),
+    )
+    return Tick(
+        number=int(values['tick']),
+        stamp_ns=stamp_ns,
+        configuration=int(values['configuration']),
+        reason=row.header.frame_id,
+        used=used,
+        command=by_channel('command'),
+        latency_us=values['latency_us'],
+    )

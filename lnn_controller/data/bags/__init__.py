@@ -1,0 +1,1 @@
+"""rosbag2 recordings as files: reading, what is damaged, topics, writing."""

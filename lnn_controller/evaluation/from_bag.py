@@ -1,0 +1,144 @@
+"""A drive out of the bag that was recorded during it."""
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lnn_controller.data import Bag, decode_image
+from lnn_controller.data.messages.images import stamp_from_cdr
+from lnn_controller.errors import InputError
+from lnn_controller.evaluation.drive import Drive
+from lnn_controller.sim import LANE_OFFSET_M, Track
+
+__all__ = ['read_drive', 'read_frames', 'read_stamps']
+
+ODOMETRY, COMMAND, IMAGE = '/odom', '/cmd_vel', '/image_raw'
+NEURONS, DEPARTURES, DIAGNOSTICS = '/controller/neurons', '/sim/departures', '/diagnostics'
+STOPS = 'stop_'
+WAITING = ('no_image', 'no_imu')  # what a controller says before the first sample: it waits, it does not stop a drive
+
+
+def read_drive(
+    bag: str | Path, *, policy: str, scene: str, track: int, seconds: float = math.inf, wall_s: float = math.nan
+) -> Drive:
+    """
+    Read a drive on a simulated road from a recording of its topics.
+
+    The drive begins with the first command to move and ends ``seconds`` later, or with the controller's last command.
+
+    :param bag: recorded by the recorder node, or by ``ros2 bag record``
+    :param policy: name of the policy that drove
+    :param scene: how the world looked
+    :param track: seed of the road
+    :param seconds: what of it counts, s
+    :param wall_s: how long it took in real time, s
+    :returns: the drive; the cross-track error is computed from the odometry's poses, which are the truth
+    :raises InputError: if the bag cannot be read, or has no odometry or no command to move
+    """
+    rows: dict[str, list[Any]] = {name: [] for name in (ODOMETRY, COMMAND, NEURONS, DEPARTURES, DIAGNOSTICS)}
+    with Bag(bag) as opened:
+        for name in (ODOMETRY, COMMAND):
+            opened.topic(name)
+        for message in opened.messages([name for name in rows if name in opened.topics]):
+            rows[message.topic].append((message.stamp_ns, opened.deserialize(message)))
+    commands = np.array([_command(message) for _, message in rows[COMMAND]]).reshape(-1, 3)
+    moving = np.flatnonzero(np.any(commands[:, 1:] != 0.0, axis=1))
+    if not moving.size or not rows[ODOMETRY]:
+        msg = f'bag {bag} must hold a drive: odometry and a command to move. Got only commands to stand still'
+        raise InputError(msg)
+    start_ns, end_ns = int(commands[moving[0], 0]), int(commands[-1, 0])
+    end_ns = min(end_ns, start_ns + int(seconds * 1e9)) if math.isfinite(seconds) else end_ns
+
+    road = Track(track)
+    truth = np.array([_truth(message, road) for _, message in rows[ODOMETRY]])
+    truth = truth[_inside(truth[:, 0], start_ns, end_ns)]
+    commands = commands[_inside(commands[:, 0], start_ns, end_ns)]
+    states = [(_stamp_ns(message), message.position) for _, message in rows[NEURONS]]
+    states = [row for row in states if start_ns <= row[0] <= end_ns]
+    within = [message.data for stamp_ns, message in rows[DEPARTURES] if stamp_ns <= end_ns]
+    before = [message.data for stamp_ns, message in rows[DEPARTURES] if stamp_ns < start_ns]
+    figures = _controller_figures([message for stamp_ns, message in rows[DIAGNOSTICS] if stamp_ns <= end_ns])
+    return Drive(
+        policy=policy,
+        scene=scene,
+        track=track,
+        stamp_ns=truth[:, 0].astype(np.int64),
+        pose=truth[:, 1:4],
+        speed_m_s=truth[:, 4],
+        cross_track_error_m=truth[:, 5],
+        command_stamp_ns=commands[:, 0].astype(np.int64),
+        command=commands[:, 1:],
+        neuron_stamp_ns=np.array([stamp_ns for stamp_ns, _ in states], np.int64),
+        neurons=np.array([state for _, state in states], np.float64).reshape(len(states), -1),
+        step_latency_us=tuple(float(figures.get(f'step_latency_p{p}_us', 'nan')) for p in (50, 99)),  # type: ignore[arg-type]
+        stops=_stops(figures),
+        put_back=max(within, default=0) - max(before, default=0),
+        wall_s=wall_s,
+    )
+
+
+def read_frames(bag: str | Path, topic: str = IMAGE) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+    """
+    Read the camera's pictures.
+
+    :param bag: path of the bag
+    :param topic: of its images
+    :returns: header stamp (ns) and rgb8 picture (H, W, 3), in order of time
+    :raises InputError: if the bag cannot be read or has no such topic, or a picture cannot be decoded
+    """
+    with Bag(bag) as opened:
+        for message in opened.messages([opened.topic(topic).name]):
+            picture = opened.deserialize(message)
+            yield _stamp_ns(picture), decode_image(picture)
+
+
+def read_stamps(bag: str | Path, topic: str = IMAGE) -> NDArray[np.int64]:
+    """
+    Read the stamps of a topic's messages alone.
+
+    :param bag: path of the bag
+    :param topic: of messages with a header
+    :returns: header stamps, in the order of the bag, (K,), ns
+    :raises InputError: if the bag cannot be read or has no such topic, or a message is damaged
+    """
+    with Bag(bag) as opened:
+        name = opened.topic(topic).name
+        return np.array([stamp_from_cdr(message.data) for message in opened.messages([name])], np.int64)
+
+
+def _stamp_ns(message: Any) -> int:
+    return int(message.header.stamp.sec) * 1_000_000_000 + int(message.header.stamp.nanosec)
+
+
+def _command(message: Any) -> tuple[float, float, float]:
+    return float(_stamp_ns(message)), message.twist.linear.x, message.twist.angular.z
+
+
+def _truth(message: Any, road: Track) -> tuple[float, ...]:
+    position, turn = message.pose.pose.position, message.pose.pose.orientation
+    yaw = 2.0 * math.atan2(turn.z, turn.w)
+    error = road.project(position.x, position.y)[1] - LANE_OFFSET_M
+    return float(_stamp_ns(message)), position.x, position.y, yaw, message.twist.twist.linear.x, error
+
+
+def _inside(stamps_ns: NDArray[np.float64], start_ns: int, end_ns: int) -> NDArray[np.bool_]:
+    return np.asarray((stamps_ns >= start_ns) & (stamps_ns <= end_ns))
+
+
+def _controller_figures(messages: list[Any]) -> dict[str, str]:
+    """The newest figures that the controller told of itself."""
+    for message in reversed(messages):
+        for status in message.status:
+            if status.name.rpartition('/')[2].startswith('controller'):
+                return {item.key: item.value for item in status.values}
+    return {}
+
+
+def _stops(figures: dict[str, str]) -> dict[str, int]:
+    stops = {key.removeprefix(STOPS): int(value) for key, value in figures.items() if key.startswith(STOPS)}
+    counted = {reason: count - (reason in WAITING) for reason, count in stops.items()}
+    return {reason: count for reason, count in counted.items() if count > 0}

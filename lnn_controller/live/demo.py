@@ -1,0 +1,250 @@
+"""The demo: simulator, recorder and controller as processes of their own, a drive, and what there is to see of it."""
+
+import math
+import os
+import shutil
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import rclpy
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.signals import SignalHandlerOptions
+
+from lnn_controller.errors import InputError
+from lnn_controller.evaluation.drive import summarise, write_json
+from lnn_controller.evaluation.from_bag import read_drive, read_frames, read_stamps
+from lnn_controller.evaluation.outage import camera_outage
+from lnn_controller.live.domain import choose_domain
+from lnn_controller.live.graph import Graph
+from lnn_controller.live.monitor import Monitor
+from lnn_controller.nodes.common.environment import dds_environment
+from lnn_controller.policy import find_policy, read_spec
+from lnn_controller.report.drive_plot import draw_path
+from lnn_controller.report.video import write_video
+from lnn_controller.sim.render.gl import choose_backend
+from lnn_controller.sim.render.scenes import find_scene
+
+__all__ = ['Demo', 'run_demo']
+
+START_TIMEOUT_S = 60.0
+LINE_PERIOD_S = 0.2
+QUIET_LINE_PERIOD_S = 5.0
+CAMERA_FAULT_S = 2.0
+AFTER_FAULT_S = 2.0
+# The camera sends 30 pictures a second: the car stops when two are missing.
+IMAGE_TIMEOUT_S = 0.07
+BAR = 12
+
+
+@dataclass(frozen=True, kw_only=True)
+class Demo:
+    """
+    What to show.
+
+    :param policy: folder of a bundle, or a shipped policy's name
+    :param scene: how the world looks
+    :param track: seed of the road
+    :param seconds: simulated time to drive, s
+    :param out: folder for the results
+    :param control_rate_hz: of the controller, Hz
+    :param video: whether to make the video
+    :param camera_fault_s: after how much of the drive the camera fails for two seconds, s; ``None``: it does not
+    :raises InputError: if a number is out of range
+    """
+
+    policy: str = 'car_lane'
+    scene: str = 'summer'
+    track: int = 21
+    seconds: float = 60.0
+    out: Path = Path('out/demo')
+    control_rate_hz: float = 50.0
+    video: bool = True
+    camera_fault_s: float | None = None
+
+    def __post_init__(self) -> None:
+        if not 1.0 <= self.seconds <= 3600.0:
+            msg = f'the time to drive must be from 1 to 3600 s. Got {self.seconds:g}'
+            raise InputError(msg)
+        if not 1.0 <= self.control_rate_hz <= 500.0:
+            msg = f'the control rate must be from 1 to 500 Hz. Got {self.control_rate_hz:g}'
+            raise InputError(msg)
+        if self.track < 0:
+            msg = f'a track is named by an integer seed ≥ 0. Got {self.track}'
+            raise InputError(msg)
+        latest_s = self.seconds - CAMERA_FAULT_S - AFTER_FAULT_S
+        if self.camera_fault_s is not None and not 1.0 <= self.camera_fault_s <= latest_s:
+            msg = f'a camera fault must begin from 1 s to {CAMERA_FAULT_S + AFTER_FAULT_S:g} s before the end '
+            raise InputError(msg + f'({latest_s:g} s). Got {self.camera_fault_s:g} s')
+
+
+def run_demo(demo: Demo) -> dict[str, Any]:
+    """
+    Drive, then write ``summary.json``, ``path.png`` and ``demo.mp4`` beside the bag.
+
+    Ctrl-C during the drive ends it early: what was driven is summed up and drawn, the video is left out, and the
+    KeyboardInterrupt goes on to the caller. No process is left in any case.
+
+    :param demo: what to show
+    :returns: the summary
+    :raises InputError: if something the demo needs is missing or wrong; the message says what
+    :raises KeyboardInterrupt: after Ctrl-C
+    """
+    # What can be known to be wrong is told before any process starts.
+    policy = find_policy(demo.policy)
+    name = read_spec(policy).name
+    find_scene(demo.scene)
+    choose_backend()
+    _clear(demo.out)
+    os.environ.update(dds_environment(), ROS_DOMAIN_ID=choose_domain())
+    os.environ.setdefault('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
+    domain = os.environ['ROS_DOMAIN_ID']
+    print(f'look in from another terminal: lnn top --domain {domain}', file=sys.stderr, flush=True)
+    rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
+    monitor = Monitor(demo.seconds)
+    interrupted = False
+    try:
+        _drive(demo, policy, monitor)
+    except KeyboardInterrupt:
+        interrupted = True
+        _say(demo, 'stopped: finishing the files')
+    finally:
+        factor, driven_s = monitor.realtime_factor, monitor.driven_s
+        monitor.destroy_node()
+        rclpy.try_shutdown()
+    if driven_s == 0.0:
+        raise KeyboardInterrupt
+    drive = read_drive(
+        demo.out / 'bag',
+        policy=name,
+        scene=demo.scene,
+        track=demo.track,
+        seconds=demo.seconds,
+        wall_s=driven_s / factor if factor > 0 else math.nan,
+    )
+    summary = summarise(drive)
+    if demo.camera_fault_s is not None:
+        summary['camera_fault'] = camera_outage(read_stamps(demo.out / 'bag'), drive)
+    write_json(demo.out / 'summary.json', summary)
+    draw_path(demo.out / 'path.png', drive)
+    if interrupted:
+        raise KeyboardInterrupt
+    if demo.video:
+        line = _Line()
+        write_video(
+            demo.out / 'demo.mp4',
+            drive,
+            read_frames(demo.out / 'bag'),
+            progress=lambda share: line.show(f'video    {_bar(share)} {100 * share:3.0f} %', last=share == 1.0),
+        )
+    return summary
+
+
+def _drive(demo: Demo, policy: Path, monitor: Monitor) -> None:
+    """Start the graph, wait for all of it, let the car go, watch it until the time is up, end the graph."""
+    executor = SingleThreadedExecutor()
+    executor.add_node(monitor)
+    line = _Line()
+    with Graph(log_folder=demo.out / 'logs') as graph:
+        sim_time = {'use_sim_time': True}
+        world = {'scene': demo.scene, 'track': demo.track}
+        graph.start('sim', 'lnn_controller.nodes.sim_node', parameters=world)
+        bag = {'bag': str(demo.out / 'bag')}
+        graph.start('recorder', 'lnn_controller.nodes.record_node', parameters=bag | sim_time)
+        control = {
+            'policy': str(policy),
+            'control_rate_hz': demo.control_rate_hz,
+            'speed_scale': 0.0,
+            'autostart': True,
+            'image_timeout_s': IMAGE_TIMEOUT_S,
+        }
+        graph.start('controller', 'lnn_controller.nodes.controller_node', parameters=control | sim_time)
+        begun_s = time.monotonic()
+        while missing := monitor.missing():
+            executor.spin_once(timeout_sec=0.05)
+            graph.check()
+            line.show(f'starting {missing} …')
+            if monitor.stopped_for == 'not_finite':
+                msg = f'a policy must give finite commands. Got none from {policy}: train it again'
+                raise InputError(msg)
+            if time.monotonic() - begun_s > START_TIMEOUT_S:
+                msg = f'the nodes must find each other within {START_TIMEOUT_S:g} s. Got no answer of {missing}; '
+                raise InputError(msg + f'see {demo.out / "logs"}')
+        monitor.release()
+        begins_s = demo.camera_fault_s
+        faults = [] if begins_s is None else [(begins_s, False), (begins_s + CAMERA_FAULT_S, True)]
+        checked_s = begun_s = time.monotonic()
+        while not monitor.finished:
+            executor.spin_once(timeout_sec=0.05)
+            now_s = time.monotonic()
+            if now_s - checked_s > 0.5:
+                graph.check()
+                checked_s = now_s
+            if monitor.driven_s == 0.0 and now_s - begun_s > START_TIMEOUT_S:
+                msg = f'the policy must give a command to move within {START_TIMEOUT_S:g} s. Got only zeros'
+                raise InputError(msg)
+            if faults and monitor.driven_s >= faults[0][0]:
+                monitor.switch_camera(faults.pop(0)[1])
+            line.show(_state(demo, monitor))
+        line.show(_state(demo, monitor), last=True)
+    executor.shutdown()
+
+
+def _state(demo: Demo, monitor: Monitor) -> str:
+    driven_s = min(monitor.driven_s, demo.seconds)
+    return (  # fits 80 columns
+        f'{driven_s:5.1f} s {_bar(driven_s / demo.seconds)} {monitor.speed_m_s:4.2f} m/s  '
+        f'cross-track {100 * monitor.cross_track_error_m:+5.1f} cm  {monitor.control_rate_hz:4.1f} Hz  '
+        f'departures {monitor.departures}'
+    )
+
+
+def _bar(share: float) -> str:
+    full = round(BAR * min(max(share, 0.0), 1.0))
+    return '█' * full + '░' * (BAR - full)
+
+
+def _say(demo: Demo, text: str) -> None:
+    print(f'\n{text} in {demo.out}', file=sys.stderr, flush=True)
+
+
+def _clear(out: Path) -> None:
+    """Remove what an earlier demo left in the folder, and nothing else."""
+    bag, logs = out / 'bag', out / 'logs'
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        if bag.exists():
+            kinds = {file.suffix for file in bag.iterdir()}
+            if not bag.is_dir() or not kinds <= {'.yaml', '.mcap', '.db3'}:
+                msg = f'{bag} must be a bag that a demo recorded. Got something else: choose another --out'
+                raise InputError(msg)
+            shutil.rmtree(bag)
+        for file in [out / 'summary.json', out / 'path.png', out / 'demo.mp4', *logs.glob('*.log')]:
+            file.unlink(missing_ok=True)
+    except OSError as error:
+        msg = f'the folder of the demo must be writable. Got {out}: {error.strerror}'
+        raise InputError(msg) from None
+
+
+class _Line:
+    """A line that is written over itself on a terminal, and now and then below itself elsewhere."""
+
+    def __init__(self) -> None:
+        self._live = sys.stderr.isatty()
+        self._period_s = LINE_PERIOD_S if self._live else QUIET_LINE_PERIOD_S
+        self._shown_s = -math.inf
+        self._text = ''
+
+    def show(self, text: str, *, last: bool = False) -> None:
+        now_s = time.monotonic()
+        if not last and now_s - self._shown_s < self._period_s:
+            return
+        self._shown_s = now_s
+        if self._live:
+            width = shutil.get_terminal_size().columns - 1
+            print(f'\r\x1b[K{text[:width]}', end='\n' if last else '', file=sys.stderr, flush=True)
+        elif text != self._text:
+            print(text, file=sys.stderr, flush=True)
+        self._text = text

@@ -1,0 +1,1 @@
+"""``lnn top``: a running controller in the terminal."""

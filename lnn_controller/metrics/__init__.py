@@ -1,0 +1,1 @@
+"""Figures of arrays, and no more: errors of commands, how a lane was kept, statistics. numpy only."""

@@ -1,0 +1,1 @@
+"""What every node shares: parameters, topics, messages, how a process begins and ends."""

@@ -1,0 +1,1 @@
+"""The inside of the controller node, from a message to a command."""

@@ -1,0 +1,201 @@
+"""The control tick's schedule: absolute, without drift, in a thread of its own, on the steady or on simulated time."""
+
+import ctypes
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+from rclpy.clock import Clock, JumpHandle, JumpThreshold
+from rclpy.duration import Duration
+
+from lnn_controller.nodes.common.diagnostics import Rate, Spread
+
+__all__ = ['PRIORITY', 'ControlLoop', 'ask_for_punctuality']
+
+LONG_WAIT_S = 0.02  # longer waits can be cut short by stop() and a new rate
+CLOCK_SILENT_S = 0.5
+CRAWL_PERIODS = 3
+PR_SET_TIMERSLACK = 29  # linux/prctl.h
+PRIORITY = 50  # as ros2_control's
+RESTART_NS = 500_000_000  # beyond this simulated time has jumped: no ticks were missed
+
+
+class ControlLoop:
+    """
+    Call a tick at a fixed rate until stopped.
+
+    A tick that comes late does not shift the next; those whose time has passed altogether are left out and counted in
+    ``missed``. In simulated time it follows the clock wherever it goes: it waits while the clock stands, and begins
+    anew where the clock stepped back or ahead. For who watches it: ``beats`` counts the ticks that ended, the last at
+    ``beat_s`` (``time.monotonic``); ``stopping`` says that it shall end, and ``failure`` what a tick raised.
+
+    :param clock: the node's clock: gives the tick's time, and with ``simulated`` the schedule
+    :param rate_hz: ticks per second
+    :param tick: called with the time now, ns
+    :param silent: called once when the simulated clock has stood still for half a second of real time, or moved so
+        little that no tick was due for that long and three periods
+    :param failed: called in the loop's thread with what a tick raised; no tick comes after that
+    :param simulated: whether to follow ``clock``; else the steady clock, which no step of the system's clock moves
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        rate_hz: float,
+        tick: Callable[[int], None],
+        *,
+        silent: Callable[[], None],
+        failed: Callable[[BaseException], None],
+        simulated: bool,
+    ) -> None:
+        self._clock, self._tick, self._silent, self._failed = clock, tick, silent, failed
+        self._simulated = simulated
+        self._period_ns = self._wanted_ns = round(1e9 / rate_hz)
+        self._changed = threading.Event()
+        self.stopping = self._busy = False
+        self.beats, self.beat_s = 0, time.monotonic()
+        self._jump: JumpHandle | None = None
+        self.missed = 0
+        self.rate, self.lateness, self.work = Rate(), Spread(), Spread()
+        self.failure: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, name='control', daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        if self._simulated:
+            anything = Duration(nanoseconds=1)
+            threshold = JumpThreshold(min_forward=anything, min_backward=Duration(nanoseconds=-1), on_clock_change=True)
+            self._jump = self._clock.create_jump_callback(threshold, post_callback=lambda _: self._changed.set())
+        self._beat()
+        self._thread.start()
+
+    @property
+    def period_s(self) -> float:
+        """From one tick to the next, s."""
+        return self._period_ns / 1e9
+
+    def is_alive(self) -> bool:
+        """Tell whether ticks may still come."""
+        return self._thread.is_alive()
+
+    def is_due(self) -> bool:
+        """Tell whether a tick must end soon; in simulated time only one that has begun must."""
+        return self._busy or not self._simulated
+
+    def stop(self, timeout_s: float) -> bool:
+        """
+        End.
+
+        :param timeout_s: how long to wait for a tick that runs, s
+        :returns: whether no tick runs any more; may be called again where one does
+        """
+        self.stopping = True
+        self._changed.set()
+        self._thread.join(timeout_s)
+        if self._jump is not None:
+            self._jump.unregister()
+            self._jump = None
+        return not self._thread.is_alive()
+
+    def set_rate(self, rate_hz: float) -> None:
+        """
+        Change the rate from the next tick on.
+
+        :param rate_hz: ticks per second
+        """
+        self._wanted_ns = round(1e9 / rate_hz)
+        self._changed.set()
+
+    def _take_rate(self, now_ns: int, next_ns: int) -> int:
+        """Take a new rate and give the next tick's time; in the loop's own thread, for one that hangs has not ended."""
+        if self._wanted_ns == self._period_ns:
+            return next_ns
+        self._beat()  # what was not late by the rate before is not late by this one
+        self._period_ns = self._wanted_ns
+        return min(next_ns, now_ns + self._period_ns)  # however often it is changed, no tick is put off
+
+    def _beat(self) -> None:
+        self.beat_s = time.monotonic()
+        self.beats += 1
+
+    def _run(self) -> None:
+        ask_for_punctuality(PRIORITY)
+        try:
+            if self._simulated:
+                self._follow_clock()
+            else:
+                self._follow_steady_time()
+        except BaseException as error:
+            self.failure = error
+            self._failed(error)
+
+    def _follow_steady_time(self) -> None:
+        next_ns = time.monotonic_ns() + self._period_ns
+        while not self.stopping:
+            next_ns = self._take_rate(time.monotonic_ns(), next_ns)
+            left_s = (next_ns - time.monotonic_ns()) / 1e9
+            if left_s > 2 * LONG_WAIT_S:
+                self._changed.wait(left_s - LONG_WAIT_S)
+                self._changed.clear()
+            else:
+                if left_s > 0:
+                    time.sleep(left_s)  # the kernel's absolute timer: more exact than waiting for an event
+                next_ns = self._call(self._clock.now().nanoseconds, time.monotonic_ns, next_ns)
+
+    def _follow_clock(self) -> None:
+        next_ns, last_ns = 0, 0
+        silent_told, ticked_s = True, time.monotonic()
+        while not self.stopping:
+            now_ns = self._clock.now().nanoseconds
+            next_ns = self._take_rate(now_ns, next_ns)
+            if now_ns < last_ns or now_ns - next_ns > RESTART_NS:
+                next_ns = now_ns  # a new time has begun, or the first
+            if now_ns > 0 and now_ns >= next_ns and now_ns != last_ns:
+                last_ns, silent_told = now_ns, False
+                next_ns = self._call(now_ns, lambda: self._clock.now().nanoseconds, next_ns)
+                ticked_s = time.monotonic()
+                continue
+            moved = self._changed.wait(CLOCK_SILENT_S)
+            self._changed.clear()
+            crawls = time.monotonic() - ticked_s > max(CLOCK_SILENT_S, CRAWL_PERIODS * self.period_s)
+            if (crawls or not moved) and not silent_told and not self.stopping:
+                silent_told = True
+                self._in_time(self._silent)
+
+    def _in_time(self, work: Callable[[], None]) -> None:
+        """Do what must end soon."""
+        self._busy = True
+        work()
+        self._beat()
+        self._busy = False
+
+    def _call(self, now_ns: int, clock: Callable[[], int], next_ns: int) -> int:
+        """Tick, and give the time of the next."""
+        started_ns = time.perf_counter_ns()
+        self.lateness.add(max(0, clock() - next_ns) / 1e3)
+        self._in_time(lambda: self._tick(now_ns))
+        self.rate.tick()
+        self.work.add((time.perf_counter_ns() - started_ns) / 1e3)
+        period_ns = self._period_ns
+        next_ns += period_ns
+        passed = max(0, (clock() - next_ns) // period_ns)
+        self.missed += passed
+        return next_ns + passed * period_ns
+
+
+def ask_for_punctuality(priority: int) -> None:
+    """
+    Ask Linux to wake this thread in time; both hold for this thread alone.
+
+    :param priority: among real-time threads, 1 … 99
+    """
+    if not sys.platform.startswith('linux'):
+        return
+    # Linux may wake a thread 50 µs late to save power: halves the median lateness (benchmarks/executors.py).
+    ctypes.CDLL(None).prctl(PR_SET_TIMERSLACK, 1)
+    # Real-time priority, where the user may have it (root, or rtprio in limits.conf): a tick waits for nobody.
+    with suppress(PermissionError):
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(priority))

@@ -1,0 +1,112 @@
+"""What the controller tells of itself while it drives: neurons, ticks, what it drives by, what it learns."""
+
+import secrets
+from array import array
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import numpy as np
+from rclpy.node import Node
+from rclpy.publisher import Publisher
+from rclpy.qos import DurabilityPolicy, QoSProfile
+from rclpy.qos_overriding_options import QoSOverridingOptions
+from sensor_msgs.msg import JointState
+from std_msgs.msg import String
+
+from lnn_controller.control import Controller, Decision
+from lnn_controller.control.adaptation.adaptation import fingerprint
+from lnn_controller.control.tick_record import Configuration, tick_names, tick_row
+from lnn_controller.nodes.common.messages import neurons_message, stamp
+from lnn_controller.nodes.controller.parameters import neuron_names
+
+__all__ = ['Telemetry']
+
+ADAPTATION_PERIOD_NS = 100_000_000
+TICKS_DEPTH = 100  # a recorder that is held up for a second misses none
+
+
+class Telemetry:
+    """
+    The topics ``~/neurons``, ``~/ticks``, ``~/configuration`` and ``~/adaptation``.
+
+    Named numbers go out as JointState, the one common message that has them with a stamp: plotting tools offer each by
+    its name.
+
+    :param node: the node that publishes
+    :param controller: what drives
+    """
+
+    def __init__(self, node: Node, controller: Controller) -> None:
+        self._controller = controller
+        spec = controller.policy.spec
+        create = partial(node.create_publisher, qos_overriding_options=QoSOverridingOptions.with_default_policies())
+        latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+        self._neurons_out = create(JointState, '~/neurons', 10)
+        self._ticks_out = create(JointState, '~/ticks', TICKS_DEPTH)
+        self._configuration_out = create(String, '~/configuration', latched)
+        self._adaptation_out = create(JointState, '~/adaptation', 10)
+        self._names, self._tick_names = neuron_names(spec), tick_names(spec.channels)
+        self._neurons_ns = self._adaptation_ns = self._ticks = 0
+        self.configure(learnt=True)
+
+    @property
+    def publishers(self) -> list[Publisher]:
+        """The publishers, to be looked after and given back by whoever made this."""
+        return [self._neurons_out, self._ticks_out, self._configuration_out, self._adaptation_out]
+
+    def configure(self, *, learnt: bool) -> None:
+        """
+        Tell what the controller drives by from the next tick on.
+
+        :param learnt: whether what it has learnt was set from outside too, and must be told
+        """
+        controller = self._controller
+        # A number of no meaning, so that recordings hold apart what controllers started one after the other drove by.
+        self._number = secrets.randbits(48)
+        told = Configuration(
+            number=self._number,
+            policy=controller.policy.spec.name,
+            policy_sha256=fingerprint(controller.policy.spec),
+            settings=controller.settings,
+            adaptation=controller.adaptation.snapshot() if learnt else None,
+        )
+        self._configuration_out.publish(String(data=told.to_json()))
+
+    def tick(self, decision: Decision) -> None:
+        """
+        Tell what a tick went by.
+
+        :param decision: its outcome
+        """
+        row = tick_row(decision, self._ticks, self._number)
+        self._ticks += 1
+        message = JointState(name=self._tick_names, position=array('d', row))
+        message.header.stamp = stamp(decision.stamp_ns)
+        message.header.frame_id = decision.reason
+        message.velocity = array('d', decision.used.state.hx.astype(np.float64).tobytes())
+        self._ticks_out.publish(message)
+
+    def show(self, decision: Decision, values: Mapping[str, Any]) -> None:
+        """
+        Tell the neurons' states and what is learnt, each at its rate.
+
+        :param decision: the tick's outcome
+        :param values: the node's parameters
+        """
+        rate_hz = values['neurons_rate_hz']
+        # Half a tick of grace, so that a divisor of the control rate is met exactly.
+        grace_ns = 0.5e9 / values['control_rate_hz']
+        if rate_hz and not self._neurons_ns <= decision.stamp_ns < self._neurons_ns + 1e9 / rate_hz - grace_ns:
+            self._neurons_ns = decision.stamp_ns
+            self._neurons_out.publish(
+                neurons_message(decision.stamp_ns, self._names, decision.neurons, decision.time_constants)
+            )
+        if values['adaptation.mode'] == 'frozen':
+            return
+        if not self._adaptation_ns <= decision.stamp_ns < self._adaptation_ns + ADAPTATION_PERIOD_NS - grace_ns:
+            self._adaptation_ns = decision.stamp_ns
+            figures = self._controller.adaptation.figures()
+            message = JointState(name=list(figures), position=array('d', figures.values()))
+            message.header.stamp = stamp(decision.stamp_ns)
+            self._adaptation_out.publish(message)

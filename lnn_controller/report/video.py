@@ -1,0 +1,189 @@
+"""The video of a drive: painted after it, from the recorded poses, by as many processes as there are cores."""
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lnn_controller.errors import InputError, how_to_install
+from lnn_controller.evaluation.drive import Drive
+from lnn_controller.metrics.commands import count_departures
+from lnn_controller.report.video_frame import SIZE, FramePainter, Moment, Theme
+
+__all__ = ['FRAMES_PER_SECOND', 'moments', 'write_video']
+
+Pixels = NDArray[np.uint8]
+Frames = Iterable[tuple[int, Pixels]]
+
+FRAMES_PER_SECOND = 15
+HISTORY_S = 6.0
+HISTORY_COLUMNS = 150
+COLD, NEUTRAL, WARM = (56, 150, 248), (22, 32, 54), (251, 146, 60)
+MOST_WORKERS = 8
+
+_painter: FramePainter | None = None
+
+
+def write_video(
+    path: str | Path, drive: Drive, frames: Frames, *, progress: Callable[[float], None] | None = None
+) -> None:
+    """
+    Write the video of a drive, H.264 in MP4; the file appears when it is whole.
+
+    :param path: the file, ending in .mp4
+    :param drive: the drive
+    :param frames: the front camera's pictures in order of time: stamp (ns), rgb8 (H, W, 3)
+    :param progress: called after each frame with the share that is done, 0 … 1
+    :raises InputError: if PyAV, Pillow, matplotlib or OpenGL is missing, or the file cannot be written
+    """
+    try:
+        import av
+    except ModuleNotFoundError:
+        msg = f'Videos need PyAV. Install it: {how_to_install("sim")}'
+        raise InputError(msg) from None
+    path = Path(path)
+    beside = path.with_name(f'.{path.name}.part')
+    count = int(drive.seconds * FRAMES_PER_SECOND) + 1
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside.touch()
+    except OSError as error:
+        raise _unwritable(path, error) from None
+    try:
+        with av.open(str(beside), 'w', format='mp4', options={'movflags': 'faststart'}) as container:
+            stream = container.add_stream('libx264', rate=FRAMES_PER_SECOND)
+            stream.width, stream.height, stream.pix_fmt = *SIZE, 'yuv420p'
+            stream.options = {'crf': '23', 'preset': 'veryfast'}
+            for number, picture in enumerate(_painted(drive, frames, count), 1):
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format='rgb24')))
+                if progress:
+                    progress(number / count)
+            container.mux(stream.encode(None))
+        beside.replace(path)
+    except OSError as error:
+        raise _unwritable(path, error) from None
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _unwritable(path: Path, error: OSError) -> InputError:
+    return InputError(f'the video must go to a folder that can be written. Got {path}: {error.strerror or error}')
+
+
+def moments(drive: Drive, frames: Frames) -> Iterator[Moment]:
+    """
+    Say what each frame of the video shows: at its time, the newest of everything.
+
+    :param drive: the drive
+    :param frames: the front camera's pictures in order of time
+    :returns: moments, :data:`FRAMES_PER_SECOND` for each second of the drive
+    """
+    pictures = iter(frames)
+    following = next(pictures, None)
+    camera: Pixels = np.zeros((66, 200, 3), np.uint8)
+    colours = _neuron_colours(drive)
+    start_ns = int(drive.stamp_ns[0])
+    for number in range(int(drive.seconds * FRAMES_PER_SECOND) + 1):
+        now_ns = start_ns + number * 1_000_000_000 // FRAMES_PER_SECOND
+        while following is not None and following[0] <= now_ns:
+            camera, following = following[1], next(pictures, None)
+        index = _newest(drive.stamp_ns, now_ns)
+        x, y, yaw = drive.pose[index]
+        told = _newest(drive.command_stamp_ns, now_ns)
+        shown_ns = now_ns - np.linspace(HISTORY_S * 1e9, 0.0, HISTORY_COLUMNS).astype(np.int64)
+        yield Moment(
+            at_s=number / FRAMES_PER_SECOND,
+            pose=(float(x), float(y), float(yaw)),
+            index=index,
+            speed_m_s=float(drive.speed_m_s[index]),
+            cross_track_error_m=float(drive.cross_track_error_m[index]),
+            departures=count_departures(drive.cross_track_error_m[: index + 1]),
+            command=(float(drive.command[told, 0]), float(drive.command[told, 1])),
+            camera=camera,
+            neurons=np.ascontiguousarray(colours[:, np.searchsorted(drive.neuron_stamp_ns, shown_ns, side='right')]),
+        )
+
+
+def _newest(stamps_ns: NDArray[np.int64], now_ns: int) -> int:
+    return max(0, int(np.searchsorted(stamps_ns, now_ns, side='right')) - 1)
+
+
+def _neuron_colours(drive: Drive) -> Pixels:
+    """Each neuron's colour after k of its L states, (N, 1 + L, 3); first the colour of none."""
+    states = drive.neurons.T
+    if not states.size:
+        return np.full((1, drive.neuron_stamp_ns.size + 1, 3), NEUTRAL, np.uint8)
+    # Each about its own median and to its own scale: what moves is seen, however small it is.
+    moved = states - np.median(states, axis=1, keepdims=True)
+    moved /= np.maximum(np.percentile(np.abs(moved), 98, axis=1, keepdims=True), 1e-6)
+    share = np.clip(moved, -1.0, 1.0)[..., None]
+    cold, neutral, warm = (np.array(colour, np.float64) for colour in (COLD, NEUTRAL, WARM))
+    colours = neutral + np.maximum(share, 0.0) * (warm - neutral) + np.maximum(-share, 0.0) * (cold - neutral)
+    return np.concatenate([np.full((len(states), 1, 3), NEUTRAL), colours], axis=1).astype(np.uint8)
+
+
+def _theme(drive: Drive) -> Theme:
+    def reach(values: NDArray[np.float64], least: float) -> float:
+        return max(least, float(np.max(np.abs(values), initial=0.0)))
+
+    return Theme(
+        policy=drive.policy,
+        scene=drive.scene,
+        track=drive.track,
+        neurons=drive.neurons.shape[1] if drive.neurons.size else 0,
+        history_s=HISTORY_S,
+        max_speed_m_s=reach(drive.command[:, 0], 1.0),
+        max_turn_rad_s=reach(drive.command[:, 1], 0.5),
+        path=drive.pose[:, :2],
+    )
+
+
+def _painted(drive: Drive, frames: Frames, count: int) -> Iterator[Pixels]:
+    theme = _theme(drive)
+    workers = min(len(os.sched_getaffinity(0)), MOST_WORKERS, count // FRAMES_PER_SECOND + 1)
+    if workers == 1:
+        painter = FramePainter(theme)
+        try:
+            yield from map(painter.paint, moments(drive, frames))
+        finally:
+            painter.close()
+        return
+    # Looked at here first: in a worker an error would make the pool start workers for ever.
+    FramePainter(theme).close()
+    # A forked process cannot use its parent's GL: each worker begins afresh.
+    with _ignoring_sigint():  # the workers inherit it: Ctrl-C is for the parent, which ends its workers
+        pool = multiprocessing.get_context('spawn').Pool(workers, _start_worker, (theme,))
+    with pool:
+        yield from pool.imap(_paint, moments(drive, frames), chunksize=4)
+
+
+@contextmanager
+def _ignoring_sigint() -> Iterator[None]:
+    if (
+        threading.current_thread() is not threading.main_thread()
+    ):  # others may not set handlers, nor do they get signals
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _start_worker(theme: Theme) -> None:
+    global _painter
+    _painter = FramePainter(theme)
+
+
+def _paint(moment: Moment) -> Any:
+    if _painter is None:
+        raise RuntimeError('a worker paints only after it was started')
+    return _painter.paint(moment)

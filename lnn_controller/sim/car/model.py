@@ -1,0 +1,146 @@
+"""The MuJoCo model of a world: ground, road, scenery and the car, for a track and a scene."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lnn_controller.sim.car.body import car_xml
+from lnn_controller.sim.render.gl import mujoco
+from lnn_controller.sim.render.meshes import Mesh, cones, road_ribbon
+from lnn_controller.sim.render.scenes import Colour, Scene
+from lnn_controller.sim.render.textures import ground_tile, road_tile, sky_faces
+from lnn_controller.sim.tasks.lane import Track
+
+__all__ = ['build_model']
+
+GROUND_HALF_M = 200.0  # far beyond the fog, so that the horizon is straight
+GROUND_TILE_M = 11.0
+TREES = 110
+TREE_CLEARANCE_M = 2.6
+BARRELS = 16
+
+
+def _add_mesh(spec: Any, name: str, mesh: Mesh, material: str, *, z_m: float = 0.0) -> None:
+    arrays = {'uservert': mesh.vertices.ravel(), 'userface': mesh.faces.ravel()}
+    if mesh.uv is not None:
+        arrays['usertexcoord'] = mesh.uv.ravel()
+        arrays['userfacetexcoord'] = mesh.faces.ravel()
+    shell = mujoco.mjtMeshInertia.mjMESH_INERTIA_SHELL
+    spec.add_mesh(name=name, inertia=shell, **arrays)
+    spec.worldbody.add_geom(
+        spec.find_default('look'),
+        name=name,
+        type=mujoco.mjtGeom.mjGEOM_MESH,
+        meshname=name,
+        material=material,
+        pos=(0.0, 0.0, z_m),
+    )
+
+
+def _add_texture(spec: Any, name: str, kind: Any, image: NDArray[np.uint8]) -> None:
+    height, width, channels = image.shape
+    # A builtin makes the room; _fill_texture brings the picture, for a spec takes texels one Python integer each.
+    flat = mujoco.mjtBuiltin.mjBUILTIN_FLAT
+    spec.add_texture(name=name, type=kind, builtin=flat, width=width, height=height, nchannel=channels)
+
+
+def _fill_texture(model: Any, name: str, image: NDArray[np.uint8]) -> None:
+    start = int(model.texture(name).adr[0])
+    model.tex_data[start : start + image.size] = image.ravel()
+
+
+def _add_material(
+    spec: Any, name: str, *, texture: str = '', colour: Colour | None = None, repeat: float = 1.0
+) -> None:
+    material = spec.add_material(name=name, specular=0.0, shininess=0.0)
+    if colour is not None:
+        material.rgba = (*colour, 1.0)
+    if texture:
+        textures = list(material.textures)
+        textures[mujoco.mjtTextureRole.mjTEXROLE_RGB] = texture
+        material.textures = textures
+        material.texrepeat = (repeat, repeat)
+
+
+def _places(track: Track, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Where trees stand: beside the road, two thirds of them near it, (TREES, 2)."""
+    places: list[tuple[float, float]] = []
+    while len(places) < TREES:
+        spread = 1.35 if len(places) % 3 else 2.6
+        x, y = rng.uniform(-1, 1, 2) * np.array([24.0, 18.0]) * spread
+        if track.distance(x, y) >= TREE_CLEARANCE_M:
+            places.append((x, y))
+    return np.array(places)
+
+
+def _add_trees(spec: Any, track: Track, rng: np.random.Generator) -> None:
+    """Conifers of two tiers; the upper has the treetop's colour (snow lies there)."""
+    places = _places(track, rng)
+    size = rng.uniform(0.8, 1.6, TREES)
+    slender = rng.uniform(0.85, 1.15, TREES)
+
+    def tier(name: str, foot: float, radius: float, height: float, material: str) -> None:
+        bases = np.column_stack([places, foot * size])
+        _add_mesh(spec, name, cones(bases, radius * size / slender, height * size * slender), material)
+
+    tier('trunks', 0.0, 0.13, 2.0, 'trunk')
+    tier('foliage', 0.45, 0.75, 1.45, 'foliage')
+    tier('treetops', 1.05, 0.56, 1.25, 'treetop')
+
+
+def _add_barrels(spec: Any, track: Track, rng: np.random.Generator) -> None:
+    """Obstacles beside the road: solid barrels with a white band."""
+    cylinder = mujoco.mjtGeom.mjGEOM_CYLINDER
+    for k in range(BARRELS):
+        s = (k + rng.uniform(0.2, 0.8)) / BARRELS * track.length_m
+        lateral = rng.choice((-1, 1)) * rng.uniform(1.5, 2.1)
+        x, y, _ = track.at(s, lateral)
+        spec.worldbody.add_geom(
+            name=f'barrel_{k}', type=cylinder, size=(0.15, 0.28, 0), pos=(x, y, 0.28), material='barrel'
+        )
+        spec.worldbody.add_geom(
+            spec.find_default('look'), type=cylinder, size=(0.153, 0.06, 0), pos=(x, y, 0.36), material='band'
+        )
+
+
+def build_model(track: Track, scene: Scene, seed: int) -> Any:
+    """
+    Compile the world.
+
+    :param track: the road
+    :param scene: looks
+    :param seed: of the scenery (trees, barrels, grain), ≥ 0; together with the track's seed
+    :returns: the compiled mujoco.MjModel; the car is the body ``car``
+    """
+    spec = mujoco.MjSpec.from_string(car_xml())
+    # Separate streams: where things stand must not depend on how they look.
+    placing, painting = (np.random.default_rng([track.seed, seed, k]) for k in range(2))
+
+    spec.visual.headlight.ambient = scene.ambient
+    spec.visual.headlight.diffuse = (0.06, 0.06, 0.06)
+    spec.visual.headlight.specular = (0.0, 0.0, 0.0)
+    spec.visual.rgba.fog = (*scene.sky[1], 1.0)
+    spec.visual.map.fogstart, spec.visual.map.fogend = scene.fog
+    spec.light('sun').diffuse = scene.sun
+
+    skybox, flat = mujoco.mjtTexture.mjTEXTURE_SKYBOX, mujoco.mjtTexture.mjTEXTURE_2D
+    images = {'sky': sky_faces(scene), 'ground': ground_tile(scene, painting), 'road': road_tile(scene, painting)}
+    for name, image in images.items():
+        _add_texture(spec, name, skybox if name == 'sky' else flat, image)
+    _add_material(spec, 'ground', texture='ground', repeat=2 * GROUND_HALF_M / GROUND_TILE_M)
+    _add_material(spec, 'road', texture='road')
+    for name in ('trunk', 'foliage', 'treetop'):
+        _add_material(spec, name, colour=getattr(scene, name))
+
+    # size[2] is the spacing of the plane's render grid: a fine one costs far more than the rest of the picture.
+    spec.worldbody.add_geom(
+        name='ground', type=mujoco.mjtGeom.mjGEOM_PLANE, size=(GROUND_HALF_M, GROUND_HALF_M, 20), material='ground'
+    )
+    _add_mesh(spec, 'road', road_ribbon(track), 'road', z_m=0.004)
+    _add_trees(spec, track, placing)
+    _add_barrels(spec, track, placing)
+    model = spec.compile()
+    for name, image in images.items():
+        _fill_texture(model, name, image)
+    return model

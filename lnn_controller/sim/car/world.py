@@ -1,0 +1,276 @@
+"""The car's world: advance it, command it, look through its sensors, ask for the truth."""
+
+import math
+from collections import deque
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lnn_controller.errors import InputError
+from lnn_controller.sim.car.body import CAR_LOOK_GROUP, TIMESTEP_S, TRACK_WIDTH_M, WHEEL_RADIUS_M, WHEELBASE_M
+from lnn_controller.sim.car.model import build_model
+from lnn_controller.sim.car.wear_model import NewCar
+from lnn_controller.sim.render.gl import Renderer, mujoco
+from lnn_controller.sim.render.scenes import find_scene
+from lnn_controller.sim.tasks.lane import LANE_OFFSET_M, Track
+from lnn_controller.sim.wear import Wear
+
+__all__ = ['CAMERA_PERIOD', 'CONTROL_PERIOD', 'DEPARTURE_M', 'IMU_PERIOD', 'STEPS_PER_SECOND', 'CarWorld']
+
+STEPS_PER_SECOND = round(1 / TIMESTEP_S)
+CAMERA_PERIOD = 20  # steps: 30 Hz
+IMU_PERIOD = 3  # steps: 200 Hz
+CONTROL_PERIOD = 12  # steps: 50 Hz
+
+CAMERA_SIZE = (200, 66)  # width, height
+DEPARTURE_M = 0.6  # half a lane: beyond it the car's reference point is out of its lane
+START_NS = 1_000_000_000  # a stamp of zero means "unset" in ROS
+MAX_STEERING_RAD = 0.5
+STEERING_FLOOR_M_S = 0.3  # below this speed ω / v is no usable curvature
+SETTLE_STEPS = 240
+BRAKE_N_M = 5.0  # at each wheel: as much as the tyres hold
+
+
+class CarWorld:
+    """
+    A car with rear drive and Ackermann steering on a closed road.
+
+    The car's reference point, of which pose, speed and cross-track error speak, is the middle of its rear axle,
+    on the ground. The world frame is x east, y north, yaw counter-clockwise (REP-103). The same arguments and the
+    same calls give bit-identical states and pictures. With pictures, a world belongs to the thread that made it.
+
+    :param track: seed of the road, ≥ 0
+    :param scene: how it looks: a key of :data:`~lnn_controller.sim.render.scenes.SCENES`
+    :param seed: of the scenery beside the road, ≥ 0
+    :param render: False for a world without pictures, which needs no OpenGL
+    :raises InputError: if the scene is unknown, a seed is not an integer ≥ 0, or OpenGL is missing
+    """
+
+    def __init__(self, track: int, scene: str = 'summer', *, seed: int = 0, render: bool = True) -> None:
+        self.scene = find_scene(scene)
+        self.track = Track(track)
+        if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
+            msg = f'The seed of the scenery must be an integer ≥ 0. Got {seed!r}.'
+            raise InputError(msg)
+        self.seed = int(seed)
+        self._model = build_model(self.track, self.scene, self.seed)
+        self._data = mujoco.MjData(self._model)
+        self._steps = 0
+        wheels = [f'{end}_{side}' for end in ('front', 'rear') for side in ('left', 'right')]
+        self._axles = [int(self._model.joint(name).dofadr[0]) for name in wheels]
+        self._gyro = self._sensor('gyro')
+        self._accelerometer = self._sensor('accelerometer')
+        self._new = NewCar(self._model)
+        self._wear = Wear()
+        self._waiting: deque[tuple[int, float, float]] = deque()
+        self._camera = Renderer(self._model, *CAMERA_SIZE, hidden_groups=(CAR_LOOK_GROUP,)) if render else None
+        self._chase: tuple[tuple[int, int], Renderer] | None = None
+        self._settled = self._settle()
+        self.reset()
+
+    def _sensor(self, name: str) -> slice:
+        start = int(self._model.sensor(name).adr[0])
+        return slice(start, start + 3)
+
+    def _settle(self) -> NDArray[np.float64]:
+        """Let the car sink onto its wheels once: the pose (qpos) at rest at the origin."""
+        for _ in range(SETTLE_STEPS):
+            mujoco.mj_step(self._model, self._data)
+        rest: NDArray[np.float64] = self._data.qpos.copy()
+        rest[:2] = 0.0
+        return rest
+
+    def reset(self, *, s_m: float = 0.0, lateral_m: float = LANE_OFFSET_M, yaw_rad: float = 0.0) -> None:
+        """
+        Put the car on the road, at rest. Simulated time runs on: it never goes back.
+
+        :param s_m: arc length of the centre line, m
+        :param lateral_m: distance from the centre line, m, positive left; the right lane's centre is −0.6
+        :param yaw_rad: heading relative to the road's, rad, positive left
+        """
+        x, y, yaw = self.track.at(s_m, lateral_m)
+        self._waiting.clear()
+        mujoco.mj_resetData(self._model, self._data)
+        self.set_pose(x, y, yaw + yaw_rad)
+
+    def set_pose(self, x: float, y: float, yaw: float, *, steering_rad: float = 0.0) -> None:
+        """
+        Put the car anywhere, at rest: to look at a recorded path again.
+
+        :param x: m
+        :param y: m
+        :param yaw: rad
+        :param steering_rad: angle of the front wheels, rad, positive left
+        """
+        self._data.qpos[:] = self._settled
+        self._data.qpos[:2] = x, y
+        # The settled car leans by a hair; turn that attitude as a whole about the vertical.
+        turn = np.array([math.cos(yaw / 2), 0.0, 0.0, math.sin(yaw / 2)])
+        mujoco.mju_mulQuat(self._data.qpos[3:7], turn, self._settled[3:7])
+        for side in ('left', 'right'):
+            self._data.joint(f'steer_{side}').qpos[0] = steering_rad
+        self._data.qvel[:] = 0.0
+        self._data.act[:] = steering_rad
+        self._data.ctrl[:2] = steering_rad
+        self._data.ctrl[2] = 0.0
+        mujoco.mj_forward(self._model, self._data)
+
+    @property
+    def wear(self) -> Wear:
+        """How the car differs from the new one; may be set at any time. Commands under way keep their delay."""
+        return self._wear
+
+    @wear.setter
+    def wear(self, wear: Wear) -> None:
+        self._wear = wear
+        self._new.wear(wear)
+
+    def apply(self, linear_x: float, angular_z: float) -> None:
+        """
+        Set the velocity command; it holds until the next.
+
+        The curvature ω / v becomes a steering angle δ = atan(wheelbase · ω / v), at most 0.5 rad, shared between
+        the front wheels after Ackermann; the rear wheels are driven at v. Below 0.3 m/s the curvature is that of
+        0.3 m/s, so the wheels stand straight while the command is zero. Motor and steering servo answer with a
+        limited force and a lag of some 50 ms. At a speed of exactly zero the brakes of all wheels come on.
+
+        :param linear_x: forward speed, m/s; 0 brakes and holds
+        :param angular_z: yaw rate, rad/s, positive left
+        :raises ValueError: if one of them is not finite
+        """
+        if not (math.isfinite(linear_x) and math.isfinite(angular_z)):
+            msg = f'A velocity command must be finite. Got linear_x {linear_x}, angular_z {angular_z}.'
+            raise ValueError(msg)
+        if not self._wear.latency_s and not self._waiting:
+            self._steer(linear_x, angular_z)
+            return
+        due = self._steps + round(self._wear.latency_s * STEPS_PER_SECOND)
+        # A delay that was shortened lets no command overtake another.
+        self._waiting.append((max(due, self._waiting[-1][0] if self._waiting else due), linear_x, angular_z))
+
+    def _steer(self, linear_x: float, angular_z: float) -> None:
+        wear = self._wear
+        angular_z = wear.steering_gain * angular_z + wear.steering_trim_rad_s
+        curvature = angular_z / math.copysign(max(abs(linear_x), STEERING_FLOOR_M_S), linear_x)
+        limit = math.tan(MAX_STEERING_RAD) / WHEELBASE_M
+        curvature = min(max(curvature, -limit), limit)
+        half = TRACK_WIDTH_M / 2
+        self._data.ctrl[0] = math.atan(WHEELBASE_M * curvature / (1 - half * curvature))
+        self._data.ctrl[1] = math.atan(WHEELBASE_M * curvature / (1 + half * curvature))
+        self._data.ctrl[2] = wear.speed_gain * linear_x / WHEEL_RADIUS_M
+        self._model.dof_frictionloss[self._axles] = 0.0 if linear_x else BRAKE_N_M
+
+    def advance(self, steps: int) -> None:
+        """
+        Let simulated time pass.
+
+        :param steps: of 1/600 s
+        """
+        end = self._steps + steps
+        while self._steps < end:
+            while self._waiting and self._waiting[0][0] <= self._steps:
+                self._steer(*self._waiting.popleft()[1:])
+            ahead = min(end, self._waiting[0][0]) if self._waiting else end
+            mujoco.mj_step(self._model, self._data, nstep=ahead - self._steps)
+            self._steps = ahead
+
+    @property
+    def time_ns(self) -> int:
+        """Simulated time, ns; starts at one second."""
+        return START_NS + self._steps * 1_000_000_000 // STEPS_PER_SECOND
+
+    def camera(self) -> NDArray[np.uint8]:
+        """
+        What the front camera sees.
+
+        :returns: rgb8, (66, 200, 3)
+        :raises RuntimeError: if the world was made with ``render=False``, or in another thread
+        """
+        if self._camera is None:
+            msg = 'This world has no pictures: make it with render=True.'
+            raise RuntimeError(msg)
+        return self._camera.render(self._data, 'front')
+
+    def chase(self, width: int = 640, height: int = 360) -> NDArray[np.uint8]:
+        """
+        The car seen from behind and above, for people.
+
+        :param width: pixels
+        :param height: pixels
+        :returns: rgb8, (height, width, 3)
+        :raises InputError: if OpenGL is missing
+        :raises RuntimeError: in another thread than the one that made the world's first picture of this size
+        """
+        if self._chase is None or self._chase[0] != (width, height):
+            if self._chase is not None:
+                self._chase[1].close()
+            self._chase = ((width, height), Renderer(self._model, width, height, samples=4))
+        return self._chase[1].render(self._data, 'chase')
+
+    def imu(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """
+        The IMU, amidships, axes as the car's (x ahead, y left, z up).
+
+        :returns: angular velocity, rad/s, (3,); specific force with gravity, m/s², (3,): +9.81 on z at rest
+        """
+        values, wear = self._data.sensordata, self._wear
+        gyro, accel = values[self._gyro].copy(), values[self._accelerometer].copy()
+        gyro[2] += wear.gyro_bias_rad_s
+        accel[0] += wear.accel_bias_m_s2
+        return gyro, accel
+
+    def pose(self) -> tuple[float, float, float]:
+        """
+        The truth of where the car is.
+
+        :returns: x (m), y (m), yaw (rad, −π…π) of the middle of the rear axle
+        """
+        x, y, _, w, i, j, k = self._data.qpos[:7].tolist()
+        return x, y, math.atan2(2 * (w * k + i * j), 1 - 2 * (j * j + k * k))
+
+    @property
+    def speed_m_s(self) -> float:
+        """Forward speed of the reference point, m/s."""
+        yaw = self.pose()[2]
+        return float(self._data.qvel[0] * math.cos(yaw) + self._data.qvel[1] * math.sin(yaw))
+
+    @property
+    def yaw_rate_rad_s(self) -> float:
+        """Rate of turn about the car's vertical, rad/s, positive left."""
+        return float(self._data.qvel[5])
+
+    def place(self) -> tuple[float, float]:
+        """
+        The truth of where the car is on the road.
+
+        :returns: arc length of the centre line, m; distance from the centre line, m, positive left
+        """
+        return self.track.project(float(self._data.qpos[0]), float(self._data.qpos[1]))
+
+    @property
+    def cross_track_error_m(self) -> float:
+        """Signed distance from the right lane's centre, m, positive left of it."""
+        return self.place()[1] - LANE_OFFSET_M
+
+    @property
+    def departed(self) -> bool:
+        """Whether the reference point has left the right lane: a cross-track error beyond 0.6 m."""
+        return abs(self.cross_track_error_m) > DEPARTURE_M
+
+    def close(self) -> None:
+        """Free what pictures took; further calls do nothing. In the thread that made the world."""
+        if self._camera is not None:
+            self._camera.close()
+        if self._chase is not None:
+            self._chase[1].close()
+            self._chase = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

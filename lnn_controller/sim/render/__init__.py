@@ -1,0 +1,1 @@
+"""How worlds look: scenes, textures, meshes, and the GL context that draws them."""

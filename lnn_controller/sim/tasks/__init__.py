@@ -1,0 +1,1 @@
+"""What is asked of a robot: keep the lane of a road."""

@@ -1,0 +1,1 @@
+"""Experiments that anyone can rerun by one command, with their figures and pictures."""

@@ -1,0 +1,139 @@
+import numpy as np
+import pytest
+from drives import MS
+
+from lnn_controller.data import BagWriter
+from lnn_controller.data.messages.build import image_message, odometry_message, twist_stamped_message, typestore
+from lnn_controller.errors import InputError
+from lnn_controller.evaluation.drive import summarise
+from lnn_controller.evaluation.from_bag import read_drive, read_frames
+from lnn_controller.sim import LANE_OFFSET_M, Track
+
+WHERE = {'policy': 'p', 'scene': 'summer', 'track': 21}
+TOPICS = {
+    '/odom': 'nav_msgs/msg/Odometry',
+    '/cmd_vel': 'geometry_msgs/msg/TwistStamped',
+    '/image_raw': 'sensor_msgs/msg/Image',
+    '/controller/neurons': 'sensor_msgs/msg/JointState',
+    '/sim/departures': 'std_msgs/msg/UInt32',
+    '/diagnostics': 'diagnostic_msgs/msg/DiagnosticArray',
+}
+
+
+def neurons_message(stamp_ns, state):
+    types = typestore().types
+    time = types['builtin_interfaces/msg/Time'](sec=stamp_ns // 10**9, nanosec=stamp_ns % 10**9)
+    header = types['std_msgs/msg/Header'](stamp=time, frame_id='')
+    none = np.zeros(0)
+    names = [f'neuron_{k}' for k in range(len(state))]
+    return types['sensor_msgs/msg/JointState'](
+        header=header, name=names, position=np.array(state, float), velocity=none, effort=none
+    )
+
+
+def diagnostics_message(stamp_ns, figures):
+    types = typestore().types
+    time = types['builtin_interfaces/msg/Time'](sec=stamp_ns // 10**9, nanosec=stamp_ns % 10**9)
+    values = [types['diagnostic_msgs/msg/KeyValue'](key=key, value=value) for key, value in figures.items()]
+    status = types['diagnostic_msgs/msg/DiagnosticStatus'](
+        level=0, name='controller: control', message='driving', hardware_id='p', values=values
+    )
+    other = types['diagnostic_msgs/msg/DiagnosticStatus'](
+        level=0, name='sim: world', message='', hardware_id='', values=[]
+    )
+    header = types['std_msgs/msg/Header'](stamp=time, frame_id='')
+    return types['diagnostic_msgs/msg/DiagnosticArray'](header=header, status=[other, status])
+
+
+@pytest.fixture(scope='module')
+def bag(tmp_path_factory):
+    """
+    Four seconds along road 21, 5 cm left of the lane's centre.
+
+    Standing for the first, 2 m/s for the second and third, told to stand in the fourth.
+    """
+    path = tmp_path_factory.mktemp('bags') / 'drive'
+    road, s_m = Track(21), 0.0
+    with BagWriter(path) as writer:
+        for topic, kind in TOPICS.items():
+            writer.add_topic(topic, kind)
+        writer.write('/sim/departures', 1, typestore().types['std_msgs/msg/UInt32'](data=3))
+        for tick in range(200):
+            now = 10**9 + 20 * MS * tick
+            speed = 2.0 if 50 <= tick < 150 else 0.0
+            x, y, yaw = road.at(s_m, LANE_OFFSET_M + 0.05)
+            odometry = odometry_message(now, position=(x, y, 0), yaw=yaw, linear=(speed, 0, 0))
+            writer.write('/odom', now, odometry)
+            writer.write('/cmd_vel', now, twist_stamped_message(now, linear=(speed, 0, 0), angular=(0, 0, speed / 10)))
+            writer.write('/controller/neurons', now, neurons_message(now, [tick, -tick]))
+            if tick % 10 == 0:
+                writer.write('/image_raw', now, image_message(now, np.full((66, 200, 3), tick, np.uint8)))
+            s_m += 0.02 * speed
+        writer.write('/sim/departures', 3 * 10**9, typestore().types['std_msgs/msg/UInt32'](data=4))
+        early = {'step_latency_p50_us': '1.0', 'step_latency_p99_us': '2.0', 'stop_no_image': '1'}
+        late = {'step_latency_p50_us': '80.5', 'step_latency_p99_us': '120.0', 'stop_no_image': '1'}
+        writer.write('/diagnostics', 2 * 10**9, diagnostics_message(2 * 10**9, early))
+        writer.write(
+            '/diagnostics', 3 * 10**9, diagnostics_message(3 * 10**9, late | {'stop_image_stale': '2', 'ticks': '9'})
+        )
+        writer.write('/diagnostics', 9 * 10**9, diagnostics_message(9 * 10**9, {'stop_shutdown': '1'}))
+    return path
+
+
+def test_a_drive_begins_with_the_first_command_to_move(bag):
+    drive = read_drive(bag, **WHERE, wall_s=1.5)
+    assert drive.stamp_ns[0] == drive.command_stamp_ns[0] == 2 * 10**9
+    assert drive.seconds == pytest.approx(2.98)
+    np.testing.assert_allclose(drive.cross_track_error_m, 0.05, atol=2e-3)
+    np.testing.assert_allclose(drive.command[0], (2.0, 0.2))
+    np.testing.assert_allclose(drive.neurons[0], (50.0, -50.0))
+    assert drive.put_back == 1
+    assert drive.stops == {'image_stale': 2}  # waiting for the first image is no stop
+    assert drive.step_latency_us == (80.5, 120.0)
+    summary = summarise(drive)
+    assert summary['distance_m'] == pytest.approx(4.0, abs=0.03)
+    assert summary['realtime_factor'] == pytest.approx(2.98 / 1.5)
+    assert summary['departures'] == 1
+
+
+def test_only_the_wanted_time_counts(bag):
+    drive = read_drive(bag, **WHERE, seconds=0.5)
+    assert drive.seconds == pytest.approx(0.5)
+    assert drive.put_back == 0
+    assert drive.step_latency_us == (1.0, 2.0)
+    assert drive.stops == {}
+
+
+def test_the_pose_is_the_recorded_one(bag):
+    drive = read_drive(bag, **WHERE)
+    np.testing.assert_allclose(drive.pose[0], Track(21).at(0.0, LANE_OFFSET_M + 0.05), atol=1e-9)
+    assert drive.speed_m_s[0] == 2.0
+
+
+def test_frames_come_in_order(bag):
+    frames = list(read_frames(bag))
+    assert [stamp for stamp, _ in frames] == [10**9 + 200 * MS * k for k in range(20)]
+    assert [int(image[0, 0, 0]) for _, image in frames] == list(range(0, 200, 10))
+
+
+def test_frames_of_a_missing_topic(bag):
+    with pytest.raises(InputError, match=r'has no topic /camera'):
+        list(read_frames(bag, '/camera'))
+
+
+def test_a_bag_in_which_nobody_drove(tmp_path):
+    with BagWriter(tmp_path / 'still') as writer:
+        for topic in ('/odom', '/cmd_vel'):
+            writer.add_topic(topic, TOPICS[topic])
+        writer.write('/odom', 5, odometry_message(5, position=(0, 0, 0), yaw=0.0))
+        writer.write('/cmd_vel', 5, twist_stamped_message(5))
+    with pytest.raises(InputError, match=r'must hold a drive: odometry and a command to move. Got only'):
+        read_drive(tmp_path / 'still', **WHERE)
+
+
+def test_a_bag_without_odometry(tmp_path):
+    with BagWriter(tmp_path / 'blind') as writer:
+        writer.add_topic('/cmd_vel', TOPICS['/cmd_vel'])
+        writer.write('/cmd_vel', 5, twist_stamped_message(5))
+    with pytest.raises(InputError, match=r'has no topic /odom'):
+        read_drive(tmp_path / 'blind', **WHERE)

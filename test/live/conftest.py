@@ -1,0 +1,5 @@
+"""Real nodes in processes of their own over DDS."""
+
+from ros_fixtures import domain_id, graph, probe, run_node
+
+__all__ = ['domain_id', 'graph', 'probe', 'run_node']

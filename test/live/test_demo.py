@@ -1,0 +1,214 @@
+"""``lnn demo`` for real: three processes over DDS, the files that it leaves, and the processes that it does not."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import pytest
+from bundles import make_tiny_bundle
+
+from lnn_controller.evaluation.drive import SUMMARY_KEYS
+from lnn_controller.evaluation.from_bag import read_drive
+from lnn_controller.policy import ImageSpec, Policy
+from lnn_controller.replay.at_rate import replay_bag, summarise_replay
+
+pytestmark = pytest.mark.ros
+
+DEADLINE_S = 100
+MARK = 'LNN_TEST_MARK'
+
+
+class Running:
+    """A demo under way, all of whose processes carry a mark in their environment."""
+
+    def __init__(self, folder, *arguments):
+        self.mark = uuid.uuid4().hex
+        self.out = folder / 'demo'
+        self.lines = []
+        self.process = subprocess.Popen(
+            [sys.executable, '-m', 'lnn_controller.cli', 'demo', '--out', str(self.out), *map(str, arguments)],
+            cwd=folder,
+            env={key: value for key, value in os.environ.items() if key != 'ROS_DOMAIN_ID'} | {MARK: self.mark},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def wait_for(self, text):
+        """Read what it tells until a line has this text."""
+        for line in self.process.stderr:
+            self.lines.append(line)
+            if text in line:
+                return
+        pytest.fail(f'it ended without telling "{text}": {self.lines}')
+
+    def finish(self):
+        """Its exit code, standard output and standard error, once it has ended."""
+        out, err = self.process.communicate(timeout=DEADLINE_S)
+        return self.process.returncode, out, ''.join(self.lines) + err
+
+    def processes(self):
+        """The processes that carry the mark, by id."""
+        found = {}
+        for folder in Path('/proc').iterdir():
+            if folder.name.isdigit():
+                try:
+                    if f'{MARK}={self.mark}'.encode() in (folder / 'environ').read_bytes().split(b'\0'):
+                        found[int(folder.name)] = (folder / 'cmdline').read_bytes().replace(b'\0', b' ').decode()
+                except OSError:
+                    continue  # it has ended meanwhile
+        return found
+
+    def kill(self):
+        for number in self.processes():
+            os.kill(number, signal.SIGKILL)
+        self.process.communicate()
+
+
+@pytest.fixture(scope='module')
+def bundle(tmp_path_factory):
+    image = ImageSpec(53, 200, crop_top=0.2)
+    return make_tiny_bundle(tmp_path_factory.mktemp('policy') / 'swerver', image=image, seed=2)
+
+
+@pytest.fixture
+def demo(tmp_path):
+    started = []
+
+    def start(*arguments):
+        started.append(Running(tmp_path, *arguments))
+        return started[-1]
+
+    yield start
+    for running in started:
+        running.kill()
+
+
+def test_a_demo_drives_and_leaves_whole_files_and_no_process(demo, bundle, tmp_path):
+    out = tmp_path / 'demo'
+    (out / 'bag').mkdir(parents=True)
+    (out / 'bag' / 'bag.mcap').write_bytes(b'what an earlier demo left')
+    (out / 'demo.mp4').write_bytes(b'this too')
+    (out / 'notes.txt').write_text('mine')
+    running = demo('--policy', bundle, '--seconds', 6, '--json')
+    code, printed, told = running.finish()
+    assert code == 0, told
+    assert running.processes() == {}
+    assert (out / 'notes.txt').read_text() == 'mine'
+
+    summary = json.loads(printed)
+    assert tuple(summary) == SUMMARY_KEYS
+    assert summary == json.loads((out / 'summary.json').read_text())
+    assert summary['seconds'] == pytest.approx(6.0, abs=0.05)
+    assert summary['distance_m'] > 3.0
+    assert summary['departures'] > 0  # this policy swerves: the demo tells it, and goes on
+    assert 25 < summary['control_rate_hz'] < 55  # 50 where the machine keeps up
+    assert summary['step_latency_p50_us'] > 0
+    assert 'm/s' in told
+    assert 'cross-track' in told
+
+    drive = read_drive(out / 'bag', policy='swerver', scene='summer', track=21, seconds=6.0)
+    # Nothing moved before all was ready: the first of the drive was recorded too, at rest and in the lane.
+    assert abs(drive.speed_m_s[0]) < 0.1
+    assert abs(drive.cross_track_error_m[0]) < 0.05
+    assert np.diff(drive.stamp_ns).max() <= 20_000_000
+    assert drive.neurons.shape[1] == 5
+    with av.open(str(out / 'demo.mp4')) as video:
+        assert sum(1 for _ in video.decode(video=0)) == int(drive.seconds * 15) + 1
+    assert cv2.imread(str(out / 'path.png')).shape[1] == 1300
+
+    # What the controller decided live, it decides again from the bag.
+    again = summarise_replay(replay_bag(out / 'bag', Policy.load(bundle)))
+    assert again['channels']['angular_z']['r2'] > 0.9
+
+
+def test_a_camera_that_fails_stops_the_car_until_it_works_again(demo):
+    code, printed, told = demo('--camera-fault', 3, '--seconds', 8, '--no-video', '--json').finish()
+    assert code == 0, told
+    summary = json.loads(printed)
+    fault = summary['camera_fault']
+    assert summary['stops'] == {'image_stale': 1}
+    assert summary['departures'] == 0
+    assert fault['lasted_s'] == pytest.approx(2.0, abs=0.5)
+    assert 0.07 < fault['stopped_after_s'] < fault['stood_after_s'] < fault['lasted_s']
+    assert fault['drove_again_after_s'] < 1.0
+    assert 'lnn top --domain' in told
+
+
+@pytest.mark.parametrize(('at', 'seconds'), [(0.5, 20), (17, 20), ('nan', 20)])
+def test_a_camera_fault_out_of_range(demo, at, seconds):
+    code, _, told = demo('--camera-fault', at, '--seconds', seconds).finish()
+    assert code == 2
+    assert 'a camera fault must begin from 1 s to 4 s before the end (16 s)' in told
+
+
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+def test_a_demo_that_is_interrupted_leaves_whole_files_and_no_process(demo, bundle, number):
+    running = demo('--policy', bundle, '--seconds', 600)
+    running.wait_for('m/s')
+    assert sum('lnn_controller.nodes' in command for command in running.processes().values()) == 3
+    deadline_s = time.monotonic() + DEADLINE_S
+    while not list(running.out.glob('bag/*.mcap')) and time.monotonic() < deadline_s:
+        os.sched_yield()
+    running.process.send_signal(number)
+    code, printed, told = running.finish()
+    assert (code, printed) == (130, ''), told
+    assert 'Traceback' not in told
+    assert running.processes() == {}
+    summary = json.loads((running.out / 'summary.json').read_text())
+    assert 0 < summary['seconds'] < 60
+    drive = read_drive(running.out / 'bag', policy='swerver', scene='summer', track=21)
+    assert drive.seconds == pytest.approx(summary['seconds'], abs=1e-3)
+    assert cv2.imread(str(running.out / 'path.png')) is not None
+    assert not (running.out / 'demo.mp4').exists()
+
+
+def test_a_demo_that_is_interrupted_while_it_films_leaves_all_but_the_film(demo, bundle):
+    running = demo('--policy', bundle, '--seconds', 3)
+    running.wait_for('video')
+    running.process.send_signal(signal.SIGINT)
+    code, printed, told = running.finish()
+    assert (code, printed) == (130, ''), told
+    assert 'Traceback' not in told
+    assert running.processes() == {}
+    assert sorted(file.name for file in running.out.iterdir()) == ['bag', 'logs', 'path.png', 'summary.json']
+
+
+def test_a_demo_that_is_interrupted_before_it_drives_leaves_no_process(demo, bundle):
+    running = demo('--policy', bundle)
+    running.wait_for('starting')
+    running.process.send_signal(signal.SIGINT)
+    code, printed, told = running.finish()
+    assert (code, printed) == (130, ''), told
+    assert 'Traceback' not in told
+    assert running.processes() == {}
+    assert not (running.out / 'summary.json').exists()
+
+
+def test_a_demo_whose_node_dies_says_so_and_leaves_no_process(demo, bundle):
+    running = demo('--policy', bundle, '--seconds', 600)
+    running.wait_for('m/s')
+    (simulator,) = [n for n, command in running.processes().items() if 'sim_node' in command]
+    os.kill(simulator, signal.SIGKILL)
+    code, printed, told = running.finish()
+    assert (code, printed) == (2, '')
+    assert told.splitlines()[-1].startswith('lnn: error: sim must keep running. Got exit code -9')
+    assert 'Traceback' not in told
+    assert running.processes() == {}
+
+
+def test_a_demo_of_a_policy_that_cannot_drive_says_so(demo, tmp_path):
+    broken = make_tiny_bundle(tmp_path / 'broken', height=66, width=200, not_finite='command')
+    running = demo('--policy', broken)
+    code, printed, told = running.finish()
+    assert (code, printed) == (2, '')
+    assert told.splitlines()[-1].startswith('lnn: error: a policy must give finite commands. Got none from ')
+    assert running.processes() == {}
