@@ -9,7 +9,7 @@ import numpy as np
 from lnn_controller.control import Controller, ControlSettings, Decision
 from lnn_controller.errors import InputError
 from lnn_controller.evaluation.drive import Drive
-from lnn_controller.metrics.commands import percentiles
+from lnn_controller.metrics.statistics import percentiles
 from lnn_controller.policy import Policy
 from lnn_controller.sim import CAMERA_PERIOD, CONTROL_PERIOD, IMU_PERIOD, STEPS_PER_SECOND, CarWorld, Scenario
 

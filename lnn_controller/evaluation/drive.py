@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lnn_controller.errors import InputError
-from lnn_controller.metrics.commands import count_departures, distance, mean_rate, rms
+from lnn_controller.metrics.lane import count_departures, distance
+from lnn_controller.metrics.statistics import mean_rate, rms
 
 __all__ = ['SUMMARY_KEYS', 'Drive', 'summarise', 'to_json', 'write_json']
 

@@ -14,7 +14,7 @@ from rclpy.qos import DurabilityPolicy, QoSProfile
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Float64, UInt32
 
-from lnn_controller.metrics.commands import mean_rate
+from lnn_controller.metrics.statistics import mean_rate
 
 __all__ = ['Monitor']
 

@@ -1,4 +1,4 @@
-"""What is measured, as pure functions of arrays: of a drive, and of commands against a recording."""
+"""How far a policy's commands are from a recording's. Pure functions of arrays."""
 
 from collections.abc import Mapping
 
@@ -6,85 +6,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lnn_controller.data.stamps import goes_on
+from lnn_controller.metrics.statistics import rms
 
-__all__ = [
-    'DEPARTURE_M',
-    'command_errors',
-    'count_departures',
-    'distance',
-    'jerk_rms',
-    'lag',
-    'mean_rate',
-    'percentiles',
-    'rms',
-]
+__all__ = ['command_errors', 'jerk_rms', 'lag']
 
 Floats = NDArray[np.float64]
 
-DEPARTURE_M = 0.6  # half a lane: the reference point is out of the lane; the simulator's own limit, as a test holds
 LONGEST_LAG_S = 1.0
-
-
-def rms(values: ArrayLike) -> float:
-    """
-    Root of the mean square.
-
-    :param values: any shape
-    :returns: in the values' unit; NaN of no values
-    """
-    values = np.asarray(values, np.float64)
-    return float(np.sqrt(np.mean(values * values))) if values.size else float('nan')
-
-
-def count_departures(cross_track_error_m: ArrayLike, *, limit_m: float = DEPARTURE_M) -> int:
-    """
-    Count how often a lane is left: once from leaving it until being back in it.
-
-    :param cross_track_error_m: signed distance from the lane's centre, in order of time, (K,), m
-    :param limit_m: distance beyond which the lane is left, m
-    :returns: number of departures; starting outside is one
-    """
-    outside = np.abs(np.asarray(cross_track_error_m, np.float64)) > limit_m
-    return int(np.count_nonzero(outside[1:] & ~outside[:-1]) + (outside.size > 0 and bool(outside[0])))
-
-
-def distance(speed_m_s: ArrayLike, stamps_ns: ArrayLike) -> float:
-    """
-    Integrate speed over time by the trapezoidal rule: a car that is put back somewhere has not driven there.
-
-    :param speed_m_s: speed, of either sign, (K,), m/s
-    :param stamps_ns: its stamps, (K,), ns
-    :returns: distance driven, m
-    """
-    speed = np.abs(np.asarray(speed_m_s, np.float64))
-    dt_s = np.diff(np.asarray(stamps_ns, np.int64)) * 1e-9
-    return float(np.sum((speed[1:] + speed[:-1]) / 2 * dt_s))
-
-
-def mean_rate(stamps_ns: ArrayLike) -> float:
-    """
-    Events per second from the first to the last.
-
-    :param stamps_ns: their stamps, (K,), ns
-    :returns: rate, Hz; NaN of fewer than two, or of no time
-    """
-    stamps = np.asarray(stamps_ns, np.int64)
-    span_s = float(stamps[-1] - stamps[0]) * 1e-9 if stamps.size else 0.0
-    return (stamps.size - 1) / span_s if span_s > 0 else float('nan')
-
-
-def percentiles(values: ArrayLike) -> tuple[float, float]:
-    """
-    The median and the value that 99 in 100 do not exceed.
-
-    :param values: (K,)
-    :returns: p50 and p99, interpolated linearly; NaN of no values
-    """
-    values = np.asarray(values, np.float64)
-    if not values.size:
-        return float('nan'), float('nan')
-    p50, p99 = np.percentile(values, (50.0, 99.0))
-    return float(p50), float(p99)
 
 
 def lag(recorded: ArrayLike, given: ArrayLike, dt_s: float, *, longest_s: float = LONGEST_LAG_S) -> float:

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from lnn_controller.data.stamps import COMMAND_HOLD_S, is_bridged, recorded_time_s
 from lnn_controller.errors import InputError
-from lnn_controller.metrics.commands import command_errors, percentiles
+from lnn_controller.metrics.commands import command_errors
+from lnn_controller.metrics.statistics import percentiles
 
 __all__ = ['Comparison', 'combine', 'commands_at', 'summarise_comparison', 'usual_period_s']
 

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from lnn_controller.errors import InputError, how_to_install
 from lnn_controller.evaluation.drive import Drive
-from lnn_controller.metrics.commands import DEPARTURE_M, rms
+from lnn_controller.metrics.lane import DEPARTURE_M
+from lnn_controller.metrics.statistics import rms
 
 __all__ = ['draw_path', 'load_matplotlib', 'save']
 

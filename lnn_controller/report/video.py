@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from lnn_controller.errors import InputError, how_to_install
 from lnn_controller.evaluation.drive import Drive
-from lnn_controller.metrics.commands import count_departures
+from lnn_controller.metrics.lane import count_departures
 from lnn_controller.report.video_frame import SIZE, FramePainter, Moment, Theme
 
 __all__ = ['FRAMES_PER_SECOND', 'moments', 'write_video']

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from lnn_controller.control import AdaptationSettings, Controller, ControlSettings, Decision
 from lnn_controller.evaluation.closed_loop import Operator, drive_closed_loop
-from lnn_controller.metrics.commands import DEPARTURE_M, rms
+from lnn_controller.metrics.lane import DEPARTURE_M
+from lnn_controller.metrics.statistics import rms
 from lnn_controller.policy import Policy
 from lnn_controller.sim import Scenario
 

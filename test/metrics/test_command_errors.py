@@ -3,48 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from lnn_controller.metrics import commands as metrics
-from lnn_controller.sim import DEPARTURE_M
-
-
-def test_rms_by_hand():
-    assert metrics.rms([3.0, -4.0]) == pytest.approx(math.sqrt(12.5))
-    assert math.isnan(metrics.rms([]))
-
-
-def test_departure_limit_is_the_simulators():
-    assert metrics.DEPARTURE_M == DEPARTURE_M
-
-
-@pytest.mark.parametrize(
-    ('errors', 'count'),
-    [
-        ([0.0, 0.6, -0.6], 0),
-        ([0.0, 0.7, 0.8, 0.0, -0.61], 2),
-        ([0.7, 0.0], 1),
-        ([0.7, -0.7], 1),
-        ([], 0),
-    ],
-)
-def test_departures_are_counted_once_each(errors, count):
-    assert metrics.count_departures(errors) == count
-
-
-def test_distance_by_the_trapezoidal_rule():
-    # 0…2 m/s over 1 s, then 2 m/s over 2 s, backwards alike.
-    assert metrics.distance([0.0, 2.0, -2.0], [0, 1_000_000_000, 3_000_000_000]) == pytest.approx(1.0 + 4.0)
-    assert metrics.distance([1.0], [5]) == 0.0
-
-
-def test_mean_rate():
-    assert metrics.mean_rate([0, 20_000_000, 40_000_000]) == pytest.approx(50.0)
-    assert math.isnan(metrics.mean_rate([7]))
-    assert math.isnan(metrics.mean_rate([7, 7]))
-
-
-def test_percentiles_interpolate():
-    assert metrics.percentiles(range(101)) == (50.0, 99.0)
-    assert all(math.isnan(value) for value in metrics.percentiles([]))
+from lnn_controller.metrics import commands
 
 
 @pytest.mark.parametrize('delay_s', [-0.3, 0.0, 0.06, 0.125])
@@ -54,26 +13,26 @@ def test_lag_of_a_delayed_signal(delay_s):
     def signal(t):
         return np.sin(1.3 * t) + 0.5 * np.sin(3.7 * t + 1.0)
 
-    assert metrics.lag(signal(at), 2.0 * signal(at - delay_s) + 1.0, 0.02) == pytest.approx(delay_s, abs=0.002)
+    assert commands.lag(signal(at), 2.0 * signal(at - delay_s) + 1.0, 0.02) == pytest.approx(delay_s, abs=0.002)
 
 
 def test_lag_of_signals_without_one():
-    assert math.isnan(metrics.lag(np.ones(100), np.arange(100.0), 0.02))
-    assert math.isnan(metrics.lag([1.0], [1.0], 0.02))
+    assert math.isnan(commands.lag(np.ones(100), np.arange(100.0), 0.02))
+    assert math.isnan(commands.lag([1.0], [1.0], 0.02))
     # Two straight lines correlate alike at every shift.
-    assert math.isnan(metrics.lag(np.arange(100.0), -np.arange(100.0), 0.02, longest_s=0.0))
+    assert math.isnan(commands.lag(np.arange(100.0), -np.arange(100.0), 0.02, longest_s=0.0))
 
 
 def test_jerk_by_hand():
     # Second differences of 0, 1, 0 over 0.1 s: −2 / 0.01.
-    assert metrics.jerk_rms([0.0, 1.0, 0.0], 0.1) == pytest.approx(200.0)
-    assert metrics.jerk_rms([1.0, 2.0, 3.0, 4.0], 0.1) == pytest.approx(0.0, abs=1e-9)
-    assert math.isnan(metrics.jerk_rms([1.0, 2.0], 0.1))
+    assert commands.jerk_rms([0.0, 1.0, 0.0], 0.1) == pytest.approx(200.0)
+    assert commands.jerk_rms([1.0, 2.0, 3.0, 4.0], 0.1) == pytest.approx(0.0, abs=1e-9)
+    assert math.isnan(commands.jerk_rms([1.0, 2.0], 0.1))
 
 
 def test_command_errors_by_hand():
     stamps = np.arange(4) * 100_000_000
-    figures = metrics.command_errors(stamps, [0.0, 1.0, 2.0, 3.0], [0.5, 1.0, 2.0, 2.5], period_s=0.1)
+    figures = commands.command_errors(stamps, [0.0, 1.0, 2.0, 3.0], [0.5, 1.0, 2.0, 2.5], period_s=0.1)
     assert figures['mae'] == pytest.approx(0.25)
     assert figures['rmse'] == pytest.approx(math.sqrt(0.125))
     assert figures['r2'] == pytest.approx(1.0 - 0.5 / 5.0)
@@ -85,7 +44,7 @@ def test_command_errors_by_hand():
 
 def test_command_errors_against_a_constant_recording():
     stamps = np.arange(5) * 100_000_000
-    figures = metrics.command_errors(stamps, np.full(5, 2.0), np.full(5, 2.5), period_s=0.1)
+    figures = commands.command_errors(stamps, np.full(5, 2.0), np.full(5, 2.5), period_s=0.1)
     assert figures['mae'] == pytest.approx(0.5)
     assert math.isnan(figures['r2'])
     assert math.isnan(figures['lag_s'])
@@ -95,7 +54,7 @@ def test_a_slower_recordings_corners_are_not_jerk():
     # Seen at 20 Hz and compared at 100 Hz ticks: interpolation between its samples must not add roughness.
     at_s, seen_s = np.arange(0.0, 10.0, 0.01), np.arange(0.0, 10.05, 0.05)
     recorded = np.interp(at_s, seen_s, np.sin(seen_s))
-    figures = metrics.command_errors(np.rint(at_s * 1e9).astype(np.int64), recorded, np.sin(at_s), period_s=0.05)
+    figures = commands.command_errors(np.rint(at_s * 1e9).astype(np.int64), recorded, np.sin(at_s), period_s=0.05)
     assert figures['recorded_jerk_rms'] == pytest.approx(figures['jerk_rms'], rel=0.01)
     assert figures['jerk_rms'] == pytest.approx(np.sqrt(0.5), rel=0.05)
 
@@ -109,9 +68,9 @@ def test_nothing_is_laid_across_a_pause_or_a_jump_of_the_clock(jump_s):
         signal[1000:] = signal[1000:] + 5.0
     stamps = np.rint(at_s * 1e9).astype(np.int64)
     stamps[1000:] += round(jump_s * 1e9)
-    figures = metrics.command_errors(stamps, recorded, given, period_s=0.02)
+    figures = commands.command_errors(stamps, recorded, given, period_s=0.02)
     halves = [
-        metrics.command_errors(stamps[half], recorded[half], given[half], period_s=0.02)
+        commands.command_errors(stamps[half], recorded[half], given[half], period_s=0.02)
         for half in np.split(np.arange(2000), 2)
     ]
     assert figures['mae'] == pytest.approx(np.mean([each['mae'] for each in halves]))
