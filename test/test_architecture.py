@@ -27,7 +27,9 @@ MAY_IMPORT = {
     'report': {'data', 'sim', 'metrics', 'evaluation', 'replay', 'explain'},
     'studies': {'policy', 'control', 'data', 'sim', 'metrics', 'evaluation', 'replay', 'explain'},
     'nodes': {'share', 'policy', 'control', 'data', 'sim', 'replay', 'report'},
-    'live': {'policy', 'sim', 'metrics', 'evaluation', 'report', 'nodes'},
+    'live': {'libraries', 'policy', 'sim', 'metrics', 'evaluation', 'report', 'nodes'},
+    'doctor': {'libraries', 'policy', 'sim', 'nodes'},
+    'libraries': set(),
     'start': {'nodes'},
     'errors': set(),
     '__init__': set(),
@@ -101,6 +103,7 @@ def test_heavy_libraries_stay_at_home(path):
     ('module', 'absent'),
     [
         ('lnn_controller.cli', ('numpy', 'rclpy', 'mujoco', 'torch', 'matplotlib')),
+        ('lnn_controller.doctor.findings', ('numpy', 'rclpy', 'mujoco', 'torch', 'matplotlib')),
         ('lnn_controller.control', ('rclpy', 'mujoco', 'torch', 'rosbags', 'cv2', 'matplotlib')),
         ('lnn_controller.replay.at_rate', ('rclpy', 'mujoco', 'torch', 'matplotlib')),
         ('lnn_controller.nodes.controller_node', ('mujoco', 'torch', 'matplotlib', 'rosbags.rosbag2')),

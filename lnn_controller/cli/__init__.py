@@ -17,36 +17,14 @@ from importlib import import_module
 from typing import NoReturn
 
 from lnn_controller import __version__
-from lnn_controller.errors import InputError, did_you_mean, how_to_install, printable, write_anywhere
+from lnn_controller.errors import InputError, did_you_mean, printable, write_anywhere
+from lnn_controller.libraries import HOW_BY_LIBRARY
 
 __all__ = ['main']
 
 USER_ERROR, INTERRUPTED = 2, 130
 _CHOICE = re.compile(r"invalid choice: '?([^']*?)'? \(choose from (.*)\)")
-COMMANDS = ('demo', 'collect', 'train', 'evaluate', 'record', 'play', 'replay', 'adapt', 'inspect', 'top')
-# What to do about a library that is missing, by its import name.
-HOW = {
-    'sim': how_to_install('sim'),
-    'train': how_to_install('train'),
-    'ros': f'source a ROS 2 installation, or, {how_to_install("ros")}',
-    'core': "in the folder of lnn_controller's sources: pip install .",
-}
-LIBRARIES = {
-    'sim': ('mujoco', 'matplotlib', 'PIL', 'av'),
-    'train': ('torch', 'lightning', 'safetensors', 'onnx', 'onnxscript', 'tensorboard'),
-    'ros': (
-        'rclpy',
-        'nav_msgs',
-        'sensor_msgs',
-        'geometry_msgs',
-        'std_msgs',
-        'diagnostic_msgs',
-        'rosgraph_msgs',
-        'rich',
-    ),
-    'core': ('onnxruntime', 'rosbags', 'numpy', 'cv2', 'tqdm', 'yaml'),
-}
-EXTRAS = {library: HOW[extra] for extra, libraries in LIBRARIES.items() for library in libraries}
+COMMANDS = ('demo', 'collect', 'train', 'evaluate', 'record', 'play', 'replay', 'adapt', 'inspect', 'top', 'doctor')
 EXAMPLES = """\
 examples:
   lnn demo                                             watch the shipped policy drive, over ROS 2
@@ -62,6 +40,7 @@ examples:
   lnn inspect policies/mine                            print a policy's card
   lnn inspect my_bag                                   what is in a bag, and is it whole?
   lnn top                                              watch a running controller in the terminal
+  lnn doctor                                           what driving needs of this machine, and what is missing
 """
 
 
@@ -137,9 +116,9 @@ def _run(argv: list[str]) -> int:
         return _tell(str(error))
     except ModuleNotFoundError as error:
         library = (error.name or '').partition('.')[0]
-        if library not in EXTRAS:
+        if library not in HOW_BY_LIBRARY:
             raise
-        return _tell(f'this needs {library}, which is not installed: {EXTRAS[library]}')
+        return _tell(f'this needs {library}, which is not installed: {HOW_BY_LIBRARY[library]}')
     except BrokenPipeError:
         # The reader of our output has gone (`lnn … | head`): Python would complain once more when it flushes.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -12,7 +12,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from lnn_controller.errors import InputError, how_to_install
+from lnn_controller.errors import InputError
+from lnn_controller.libraries import HOW_BY_PART
 from lnn_controller.nodes.common.environment import dds_environment
 from lnn_controller.nodes.common.parent import PARENT_VARIABLE
 
@@ -65,8 +66,7 @@ class Graph:
         if name in self._processes:
             raise ValueError(f'every process needs a name of its own. Got {name!r} again')
         if importlib.util.find_spec('rclpy') is None:
-            how = f'source a ROS 2 installation, or, {how_to_install("ros")}'
-            raise InputError(f'driving needs ROS 2 (rclpy). Got a Python without it: {how}')
+            raise InputError(f'driving needs ROS 2 (rclpy). Got a Python without it: {HOW_BY_PART["ros"]}')
         command = [sys.executable, '-m', 'lnn_controller.start', module, '--ros-args']
         for key, value in (parameters or {}).items():
             # JSON is YAML, and quotes what YAML would take for a number or a truth value.
