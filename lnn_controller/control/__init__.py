@@ -2,7 +2,7 @@
 
 from lnn_controller.control.adaptation.adaptation import Adaptation
 from lnn_controller.control.controller import Controller
-from lnn_controller.control.decision import STOP_REASONS, Decision, DriveState, Used
+from lnn_controller.control.decision import STOP_REASONS, Decision, DriveState, Hold, Used
 from lnn_controller.control.inputs import Encoded
 from lnn_controller.control.safety.guard import Footprint, GuardSettings
 from lnn_controller.control.safety.limits import limit
@@ -20,6 +20,7 @@ __all__ = [
     'Encoded',
     'Footprint',
     'GuardSettings',
+    'Hold',
     'Limits',
     'Used',
     'limit',

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lnn_controller.control.adaptation.adaptation import Adaptation
-from lnn_controller.control.decision import FLICKERING, GUARD_STOPS, NETWORK_STOPS, Decision, DriveState, Used
+from lnn_controller.control.decision import FLICKERING, GUARD_STOPS, NETWORK_STOPS, Decision, DriveState, Hold, Used
 from lnn_controller.control.inputs import Inputs
 from lnn_controller.control.safety.chain import SafetyChain
 from lnn_controller.control.safety.guard import pace_of
@@ -46,7 +46,8 @@ class Controller(Inputs):
         self.resets = 0
         self._zeros = _frozen(np.zeros(len(policy.spec.outputs)))
         self._no_neurons = _frozen(np.zeros(policy.spec.network.units, np.float32))
-        self._begins, self._running = True, False
+        self._hold: Hold | None = None
+        self._network_hold: Hold | None = None
         self._travel = Travel()
         self._begin()
 
@@ -76,7 +77,8 @@ class Controller(Inputs):
             running=self._running,
             returning=self._override.returning,
             stopped_for=self._stopped_for,
-            resume_ns=self._resume_ns,
+            hold=self._hold,
+            network_hold=self._network_hold,
         )
 
     @state.setter
@@ -84,7 +86,7 @@ class Controller(Inputs):
         self._hx, self._safety.ramp = state.hx, list(state.ramp)
         self._previous_ns, self._begins, self._running = state.previous_ns, state.begins, state.running
         self._override.returning = state.returning
-        self._stopped_for, self._resume_ns = state.stopped_for, state.resume_ns
+        self._stopped_for, self._hold, self._network_hold = state.stopped_for, state.hold, state.network_hold
 
     def step(self, now_ns: int) -> Decision:
         """
@@ -99,19 +101,28 @@ class Controller(Inputs):
         settings, state = self.settings, self.state
         imu = self._imu.take()
         blind = self._blind(now_ns, moving=self._safety.moving)
-        reason = self._hold(now_ns)
+        unguarded = self._unguarded(now_ns)
+        reason = self._barred(now_ns) or unguarded
+        self._note_causes(now_ns, blind, unguarded, reason)
         if reason:
             return self._stop(now_ns, reason, state, imu)
         operator = self._override.take(now_ns, settings.override_timeout_s)
         if blind and operator is None:
             return self._stop(now_ns, blind, state, imu)
-        held = self._stopped_for if self._resume_ns is not None and now_ns < self._resume_ns else ''
-        if held and held not in GUARD_STOPS and (operator is None or held not in NETWORK_STOPS):
-            return self._stop(now_ns, held, state, imu, again=True)
+        held, network_held = (
+            each.cause if each is not None and now_ns < each.until_ns else ''
+            for each in (self._hold, self._network_hold)
+        )
+        if held and held not in GUARD_STOPS:
+            return self._stop(now_ns, held, state, imu)
+        if network_held and operator is None:
+            return self._stop(now_ns, network_held, state, imu)
         dt_s = settings.nominal_dt_s
         if self._previous_ns is not None and not self._begins:
             dt_s = (now_ns - self._previous_ns) / 1e9
         made, step_us = (None, 0.0) if blind else self._run(imu, dt_s if self._running else settings.nominal_dt_s)
+        if made is None and not blind:
+            self._note_causes(now_ns, 'not_finite')
         if made is None and operator is None:
             return self._stop(now_ns, 'not_finite', state, imu, step_us=step_us)
         # The network runs on while the operator drives, so that it knows where it is when it takes over.
@@ -121,8 +132,8 @@ class Controller(Inputs):
             self._learn(now_ns, dt_s, imu, made, operator)
         command, limited, stopped = self._chain(now_ns, made, operator, dt_s)
         if stopped:
-            self._settle(now_ns, stopped)
-        elif held in GUARD_STOPS:
+            self._note_causes(now_ns, stopped)
+        elif held:
             self._safety.reset()
             command, limited, stopped = self._zeros, ('obstacle_stop',), held
         self._note_travel(now_ns, command)
@@ -162,7 +173,10 @@ class Controller(Inputs):
         if not reason:
             raise ValueError('a stop needs a reason. Got an empty one')
         self.counters['ticks'] += 1
-        return self._stop(now_ns, reason, self.state, self._imu.take())
+        state = self.state
+        blind, unguarded = self._blind(now_ns, moving=self._safety.moving), self._unguarded(now_ns)
+        self._note_causes(now_ns, blind, unguarded, reason)
+        return self._stop(now_ns, reason, state, self._imu.take())
 
     def give_guard_scales(self, wanted: float, ramp: float, reason: str) -> None:
         """
@@ -190,7 +204,7 @@ class Controller(Inputs):
         self._sent = self._zeros.tolist()
         self._previous_ns = None
         self._begins, self._running = True, False
-        self._stopped_for, self._resume_ns = '', None
+        self._stopped_for, self._hold, self._network_hold = '', None, None
         self._override.forget_return()
         self.adaptation.rest()
 
@@ -263,15 +277,13 @@ class Controller(Inputs):
         imu: NDArray[np.float32],
         *,
         step_us: float = 0.0,
-        again: bool = False,
     ) -> Decision:
         self._count_stop(reason)
         self._count('stop', ())
-        stopped_for, resume_ns = self._stopped_for, self._resume_ns
+        hold, network_hold = self._hold, self._network_hold
         self._begin()
-        self._previous_ns, self._stopped_for, self._resume_ns = now_ns, stopped_for, resume_ns
-        if not again:
-            self._settle(now_ns, reason)
+        self._previous_ns, self._stopped_for = now_ns, reason
+        self._hold, self._network_hold = hold, network_hold
         if reason == 'clock_jump':
             self._travel.forget()
         self._note_travel(now_ns, self._zeros)
@@ -316,10 +328,22 @@ class Controller(Inputs):
             keep_s = self.settings.scan_timeout_s + guard.reaction_s
             self._travel.note(now_ns, pace_of(velocity, guard.footprint), keep_s)
 
-    def _settle(self, now_ns: int, reason: str) -> None:
-        """Have a stop hold for a while after its cause, if it is of those that flicker."""
-        after_s = self.settings.resume_after_s if reason in FLICKERING else 0.0
-        self._resume_ns = now_ns + round(after_s * 1e9) if after_s else None
+    def _note_causes(self, now_ns: int, *causes: str) -> None:
+        """
+        Have each cause that is there now hold the robot for a while after it, if it is of those that flicker.
+
+        Whatever else stops the robot meanwhile, or drives it, takes nothing off that. Of two that hold whoever drives,
+        the last holds the longest.
+        """
+        if self._previous_ns is not None and now_ns < self._previous_ns:
+            self._hold = self._network_hold = None  # by a clock that was set back since, they would last too long
+        after_ns = round(self.settings.resume_after_s * 1e9)
+        for cause in causes:
+            hold = Hold(cause, now_ns + after_ns) if after_ns else None
+            if cause in NETWORK_STOPS:
+                self._network_hold = hold
+            elif cause in FLICKERING:
+                self._hold = hold
 
     def _count_stop(self, reason: str) -> None:
         if reason != self._stopped_for:

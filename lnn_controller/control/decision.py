@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['FLICKERING', 'GUARD_STOPS', 'STOP_REASONS', 'Decision', 'DriveState', 'Used']
+__all__ = ['FLICKERING', 'GUARD_STOPS', 'NETWORK_STOPS', 'STOP_REASONS', 'Decision', 'DriveState', 'Hold', 'Used']
 
 # What Controller.step itself can stop for; callers of Controller.stop add their own.
 STOP_REASONS = (
@@ -21,6 +21,18 @@ NETWORK_STOPS = ('image_stale', 'image_frozen', 'imu_stale', 'not_finite')
 FLICKERING = (*GUARD_STOPS, *NETWORK_STOPS, 'scan_stale', 'clock_jump', 'tick_late')
 
 
+class Hold(NamedTuple):
+    """
+    A stop that lasts on.
+
+    :param cause: why, one of :data:`FLICKERING`
+    :param until_ns: until when, if the cause does not come again, ns
+    """
+
+    cause: str
+    until_ns: int
+
+
 class DriveState(NamedTuple):
     """
     What a controller carries from tick to tick, learning apart.
@@ -33,7 +45,8 @@ class DriveState(NamedTuple):
     :param returning: when the operator was last heard, ns, and their last command, (C,); ``None`` where there is
         nothing to go back from
     :param stopped_for: why the last tick stopped; empty where it did not
-    :param resume_ns: until when a stop holds whose cause has gone, ns; ``None``: none does
+    :param hold: what holds the robot, whoever drives it; ``None``: nothing has, or it is over
+    :param network_hold: what holds it while the network drives; ``None``: nothing has, or it is over
     """
 
     hx: NDArray[np.float32]
@@ -43,7 +56,8 @@ class DriveState(NamedTuple):
     running: bool
     returning: tuple[int, tuple[float, ...]] | None
     stopped_for: str = ''
-    resume_ns: int | None = None
+    hold: Hold | None = None
+    network_hold: Hold | None = None
 
 
 class Used(NamedTuple):

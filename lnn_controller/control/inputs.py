@@ -255,15 +255,16 @@ class Inputs:
         sensor.in_future = 0
         return {'': '', 'missing': NAMES[name], 'stale': f'{name}_stale'}[state]
 
-    def _hold(self, now_ns: int) -> str:
-        """Say why nobody may drive now, not even the operator."""
-        settings = self.settings
-        scan = self._judge('scan', now_ns, settings.scan_timeout_s)
-        if self._previous_ns is not None and not 0 < now_ns - self._previous_ns <= settings.step_gap_s * 1e9:
+    def _barred(self, now_ns: int) -> str:
+        """Say why nobody may drive now, not even the operator, whatever the sensors see."""
+        if self._previous_ns is not None and not 0 < now_ns - self._previous_ns <= self.settings.step_gap_s * 1e9:
             return 'clock_jump'
-        if self._emergency:
-            return 'emergency_stop'
-        return scan if settings.guard is not None else ''
+        return 'emergency_stop' if self._emergency else ''
+
+    def _unguarded(self, now_ns: int) -> str:
+        """Say why the guard cannot judge now: then nobody may drive."""
+        scan = self._judge('scan', now_ns, self.settings.scan_timeout_s)
+        return scan if self.settings.guard is not None else ''
 
     def _blind(self, now_ns: int, *, moving: bool) -> str:
         """Say why the network cannot drive now. Both sensors are looked at, whatever is wrong with one."""

@@ -15,8 +15,10 @@ from lnn_controller.control import (
     DriveState,
     Footprint,
     GuardSettings,
+    Hold,
     Used,
 )
+from lnn_controller.control.decision import FLICKERING
 from lnn_controller.control.settings.adaptation import FORMER_MODES
 from lnn_controller.errors import InputError, short
 from lnn_controller.policy.files import parse_json
@@ -32,7 +34,12 @@ IMU = ('gyro_x', 'gyro_y', 'gyro_z', 'accel_x', 'accel_y', 'accel_z')
 AGES = ('previous_age_ns', *(f'{name}_age_ns' for name in STAMPED))
 FIRST = ('tick', 'configuration', 'latency_us', 'resets', *AGES, *IMU)
 # Of what earlier recordings lack: its meaning there.
-SINCE = {'ramp_scale': 1.0, 'image_since_age_ns': math.nan, 'resume_age_ns': math.nan}
+SINCE = {
+    'ramp_scale': 1.0,
+    'image_since_age_ns': math.nan,
+    'resume_age_ns': math.nan,
+    'network_resume_age_ns': math.nan,
+}
 FLAGS = ('speed_m_s', 'guard_scale', 'emergency_stop', 'override', 'begins', 'running', 'returning_age_ns', *SINCE)
 BY_CHANNEL = ('override', 'returning', 'ramp', 'command')
 
@@ -141,6 +148,7 @@ def tick_row(decision: Decision, number: int, configuration: int) -> list[float]
     def age(stamp_ns: int | None) -> float:
         return math.nan if stamp_ns is None else float(decision.stamp_ns - stamp_ns)
 
+    until = (None if hold is None else hold.until_ns for hold in (state.hold, state.network_hold))
     nobody = (math.nan,) * decision.command.size
     returned_ns, returning = state.returning or (None, nobody)
     return [
@@ -150,7 +158,7 @@ def tick_row(decision: Decision, number: int, configuration: int) -> list[float]
         *(float(state.begins), float(state.running)),
         age(returned_ns),
         used.ramp_scale,
-        *(age(each) for each in (used.image_since_ns, state.resume_ns)),
+        *(age(each) for each in (used.image_since_ns, *until)),
         *(used.operator or nobody),
         *returning,
         *state.ramp,
@@ -196,6 +204,7 @@ def read_configurations(bag: 'Bag', controller: str) -> dict[int, Configuration]
 
 def _tick(row: Any, channels: Sequence[str]) -> Tick:
     stamp_ns = int(row.header.stamp.sec) * 1_000_000_000 + int(row.header.stamp.nanosec)
+    reason = row.header.frame_id
     values = SINCE | dict(zip(row.name, row.position.tolist(), strict=True))
 
     def stamp(name: str) -> int | None:
@@ -205,6 +214,13 @@ def _tick(row: Any, channels: Sequence[str]) -> Tick:
     def by_channel(what: str) -> tuple[float, ...]:
         return tuple(values[f'{what}_{name}'] for name in channels)
 
+    def hold(name: str) -> Hold | None:
+        # Of a tick that a hold stopped the reason is that hold's cause; of others it does not matter.
+        until_ns = stamp(name)
+        return None if until_ns is None else Hold(reason, until_ns)
+
+    # Where earlier recordings tell one hold for all, it was over once anything else stopped or drove the robot.
+    over = 'network_resume_age_ns' not in row.name and reason not in FLICKERING
     returned_ns = stamp('returning')
     state = DriveState(
         hx=row.velocity.astype(np.float32),
@@ -213,9 +229,9 @@ def _tick(row: Any, channels: Sequence[str]) -> Tick:
         begins=bool(values['begins']),
         running=bool(values['running']),
         returning=None if returned_ns is None else (returned_ns, by_channel('returning')),
-        # Of a tick that a stop still held the reason is that stop's; of others it does not matter.
-        stopped_for=row.header.frame_id,
-        resume_ns=stamp('resume'),
+        stopped_for=reason,
+        hold=None if over else hold('resume'),
+        network_hold=hold('network_resume'),
     )
     used = Used(
         state=state,
@@ -236,7 +252,7 @@ def _tick(row: Any, channels: Sequence[str]) -> Tick:
         number=int(values['tick']),
         stamp_ns=stamp_ns,
         configuration=int(values['configuration']),
-        reason=row.header.frame_id,
+        reason=reason,
         used=used,
         command=by_channel('command'),
         latency_us=values['latency_us'],

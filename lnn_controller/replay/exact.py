@@ -137,7 +137,8 @@ class _Again:
         elif last is None or tick.used.resets != last.used.resets:
             controller.reset()
         # A stop from outside and one that was held on to are told alike: until when it holds, the recording says.
-        controller.state = controller.state._replace(resume_ns=tick.used.state.resume_ns)
+        then = tick.used.state
+        controller.state = controller.state._replace(hold=then.hold, network_hold=then.network_hold)
         frame_known = self._tell(tick)
         if tick.reason in ('', *STOP_REASONS):
             decision = controller.step(tick.stamp_ns)

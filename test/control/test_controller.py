@@ -43,6 +43,7 @@ class Robot:
         self.controller = Controller(policy, settings)
         self.now_ns = start_ns
         self.camera = self.imu = True
+        self.stopped_outside = ''
 
     def tick(self, count=1, *, period_ns=PERIOD):
         """Sensors, then a step, ``count`` times; the last decision."""
@@ -52,7 +53,8 @@ class Robot:
                 self.controller.on_image(self.now_ns, frame(self.now_ns // PERIOD))
             if self.imu:
                 self.controller.on_imu(self.now_ns, (0.0, 0.0, 0.1), GRAVITY)
-            decision = self.controller.step(self.now_ns)
+            outside, controller = self.stopped_outside, self.controller
+            decision = controller.stop(self.now_ns, outside) if outside else controller.step(self.now_ns)
         return decision
 
 
@@ -616,21 +618,150 @@ def test_a_stop_that_is_held_lets_the_operator_drive_where_only_the_network_cann
     assert robot.controller.counters['stop_image_stale'] == 1
 
 
-@pytest.mark.parametrize('begin', ['reset', 'emergency'])
-def test_a_new_drive_waits_for_no_stop_of_the_last(policy, begin):
+def test_a_new_drive_waits_for_no_stop_of_the_last(policy):
     robot = Robot(policy)
     robot.tick()
     robot.camera = False
     robot.tick(12)
     robot.camera = True
     assert robot.tick().reason == 'image_stale'
-    if begin == 'reset':
-        robot.controller.reset()
-    else:
-        robot.controller.set_emergency_stop('button', True)
-        assert robot.tick().reason == 'emergency_stop'
-        robot.controller.set_emergency_stop('button', False)
+    robot.controller.reset()
     assert robot.tick().mode == 'policy'
+
+
+FREE, WALL = np.zeros((0, 2)), np.array([[0.45, 0.0]])
+
+
+def held_for(robot, cause):
+    """Have one cause stop a robot that drives, and end; how many ticks it holds from here, by whoever drives then."""
+    assert robot.tick().mode != 'stop'
+    if cause == 'image_stale':
+        robot.camera = False
+        assert robot.tick(12).reason == cause
+        robot.camera = True
+    elif cause == 'clock_jump':
+        assert robot.tick(period_ns=robot.controller.settings.step_gap_s * 2e9).reason == cause
+    else:
+        robot.obstacles = None if cause == 'scan_stale' else WALL
+        robot.controller.on_override(robot.now_ns, [0.5, 0.0])
+        assert robot.tick(30 if cause == 'scan_stale' else 1).reason == cause
+        robot.controller.release_override()
+        robot.obstacles = FREE
+    return 24  # 0.5 s less the tick that drives again
+
+
+class GuardedRobot(Robot):
+    """One whose scanner sees ``obstacles``: ``None`` while it is silent."""
+
+    obstacles = FREE
+
+    def tick(self, count=1, *, period_ns=PERIOD):
+        for _ in range(count):
+            if self.obstacles is not None:
+                self.controller.on_obstacles(self.now_ns + round(period_ns), self.obstacles)
+            decision = super().tick(period_ns=round(period_ns))
+        return decision
+
+
+def tap(robot, count):
+    robot.controller.set_emergency_stop('button', True)
+    assert robot.tick(count).reason == 'emergency_stop'
+    robot.controller.set_emergency_stop('button', False)
+
+
+def wait_outside(robot, count):
+    robot.stopped_outside = 'unheard_publisher'
+    assert robot.tick(count).reason == 'unheard_publisher'
+    robot.stopped_outside = ''
+
+
+@pytest.mark.parametrize('cause', ['image_stale', 'scan_stale', 'clock_jump', 'obstacle'])
+@pytest.mark.parametrize('between', [tap, wait_outside])
+@pytest.mark.parametrize('ticks', [1, 7])
+def test_another_stop_takes_nothing_off_the_time_that_a_cause_must_have_gone(policy, cause, between, ticks):
+    robot = GuardedRobot(policy, ControlSettings(guard=BOX))
+    held = held_for(robot, cause)
+    between(robot, ticks)
+    for _ in range(held - ticks):
+        decision = robot.tick()
+        assert (decision.reason, decision.command.tolist()) == (cause, [0.0, 0.0])
+    assert robot.tick().mode == 'policy'
+
+
+@pytest.mark.parametrize('between', [tap, wait_outside])
+def test_a_cause_that_another_stop_hides_holds_the_robot_after_it_as_well(policy, between):
+    """The camera fails and returns while somebody has the robot stopped."""
+    robot = Robot(policy)
+    robot.tick()
+    robot.camera = False
+    between(robot, 12)
+    robot.camera = True
+    between(robot, 5)
+    assert [robot.tick().reason for _ in range(20)] == ['image_stale'] * 19 + ['']
+
+
+def test_an_emergency_stop_alone_ends_at_once(policy):
+    robot = Robot(policy)
+    robot.tick()
+    tap(robot, 1)
+    assert robot.tick().mode == 'policy'
+
+
+@pytest.mark.parametrize('camera_returns', ['while they drive', 'with the last of it'])
+def test_an_operator_who_drives_through_a_drop_out_does_not_make_it_over(policy, camera_returns):
+    robot = Robot(policy, ControlSettings(override_timeout_s=0.1))
+    robot.tick()
+    robot.camera = False
+    assert robot.tick(12).reason == 'image_stale'
+    for _ in range(10):
+        robot.controller.on_override(robot.now_ns, [0.5, 0.0])
+        assert robot.tick().mode == 'override'
+    robot.camera = True
+    driven = 10 if camera_returns == 'while they drive' else 0
+    for _ in range(driven):
+        robot.controller.on_override(robot.now_ns, [0.5, 0.0])
+        assert robot.tick().mode == 'override'
+    robot.controller.release_override()
+    assert [robot.tick().reason for _ in range(25 - driven)] == ['image_stale'] * (24 - driven) + ['']
+
+
+def test_a_drop_out_that_nobody_stopped_for_holds_the_network_too(policy):
+    """The operator drives before, during and after it."""
+    robot = Robot(policy)
+    robot.tick()
+    for camera, ticks in ((True, 2), (False, 15), (True, 3)):
+        robot.camera = camera
+        for _ in range(ticks):
+            robot.controller.on_override(robot.now_ns, [0.5, 0.0])
+            assert robot.tick().mode == 'override'
+    robot.controller.release_override()
+    assert robot.tick(21).reason == 'image_stale'
+    assert robot.tick().mode == 'policy'
+
+
+def test_a_hold_of_the_network_takes_nothing_off_one_of_everybody(policy):
+    """An obstacle that has just gone holds the operator too, though the camera has failed since."""
+    robot = GuardedRobot(policy, ControlSettings(guard=BOX, image_timeout_s=0.05))
+    held = held_for(robot, 'obstacle')
+    robot.camera = False
+    assert robot.tick(5).reason == 'image_stale'
+    robot.camera = True
+    reasons = []
+    for _ in range(held - 5 + 1):
+        robot.controller.on_override(robot.now_ns, [0.5, 0.0])
+        reasons.append(robot.tick().reason)
+    assert reasons == ['obstacle'] * (held - 5) + ['']
+    robot.controller.release_override()
+    assert robot.tick().reason == 'image_stale', 'and the network for as long as the camera asks for'
+
+
+def test_a_clock_that_is_set_back_makes_no_hold_longer(policy):
+    robot = Robot(policy)
+    robot.tick()
+    robot.controller.stop(robot.now_ns, 'tick_late')
+    robot.now_ns -= 600 * MS
+    wait_outside(robot, 1)
+    assert robot.tick(28).mode == 'policy'
 
 
 def test_a_guard_without_its_sensor_stops_even_the_operator(policy):

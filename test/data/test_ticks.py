@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from bundles import make_tiny_bundle
 
-from lnn_controller.control import Controller, ControlSettings
+from lnn_controller.control import Controller, ControlSettings, Hold
 from lnn_controller.control.tick_record import SINCE, Configuration, read_ticks, tick_names, tick_row
 from lnn_controller.data import Bag, BagWriter
 from lnn_controller.data.messages.build import typestore
@@ -19,12 +19,22 @@ CHANNELS = ('linear_x', 'angular_z')
 
 @pytest.fixture(scope='module')
 def decisions(tmp_path_factory):
-    """Two ticks: the first without an image, the second held after a stop."""
+    """A late tick, one that it holds, an operator who drives without a camera, and what that holds after it."""
     controller = Controller(Policy.load(make_tiny_bundle(tmp_path_factory.mktemp('ticks') / 'tiny')))
     made = [controller.stop(10**9, 'tick_late')]
+
+    def step(now_ns):
+        controller.on_imu(now_ns, (0, 0, 0), (0, 0, 9.81))
+        made.append(controller.step(now_ns))
+
     controller.on_image(1_010_000_000, np.zeros((12, 16, 3), np.uint8))
-    controller.on_imu(1_010_000_000, (0, 0, 0), (0, 0, 9.81))
-    return [*made, controller.step(1_020_000_000)]
+    step(1_020_000_000)
+    controller.on_override(1_480_000_000, [0.5, 0.0])
+    step(1_500_000_000)
+    controller.release_override()
+    controller.on_image(1_510_000_000, np.zeros((12, 16, 3), np.uint8))
+    step(1_520_000_000)
+    return made
 
 
 def write(folder, decisions, lacking=()):
@@ -54,17 +64,23 @@ def read(path):
 
 
 def test_a_tick_tells_what_held_the_robot(decisions, tmp_path):
-    first, second = read(write(tmp_path, decisions))
-    assert (first.reason, first.used.state.resume_ns) == ('tick_late', None)
-    assert (second.reason, second.used.state.stopped_for) == ('tick_late', 'tick_late')
-    assert second.used.state.resume_ns == 1_500_000_000
+    ticks = read(write(tmp_path, decisions))
+    assert [tick.reason for tick in ticks] == ['tick_late', 'tick_late', '', 'image_stale']
+    assert [tick.used.state.hold for tick in ticks[:2]] == [None, Hold('tick_late', 1_500_000_000)]
+    assert [tick.used.state.network_hold for tick in ticks[2:]] == [None, Hold('image_stale', 2_000_000_000)]
+
+
+def test_where_one_time_was_told_for_all_holds_it_is_that_of_a_tick_that_it_held(decisions, tmp_path):
+    ticks = read(write(tmp_path, decisions, ['network_resume_age_ns']))
+    assert [tick.used.state.hold for tick in ticks[:3]] == [None, Hold('tick_late', 1_500_000_000), None]
+    assert all(tick.used.state.network_hold is None for tick in ticks)
 
 
 @pytest.mark.parametrize('since', range(len(SINCE)))
 def test_what_an_earlier_version_did_not_write(decisions, tmp_path, since):
     lacking = list(SINCE)[since:]
-    _, tick = read(write(tmp_path, decisions, lacking))
-    assert tick.used.state.resume_ns is None
+    tick = read(write(tmp_path, decisions, lacking))[1]
+    assert (tick.used.state.hold is None) == ('resume_age_ns' in lacking)
     assert tick.used.image_since_ns == 1_010_000_000
     assert tick.used.ramp_scale == 1.0
 

@@ -1,10 +1,12 @@
 """Recorded ticks come back to the bit, those that a stop from outside held among them."""
 
 import numpy as np
+import pytest
 from bundles import make_tiny_bundle
 
 from lnn_controller.control import Controller
 from lnn_controller.control.adaptation.adaptation import fingerprint
+from lnn_controller.control.decision import FLICKERING
 from lnn_controller.control.tick_record import Configuration, tick_names, tick_row
 from lnn_controller.data import BagWriter
 from lnn_controller.data.messages.build import image_message, twist_stamped_message, typestore
@@ -14,8 +16,13 @@ from lnn_controller.replay.exact import replay_ticks
 PERIOD_NS = 20_000_000
 
 
-def drive(policy, path, stops):
-    """A drive of 80 ticks, stopped from outside at some, as a controller node records it; returns its decisions."""
+def drive(policy, path, events, *, formerly=False):
+    """
+    A drive of 80 ticks, as a controller node records it; returns its decisions.
+
+    ``events`` says at which ticks something happens: a stop from outside by its reason, 'tap' of the emergency stop,
+    'by hand', and 'dark' where no picture comes. Formerly what stopped or drove the robot meanwhile ended a hold.
+    """
     types, controller, decisions = typestore().types, Controller(policy), []
     configuration = Configuration(0, policy.spec.name, fingerprint(policy.spec), controller.settings, None)
     with BagWriter(path) as bag:
@@ -27,19 +34,32 @@ def drive(policy, path, stops):
         for number in range(80):
             now_ns = 10**9 + number * PERIOD_NS
             picture = np.random.default_rng(number).integers(0, 256, (12, 16, 3), np.uint8)
-            controller.on_image(now_ns, picture)
-            bag.write('/image_raw', now_ns, image_message(now_ns, picture))
-            stopped = stops.get(number)
-            decision = controller.stop(now_ns, stopped) if stopped else controller.step(now_ns)
+            event = events.get(number, '')
+            if 'dark' not in event:
+                controller.on_image(now_ns, picture)
+                bag.write('/image_raw', now_ns, image_message(now_ns, picture))
+            controller.set_emergency_stop('button', event == 'tap')
+            if 'by hand' in event:
+                controller.on_override(now_ns, [0.5, 0.1])
+            else:
+                controller.release_override()
+            plain = event in ('', 'tap') or 'dark' in event or 'by hand' in event
+            decision = controller.step(now_ns) if plain else controller.stop(now_ns, event)
             decisions.append(decision)
+            values = dict(zip(tick_names(policy.spec.channels), tick_row(decision, number, 0), strict=True))
+            if formerly:
+                network = values.pop('network_resume_age_ns')
+                values['resume_age_ns'] = values['resume_age_ns'] if np.isnan(network) else network
+                if decision.reason not in FLICKERING:
+                    controller.state = controller.state._replace(hold=None, network_hold=None)
             x, turn = decision.command
             bag.write('/cmd_vel', now_ns, twist_stamped_message(now_ns, linear=(x, 0, 0), angular=(0, 0, turn)))
             time = types['builtin_interfaces/msg/Time'](sec=now_ns // 10**9, nanosec=now_ns % 10**9)
             header = types['std_msgs/msg/Header'](stamp=time, frame_id=decision.reason)
             row = types['sensor_msgs/msg/JointState'](
                 header=header,
-                name=tick_names(policy.spec.channels),
-                position=np.array(tick_row(decision, number, 0)),
+                name=list(values),
+                position=np.array(list(values.values())),
                 velocity=decision.used.state.hx.astype(float),
                 effort=np.zeros(0),
             )
@@ -52,5 +72,22 @@ def test_a_late_tick_holds_the_robot_as_long_as_it_did(tmp_path):
     made = drive(policy, tmp_path / 'bag', {10: 'tick_late', 20: 'tick_late', 60: 'shutdown'})
     reasons = [decision.reason for decision in made]
     assert reasons == [''] * 10 + ['tick_late'] * 35 + [''] * 15 + ['shutdown'] + [''] * 19
+    exact = replay_ticks(tmp_path / 'bag', policy).exact
+    assert (exact.compared, exact.max_abs_difference) == (80, 0.0)
+
+
+@pytest.mark.parametrize('formerly', [False, True])
+def test_what_holds_the_robot_over_another_stop_and_under_an_operator_comes_back(tmp_path, formerly):
+    """A late tick, and a tap of the emergency stop while it holds; a dark camera that the operator drives through."""
+    policy = Policy.load(make_tiny_bundle(tmp_path / 'tiny', imu=False))
+    dark = dict.fromkeys(range(40, 53), 'dark')
+    by_hand = dict.fromkeys((53, 54), 'dark by hand') | {55: 'by hand', 56: 'by hand'}
+    made = drive(policy, tmp_path / 'bag', {10: 'tick_late', 12: 'tap', **dark, **by_hand}, formerly=formerly)
+    reasons = [decision.reason for decision in made]
+    stale = reasons.index('image_stale')
+    held = [''] * 27 if formerly else ['tick_late'] * 22 + [''] * 5
+    assert reasons[10:40] == ['tick_late'] * 2 + ['emergency_stop'] + held
+    after = [''] * 23 if formerly else ['image_stale'] * 22 + ['']
+    assert reasons[stale:] == ['image_stale'] * (53 - stale) + [''] * 4 + after
     exact = replay_ticks(tmp_path / 'bag', policy).exact
     assert (exact.compared, exact.max_abs_difference) == (80, 0.0)
