@@ -105,7 +105,7 @@ def test_heavy_libraries_stay_at_home(path):
         ('lnn_controller.cli', ('numpy', 'rclpy', 'mujoco', 'torch', 'matplotlib')),
         ('lnn_controller.doctor.findings', ('numpy', 'rclpy', 'mujoco', 'torch', 'matplotlib')),
         ('lnn_controller.control', ('rclpy', 'mujoco', 'torch', 'rosbags', 'cv2', 'matplotlib')),
-        ('lnn_controller.replay.at_rate', ('rclpy', 'mujoco', 'torch', 'matplotlib')),
+        ('lnn_controller.replay.bag', ('rclpy', 'mujoco', 'torch', 'matplotlib')),
         ('lnn_controller.nodes.controller_node', ('mujoco', 'torch', 'matplotlib', 'rosbags.rosbag2')),
         ('lnn_controller.sim', ('rclpy', 'torch', 'matplotlib')),
     ],

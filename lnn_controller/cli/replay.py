@@ -59,8 +59,9 @@ def run(args: argparse.Namespace) -> int:
     from lnn_controller.errors import InputError
     from lnn_controller.evaluation.drive import to_json
     from lnn_controller.policy import Policy
-    from lnn_controller.replay.at_rate import replay_bag, summarise_replay
+    from lnn_controller.replay.bag import replay_bag
     from lnn_controller.replay.comparison import combine
+    from lnn_controller.replay.result import summarise_replay
     from lnn_controller.report.text import replay_table
 
     topics = Topics(image=args.image_topic, imu=args.imu_topic, command=args.command_topic)

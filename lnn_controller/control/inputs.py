@@ -108,6 +108,23 @@ class Inputs:
         self.on_encoded(stamp_ns, self.encode(image), now_ns)
         return True
 
+    def on_frame(self, stamp_ns: int, frame: NDArray[np.uint8], now_ns: int | None = None) -> bool:
+        """
+        Take a frame that is the encoder's already, as an episode holds them: it is not cropped or resized again.
+
+        :param stamp_ns: when it was taken, ns
+        :param frame: as :func:`~lnn_controller.policy.fit_frame` returns it, (H, W, 3) uint8
+        :param now_ns: when it arrived, ns; ``None``: at its stamp
+        :returns: whether it was taken, as :meth:`on_image`
+        :raises InputError: if the frame is not of the encoder's size
+        """
+        if not self.takes_image(stamp_ns, now_ns):
+            return False
+        started = perf_counter_ns()
+        features = self.policy.encode(frame)
+        self.on_encoded(stamp_ns, Encoded(frame, features, (perf_counter_ns() - started) / 1e3), now_ns)
+        return True
+
     def takes_image(self, stamp_ns: int, now_ns: int | None = None) -> bool:
         """
         Tell whether a frame would be taken, before the work of decoding it; where not, count it.

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lnn_controller.policy import Policy
-from lnn_controller.replay.at_rate import Replay
+from lnn_controller.replay.result import Replay
 
 __all__ = ['Moment', 'attention', 'reach', 'worst_moments']
 

@@ -12,7 +12,7 @@ from lnn_controller.control.tick_record import Configuration, Tick, read_configu
 from lnn_controller.data import Bag, Episode, Topics, read_episode
 from lnn_controller.errors import InputError
 from lnn_controller.policy import Policy
-from lnn_controller.replay.at_rate import Exactness, Replay, for_fitted_frames, make_replay
+from lnn_controller.replay.result import Exactness, Replay, make_replay
 
 __all__ = ['find_ticks', 'replay_ticks']
 
@@ -112,7 +112,7 @@ class _Again:
         self._frames = {int(stamp): index for index, stamp in enumerate(episode.image_stamps_ns)}
         self._configurations = configurations
         self._fingerprint = fingerprint(policy.spec)
-        self._policy = for_fitted_frames(policy)
+        self._policy = policy
         self.controller = Controller(self._policy)
         self._last: Tick | None = None
         self._same_policy = True
@@ -183,7 +183,7 @@ class _Again:
             if index is None:
                 self._missing.add(used.image_stamp_ns)
             else:
-                controller.on_image(used.image_stamp_ns, self._episode.images[index], used.image_since_ns)
+                controller.on_frame(used.image_stamp_ns, self._episode.images[index], used.image_since_ns)
         if used.imu_stamp_ns is not None and (before is None or used.imu_stamp_ns != before.imu_stamp_ns):
             controller.on_imu(used.imu_stamp_ns, used.imu[:3], used.imu[3:])
         if used.scan_stamp_ns is not None and (before is None or used.scan_stamp_ns != before.scan_stamp_ns):

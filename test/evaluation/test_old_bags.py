@@ -9,8 +9,8 @@ import pytest
 
 from lnn_controller.cli import main
 from lnn_controller.data import Bag
-from lnn_controller.evaluation import replay_bag
 from lnn_controller.policy import Policy
+from lnn_controller.replay.bag import replay_bag
 
 OLD_BAGS = Path(__file__).parent / 'old_bags'
 # On the machine that recorded them the difference is 0.0. ONNX Runtime may round otherwise on another processor: the

@@ -18,7 +18,8 @@ from bundles import make_tiny_bundle
 from lnn_controller.evaluation.drive import SUMMARY_KEYS
 from lnn_controller.evaluation.from_bag import read_drive
 from lnn_controller.policy import ImageSpec, Policy
-from lnn_controller.replay.at_rate import replay_bag, summarise_replay
+from lnn_controller.replay.bag import replay_bag
+from lnn_controller.replay.result import summarise_replay
 
 pytestmark = pytest.mark.ros
 

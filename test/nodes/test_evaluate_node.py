@@ -12,7 +12,8 @@ from std_srvs.srv import Trigger
 
 from lnn_controller.nodes.common.messages import stamp
 from lnn_controller.policy import Policy
-from lnn_controller.replay.at_rate import replay_bag, summarise_replay
+from lnn_controller.replay.bag import replay_bag
+from lnn_controller.replay.result import summarise_replay
 
 NODES = 'lnn_controller.nodes'
 BAG = Path(__file__).parents[1] / 'data' / 'real_car_cut'

@@ -20,7 +20,8 @@ from std_srvs.srv import Trigger
 from lnn_controller.data import Bag
 from lnn_controller.nodes.common.messages import image_message, imu_message
 from lnn_controller.policy import ImageSpec, Policy
-from lnn_controller.replay.at_rate import replay_bag, summarise_replay
+from lnn_controller.replay.bag import replay_bag
+from lnn_controller.replay.result import summarise_replay
 
 CONTROLLER, RECORD = 'lnn_controller.nodes.controller_node', 'lnn_controller.nodes.record_node'
 STRETCH = 30  # ticks

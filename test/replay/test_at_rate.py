@@ -11,7 +11,9 @@ from lnn_controller.data import Bag, BagWriter
 from lnn_controller.data.messages.build import image_message, imu_message, twist_stamped_message
 from lnn_controller.errors import InputError
 from lnn_controller.policy import Policy
-from lnn_controller.replay.at_rate import replay_bag, replay_episode, summarise_replay
+from lnn_controller.replay.at_rate import replay_episode
+from lnn_controller.replay.bag import replay_bag
+from lnn_controller.replay.result import summarise_replay
 from lnn_controller.sim import CAMERA_PERIOD, CONTROL_PERIOD, IMU_PERIOD, CarWorld
 
 S = 1_000_000_000

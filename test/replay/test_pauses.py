@@ -11,7 +11,8 @@ from lnn_controller.data import Episode
 from lnn_controller.data.drops import DROP_REASONS, explain_drops
 from lnn_controller.data.usable import usable_at_ns
 from lnn_controller.policy import Policy
-from lnn_controller.replay.at_rate import replay_episode, summarise_replay
+from lnn_controller.replay.at_rate import replay_episode
+from lnn_controller.replay.result import summarise_replay
 from lnn_controller.report.replay_plots import draw_commands
 from lnn_controller.report.text import replay_table
 

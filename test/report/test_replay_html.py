@@ -15,9 +15,10 @@ from lnn_controller.data import Bag, read_episode
 from lnn_controller.errors import InputError
 from lnn_controller.explain.occlusion import attention, reach, worst_moments
 from lnn_controller.policy import OutputSpec, Policy
-from lnn_controller.replay.at_rate import replay_episode, summarise_replay
+from lnn_controller.replay.at_rate import replay_episode
 from lnn_controller.replay.comparison import Comparison, commands_at, summarise_comparison
 from lnn_controller.replay.corruptions import LONGEST_S, SWEEPS, sweep_recording
+from lnn_controller.replay.result import summarise_replay
 from lnn_controller.sim.collect import collect
 
 pytestmark = pytest.mark.slow

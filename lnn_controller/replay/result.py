@@ -1,0 +1,127 @@
+"""What a replay gives: both commands at each tick, and how exactly a recorded controller's ticks came back."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lnn_controller.control import Decision
+from lnn_controller.data import Episode
+from lnn_controller.data.usable import counting_spans, usable_at_ns
+from lnn_controller.policy import Policy
+from lnn_controller.replay.comparison import Comparison, summarise_comparison, usual_period_s
+
+__all__ = ['Exactness', 'Replay', 'make_replay', 'summarise_replay']
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exactness:
+    """
+    How exactly a recorded controller's ticks came back.
+
+    :param same_policy: whether the policy is the one that was recorded
+    :param ticks: in the recording
+    :param compared: those of which the recording tells everything: the frame, and what had been learnt before
+    :param max_abs_difference: between the commands of the compared ticks, m/s or rad/s; ``None`` where none is
+    :param frames_missing: frames that the recorded controller used and the recording lacks
+    """
+
+    same_policy: bool
+    ticks: int
+    compared: int
+    max_abs_difference: float | None
+    frames_missing: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Replay(Comparison):
+    """
+    A comparison that a replay made; the policy gave no command where the controller stopped or the operator drove.
+
+    :param episode: the recording
+    :param decisions: the controller's, T of them
+    :param wall_s: how long it took, reading the bag left out, s
+    :param exact: how exactly its ticks came back, of a recording of a running controller
+    """
+
+    episode: Episode
+    decisions: list[Decision]
+    wall_s: float
+    exact: Exactness | None = None
+
+    def counted_from_s(self, last: float) -> float:
+        """
+        Tell where the part of the recording begins that counts: the share that training would keep for its test.
+
+        :param last: share at the end of what has a fresh frame, IMU and command
+        :returns: recorded time since the first tick, s
+        """
+        first, end = counting_spans(self.episode)[0]
+        if last == 1.0 or (first <= self.stamp_ns.min() and self.stamp_ns.max() <= end):
+            return super().counted_from_s(last)
+        return float(self.at_s[np.argmax(self.stamp_ns >= usable_at_ns(self.episode, 1.0 - last))])
+
+
+def make_replay(
+    policy: Policy,
+    episode: Episode,
+    decisions: list[Decision],
+    *,
+    recorded: NDArray[np.float64],
+    rate_hz: float,
+    counters: Mapping[str, int],
+    wall_s: float,
+    exact: Exactness | None = None,
+) -> Replay:
+    """
+    Lay out what a replay gave.
+
+    :param policy: the policy
+    :param episode: the recording
+    :param decisions: the controller's, T of them
+    :param recorded: the recording's command at each, (T, C)
+    :param rate_hz: control rate, Hz
+    :param counters: the controller's
+    :param wall_s: how long it took, s
+    :param exact: how exactly its ticks came back
+    :returns: the replay
+    """
+    nothing = np.full(len(policy.spec.outputs), np.nan)
+    return Replay(
+        policy=policy.spec.name,
+        recording=episode.name,
+        channels=episode.channels,
+        rate_hz=rate_hz,
+        recorded_period_s=usual_period_s(episode.command_stamps_ns),
+        stamp_ns=np.array([each.stamp_ns for each in decisions], np.int64),
+        recorded=recorded,
+        given=np.array([each.command if each.mode == 'policy' else nothing for each in decisions]),
+        latency_us=np.array([each.encode_us + each.step_us for each in decisions]),
+        stops={name.removeprefix('stop_'): n for name, n in counters.items() if name.startswith('stop_')},
+        episode=episode,
+        decisions=decisions,
+        wall_s=wall_s,
+        exact=exact,
+    )
+
+
+def summarise_replay(result: Replay, *, last: float = 1.0) -> dict[str, Any]:
+    """
+    Sum a replay up.
+
+    :param result: the replay
+    :param last: share of the recording at its end that counts, 0 < ``last`` ≤ 1; the rest only warms the state up
+    :returns: as :func:`~.comparison.summarise_comparison`, and ``realtime_factor``, ``drops`` of the reading,
+        ``max_abs_difference`` and ``exact``
+    :raises InputError: if ``last`` is out of range, or no tick in that part has both commands
+    """
+    summary = summarise_comparison(result, last=last)
+    exact = result.exact
+    return summary | {
+        'realtime_factor': summary['seconds'] / result.wall_s if result.wall_s > 0 else float('nan'),
+        'drops': dict(result.episode.drops),
+        'max_abs_difference': None if exact is None else exact.max_abs_difference,
+        'exact': None if exact is None else asdict(exact),
+    }
