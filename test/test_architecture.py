@@ -16,7 +16,7 @@ MAY_IMPORT = {
     'policy': {'share'},
     'liquid': set(),
     'export': {'liquid', 'policy'},
-    'control': {'policy', 'data'},
+    'control': {'policy'},
     'data': {'policy', 'control'},
     'metrics': {'data'},
     'learning': {'liquid', 'policy', 'data', 'export'},

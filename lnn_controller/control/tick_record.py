@@ -4,7 +4,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -23,12 +23,8 @@ from lnn_controller.control.settings.adaptation import FORMER_MODES
 from lnn_controller.errors import InputError, short
 from lnn_controller.policy.files import parse_json
 
-if TYPE_CHECKING:  # a robot's process writes ticks, and has no use for what reads bags
-    from lnn_controller.data.bags.reader import Bag
+__all__ = ['Configuration', 'Tick', 'read_tick', 'tick_names', 'tick_row']
 
-__all__ = ['Configuration', 'Tick', 'read_configurations', 'read_ticks', 'tick_names', 'tick_row']
-
-TICKS, CONFIGURATION = 'ticks', 'configuration'
 STAMPED = ('image', 'imu', 'scan', 'odometry')
 IMU = ('gyro_x', 'gyro_y', 'gyro_z', 'accel_x', 'accel_y', 'accel_z')
 AGES = ('previous_age_ns', *(f'{name}_age_ns' for name in STAMPED))
@@ -166,43 +162,19 @@ def tick_row(decision: Decision, number: int, configuration: int) -> list[float]
     ]
 
 
-def read_ticks(bag: 'Bag', controller: str, channels: Sequence[str]) -> list[Tick]:
+def read_tick(row: Any, channels: Sequence[str]) -> Tick:
     """
-    Read the ticks of one controller.
+    Read a row as a controller published it.
 
-    :param bag: the recording
-    :param controller: the controller's name with its namespace, as ``/controller``
-    :param channels: of its policy
-    :returns: the ticks in the order they were made
-    :raises InputError: if the topic is missing, or its rows are not of these channels
+    :param row: a ``sensor_msgs/msg/JointState``, whoever decoded it
+    :param channels: of the policy, C
+    :returns: the tick
+    :raises InputError: if the row is not of these channels
     """
-    topic, names = bag.topic(f'{controller}/{TICKS}').name, tick_names(channels)
+    names = tick_names(channels)
     known = [[name for name in names if name not in list(SINCE)[since:]] for since in range(len(SINCE) + 1)]
-    ticks = []
-    for message in bag.messages([topic]):
-        row = bag.deserialize(message)
-        if list(row.name) not in known:
-            msg = f'bag {bag.path}, topic {topic}: the ticks must be of channels {", ".join(channels)}. Got others'
-            raise InputError(msg)
-        ticks.append(_tick(row, channels))
-    return ticks
-
-
-def read_configurations(bag: 'Bag', controller: str) -> dict[int, Configuration]:
-    """
-    Read what a controller drove by.
-
-    :param bag: the recording
-    :param controller: the controller's name with its namespace, as ``/controller``
-    :returns: configurations by number, in the order they came
-    :raises InputError: if the topic is missing or not as this version writes it
-    """
-    topic = bag.topic(f'{controller}/{CONFIGURATION}').name
-    found = [Configuration.from_json(bag.deserialize(message).data) for message in bag.messages([topic])]
-    return {each.number: each for each in found}
-
-
-def _tick(row: Any, channels: Sequence[str]) -> Tick:
+    if list(row.name) not in known:
+        raise InputError(f'the ticks must be of channels {", ".join(channels)}. Got others')
     stamp_ns = int(row.header.stamp.sec) * 1_000_000_000 + int(row.header.stamp.nanosec)
     reason = row.header.frame_id
     values = SINCE | dict(zip(row.name, row.position.tolist(), strict=True))

@@ -7,7 +7,8 @@ from pathlib import Path
 from lnn_controller.data import Bag, Topics, read_episode
 from lnn_controller.policy import Policy
 from lnn_controller.replay.at_rate import DEFAULT_RATE_HZ, check_rate, replay_episode
-from lnn_controller.replay.exact import find_ticks, replay_ticks
+from lnn_controller.replay.exact import replay_ticks
+from lnn_controller.replay.recorded_ticks import find_ticks
 from lnn_controller.replay.result import Replay
 
 __all__ = ['replay_bag']

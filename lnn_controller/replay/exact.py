@@ -8,29 +8,14 @@ import numpy as np
 
 from lnn_controller.control import STOP_REASONS, Controller, Decision
 from lnn_controller.control.adaptation.adaptation import fingerprint
-from lnn_controller.control.tick_record import Configuration, Tick, read_configurations, read_ticks
+from lnn_controller.control.tick_record import Configuration, Tick
 from lnn_controller.data import Bag, Episode, Topics, read_episode
 from lnn_controller.errors import InputError
 from lnn_controller.policy import Policy
+from lnn_controller.replay.recorded_ticks import find_ticks, read_configurations, read_ticks
 from lnn_controller.replay.result import Exactness, Replay, make_replay
 
-__all__ = ['find_ticks', 'replay_ticks']
-
-TICKS_TYPE = 'sensor_msgs/msg/JointState'
-
-
-def find_ticks(bag: Bag) -> str | None:
-    """
-    Find the controller whose ticks a bag holds.
-
-    :param bag: the recording
-    :returns: its name with its namespace, such as ``/controller``; ``None`` where there is none, or several
-    """
-    ends = ('/ticks', '/configuration')
-    controllers = [name.removesuffix('/ticks') for name, topic in bag.topics.items() if name.endswith('/ticks')]
-    whole = [name for name in controllers if all(bag.topics.get(f'{name}{end}') for end in ends)]
-    whole = [name for name in whole if all(bag.topics[f'{name}{end}'].count for end in ends)]
-    return whole[0] if len(whole) == 1 else None
+__all__ = ['replay_ticks']
 
 
 def replay_ticks(

@@ -8,11 +8,12 @@ import pytest
 from bundles import make_tiny_bundle
 
 from lnn_controller.control import Controller, ControlSettings, Hold
-from lnn_controller.control.tick_record import SINCE, Configuration, read_ticks, tick_names, tick_row
+from lnn_controller.control.tick_record import SINCE, Configuration, tick_names, tick_row
 from lnn_controller.data import Bag, BagWriter
 from lnn_controller.data.messages.build import typestore
 from lnn_controller.errors import InputError
 from lnn_controller.policy import Policy
+from lnn_controller.replay.recorded_ticks import read_ticks
 
 CHANNELS = ('linear_x', 'angular_z')
 
