@@ -2,10 +2,12 @@
 
 import subprocess
 import sys
+from importlib.metadata import metadata
 from pathlib import Path
 from xml.etree import ElementTree
 
 import yaml
+from packaging.specifiers import SpecifierSet
 
 from lnn_controller import __version__
 
@@ -36,3 +38,12 @@ def test_type_checkers_of_others_read_our_annotations(tmp_path):
     setup('build_py', '--build-lib', tmp_path)
     assert (tmp_path / 'lnn_controller' / '__init__.py').is_file()
     assert (tmp_path / 'lnn_controller' / 'py.typed').is_file()
+
+
+def test_continuous_integration_runs_on_every_python_that_is_supported():
+    """And on no other: there would be no wheels."""
+    supported = SpecifierSet(metadata('lnn_controller')['Requires-Python'])
+    workflow = yaml.safe_load((ROOT / '.github/workflows/test.yml').read_text())
+    pythons = workflow['jobs']['test']['strategy']['matrix']['python']
+    assert pythons == [f'3.{minor}' for minor in range(20) if f'3.{minor}' in supported]
+    assert any(step.get('run', '').startswith('make test ') for step in workflow['jobs']['test']['steps'])
