@@ -4,10 +4,10 @@ from lnn_controller.control.adaptation.adaptation import Adaptation
 from lnn_controller.control.controller import Controller
 from lnn_controller.control.decision import STOP_REASONS, Decision, DriveState, Hold, Used
 from lnn_controller.control.inputs import Encoded
-from lnn_controller.control.safety.guard import Footprint, GuardSettings
 from lnn_controller.control.safety.limits import limit
 from lnn_controller.control.settings.adaptation import AdaptationSettings
 from lnn_controller.control.settings.control import ControlSettings, Limits
+from lnn_controller.control.settings.guard import Footprint, GuardSettings
 
 __all__ = [
     'STOP_REASONS',

@@ -11,7 +11,6 @@ from lnn_controller.control.adaptation.adaptation import Adaptation
 from lnn_controller.control.decision import FLICKERING, GUARD_STOPS, NETWORK_STOPS, Decision, DriveState, Hold, Used
 from lnn_controller.control.inputs import Inputs
 from lnn_controller.control.safety.chain import SafetyChain
-from lnn_controller.control.safety.guard import pace_of
 from lnn_controller.control.safety.limits import all_finite
 from lnn_controller.control.safety.travel import Travel
 from lnn_controller.control.settings.control import ControlSettings
@@ -326,7 +325,7 @@ class Controller(Inputs):
             sent = dict(zip(self.policy.spec.channels, command.tolist(), strict=True))
             velocity = [sent.get(name, 0.0) for name in ('linear_x', 'linear_y', 'angular_z')]
             keep_s = self.settings.scan_timeout_s + guard.reaction_s
-            self._travel.note(now_ns, pace_of(velocity, guard.footprint), keep_s)
+            self._travel.note(now_ns, guard.footprint.pace(velocity), keep_s)
 
     def _note_causes(self, now_ns: int, *causes: str) -> None:
         """

@@ -6,10 +6,11 @@ from contextlib import suppress
 import numpy as np
 
 from lnn_controller.data.bags.reader import Bag
-from lnn_controller.data.bags.topics import COMPRESSED_IMAGE, IMAGE, ODOMETRY, Topic, candidates, choose_topic
+from lnn_controller.data.bags.topics import Topic, candidates, choose_topic
 from lnn_controller.data.commands import check_wheelbase, command_from_cdr, needs_wheelbase
 from lnn_controller.data.messages.cdr import IncompleteImuError, imu_from_cdr
 from lnn_controller.data.messages.images import is_depth
+from lnn_controller.data.messages.types import COMPRESSED_IMAGE, IMAGE, ODOMETRY
 from lnn_controller.errors import InputError
 
 __all__ = ['choose_command', 'choose_image', 'choose_imu']

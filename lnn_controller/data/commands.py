@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lnn_controller.data.bags.topics import ACKERMANN, ACKERMANN_STAMPED
 from lnn_controller.data.messages.cdr import ackermann_from_cdr, twist_from_cdr
+from lnn_controller.data.messages.types import ACKERMANN, ACKERMANN_STAMPED
 from lnn_controller.errors import InputError
 
 __all__ = ['LONGEST_WHEELBASE_M', 'check_wheelbase', 'command_from_cdr', 'needs_wheelbase']

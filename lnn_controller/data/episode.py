@@ -9,20 +9,21 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from lnn_controller.control.imu import is_plausible
 from lnn_controller.data.bags.damage import explain_damage
 from lnn_controller.data.bags.reader import Bag
-from lnn_controller.data.bags.topics import COMPRESSED_IMAGE, IMAGE, Topic, Topics
+from lnn_controller.data.bags.topics import Topic, Topics
 from lnn_controller.data.choice import choose_command, choose_image, choose_imu
 from lnn_controller.data.commands import command_from_cdr, needs_wheelbase
 from lnn_controller.data.drops import DROP_REASONS
 from lnn_controller.data.frames import Frames
 from lnn_controller.data.messages.cdr import IncompleteImuError, imu_from_cdr
 from lnn_controller.data.messages.images import EVERY_BIT, bits_used, compressed_bits_used
+from lnn_controller.data.messages.types import COMPRESSED_IMAGE, IMAGE
 from lnn_controller.data.messages.video import Frame, NoDecoderError
 from lnn_controller.data.stamps import COMMAND_HOLD_S, Stamps, choose_stamps, recorded_stretches
 from lnn_controller.errors import InputError
 from lnn_controller.policy.frame import fit_frame
+from lnn_controller.policy.imu import is_plausible
 from lnn_controller.policy.spec import ImageSpec
 
 __all__ = ['Episode', 'camera_bits', 'camera_size', 'read_episode']

@@ -3,8 +3,8 @@
 from collections import Counter
 
 from lnn_controller.data.bags.reader import Message
-from lnn_controller.data.bags.topics import IMAGE
 from lnn_controller.data.messages.images import EVERY_BIT, compressed_from_cdr, image_from_cdr
+from lnn_controller.data.messages.types import IMAGE
 from lnn_controller.data.messages.video import Frame, VideoDecoder, packet_from_cdr
 
 __all__ = ['Frames']

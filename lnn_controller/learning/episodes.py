@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lnn_controller.data.bags.reader import Bag, find_bags
-from lnn_controller.data.bags.topics import ODOMETRY, Topics
+from lnn_controller.data.bags.topics import Topics
 from lnn_controller.data.drops import explain_drops
 from lnn_controller.data.episode import Episode, camera_bits, camera_size
+from lnn_controller.data.messages.types import ODOMETRY
 from lnn_controller.data.usable import usable_at_ns, usable_spans
 from lnn_controller.errors import InputError
 from lnn_controller.learning.build import frame_size

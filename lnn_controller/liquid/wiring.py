@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -131,18 +130,6 @@ class Wiring:
             sensory_adjacency=_matrix(data['sensory_synapses'], (data['input_dim'], len(roles)), 'sensory_synapses'),
             roles=roles,
         )
-
-    def draw(self, path: str | Path | None = None, *, title: str | None = None) -> Any:
-        """
-        Draw the wiring: columns sensory → inter → command → motor, a line per synapse coloured by polarity.
-
-        :param path: picture file to write (PNG, SVG, PDF by its ending), or None to write none
-        :param title: a line above the picture; None for the counts
-        :returns: the matplotlib figure
-        """
-        from lnn_controller.liquid.draw import draw_wiring
-
-        return draw_wiring(self, path, title=title)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Wiring) and self._key() == other._key()

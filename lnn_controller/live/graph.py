@@ -15,7 +15,7 @@ from typing import Any, Self
 from lnn_controller.errors import InputError
 from lnn_controller.libraries import HOW_BY_PART
 from lnn_controller.nodes.common.environment import dds_environment
-from lnn_controller.nodes.common.parent import PARENT_VARIABLE
+from lnn_controller.nodes.common.process import PARENT_VARIABLE
 
 __all__ = ['Graph']
 

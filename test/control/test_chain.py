@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from lnn_controller.control import Controller, ControlSettings, Footprint, GuardSettings
 from lnn_controller.control.safety.chain import SafetyChain
-from lnn_controller.control.safety.guard import clearance, guard_scale, outside, pace_of
+from lnn_controller.control.safety.guard import clearance, guard_scale, outside
 from lnn_controller.control.safety.sight import Sight
 from lnn_controller.control.safety.travel import Travel
 from lnn_controller.policy import OutputSpec, Policy, read_spec
@@ -42,7 +42,7 @@ def way(spec, command, points):
     """Clearance along a command."""
     by_channel = dict(zip(spec.channels, command, strict=True))
     velocity = [by_channel.get(name, 0.0) for name in ('linear_x', 'linear_y', 'angular_z')]
-    return clearance(velocity, points, GUARD.footprint, 10.0), pace_of(velocity, GUARD.footprint)
+    return clearance(velocity, points, GUARD.footprint, 10.0), GUARD.footprint.pace(velocity)
 
 
 limits = st.sampled_from([0.2, 1.0, 5.0, math.inf])

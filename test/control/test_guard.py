@@ -7,7 +7,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from lnn_controller.control.safety.guard import Footprint, GuardSettings, clearance, guard_scale, outside, thin
+from lnn_controller.control.safety.guard import clearance, guard_scale, outside, thin
+from lnn_controller.control.settings.guard import Footprint, GuardSettings
 from lnn_controller.errors import InputError
 
 BOX = Footprint(front_m=0.3, rear_m=0.2, left_m=0.25, right_m=0.15)

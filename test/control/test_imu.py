@@ -3,7 +3,8 @@ import math
 import numpy as np
 import pytest
 
-from lnn_controller.control.imu import MAX_ACCEL_M_S2, MAX_GYRO_RAD_S, ImuMean
+from lnn_controller.control.imu import ImuMean
+from lnn_controller.policy.imu import MAX_ACCEL_M_S2, MAX_GYRO_RAD_S
 
 
 def test_the_mean_since_the_last_tick_then_held():

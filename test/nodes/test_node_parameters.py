@@ -10,7 +10,7 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter, parameter_dict_from_yaml_file
 from ros_probe import one_line
 
-from lnn_controller.control.safety.guard import Footprint, GuardSettings
+from lnn_controller.control.settings.guard import Footprint, GuardSettings
 from lnn_controller.errors import InputError
 from lnn_controller.nodes import evaluate_node, play_node, record_node, sim_node
 from lnn_controller.nodes.common.parameters import CHANGES, Setting, declare, on_change, usage

@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lnn_controller.control.safety.guard import clearance, guard_scale, pace_of
+from lnn_controller.control.safety.guard import clearance, guard_scale
 from lnn_controller.control.safety.limits import apply_deadband, limit, limit_speed
 from lnn_controller.control.safety.sight import Sight
 from lnn_controller.control.settings.control import ControlSettings
@@ -160,7 +160,7 @@ class SafetyChain:
             return 1.0, 1.0
         by_channel = dict(zip(self._spec.channels, command, strict=True))
         velocity = tuple(by_channel.get(name, 0.0) for name in ('linear_x', 'linear_y', 'angular_z'))
-        pace = pace_of(velocity, guard.footprint)
+        pace = guard.footprint.pace(velocity)
         if not pace:  # straight up or down: the robot stays where it is seen from above
             return 1.0, 1.0
         sight, reach_m = self._sight, guard.reach_m(pace) + self._moved_m

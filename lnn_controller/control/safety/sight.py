@@ -7,7 +7,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from lnn_controller.control.safety.guard import Footprint, pace_of
+from lnn_controller.control.settings.guard import Footprint
 
 __all__ = ['Sight', 'half_turn']
 
@@ -59,7 +59,7 @@ class Sight:
         middles = (starts + stops) / 2.0
         flow = np.array([linear_x, linear_y]) + angular_z * np.stack((-middles[:, 1], middles[:, 0]), axis=1)
         swept = np.maximum((flow * normals).sum(axis=1), 0.0) * np.hypot(*(stops - starts).T)
-        turns, here = _poses(velocity, _PLACES * (reach_m / pace_of(velocity, footprint)))
+        turns, here = _poses(velocity, _PLACES * (reach_m / footprint.pace(velocity)))
         here = (here - self._position)[:, np.newaxis]
         first, last, middle = (np.einsum('pij,sj->psi', turns, each) + here for each in (starts, stops, middles))
         # The sensor sees a piece from behind, as it drives towards it; not one that has yet to pass the sensor.

@@ -5,8 +5,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from lnn_controller.control.safety.guard import GuardSettings, pace_of
 from lnn_controller.control.settings.adaptation import AdaptationSettings
+from lnn_controller.control.settings.guard import GuardSettings
 from lnn_controller.errors import InputError
 from lnn_controller.policy import PolicySpec
 from lnn_controller.policy.spec import CHANNEL_UNITS
@@ -134,7 +134,7 @@ class ControlSettings:
         most = {
             name: max(-low, high) for name, low, high in zip(spec.channels, limits.minimum, limits.maximum, strict=True)
         }
-        fastest = pace_of([most.get(name, 0.0) for name in ('linear_x', 'linear_y', 'angular_z')], self.guard.footprint)
+        fastest = self.guard.footprint.pace([most.get(name, 0.0) for name in ('linear_x', 'linear_y', 'angular_z')])
         return self.guard.reach_m(fastest) + fastest * (self.scan_timeout_s + self.guard.reaction_s)
 
     def limits(self, spec: PolicySpec) -> Limits:

@@ -3,21 +3,22 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from lnn_controller.data.messages.types import (
+    ACKERMANN,
+    ACKERMANN_STAMPED,
+    COMPRESSED_IMAGE,
+    COMPRESSED_VIDEO,
+    FFMPEG_PACKET,
+    IMAGE,
+    IMU,
+    JOINT_STATE,
+    ODOMETRY,
+    TWIST,
+    TWIST_STAMPED,
+)
 from lnn_controller.errors import InputError
 
 __all__ = ['OVERRIDE', 'Topic', 'Topics', 'candidates', 'choose_topic', 'find_override', 'last_name']
-
-IMAGE = 'sensor_msgs/msg/Image'
-COMPRESSED_IMAGE = 'sensor_msgs/msg/CompressedImage'
-FFMPEG_PACKET = 'ffmpeg_image_transport_msgs/msg/FFMPEGPacket'
-COMPRESSED_VIDEO = 'foxglove_msgs/msg/CompressedVideo'
-IMU = 'sensor_msgs/msg/Imu'
-TWIST = 'geometry_msgs/msg/Twist'
-TWIST_STAMPED = 'geometry_msgs/msg/TwistStamped'
-ODOMETRY = 'nav_msgs/msg/Odometry'
-ACKERMANN = 'ackermann_msgs/msg/AckermannDrive'
-ACKERMANN_STAMPED = 'ackermann_msgs/msg/AckermannDriveStamped'
-JOINT_STATE = 'sensor_msgs/msg/JointState'
 
 # Last parts of the names of what an operator commands over a controller, and of what the controller's ticks went by.
 OVERRIDE, TICKS = 'cmd_vel_override', 'ticks'

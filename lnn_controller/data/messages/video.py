@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lnn_controller.data.bags.topics import COMPRESSED_VIDEO, FFMPEG_PACKET
 from lnn_controller.data.messages.cdr import Cdr
 from lnn_controller.data.messages.image_headers import MAX_PIXELS
+from lnn_controller.data.messages.types import COMPRESSED_VIDEO, FFMPEG_PACKET
 from lnn_controller.data.messages.video_packets import H264, Hevc, codec_of, is_video
 from lnn_controller.errors import InputError, how_to_install
 

@@ -28,7 +28,7 @@ from lifecycle_msgs.msg import Transition
 
 from lnn_controller.errors import InputError, did_you_mean
 from lnn_controller.nodes.common.environment import PROFILES_VARIABLE
-from lnn_controller.nodes.common.parent import PARENT_VARIABLE
+from lnn_controller.nodes.common.process import PARENT_VARIABLE
 
 __all__ = ['checked', 'driven', 'ends_with', 'environment']
 

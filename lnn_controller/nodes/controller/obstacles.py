@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sensor_msgs.msg import LaserScan, PointCloud2, PointField
 
-from lnn_controller.control.safety.guard import Footprint, inside
+from lnn_controller.control.safety.guard import inside
 from lnn_controller.control.safety.sight import Sight, half_turn
+from lnn_controller.control.settings.guard import Footprint
 from lnn_controller.errors import InputError
 
 __all__ = ['Seen', 'cloud_points', 'place', 'scan_points', 'supported']

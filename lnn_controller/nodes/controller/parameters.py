@@ -6,8 +6,8 @@ from functools import partial
 from typing import Any, get_args
 
 from lnn_controller.control import AdaptationSettings, ControlSettings
-from lnn_controller.control.safety.guard import Footprint, GuardSettings
 from lnn_controller.control.settings.adaptation import FORMER_MODES, AdaptationMode, Method
+from lnn_controller.control.settings.guard import Footprint, GuardSettings
 from lnn_controller.errors import InputError
 from lnn_controller.nodes.common.parameters import Setting
 from lnn_controller.policy import PolicySpec

@@ -26,6 +26,7 @@ from lnn_controller.errors import InputError, short
 from lnn_controller.nodes.common.diagnostics import Rate, Spread
 from lnn_controller.nodes.common.exclusive import WAIT_S, Exclusive
 from lnn_controller.nodes.common.messages import channel_velocities, stamp_ns_of
+from lnn_controller.nodes.common.process import end_process
 from lnn_controller.nodes.common.qos import QosWatch, type_name
 from lnn_controller.nodes.controller.command_output import CommandOutput
 from lnn_controller.nodes.controller.control_loop import ControlLoop
@@ -37,7 +38,7 @@ from lnn_controller.nodes.controller.parameters import control_settings
 from lnn_controller.nodes.controller.polled import Polled, take_all
 from lnn_controller.nodes.controller.telemetry import Telemetry
 from lnn_controller.nodes.controller.waiting import waiting_for
-from lnn_controller.nodes.controller.watchdog import Watchdog, end_process
+from lnn_controller.nodes.controller.watchdog import Watchdog
 from lnn_controller.policy import Policy
 from lnn_controller.policy.files import expand
 

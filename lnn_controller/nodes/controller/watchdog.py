@@ -1,16 +1,13 @@
 """What watches the control tick from a thread of its own: no command outlives the loop that made it."""
 
-import os
-import sys
 import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import NoReturn
 
 from lnn_controller.nodes.controller.control_loop import PRIORITY, ControlLoop, ask_for_punctuality
 
-__all__ = ['Watchdog', 'end_process']
+__all__ = ['Watchdog']
 
 PERIODS = 3
 SHORTEST_S = 0.1
@@ -73,15 +70,3 @@ class Watchdog:
         if loop.failure is not None:
             time.sleep(MAIN_THREAD_S)
             self._end('the control tick failed, and the main thread does not answer: the process ends')
-
-
-def end_process(reason: str = '', code: int = 1) -> NoReturn:
-    """
-    End the process now, whatever its other threads do.
-
-    :param reason: a line for standard error; empty: none
-    :param code: its exit code
-    """
-    if reason:
-        os.write(sys.__stderr__.fileno() if sys.__stderr__ else 2, f'{reason}\n'.encode())
-    os._exit(code)

@@ -1,11 +1,12 @@
-"""A node ends with the process that started it."""
+"""The process of a node: it ends with the one that started it, and at once where it must."""
 
 import ctypes
 import os
 import signal
 import sys
+from typing import NoReturn
 
-__all__ = ['PARENT_VARIABLE', 'orphaned']
+__all__ = ['PARENT_VARIABLE', 'end_process', 'orphaned']
 
 PARENT_VARIABLE = 'LNN_CONTROLLER_PARENT'  # the process whose end a node shall not outlive
 PR_SET_PDEATHSIG = 1
@@ -22,3 +23,15 @@ def orphaned() -> bool:
         return False
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
     return os.getppid() != int(parent)
+
+
+def end_process(reason: str = '', code: int = 1) -> NoReturn:
+    """
+    End the process now, whatever its other threads do.
+
+    :param reason: a line for standard error; empty: none
+    :param code: its exit code
+    """
+    if reason:
+        os.write(sys.__stderr__.fileno() if sys.__stderr__ else 2, f'{reason}\n'.encode())
+    os._exit(code)
