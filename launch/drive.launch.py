@@ -30,7 +30,7 @@ def generate_launch_description():
         DeclareLaunchArgument('record', default_value='', description='Folder of a new bag; empty: none.'),
         DeclareLaunchArgument('scene', default_value='summer', description='How the simulated world looks.'),
         DeclareLaunchArgument(
-            'scenario', default_value='', description='YAML file: how the car wears; empty: it does not.'
+            'scenario', default_value='', description='YAML file of perturbations and when they begin.'
         ),
         DeclareLaunchArgument('track', default_value='21', description='Seed of the simulated road.'),
         DeclareLaunchArgument(

@@ -36,7 +36,7 @@ def drive_closed_loop(
     progress: Progress | None = None,
 ) -> Drive:
     """
-    Let a policy drive and watch the truth.
+    Let a policy drive and record ground truth.
 
     Camera 30 Hz, IMU 200 Hz, control as asked; all that is measured at one moment reaches the controller before the
     decision of that moment, and the command is applied at once. A car that leaves its lane is counted, put back on
@@ -49,7 +49,7 @@ def drive_closed_loop(
     :param seconds: simulated time, s
     :param rate_hz: control rate, 1 … 600 Hz
     :param settings: how the controller drives; its control rate is ``rate_hz``
-    :param scenario: how the car wears; without, it does not
+    :param scenario: perturbations of the car, and when they begin
     :param operator: who may override: takes the world and the time since the start (s), gives linear_x and angular_z,
         or ``None`` where the policy shall drive
     :param watch: called after each decision with the controller, the decision and the time since the start (s)
@@ -133,8 +133,8 @@ class _Loop:
 
     def _decide(self, at_s: float) -> Decision:
         world, controller = self.world, self.controller
-        if self.scenario is not None and (wear := self.scenario.wear_at(at_s)) != world.wear:
-            world.wear = wear
+        if self.scenario is not None and (perturbation := self.scenario.at(at_s)) != world.perturbation:
+            world.perturbation = perturbation
         if self.operator is not None:
             command = self.operator(world, at_s)
             if command is None:

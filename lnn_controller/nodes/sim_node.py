@@ -24,7 +24,7 @@ from lnn_controller.nodes.common.messages import image_message, imu_message, sta
 from lnn_controller.nodes.common.parameters import Setting, declare, on_change
 from lnn_controller.nodes.common.run import run_node
 from lnn_controller.sim import CAMERA_PERIOD, CONTROL_PERIOD, IMU_PERIOD, STEPS_PER_SECOND, CarWorld, read_scenario
-from lnn_controller.sim.wear import WEAR_RANGES, Scenario, Wear
+from lnn_controller.sim.perturbation import PERTURBATION_RANGES, Perturbation, Scenario
 
 __all__ = ['PARAMETERS', 'SimNode', 'main']
 
@@ -36,10 +36,10 @@ PARAMETERS = (
     Setting('cmd_vel_timeout_s', 0.3, 'The car stops without a command for this long.', 's', 0.02, 10.0),
     Setting('camera', True, 'Whether the camera works: false to see what its failure does.', change='live'),
     Setting('imu', True, 'Whether the IMU works: false to see what its failure does.', change='live'),
-    Setting('scenario', '', 'YAML file of what wears when, in s since the first command to move; empty: nothing.'),
+    Setting('scenario', '', 'YAML file of perturbations, each with its time since the first command to move (s).'),
     *(
-        Setting(f'wear.{name}', getattr(Wear(), name), meaning, unit, low, high, change='live')
-        for name, (low, high, unit, meaning) in WEAR_RANGES.items()
+        Setting(f'wear.{name}', getattr(Perturbation(), name), meaning, unit, low, high, change='live')
+        for name, (low, high, unit, meaning) in PERTURBATION_RANGES.items()
     ),
     Setting('enable_stamped_cmd_vel', True, 'Take commands as TwistStamped; false: as Twist.'),
     Setting('odom_frame_id', 'odom', 'Frame of the odometry: the world.'),
@@ -117,8 +117,8 @@ class SimNode(Node):
 
     def advance(self) -> None:
         """Let time pass to the next sample of a sensor, and publish what is due then; the clock comes last."""
-        self._age()
-        self._drive()
+        self._apply_scenario()
+        self._apply_command()
         steps = min(period - self.steps % period for period in (IMU_PERIOD, CAMERA_PERIOD))
         self.world.advance(steps)
         self.steps += steps
@@ -129,29 +129,32 @@ class SimNode(Node):
             picture = self.world.camera()
             self._image_out.publish(image_message(now_ns, self._values['camera_frame_id'], picture))
         if self.steps % CONTROL_PERIOD == 0:
-            self._tell_truth(now_ns)
+            self._publish_ground_truth(now_ns)
         # Whoever acts on this time then has, most likely, what was measured at it.
         self._clock_out.publish(Clock(clock=stamp(now_ns)))
         if self.steps % round(DIAGNOSTICS_PERIOD_S * STEPS_PER_SECOND) == 0:
-            self._tell_state(now_ns)
+            self._publish_diagnostics(now_ns)
 
     def _change(self, changed: Mapping[str, Any]) -> None:
         self._values.update(changed)
-        wear = Wear(**{name: self._values[f'wear.{name}'] for name in WEAR_RANGES})
-        if wear != self.world.wear:
-            self.world.wear = wear
+        perturbation = Perturbation(**{name: self._values[f'wear.{name}'] for name in PERTURBATION_RANGES})
+        if perturbation != self.world.perturbation:
+            self.world.perturbation = perturbation
 
-    def _age(self) -> None:
-        """Let the scenario's next change come when its time has come; as parameters, so that they tell the truth."""
+    def _apply_scenario(self) -> None:
+        """Make the scenario's next change when it is due; through the parameters, so that they show it."""
         if self._moved_ns is None or not self._changes:
             return
-        at_s, wear = self._changes[0]
+        at_s, perturbation = self._changes[0]
         if (self.world.time_ns - self._moved_ns) / 1e9 >= at_s:
             del self._changes[0]
-            self.set_parameters([Parameter(f'wear.{name}', value=float(value)) for name, value in asdict(wear).items()])
-            worn = {name: value for name, value in asdict(wear).items() if value != getattr(Wear(), name)}
-            told = ', '.join(f'{name} {value:g}' for name, value in worn.items()) or 'as new'
-            self.get_logger().info(f'scenario, {at_s:g} s: {told}')
+            self.set_parameters(
+                [Parameter(f'wear.{name}', value=float(value)) for name, value in asdict(perturbation).items()]
+            )
+            nominal = asdict(Perturbation())
+            changed = {name: value for name, value in asdict(perturbation).items() if value != nominal[name]}
+            words = ', '.join(f'{name} {value:g}' for name, value in changed.items()) or 'nominal'
+            self.get_logger().info(f'scenario, {at_s:g} s: {words}')
 
     def _on_command(self, message: Any) -> None:
         linear_x, angular_z = velocities(message)
@@ -162,7 +165,7 @@ class SimNode(Node):
         else:
             self.get_logger().warning('a command that is not finite was dropped', throttle_duration_sec=5.0)
 
-    def _drive(self) -> None:
+    def _apply_command(self) -> None:
         timeout_ns = self._values['cmd_vel_timeout_s'] * 1e9
         if self._command_ns is not None and self.world.time_ns - self._command_ns > timeout_ns:
             # A robot's base stops by itself when its computer falls silent.
@@ -170,7 +173,7 @@ class SimNode(Node):
             self.get_logger().warning('no command arrives: the car stops')
         self.world.apply(*self._command)
 
-    def _tell_truth(self, now_ns: int) -> None:
+    def _publish_ground_truth(self, now_ns: int) -> None:
         error_m = self.world.cross_track_error_m
         self._error_out.publish(Float64(data=error_m))
         odometry = Odometry(child_frame_id=self._values['base_frame_id'])
@@ -188,7 +191,7 @@ class SimNode(Node):
             self.get_logger().warning(f'lane departure {self.departures} ({error_m:+.2f} m): the car is put back')
             self.world.reset(s_m=self.world.place()[0])
 
-    def _tell_state(self, now_ns: int) -> None:
+    def _publish_diagnostics(self, now_ns: int) -> None:
         (real_s, sim_ns), self._measured = self._measured, (time.monotonic(), now_ns)
         factor = (now_ns - sim_ns) / 1e9 / max(self._measured[0] - real_s, 1e-9)
         values = {

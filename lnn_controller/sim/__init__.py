@@ -2,7 +2,7 @@
 Worlds to try a policy in: a car on random roads, its looks, its expert driver, and demonstrations as bags.
 
 ``CarWorld`` is the world; ``Track`` its road, for plots too; ``SCENES`` the looks; ``PurePursuit`` the expert;
-``Wear`` is what time does to the car, ``Scenario`` when;
+``Perturbation`` is how the car may differ from the nominal one, ``Scenario`` when;
 ``collect`` (in ``sim.collect``, apart because it alone needs the bag writer) records demonstrations.
 """
 
@@ -15,9 +15,9 @@ from lnn_controller.sim.car.world import (
     STEPS_PER_SECOND,
     CarWorld,
 )
+from lnn_controller.sim.perturbation import Perturbation, Scenario, read_scenario
 from lnn_controller.sim.render.scenes import SCENES, Scene
 from lnn_controller.sim.tasks.lane import LANE_OFFSET_M, ROAD_WIDTH_M, Track
-from lnn_controller.sim.wear import Scenario, Wear, read_scenario
 
 __all__ = [
     'CAMERA_PERIOD',
@@ -29,10 +29,10 @@ __all__ = [
     'SCENES',
     'STEPS_PER_SECOND',
     'CarWorld',
+    'Perturbation',
     'PurePursuit',
     'Scenario',
     'Scene',
     'Track',
-    'Wear',
     'read_scenario',
 ]

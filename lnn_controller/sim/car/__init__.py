@@ -1,1 +1,1 @@
-"""The car: its body and model, its wear, its expert driver, and the world in which it drives."""
+"""The car: its body and model, its perturbations, its expert driver, and the world in which it drives."""

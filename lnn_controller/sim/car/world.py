@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from lnn_controller.errors import InputError
 from lnn_controller.sim.car.body import CAR_LOOK_GROUP, TIMESTEP_S, TRACK_WIDTH_M, WHEEL_RADIUS_M, WHEELBASE_M
 from lnn_controller.sim.car.model import build_model
-from lnn_controller.sim.car.wear_model import NewCar
+from lnn_controller.sim.car.nominal_model import NominalModel
+from lnn_controller.sim.perturbation import Perturbation
 from lnn_controller.sim.render.gl import Renderer, mujoco
 from lnn_controller.sim.render.scenes import find_scene
 from lnn_controller.sim.tasks.lane import LANE_OFFSET_M, Track
-from lnn_controller.sim.wear import Wear
 
 __all__ = ['CAMERA_PERIOD', 'CONTROL_PERIOD', 'DEPARTURE_M', 'IMU_PERIOD', 'STEPS_PER_SECOND', 'CarWorld']
 
@@ -62,8 +62,8 @@ class CarWorld:
         self._axles = [int(self._model.joint(name).dofadr[0]) for name in wheels]
         self._gyro = self._sensor('gyro')
         self._accelerometer = self._sensor('accelerometer')
-        self._new = NewCar(self._model)
-        self._wear = Wear()
+        self._nominal = NominalModel(self._model)
+        self._perturbation = Perturbation()
         self._waiting: deque[tuple[int, float, float]] = deque()
         self._camera = Renderer(self._model, *CAMERA_SIZE, hidden_groups=(CAR_LOOK_GROUP,)) if render else None
         self._chase: tuple[tuple[int, int], Renderer] | None = None
@@ -118,14 +118,14 @@ class CarWorld:
         mujoco.mj_forward(self._model, self._data)
 
     @property
-    def wear(self) -> Wear:
-        """How the car differs from the new one; may be set at any time. Commands under way keep their delay."""
-        return self._wear
+    def perturbation(self) -> Perturbation:
+        """How the car differs from the nominal one; may be set at any time. Commands under way keep their delay."""
+        return self._perturbation
 
-    @wear.setter
-    def wear(self, wear: Wear) -> None:
-        self._wear = wear
-        self._new.wear(wear)
+    @perturbation.setter
+    def perturbation(self, perturbation: Perturbation) -> None:
+        self._perturbation = perturbation
+        self._nominal.apply(perturbation)
 
     def apply(self, linear_x: float, angular_z: float) -> None:
         """
@@ -143,23 +143,23 @@ class CarWorld:
         if not (math.isfinite(linear_x) and math.isfinite(angular_z)):
             msg = f'A velocity command must be finite. Got linear_x {linear_x}, angular_z {angular_z}.'
             raise ValueError(msg)
-        if not self._wear.latency_s and not self._waiting:
+        if not self._perturbation.latency_s and not self._waiting:
             self._steer(linear_x, angular_z)
             return
-        due = self._steps + round(self._wear.latency_s * STEPS_PER_SECOND)
+        due = self._steps + round(self._perturbation.latency_s * STEPS_PER_SECOND)
         # A delay that was shortened lets no command overtake another.
         self._waiting.append((max(due, self._waiting[-1][0] if self._waiting else due), linear_x, angular_z))
 
     def _steer(self, linear_x: float, angular_z: float) -> None:
-        wear = self._wear
-        angular_z = wear.steering_gain * angular_z + wear.steering_trim_rad_s
+        perturbation = self._perturbation
+        angular_z = perturbation.steering_gain * angular_z + perturbation.steering_trim_rad_s
         curvature = angular_z / math.copysign(max(abs(linear_x), STEERING_FLOOR_M_S), linear_x)
         limit = math.tan(MAX_STEERING_RAD) / WHEELBASE_M
         curvature = min(max(curvature, -limit), limit)
         half = TRACK_WIDTH_M / 2
         self._data.ctrl[0] = math.atan(WHEELBASE_M * curvature / (1 - half * curvature))
         self._data.ctrl[1] = math.atan(WHEELBASE_M * curvature / (1 + half * curvature))
-        self._data.ctrl[2] = wear.speed_gain * linear_x / WHEEL_RADIUS_M
+        self._data.ctrl[2] = perturbation.speed_gain * linear_x / WHEEL_RADIUS_M
         self._model.dof_frictionloss[self._axles] = 0.0 if linear_x else BRAKE_N_M
 
     def advance(self, steps: int) -> None:
@@ -215,10 +215,10 @@ class CarWorld:
 
         :returns: angular velocity, rad/s, (3,); specific force with gravity, m/s², (3,): +9.81 on z at rest
         """
-        values, wear = self._data.sensordata, self._wear
+        values, perturbation = self._data.sensordata, self._perturbation
         gyro, accel = values[self._gyro].copy(), values[self._accelerometer].copy()
-        gyro[2] += wear.gyro_bias_rad_s
-        accel[0] += wear.accel_bias_m_s2
+        gyro[2] += perturbation.gyro_bias_rad_s
+        accel[0] += perturbation.accel_bias_m_s2
         return gyro, accel
 
     def pose(self) -> tuple[float, float, float]:

@@ -89,7 +89,7 @@ def drive(
     :param seed: of the experiment
     :param seconds: how long, s
     :param adaptation: how it learns
-    :param scenario: how the car wears
+    :param scenario: perturbations of the car
     :param operator: who overrides
     :param line_m: the line that should be driven, from the lane's centre, m, positive left
     :param settings: how else the controller drives

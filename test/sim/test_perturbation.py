@@ -4,20 +4,20 @@ import numpy as np
 import pytest
 
 from lnn_controller.errors import InputError
-from lnn_controller.sim import STEPS_PER_SECOND, CarWorld, Scenario, Wear, read_scenario
-from lnn_controller.sim.wear import WEAR_RANGES
+from lnn_controller.sim import STEPS_PER_SECOND, CarWorld, Perturbation, Scenario, read_scenario
+from lnn_controller.sim.perturbation import PERTURBATION_RANGES
 
 
-def world(wear=None, **options):
+def world(perturbation=None, **options):
     made = CarWorld(5, **({'render': False} | options))
-    if wear is not None:
-        made.wear = wear
+    if perturbation is not None:
+        made.perturbation = perturbation
     return made
 
 
-def driven(wear, linear_x=1.5, angular_z=0.0, seconds=3.0):
+def driven(perturbation, linear_x=1.5, angular_z=0.0, seconds=3.0):
     """The state after a drive on one command, and the yaw rate over its last second."""
-    with world(wear) as made:
+    with world(perturbation) as made:
         made.apply(linear_x, angular_z)
         rates = []
         for _ in range(round(seconds * 50)):
@@ -26,37 +26,39 @@ def driven(wear, linear_x=1.5, angular_z=0.0, seconds=3.0):
         return made.pose(), made.speed_m_s, float(np.mean(rates[-50:]))
 
 
-def test_a_new_car_is_the_same_to_the_bit():
-    assert driven(None, angular_z=0.4) == driven(Wear(), angular_z=0.4)
+def test_an_unperturbed_car_is_the_same_to_the_bit():
+    assert driven(None, angular_z=0.4) == driven(Perturbation(), angular_z=0.4)
     with (
         world(render=True) as untouched,
-        world(Wear(camera_pitch_deg=5.0, slip=0.4, payload_kg=3.0), render=True) as made,
+        world(Perturbation(camera_pitch_deg=5.0, slip=0.4, payload_kg=3.0), render=True) as made,
     ):
-        made.wear = Wear()
+        made.perturbation = Perturbation()
         np.testing.assert_array_equal(untouched.camera(), made.camera())
 
 
 @pytest.mark.parametrize(('gain', 'trim', 'asked'), [(0.6, 0.15, 0.5), (1.3, -0.1, -0.4), (1.0, 0.2, 0.0)])
 def test_the_steering_answers_with_gain_and_trim(gain, trim, asked):
-    fresh = driven(Wear(), angular_z=gain * asked + trim)[2]
-    worn = driven(Wear(steering_gain=gain, steering_trim_rad_s=trim), angular_z=asked)[2]
+    fresh = driven(Perturbation(), angular_z=gain * asked + trim)[2]
+    worn = driven(Perturbation(steering_gain=gain, steering_trim_rad_s=trim), angular_z=asked)[2]
     assert worn == pytest.approx(fresh, abs=1e-9)
     assert worn == pytest.approx(gain * asked + trim, rel=0.15, abs=0.02)
 
 
 def test_speed_load_and_grip():
-    _, speed, _ = driven(Wear(speed_gain=0.7))
-    assert speed == pytest.approx(0.7 * driven(Wear())[1], rel=0.02)
-    early = [driven(wear, linear_x=2.0, seconds=1.0)[1] for wear in (Wear(), Wear(payload_kg=8.0))]
+    _, speed, _ = driven(Perturbation(speed_gain=0.7))
+    assert speed == pytest.approx(0.7 * driven(Perturbation())[1], rel=0.02)
+    early = [driven(each, linear_x=2.0, seconds=1.0)[1] for each in (Perturbation(), Perturbation(payload_kg=8.0))]
     assert early[1] < 0.8 * early[0]
-    turns = [driven(wear, linear_x=2.0, angular_z=1.6, seconds=3.0)[2] for wear in (Wear(), Wear(slip=0.9))]
+    turns = [
+        driven(each, linear_x=2.0, angular_z=1.6, seconds=3.0)[2] for each in (Perturbation(), Perturbation(slip=0.9))
+    ]
     assert turns[1] < 0.9 * turns[0]
 
 
 def test_the_imu_drifts():
     with world() as made:
         gyro, accel = made.imu()
-        made.wear = Wear(gyro_bias_rad_s=0.05, accel_bias_m_s2=-0.3)
+        made.perturbation = Perturbation(gyro_bias_rad_s=0.05, accel_bias_m_s2=-0.3)
         np.testing.assert_allclose(made.imu()[0] - gyro, (0.0, 0.0, 0.05), atol=1e-12)
         np.testing.assert_allclose(made.imu()[1] - accel, (-0.3, 0.0, 0.0), atol=1e-12)
 
@@ -64,7 +66,7 @@ def test_the_imu_drifts():
 @pytest.mark.parametrize('latency_s', [0.05, 0.1234])
 def test_commands_act_later_by_whole_steps(latency_s):
     late = round(latency_s * STEPS_PER_SECOND)
-    with world() as prompt, world(Wear(latency_s=latency_s)) as delayed:
+    with world() as prompt, world(Perturbation(latency_s=latency_s)) as delayed:
         for command in ((1.0, 0.3), (1.0, -0.3), (0.5, 0.0)):
             prompt.apply(*command)
             delayed.apply(*command)
@@ -78,9 +80,9 @@ def test_commands_act_later_by_whole_steps(latency_s):
 
 
 def test_a_shorter_delay_lets_no_command_overtake():
-    with world(Wear(latency_s=0.5)) as made:
+    with world(Perturbation(latency_s=0.5)) as made:
         made.apply(1.0, 0.0)
-        made.wear = Wear()
+        made.perturbation = Perturbation()
         made.apply(0.0, 0.0)
         made.advance(299)
         assert made.speed_m_s < 0.01
@@ -104,7 +106,7 @@ def test_the_camera_is_turned_and_moved():
         before = made.camera()
         pictures = {}
         for name, value in (('camera_pitch_deg', 5.0), ('camera_roll_deg', 20.0), ('camera_shift_m', 0.2)):
-            made.wear = Wear(**{name: value})
+            made.perturbation = Perturbation(**{name: value})
             made.advance(1)
             pictures[name] = made.camera()
     rows, columns = moved(before, pictures['camera_pitch_deg'])
@@ -120,24 +122,24 @@ def test_the_camera_is_turned_and_moved():
     assert shifts[int(np.argmin(alike))] > 2
 
 
-@pytest.mark.parametrize('name', WEAR_RANGES)
-def test_wear_out_of_range_is_refused(name):
-    low, high, *_ = WEAR_RANGES[name]
-    assert low <= getattr(Wear(), name) <= high
+@pytest.mark.parametrize('name', PERTURBATION_RANGES)
+def test_a_perturbation_out_of_range_is_refused(name):
+    low, high, *_ = PERTURBATION_RANGES[name]
+    assert low <= getattr(Perturbation(), name) <= high
     for value in (math.nan, math.inf, low - 0.1, high + 0.1, 'much', True):
         with pytest.raises(InputError, match=rf'{name} must be a number from .* Got'):
-            Wear(**{name: value})
+            Perturbation(**{name: value})
 
 
 def test_a_scenario_keeps_what_a_change_does_not_name(tmp_path):
     file = tmp_path / 'scenario.yaml'
     file.write_text('- {at_s: 0, slip: 0.2}\n- {at_s: 10.5, steering_gain: 0.6}\n- {at_s: 20, slip: 0}\n')
     scenario = read_scenario(file)
-    assert scenario.wear_at(-1.0) == Wear()
-    assert scenario.wear_at(0.0) == scenario.wear_at(10.4) == Wear(slip=0.2)
-    assert scenario.wear_at(10.5) == Wear(slip=0.2, steering_gain=0.6)
-    assert scenario.wear_at(1e9) == Wear(steering_gain=0.6)
-    assert Scenario().wear_at(5.0) == Wear()
+    assert scenario.at(-1.0) == Perturbation()
+    assert scenario.at(0.0) == scenario.at(10.4) == Perturbation(slip=0.2)
+    assert scenario.at(10.5) == Perturbation(slip=0.2, steering_gain=0.6)
+    assert scenario.at(1e9) == Perturbation(steering_gain=0.6)
+    assert Scenario().at(5.0) == Perturbation()
 
 
 @pytest.mark.parametrize(

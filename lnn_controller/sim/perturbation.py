@@ -1,4 +1,4 @@
-"""What time does to a robot, and when: gain, trim, slip, load, a camera knocked askew, an IMU that drifts, a delay."""
+"""Perturbations of a car, and when they begin: actuators, grip, load, camera pose, IMU bias, latency."""
 
 import sys
 from bisect import bisect_right
@@ -10,13 +10,13 @@ from typing import Any
 from lnn_controller.errors import InputError, short
 from lnn_controller.policy.files import parse_yaml, read_text
 
-__all__ = ['WEAR_RANGES', 'Scenario', 'Wear', 'read_scenario']
+__all__ = ['PERTURBATION_RANGES', 'Perturbation', 'Scenario', 'read_scenario']
 
 # Smallest and largest value, unit, meaning.
-WEAR_RANGES = {
-    'steering_gain': (0.1, 3.0, '', 'What the car does of the yaw rate it is asked for.'),
-    'steering_trim_rad_s': (-2.0, 2.0, 'rad/s', 'Yaw rate that it steers unasked, positive left.'),
-    'speed_gain': (0.1, 3.0, '', 'What the car does of the speed it is asked for.'),
+PERTURBATION_RANGES = {
+    'steering_gain': (0.1, 3.0, '', 'Actuator gain: achieved / commanded yaw rate.'),
+    'steering_trim_rad_s': (-2.0, 2.0, 'rad/s', 'Actuator offset: yaw rate at a command of zero, positive left.'),
+    'speed_gain': (0.1, 3.0, '', 'Actuator gain: achieved / commanded speed.'),
     'slip': (0.0, 0.95, '', "Share of the road's grip that is lost."),
     'payload_kg': (0.0, 20.0, 'kg', 'Load amidships.'),
     'camera_pitch_deg': (-45.0, 45.0, '°', 'The camera turned, positive up.'),
@@ -29,13 +29,13 @@ WEAR_RANGES = {
 
 
 @dataclass(frozen=True)
-class Wear:
+class Perturbation:
     """
-    How a car differs from the new one; without arguments not at all.
+    How a car differs from the nominal one; without arguments not at all.
 
-    :param steering_gain: the car does this share of the yaw rate that it is asked for
-    :param steering_trim_rad_s: yaw rate that it steers unasked, rad/s, positive left
-    :param speed_gain: the car does this share of the speed that it is asked for
+    :param steering_gain: actuator gain, achieved / commanded yaw rate
+    :param steering_trim_rad_s: actuator offset, yaw rate at a command of zero, rad/s, positive left
+    :param speed_gain: actuator gain, achieved / commanded speed
     :param slip: share of the road's grip that is lost
     :param payload_kg: load amidships, kg
     :param camera_pitch_deg: the camera turned, °, positive up
@@ -44,7 +44,7 @@ class Wear:
     :param gyro_bias_rad_s: offset of the IMU's yaw rate, rad/s
     :param accel_bias_m_s2: offset of the IMU's forward acceleration, m/s²
     :param latency_s: commands act so much later, s
-    :raises InputError: if a value is out of its range (:data:`WEAR_RANGES`)
+    :raises InputError: if a value is out of its range (:data:`PERTURBATION_RANGES`)
     """
 
     steering_gain: float = 1.0
@@ -60,7 +60,7 @@ class Wear:
     latency_s: float = 0.0
 
     def __post_init__(self) -> None:
-        for name, (low, high, unit, _) in WEAR_RANGES.items():
+        for name, (low, high, unit, _) in PERTURBATION_RANGES.items():
             value = getattr(self, name)
             number = isinstance(value, int | float) and not isinstance(value, bool)
             if not number or not low <= value <= high:
@@ -72,22 +72,22 @@ class Wear:
 @dataclass(frozen=True)
 class Scenario:
     """
-    Wear over time.
+    Perturbation over time.
 
-    :param changes: time (s) and the wear from then on, in order of time
+    :param changes: time (s) and the perturbation from then on, in order of time
     """
 
-    changes: tuple[tuple[float, Wear], ...] = ()
+    changes: tuple[tuple[float, Perturbation], ...] = ()
 
-    def wear_at(self, at_s: float) -> Wear:
+    def at(self, at_s: float) -> Perturbation:
         """
-        Look up how worn the car is.
+        Look the perturbation at a time up.
 
         :param at_s: time since the drive began, s
-        :returns: the wear; before the first change that of a new car
+        :returns: the perturbation; before the first change that of the nominal car
         """
         index = bisect_right(self.changes, at_s, key=lambda change: change[0])
-        return self.changes[index - 1][1] if index else Wear()
+        return self.changes[index - 1][1] if index else Perturbation()
 
 
 def read_scenario(source: str | Path | Sequence[Mapping[str, Any]]) -> Scenario:
@@ -99,14 +99,14 @@ def read_scenario(source: str | Path | Sequence[Mapping[str, Any]]) -> Scenario:
     :param source: a YAML file, or its content
     :returns: the scenario
     :raises InputError: if the file cannot be read, or is no such list; times must rise, and fields be those of
-        :class:`Wear`, within their ranges
+        :class:`Perturbation`, within their ranges
     """
     rows, where = _content(source)
     if not isinstance(rows, list | tuple):
         raise InputError(f'{where} must be a list of changes, such as "- {{at_s: 20.0, slip: 0.3}}". Got {short(rows)}')
-    known = [each.name for each in fields(Wear)]
-    wear = Wear()
-    changes: list[tuple[float, Wear]] = []
+    known = [each.name for each in fields(Perturbation)]
+    perturbation = Perturbation()
+    changes: list[tuple[float, Perturbation]] = []
     for number, row in enumerate(rows, start=1):
         if not isinstance(row, Mapping) or 'at_s' not in row:
             raise InputError(f'{where}, change {number} must have its time, at_s, and what changes. Got {short(row)}')
@@ -120,10 +120,10 @@ def read_scenario(source: str | Path | Sequence[Mapping[str, Any]]) -> Scenario:
             if name not in known:
                 raise InputError(f'{where}, change {number} may change {", ".join(known)}. Got {short(name)}')
         try:
-            wear = replace(wear, **values)
+            perturbation = replace(perturbation, **values)
         except InputError as error:
             raise InputError(f'{where}, change {number}: {error}') from None
-        changes.append((float(at_s), wear))
+        changes.append((float(at_s), perturbation))
     return Scenario(tuple(changes))
 
 

@@ -1,19 +1,19 @@
-"""Wear in MuJoCo's model: grip, load, and where the camera looks."""
+"""Perturbations of MuJoCo's model: grip, load, and where the camera looks."""
 
 import math
 from typing import Any
 
 import numpy as np
 
+from lnn_controller.sim.perturbation import Perturbation
 from lnn_controller.sim.render.gl import mujoco
-from lnn_controller.sim.wear import Wear
 
-__all__ = ['NewCar']
+__all__ = ['NominalModel']
 
 
-class NewCar:
+class NominalModel:
     """
-    The new car's numbers, which wear is reckoned from.
+    The nominal car's numbers, which perturbations are relative to.
 
     :param model: MuJoCo's model of the world, as compiled
     """
@@ -26,25 +26,28 @@ class NewCar:
         self._position = model.cam_pos[self._camera].copy()
         self._attitude = model.cam_quat[self._camera].copy()
 
-    def wear(self, wear: Wear) -> None:
+    def apply(self, perturbation: Perturbation) -> None:
         """
-        Write a worn car's numbers into the model.
+        Write a perturbed car's numbers into the model.
 
-        :param wear: how it differs from the new one
+        :param perturbation: how it differs from the nominal car
         """
         model = self._model
-        model.geom_friction[:, 0] = self._friction[:, 0] * (1.0 - wear.slip)
+        model.geom_friction[:, 0] = self._friction[:, 0] * (1.0 - perturbation.slip)
         # Like the car itself, so that its attitude answers as a heavier car's does.
-        heavier = (self._mass + wear.payload_kg) / self._mass
+        heavier = (self._mass + perturbation.payload_kg) / self._mass
         model.body_mass[self._body] = self._mass * heavier
         model.body_inertia[self._body] = self._inertia * heavier
         mujoco.mj_setConst(model, mujoco.MjData(model))
         # MuJoCo's cameras look along −z, with x to the right and y up.
         attitude = self._attitude.copy()
-        for axis, angle_deg in (((1.0, 0.0, 0.0), wear.camera_pitch_deg), ((0.0, 0.0, 1.0), wear.camera_roll_deg)):
+        for axis, angle_deg in (
+            ((1.0, 0.0, 0.0), perturbation.camera_pitch_deg),
+            ((0.0, 0.0, 1.0), perturbation.camera_roll_deg),
+        ):
             turn, turned = np.zeros(4), np.zeros(4)
             mujoco.mju_axisAngle2Quat(turn, np.array(axis), math.radians(angle_deg))
             mujoco.mju_mulQuat(turned, attitude, turn)
             attitude = turned
         model.cam_quat[self._camera] = attitude
-        model.cam_pos[self._camera] = self._position + np.array([0.0, wear.camera_shift_m, 0.0])
+        model.cam_pos[self._camera] = self._position + np.array([0.0, perturbation.camera_shift_m, 0.0])
