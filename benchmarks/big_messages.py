@@ -18,8 +18,8 @@ from control_rate import SETTLE_S, Watch
 from geometry_msgs.msg import TwistStamped
 from load import CLOUD_HEIGHT, CLOUD_WIDTH, answer, cpu_s, own_domain, running
 
+from lnn_controller.data.messages.stamp import stamp_ns_of
 from lnn_controller.live.graph import Graph
-from lnn_controller.nodes.common.messages import stamp_ns_of
 
 CLOUDS = f'{CLOUD_WIDTH * CLOUD_HEIGHT:,} points at 30 Hz'
 CASES = {
@@ -43,7 +43,7 @@ def measure(watch: Watch, case: str, rate_hz: float, seconds: float) -> dict[str
     """
     stamps: list[int] = []
     heard = watch.node.create_subscription(
-        TwistStamped, 'cmd_vel', lambda message: stamps.append(stamp_ns_of(message.header.stamp)), 1000
+        TwistStamped, 'cmd_vel', lambda message: stamps.append(stamp_ns_of(message)), 1000
     )
     with Graph() as graph, running('load', 'sensors', *CASES[case]):
         parameters = {

@@ -1,16 +1,22 @@
 """Record a demonstration: the topics of the recorder's ``topics`` parameter into a new bag."""
 
-from pathlib import Path
-
 from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument
-from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
-from launch_ros.parameter_descriptions import ParameterValue
 
-from lnn_controller.nodes.common.launching import checked, ends_with, environment
+from lnn_controller.nodes.common.launching import LOG_LEVEL, checked, ends_with, environment, ros_arguments, typed
 
-CONFIG = Path(__file__).parent.parent / 'config'
+TYPES = {
+    'bag': str,
+    'storage': str,
+    'topics': list[str],
+    'all': bool,
+    'exclude': str,
+    'compression': str,
+    'max_size_mb': float,
+    'max_duration_s': float,
+    'use_sim_time': bool,
+}
 
 
 def generate_launch_description():
@@ -30,38 +36,15 @@ def generate_launch_description():
         DeclareLaunchArgument(
             'use_sim_time', default_value='false', choices=['true', 'false'], description='Follow /clock.'
         ),
-        DeclareLaunchArgument('log_level', default_value='info', description='debug, info, warn, error or fatal.'),
+        LOG_LEVEL,
     ]
     recorder = Node(
         package='lnn_controller',
         executable='record_node',
-        parameters=[
-            {
-                'bag': ParameterValue(LaunchConfiguration('bag'), value_type=str),
-                'storage': ParameterValue(LaunchConfiguration('storage'), value_type=str),
-                'topics': ParameterValue(LaunchConfiguration('topics'), value_type=list[str]),
-                **{
-                    name: ParameterValue(LaunchConfiguration(name), value_type=kind)
-                    for name, kind in (
-                        ('all', bool),
-                        ('exclude', str),
-                        ('compression', str),
-                        ('max_size_mb', float),
-                        ('max_duration_s', float),
-                    )
-                },
-                'use_sim_time': ParameterValue(LaunchConfiguration('use_sim_time'), value_type=bool),
-            }
-        ],
-        arguments=[
-            '--ros-args',
-            '--log-level',
-            LaunchConfiguration('log_level'),
-            '--enclave',
-            '/lnn_controller/recorder',
-        ],
+        parameters=[{name: typed(name, kind) for name, kind in TYPES.items()}],
+        arguments=ros_arguments('recorder'),
         on_exit=ends_with('the recorder'),
         output='screen',
         emulate_tty=True,
     )
-    return LaunchDescription([*checked(__file__, arguments), *environment(CONFIG), recorder])
+    return LaunchDescription([*checked(__file__, arguments), *environment(), recorder])

@@ -7,17 +7,23 @@ writes a report when it ends.
 """
 
 import shutil
-from pathlib import Path
 
 from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument, ExecuteProcess, OpaqueFunction
 from launch.substitutions import LaunchConfiguration, PythonExpression
 from launch_ros.actions import LifecycleNode, Node
-from launch_ros.parameter_descriptions import ParameterValue
 
-from lnn_controller.nodes.common.launching import checked, driven, ends_with, environment
-
-CONFIG = Path(__file__).parent.parent / 'config'
+from lnn_controller.nodes.common.launching import (
+    LOG_LEVEL,
+    PARAMS_FILE,
+    POLICY,
+    checked,
+    driven,
+    ends_with,
+    environment,
+    ros_arguments,
+    typed,
+)
 
 
 def has_ros2_bag():
@@ -59,10 +65,8 @@ def play(context):
 def generate_launch_description():
     arguments = [
         DeclareLaunchArgument('bag', description='The bag to play.'),
-        DeclareLaunchArgument('policy', default_value='car_lane', description='Folder or shipped name of a policy.'),
-        DeclareLaunchArgument(
-            'params_file', default_value=str(CONFIG / 'controller.yaml'), description="The controller's parameters."
-        ),
+        POLICY,
+        PARAMS_FILE,
         DeclareLaunchArgument('rate', default_value='1.0', description='How fast: 1.0 is as recorded.'),
         DeclareLaunchArgument(
             'image', default_value='image_raw', description="The bag's camera topic, without /compressed."
@@ -73,7 +77,7 @@ def generate_launch_description():
         DeclareLaunchArgument('command', default_value='cmd_vel', description="The bag's topic of commands."),
         DeclareLaunchArgument('out', default_value='evaluation', description='Folder for the report.'),
         DeclareLaunchArgument('imu', default_value='imu/data', description="The bag's IMU topic."),
-        DeclareLaunchArgument('log_level', default_value='info', description='debug, info, warn, error or fatal.'),
+        LOG_LEVEL,
     ]
     controller = LifecycleNode(
         package='lnn_controller',
@@ -83,7 +87,7 @@ def generate_launch_description():
         parameters=[
             LaunchConfiguration('params_file'),
             {
-                'policy': ParameterValue(LaunchConfiguration('policy'), value_type=str),
+                'policy': typed('policy', str),
                 'use_sim_time': True,
                 'image_transport': PythonExpression(
                     ["'compressed' if '", LaunchConfiguration('compressed'), "' == 'true' else 'raw'"]
@@ -95,13 +99,7 @@ def generate_launch_description():
             ('image_raw/compressed', [LaunchConfiguration('image'), '/compressed']),
             ('imu/data', LaunchConfiguration('imu')),
         ],
-        arguments=[
-            '--ros-args',
-            '--log-level',
-            LaunchConfiguration('log_level'),
-            '--enclave',
-            '/lnn_controller/controller',
-        ],
+        arguments=ros_arguments('controller'),
         on_exit=ends_with('the controller'),
         output='screen',
         emulate_tty=True,
@@ -112,8 +110,8 @@ def generate_launch_description():
         parameters=[
             {
                 'use_sim_time': True,
-                'out': ParameterValue(LaunchConfiguration('out'), value_type=str),
-                'recording': ParameterValue(LaunchConfiguration('bag'), value_type=str),
+                'out': typed('out', str),
+                'recording': typed('bag', str),
             }
         ],
         output='screen',
@@ -122,4 +120,4 @@ def generate_launch_description():
     )
     # Only when the controller drives is the bag played, so that none of it is missed.
     driving = driven(controller, OpaqueFunction(function=play))
-    return LaunchDescription([*checked(__file__, arguments), *environment(CONFIG), *driving, evaluator, controller])
+    return LaunchDescription([*checked(__file__, arguments), *environment(), *driving, evaluator, controller])

@@ -166,11 +166,16 @@ def check_lifecycle(verb, words, block):
 
 def launch_arguments(file):
     """Choices by name, and the names of those that must be given."""
-    calls = [
-        call
-        for call in ast.walk(ast.parse((ROOT / 'launch' / file).read_text()))
-        if isinstance(call, ast.Call) and getattr(call.func, 'id', '') == 'DeclareLaunchArgument'
-    ]
+
+    def declared(tree):
+        calls = [each for each in ast.walk(tree) if isinstance(each, ast.Call)]
+        return [call for call in calls if getattr(call.func, 'id', '') == 'DeclareLaunchArgument']
+
+    tree = ast.parse((ROOT / 'launch' / file).read_text())
+    common = ast.parse((ROOT / 'lnn_controller' / 'nodes' / 'common' / 'launching.py').read_text())
+    shared = {each.targets[0].id: each for each in common.body if isinstance(each, ast.Assign)}
+    used = {each.id for each in ast.walk(tree) if isinstance(each, ast.Name)} & shared.keys()
+    calls = [*declared(tree), *(call for name in used for call in declared(shared[name]))]
     given = {call.args[0].value: {each.arg: each.value for each in call.keywords} for call in calls}
     choices = {name: ast.literal_eval(options.get('choices', ast.List([]))) for name, options in given.items()}
     return choices, {name for name, options in given.items() if 'default_value' not in options}

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lnn_controller.data import Bag, decode_image
-from lnn_controller.data.messages.images import stamp_from_cdr
+from lnn_controller.data.messages.cdr import stamp_from_cdr
+from lnn_controller.data.messages.stamp import stamp_ns_of
 from lnn_controller.errors import InputError
 from lnn_controller.evaluation.drive import Drive
 from lnn_controller.sim import LANE_OFFSET_M, Track
@@ -57,7 +58,7 @@ def read_drive(
     truth = np.array([_truth(message, road) for _, message in rows[ODOMETRY]])
     truth = truth[_inside(truth[:, 0], start_ns, end_ns)]
     commands = commands[_inside(commands[:, 0], start_ns, end_ns)]
-    states = [(_stamp_ns(message), message.position) for _, message in rows[NEURONS]]
+    states = [(stamp_ns_of(message), message.position) for _, message in rows[NEURONS]]
     states = [row for row in states if start_ns <= row[0] <= end_ns]
     within = [message.data for stamp_ns, message in rows[DEPARTURES] if stamp_ns <= end_ns]
     before = [message.data for stamp_ns, message in rows[DEPARTURES] if stamp_ns < start_ns]
@@ -93,7 +94,7 @@ def read_frames(bag: str | Path, topic: str = IMAGE) -> Iterator[tuple[int, NDAr
     with Bag(bag) as opened:
         for message in opened.messages([opened.topic(topic).name]):
             picture = opened.deserialize(message)
-            yield _stamp_ns(picture), decode_image(picture)
+            yield stamp_ns_of(picture), decode_image(picture)
 
 
 def read_stamps(bag: str | Path, topic: str = IMAGE) -> NDArray[np.int64]:
@@ -110,19 +111,15 @@ def read_stamps(bag: str | Path, topic: str = IMAGE) -> NDArray[np.int64]:
         return np.array([stamp_from_cdr(message.data) for message in opened.messages([name])], np.int64)
 
 
-def _stamp_ns(message: Any) -> int:
-    return int(message.header.stamp.sec) * 1_000_000_000 + int(message.header.stamp.nanosec)
-
-
 def _command(message: Any) -> tuple[float, float, float]:
-    return float(_stamp_ns(message)), message.twist.linear.x, message.twist.angular.z
+    return float(stamp_ns_of(message)), message.twist.linear.x, message.twist.angular.z
 
 
 def _truth(message: Any, road: Track) -> tuple[float, ...]:
     position, turn = message.pose.pose.position, message.pose.pose.orientation
     yaw = 2.0 * math.atan2(turn.z, turn.w)
     error = road.project(position.x, position.y)[1] - LANE_OFFSET_M
-    return float(_stamp_ns(message)), position.x, position.y, yaw, message.twist.twist.linear.x, error
+    return float(stamp_ns_of(message)), position.x, position.y, yaw, message.twist.twist.linear.x, error
 
 
 def _inside(stamps_ns: NDArray[np.float64], start_ns: int, end_ns: int) -> NDArray[np.bool_]:

@@ -14,6 +14,7 @@ from rclpy.qos import DurabilityPolicy, QoSProfile
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Float64, UInt32
 
+from lnn_controller.data.messages.stamp import stamp_ns_of
 from lnn_controller.metrics.statistics import mean_rate
 
 __all__ = ['Monitor']
@@ -114,14 +115,14 @@ class Monitor(Node):
         return mean_rate(list(self._commands))
 
     def _on_odometry(self, message: Odometry) -> None:
-        stamp_ns = _stamp_ns(message)
+        stamp_ns = stamp_ns_of(message)
         self.speed_m_s = message.twist.twist.linear.x
         self._last = (stamp_ns, time.monotonic())
         if self._start_ns is not None and self._first is None:
             self._first = self._last
 
     def _on_command(self, message: TwistStamped) -> None:
-        stamp_ns = _stamp_ns(message)
+        stamp_ns = stamp_ns_of(message)
         self._commands.append(stamp_ns)
         while stamp_ns - self._commands[0] > RATE_WINDOW_S * 1e9:
             self._commands.popleft()
@@ -142,7 +143,3 @@ class Monitor(Node):
         for status in message.status:
             if status.name.startswith('controller'):
                 self.stopped_for = next((item.value for item in status.values if item.key == 'reason'), '')
-
-
-def _stamp_ns(message: Any) -> int:
-    return int(message.header.stamp.sec) * 1_000_000_000 + int(message.header.stamp.nanosec)

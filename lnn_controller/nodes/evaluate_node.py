@@ -3,21 +3,22 @@
 import sys
 from collections import Counter
 from collections.abc import Sequence
-from importlib import import_module
 from typing import Any
 
 import numpy as np
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
-from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.task import Future
 from sensor_msgs.msg import JointState
 from std_msgs.msg import String
 
 from lnn_controller.control.tick_record import Configuration
+from lnn_controller.data.messages.stamp import stamp_ns_of
 from lnn_controller.errors import InputError
-from lnn_controller.nodes.common.messages import channel_velocities, stamp_ns_of
+from lnn_controller.nodes.common.message_types import message_class
+from lnn_controller.nodes.common.messages import channel_velocities
 from lnn_controller.nodes.common.parameters import Setting, declare
+from lnn_controller.nodes.common.qos import all_reliable, qos_profile
 from lnn_controller.nodes.common.run import drain, run_node, spin
 from lnn_controller.replay.comparison import Comparison, commands_at, summarise_comparison, usual_period_s
 from lnn_controller.report.drive_plot import load_matplotlib
@@ -54,7 +55,7 @@ class EvaluateNode(Node):
         self._stops: Counter[str] = Counter()
         self._reason = ''
         self._heard = 0
-        latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+        latched = qos_profile(1, latched=True)
         self.create_subscription(JointState, 'controller/ticks', self._on_tick, DEPTH)
         self.create_subscription(String, 'controller/configuration', self._on_configuration, latched)
         # Whether the recording's commands are stamped, only their publisher knows.
@@ -113,19 +114,15 @@ class EvaluateNode(Node):
             return
         self.destroy_timer(self._discovery)
         name = publishers[0].topic_type
-        package, _, kind = name.partition('/msg/')
         if name not in ('geometry_msgs/msg/Twist', 'geometry_msgs/msg/TwistStamped'):
             self.get_logger().error(f"{self._topic} must be Twist or TwistStamped: a recording's commands. Got {name}")
             return
-        reliable = all(each.qos_profile.reliability == ReliabilityPolicy.RELIABLE for each in publishers)
-        reliability = ReliabilityPolicy.RELIABLE if reliable else ReliabilityPolicy.BEST_EFFORT
-        profile = QoSProfile(depth=DEPTH, reliability=reliability)
-        self.create_subscription(getattr(import_module(f'{package}.msg'), kind), self._topic, self._on_command, profile)
+        profile = qos_profile(DEPTH, reliable=all_reliable(publishers))
+        self.create_subscription(message_class(name), self._topic, self._on_command, profile)
 
     def _on_command(self, message: Any) -> None:
         self._heard += 1
-        header = getattr(message, 'header', None)
-        at = (stamp_ns_of(header.stamp) if header else 0) or self.get_clock().now().nanoseconds
+        at = (stamp_ns_of(message) if hasattr(message, 'header') else 0) or self.get_clock().now().nanoseconds
         self._recorded.append((at, message))
 
     def _on_configuration(self, message: String) -> None:
@@ -137,7 +134,7 @@ class EvaluateNode(Node):
     def _on_tick(self, message: JointState) -> None:
         self._heard += 1
         values = dict(zip(message.name, message.position, strict=True))
-        stamp_ns = stamp_ns_of(message.header.stamp)
+        stamp_ns = stamp_ns_of(message)
         last_ns = self._ticks[-1][0] if self._ticks else stamp_ns - 1
         if last_ns - AGAIN_NS < stamp_ns <= last_ns:
             return  # the clock stands still, as at the bag's end: what the controller does then is not of the recording

@@ -11,7 +11,7 @@ from rclpy.duration import Duration
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.publisher import Publisher
-from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.qos import ReliabilityPolicy
 from rclpy.task import Future
 from rosgraph_msgs.msg import Clock as ClockMessage
 from std_srvs.srv import Trigger
@@ -23,6 +23,7 @@ from lnn_controller.nodes.common.message_types import message_class
 from lnn_controller.nodes.common.messages import stamp
 from lnn_controller.nodes.common.parameters import Setting, declare, on_change
 from lnn_controller.nodes.common.playback_clock import Timeline
+from lnn_controller.nodes.common.qos import qos_profile
 from lnn_controller.nodes.common.run import run_node
 
 __all__ = ['PARAMETERS', 'PlayNode', 'main']
@@ -155,9 +156,8 @@ class PlayNode(Node):
                 self.get_logger().error(printable(f'{name} is not played: {error}'))
                 continue
             offered = self._bag.offered(name)
-            durability = DurabilityPolicy.TRANSIENT_LOCAL if offered.latched else DurabilityPolicy.VOLATILE
-            reliability = ReliabilityPolicy.RELIABLE if offered.reliable else ReliabilityPolicy.BEST_EFFORT
-            profile = QoSProfile(depth=1 if offered.latched else DEPTH, durability=durability, reliability=reliability)
+            depth = 1 if offered.latched else DEPTH
+            profile = qos_profile(depth, reliable=offered.reliable, latched=offered.latched)
             # Relative, so that a namespace and remappings of relative names hold for them.
             publishers[name] = self.create_publisher(message, name, profile)
         if not publishers:

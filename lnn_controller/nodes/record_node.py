@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 from rclpy.clock import Clock, ClockType
 from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.node import Node
-from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.subscription import Subscription
 from rclpy.task import Future
 
@@ -20,6 +19,7 @@ from lnn_controller.errors import InputError, printable
 from lnn_controller.nodes.common.arrival import Arrival
 from lnn_controller.nodes.common.message_types import message_class
 from lnn_controller.nodes.common.parameters import Setting, declare
+from lnn_controller.nodes.common.qos import all_latched, all_reliable, qos_profile
 from lnn_controller.nodes.common.run import drain, run_node, spin
 from lnn_controller.nodes.controller.polled import take_all
 
@@ -168,8 +168,7 @@ class RecordNode(Node):
         publishers = [item for item in publishers if item.topic_type == type_name]
         if not publishers or (topic, type_name) in self._refused:
             return
-        reliable = all(item.qos_profile.reliability == ReliabilityPolicy.RELIABLE for item in publishers)
-        latched = all(item.qos_profile.durability == DurabilityPolicy.TRANSIENT_LOCAL for item in publishers)
+        reliable, latched = all_reliable(publishers), all_latched(publishers)
         # Never stricter than before: a latched message would come twice.
         if taken is not None and (reliable or not taken.reliable) and (latched or not taken.latched):
             return
@@ -210,12 +209,7 @@ class RecordNode(Node):
             for data in take_all(before.subscription):
                 self._write(topic, data)
             self.destroy_subscription(before.subscription)
-        profile = QoSProfile(
-            history=HistoryPolicy.KEEP_LAST,
-            depth=QUEUE_DEPTH,
-            reliability=ReliabilityPolicy.RELIABLE if reliable else ReliabilityPolicy.BEST_EFFORT,
-            durability=DurabilityPolicy.TRANSIENT_LOCAL if latched else DurabilityPolicy.VOLATILE,
-        )
+        profile = qos_profile(QUEUE_DEPTH, reliable=reliable, latched=latched)
         write: Callable[[bytes], None] = partial(self._write, topic)
         events = SubscriptionEventCallbacks(message_lost=partial(self._on_lost, topic), use_default_callbacks=False)
         subscription = self.create_subscription(message, topic, write, profile, raw=True, event_callbacks=events)

@@ -38,7 +38,7 @@ def test_what_the_operator_says_nobody_else_may_say():
 def test_the_launch_files_name_the_enclaves():
     text = ''.join(file.read_text() for file in LAUNCH.glob('*.launch.py'))
     for node, enclave in ENCLAVES.items():
-        assert f"'{enclave}'" in text or f"arguments_of('{enclave.rpartition('/')[2]}')" in text, node
+        assert f"ros_arguments('{enclave.rpartition('/')[2]}')" in text, node
 
 
 @pytest.mark.parametrize('node', ENCLAVES)

@@ -11,7 +11,7 @@ from pathlib import Path
 from lnn_controller.errors import InputError, printable
 from lnn_controller.share import find_share
 
-__all__ = ['check_domain', 'check_environment', 'dds_environment', 'refuse_other_ros']
+__all__ = ['check_domain', 'check_environment', 'dds_environment', 'dds_profile', 'refuse_other_ros']
 
 USER_ERROR = 2
 LAST_DOMAIN = 232
@@ -90,18 +90,24 @@ def _other_middleware() -> str:
     )
 
 
-def dds_environment() -> dict[str, str]:
+def dds_profile() -> dict[str, str]:
     """
-    Give the environment for a node's process: this one's, with the package's Fast DDS profile unless one is set.
+    Return the variable that names the package's Fast DDS profile.
 
     Without the profile a raw 640×480 image does not fit Fast DDS' shared memory segment and most are lost.
 
+    :returns: path by name; empty where the user has set a profile
+    """
+    return {} if os.environ.get(PROFILES_VARIABLE) else {PROFILES_VARIABLE: str(find_share('config/fastdds.xml'))}
+
+
+def dds_environment() -> dict[str, str]:
+    """
+    Return the environment for a node's process: this one's, with the package's Fast DDS profile unless one is set.
+
     :returns: a copy of the environment
     """
-    environment = dict(os.environ)
-    if not environment.get(PROFILES_VARIABLE):
-        environment[PROFILES_VARIABLE] = str(find_share('config/fastdds.xml'))
-    return environment
+    return dict(os.environ) | dds_profile()
 
 
 def check_domain(wanted: str) -> None:

@@ -24,15 +24,54 @@ from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import LifecycleNode
 from launch_ros.event_handlers import OnStateTransition
 from launch_ros.events.lifecycle import ChangeState
+from launch_ros.parameter_descriptions import ParameterValue
 from lifecycle_msgs.msg import Transition
 
 from lnn_controller.errors import InputError, did_you_mean
-from lnn_controller.nodes.common.environment import PROFILES_VARIABLE
+from lnn_controller.nodes.common.environment import dds_profile
 from lnn_controller.nodes.common.process import PARENT_VARIABLE
+from lnn_controller.share import find_share
 
-__all__ = ['checked', 'driven', 'ends_with', 'environment']
+__all__ = [
+    'LOG_LEVEL',
+    'PARAMS_FILE',
+    'POLICY',
+    'checked',
+    'driven',
+    'ends_with',
+    'environment',
+    'ros_arguments',
+    'typed',
+]
 
 FILES = 'params_file'
+# Arguments of several launch files.
+LOG_LEVEL = DeclareLaunchArgument('log_level', default_value='info', description='debug, info, warn, error or fatal.')
+PARAMS_FILE = DeclareLaunchArgument(
+    'params_file', default_value=str(find_share('config/controller.yaml')), description="The controller's parameters."
+)
+POLICY = DeclareLaunchArgument('policy', default_value='car_lane', description='Folder or shipped name of a policy.')
+
+
+def typed(name: str, kind: Any) -> ParameterValue:
+    """
+    Pass a launch argument on as a parameter of a node.
+
+    :param name: of the argument
+    :param kind: the parameter's type, such as ``bool`` or ``list[str]``
+    :returns: the parameter's value
+    """
+    return ParameterValue(LaunchConfiguration(name), value_type=kind)
+
+
+def ros_arguments(enclave: str) -> list[Any]:
+    """
+    Write the ROS arguments of a node's command line.
+
+    :param enclave: where SROS2 keeps the node's keys (docs/security.md); without security it is a name and no more
+    :returns: log level and enclave
+    """
+    return ['--ros-args', '--log-level', LaunchConfiguration('log_level'), '--enclave', f'/lnn_controller/{enclave}']
 
 
 def checked(file: str, arguments: Sequence[DeclareLaunchArgument]) -> list[Action]:
@@ -131,17 +170,14 @@ def ends_with(what: str) -> Callable[[Any, LaunchContext], list[Action]]:
     return end
 
 
-def environment(config: Path) -> list[Action]:
+def environment() -> list[Action]:
     """
     Set what our nodes need in their environment.
 
     They end with this process, however it ends: on SIGTERM ``ros2 launch`` would leave them, and the robot would drive
     on. And large images do not fit Fast DDS' default segment of shared memory; who has set a profile keeps it.
 
-    :param config: folder of our configuration files
     :returns: actions, to come before the nodes
     """
-    variables = {PARENT_VARIABLE: str(os.getpid())}
-    if not os.environ.get(PROFILES_VARIABLE):
-        variables[PROFILES_VARIABLE] = str(config / 'fastdds.xml')
+    variables = {PARENT_VARIABLE: str(os.getpid())} | dds_profile()
     return [SetEnvironmentVariable(name, value) for name, value in variables.items()]

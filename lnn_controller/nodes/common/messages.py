@@ -16,7 +16,6 @@ __all__ = [
     'imu_message',
     'neurons_message',
     'stamp',
-    'stamp_ns_of',
     'twist',
     'velocities',
 ]
@@ -33,16 +32,6 @@ def stamp(stamp_ns: int) -> Time:
     """
     sec, nanosec = divmod(stamp_ns, 1_000_000_000)
     return Time(sec=sec, nanosec=nanosec)
-
-
-def stamp_ns_of(time: Time) -> int:
-    """
-    Read a ROS stamp.
-
-    :param time: the message
-    :returns: ns; 0 where it was not set
-    """
-    return int(time.sec) * 1_000_000_000 + int(time.nanosec)
 
 
 def twist(channels: Sequence[str], command: Floats) -> Twist:

@@ -1,19 +1,63 @@
-"""Says by name who on our topics cannot be heard, cannot hear us, or speaks in our place."""
+"""QoS profiles; and who on our topics, by name, cannot be heard, cannot hear us, or speaks in our place."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 from rclpy.node import Node
 from rclpy.publisher import Publisher
-from rclpy.qos import QoSCompatibility, QoSProfile, qos_check_compatible
+from rclpy.qos import (
+    DurabilityPolicy,
+    HistoryPolicy,
+    QoSCompatibility,
+    QoSProfile,
+    ReliabilityPolicy,
+    qos_check_compatible,
+)
 from rclpy.subscription import Subscription
 from rclpy.topic_endpoint_info import TopicEndpointInfo
 
-__all__ = ['QosWatch', 'node_of', 'type_name']
+__all__ = ['QosWatch', 'all_latched', 'all_reliable', 'node_of', 'qos_profile', 'type_name']
 
 UNKNOWN = '_NODE_NAME_UNKNOWN_'  # of rmw: an endpoint of a program that tells no node
 NAMELESS = 'without a name'
 TWISTS = {'geometry_msgs/msg/Twist', 'geometry_msgs/msg/TwistStamped'}
+
+
+def qos_profile(depth: int, *, reliable: bool = True, latched: bool = False) -> QoSProfile:
+    """
+    Make a profile of the last messages.
+
+    :param depth: how many are kept
+    :param reliable: reliable, else best effort
+    :param latched: transient local, else volatile
+    :returns: the profile
+    """
+    return QoSProfile(
+        history=HistoryPolicy.KEEP_LAST,
+        depth=depth,
+        reliability=ReliabilityPolicy.RELIABLE if reliable else ReliabilityPolicy.BEST_EFFORT,
+        durability=DurabilityPolicy.TRANSIENT_LOCAL if latched else DurabilityPolicy.VOLATILE,
+    )
+
+
+def all_reliable(endpoints: Iterable[TopicEndpointInfo]) -> bool:
+    """
+    Return whether a reliable subscription would hear every one of a topic's publishers.
+
+    :param endpoints: the publishers, as the graph describes them
+    :returns: whether all are reliable
+    """
+    return all(each.qos_profile.reliability == ReliabilityPolicy.RELIABLE for each in endpoints)
+
+
+def all_latched(endpoints: Iterable[TopicEndpointInfo]) -> bool:
+    """
+    Return whether a latched subscription would hear every one of a topic's publishers.
+
+    :param endpoints: the publishers, as the graph describes them
+    :returns: whether all are transient local
+    """
+    return all(each.qos_profile.durability == DurabilityPolicy.TRANSIENT_LOCAL for each in endpoints)
 
 
 class Mismatch(NamedTuple):

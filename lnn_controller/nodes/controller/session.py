@@ -22,10 +22,11 @@ from lnn_controller.control import Controller, Decision
 from lnn_controller.control.adaptation.snapshots import read_snapshot, write_snapshot
 from lnn_controller.data.messages.cdr import IncompleteImuError
 from lnn_controller.data.messages.images import compressed_from_cdr, image_from_cdr, imu_from_cdr, stamp_from_cdr
+from lnn_controller.data.messages.stamp import stamp_ns_of
 from lnn_controller.errors import InputError, short
 from lnn_controller.nodes.common.diagnostics import Rate, Spread
 from lnn_controller.nodes.common.exclusive import WAIT_S, Exclusive
-from lnn_controller.nodes.common.messages import channel_velocities, stamp_ns_of
+from lnn_controller.nodes.common.messages import channel_velocities
 from lnn_controller.nodes.common.process import end_process
 from lnn_controller.nodes.common.qos import QosWatch, type_name
 from lnn_controller.nodes.controller.command_output import CommandOutput
@@ -305,7 +306,7 @@ class Driving:
         except InputError as error:
             self._undecodable('scan', error)
             return
-        stamp_ns = stamp_ns_of(message.header.stamp)
+        stamp_ns = stamp_ns_of(message)
         self.exclusive.post(lambda: self.controller.on_obstacles(stamp_ns or now_ns, points, now_ns, sight))
 
     def interrupt(self, action: Callable[[], None]) -> None:
@@ -363,7 +364,7 @@ class Driving:
         if self._odometry is not None:
             for message in take_all(self._odometry):
                 speed_m_s = message.twist.twist.linear.x
-                controller.on_odometry(stamp_ns_of(message.header.stamp) or now_ns, speed_m_s, now_ns)
+                controller.on_odometry(stamp_ns_of(message) or now_ns, speed_m_s, now_ns)
         if self._imu is None:
             return
         for data in take_all(self._imu):
