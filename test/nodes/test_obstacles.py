@@ -326,11 +326,39 @@ class TestClouds:
             (math.cos(bearings[10]), math.sin(bearings[10]), 0.0), Footprint(0.3, 0, 0.02, 0.02), 2, 0.5
         )
 
+    @pytest.mark.parametrize('columns', [2, 8, 10, 60])
+    @pytest.mark.parametrize('seen', [0, -1])
+    def test_one_column_of_several_does_not_tell_where_the_others_look(self, columns, seen):
+        """As of an 8 × 8 depth sensor: beside what it sees the way would count as free."""
+        angles = np.radians(np.linspace(-30, 30, columns))
+        rows = np.stack((np.cos(angles), np.sin(angles), np.full(columns, 0.1)), axis=1) * 4.0
+        one = np.full_like(rows, NAN)
+        one[seen] = rows[seen]
+        every, single = (
+            cloud(np.tile(each, (8, 1)), height=8, width=columns, row_step=18 * columns) for each in (rows, one)
+        )
+        assert obstacles.cloud_points(every, **LEVEL, min_valid=0.01).bearings.measured.tolist() == [1.0] * columns
+        with pytest.raises(InputError, match=rf'of {columns} columns must have measured in two .* Got 1'):
+            obstacles.cloud_points(single, **LEVEL, min_valid=0.01)
+
+    @pytest.mark.parametrize('row', [0, 1, 3])
+    def test_a_few_rows_of_many_tell_where_it_is_blind(self, row):
+        """Of 480 rows some are enough to look at; but not where none of them has measured."""
+        angles = np.radians(np.linspace(-45, 45, 20))
+        rows = np.full((480, 20, 3), NAN)
+        rows[row::10, :8] = (np.stack((np.cos(angles), np.sin(angles), np.full(20, 0.1)), axis=1) * 4.0)[:8]
+        message = cloud(rows.reshape(-1, 3), height=480, width=20, row_step=18 * 20)
+        _, sight = place(obstacles.cloud_points(message, 0.05, 1.0, 0.0, 0.01), 0.3, 0.0, 0.0, ROBOT)
+        assert not sight.covers((1.0, 0.0, 0.0), ROBOT, 1.5, 0.05)
+        assert sight.covers((0.5, -0.5, 0.0), Footprint(0.1, 0.1, 0.1, 0.1), 1.5, 0.05)
+
     @pytest.mark.parametrize(
         'rows', [[(1, 1, 1)], [(1, 1, 1), (2, 2, 2)], [(1, 0, 1), (-1, 0.1, 1), (0, -1, 1), (0, 1, 1)] * 2]
     )
     def test_a_heap_of_points_does_not_tell_where_it_is_blind(self, rows):
         message = cloud(rows, height=1 + len(rows) // 8, width=min(len(rows), 4), row_step=72)
+        assert place(obstacles.cloud_points(message, **LEVEL, min_valid=0.1), 0, 0, 0, ROBOT)[1] is None
+        message = cloud(rows, height=len(rows), width=1, row_step=18)
         assert place(obstacles.cloud_points(message, **LEVEL, min_valid=0.1), 0, 0, 0, ROBOT)[1] is None
 
     def test_malformed(self):

@@ -127,7 +127,8 @@ def cloud_points(
     :param sensor_z_m: height of the sensor above the ground, m
     :param min_valid: share of points that must be measurements, 0 … 1; one at the least
     :returns: what was seen
-    :raises InputError: if the cloud is not laid out as its fields say, or too few of its points are measurements
+    :raises InputError: if the cloud is not laid out as its fields say, or too few of its points are measurements, or
+        but one column of an organised one has any
     """
     x, y, z = _coordinates(message)
     measured = np.isfinite(x) & np.isfinite(y) & np.isfinite(z) & ((x != 0) | (y != 0) | (z != 0))
@@ -216,18 +217,23 @@ def _columns(
     Tell where an organised cloud's columns look, by the points in them; ``None`` where columns are no bearings.
 
     A column with no measurement lies between its neighbours: that is what tells where the sensor is blind. A cloud of
-    one row is a heap of points, of which nobody knows where those that are missing would have been.
+    one row, or one column, is a heap of points, of which nobody knows where those that are missing would have been.
+
+    :raises InputError: if but one of several columns has measured: nobody knows then where the others look
     """
-    if height < 2:
+    columns = measured.size // max(height, 1)
+    if height < 2 or columns < 2:
         return None
-    columns = measured.size // height
     shares = np.count_nonzero(measured.reshape(height, columns), axis=0) / height
     some = slice(0, None, max(height // BEARING_ROWS, 1))  # all points of a column lie in one direction
+    if np.count_nonzero(measured.reshape(height, columns)[some].any(axis=0)) < 2:
+        some = slice(None)  # those that measured may all lie between these rows
     rows, *sides = (each.reshape(height, columns)[some] for each in (measured, forward, left))
     ahead, beside = (np.where(rows, each, 0.0).sum(axis=0, dtype=np.float64) for each in sides)
     known = np.flatnonzero(rows.any(axis=0))
     if known.size < 2:
-        return None
+        msg = f'a point cloud of {columns} columns must have measured in two of them at least, or nobody knows where '
+        raise InputError(f'{msg}the others look. Got 1: is the sensor covered?')
     seen, gaps = np.arctan2(beside[known], ahead[known]), np.diff(known)
     turns = half_turn(np.diff(seen))
     # Across columns that did not measure, which may be more than half a turn, it goes on as between close ones.
