@@ -29,6 +29,28 @@ class Sent(NamedTuple):
     blocked: Literal['', 'obstacle', 'way_unseen']
 
 
+class _View(NamedTuple):
+    """What the guard's sensor saw: as of :meth:`SafetyChain.send`."""
+
+    points: NDArray[np.float64]
+    sight: Sight | None
+    moved_m: float
+
+
+class _Verdict(NamedTuple):
+    """
+    The guard's judgement of a command.
+
+    :param share: of the robot's range that its way leaves, 0 … 1
+    :param stoppable: the factor that lets it come to rest in time, 0 … 1
+    :param unseen: whether its way was not seen
+    """
+
+    share: float
+    stoppable: float
+    unseen: bool = False
+
+
 class SafetyChain:
     """
     Obstacle guard → speed limits → acceleration limits → deadband → obstacle guard on what came out of that.
@@ -109,11 +131,16 @@ class SafetyChain:
         :returns: what to publish
         """
         given = self.given_guard_scales
-        self._points, self._sight, self._moved_m, self._unseen = points, sight, moved_m, False
+        view = _View(points, sight, moved_m)
         self.ramp_scale = 1.0
-        scale = self.guard_scale = given[0] if given and any(wanted) else min(self._guard(wanted))
+        if given and any(wanted):
+            scale, unseen = given[0], False
+        else:
+            verdict = self._guard(wanted, view)
+            scale, unseen = min(verdict.share, verdict.stoppable), verdict.unseen
+        self.guard_scale = scale
         if scale == 0.0:
-            return self._blocked()
+            return self._blocked(unseen=unseen)
         bitten: tuple[str, ...] = ()
         if scale < 1.0:
             wanted = [value * scale for value in wanted]
@@ -124,48 +151,52 @@ class SafetyChain:
             self.ramp = [value * self.ramp_scale for value in ramp]
             sent = apply_deadband(self.ramp, self._wide_limits)
         else:
-            sent = self._slow_ramp(wanted, ramp)
+            sent, unseen = self._slow_ramp(wanted, ramp, view)
         if self.ramp_scale == 0.0:
-            return self._blocked()
+            return self._blocked(unseen=unseen)
         if self.ramp_scale < 1.0:
             bitten = ('obstacle_slow',)
         return Sent(sent, bitten + ramped, '')
 
-    def _slow_ramp(self, judged: Sequence[float], ramp: Sequence[float]) -> list[float]:
-        """Slow what came out of the ramp until the guard agrees to what is sent, (C,); sets ramp and ramp_scale."""
+    def _slow_ramp(self, judged: Sequence[float], ramp: Sequence[float], view: _View) -> tuple[list[float], bool]:
+        """
+        Slow what came out of the ramp until the guard agrees to what is sent; sets ramp and ramp_scale.
+
+        :returns: what is sent, (C,); whether the way of what it slowed last was unseen
+        """
+        unseen = False
         while True:
             self.ramp = [value * self.ramp_scale for value in ramp]
             sent = apply_deadband(self.ramp, self._wide_limits)
             if sent == judged or not any(sent):
-                return sent
+                return sent, unseen
             # A share of the robot's range, not of the ramp: that would be slowed anew at each tick.
-            share, stoppable = self._guard(sent)
+            share, stoppable, unseen = self._guard(sent, view)
             pairs = zip(sent, self._most, strict=True)
             allowed = min((share * most / abs(value) for value, most in pairs if value), default=1.0)
             allowed = min(allowed, stoppable)
             if allowed > 1.0 - 1e-9:
-                return sent
+                return sent, unseen
             # Again, for the slower command may have other channels within their deadband: it leads elsewhere.
             self.ramp_scale *= allowed
 
-    def _blocked(self) -> Sent:
+    def _blocked(self, *, unseen: bool) -> Sent:
         self.reset()  # past the ramp, as every stop
-        blocked = self.given_blocked if self.given_guard_scales else 'way_unseen' if self._unseen else 'obstacle'
+        blocked = self.given_blocked if self.given_guard_scales else 'way_unseen' if unseen else 'obstacle'
         return Sent([0.0] * len(self._spec.outputs), ('obstacle_stop',), blocked)
 
-    def _guard(self, command: Sequence[float]) -> tuple[float, float]:
-        """Judge a command: the share of the robot's range that its way leaves, and the factor that lets it stop."""
+    def _guard(self, command: Sequence[float], view: _View) -> _Verdict:
         guard = self._settings.guard
         if guard is None or not any(command):
-            return 1.0, 1.0
+            return _Verdict(1.0, 1.0)
         by_channel = dict(zip(self._spec.channels, command, strict=True))
         velocity = tuple(by_channel.get(name, 0.0) for name in ('linear_x', 'linear_y', 'angular_z'))
         pace = guard.footprint.pace(velocity)
         if not pace:  # straight up or down: the robot stays where it is seen from above
-            return 1.0, 1.0
-        sight, reach_m = self._sight, guard.reach_m(pace) + self._moved_m
-        self._unseen = sight is not None and not sight.covers(velocity, guard.footprint, reach_m, guard.min_valid)
-        if self._unseen:
-            return 0.0, 0.0
-        free_m = clearance(velocity, self._points, guard.footprint, reach_m) - self._moved_m
-        return guard_scale(free_m, guard), min(guard.most_pace(free_m) / pace, 1.0)
+            return _Verdict(1.0, 1.0)
+        points, sight, moved_m = view
+        reach_m = guard.reach_m(pace) + moved_m
+        if sight is not None and not sight.covers(velocity, guard.footprint, reach_m, guard.min_valid):
+            return _Verdict(0.0, 0.0, unseen=True)
+        free_m = clearance(velocity, points, guard.footprint, reach_m) - moved_m
+        return _Verdict(guard_scale(free_m, guard), min(guard.most_pace(free_m) / pace, 1.0))
