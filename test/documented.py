@@ -1,4 +1,4 @@
-"""The command lines that README.md and docs/*.md give, as a reader would type them."""
+"""The command lines that README.md, CONTRIBUTING.md and docs/ give, as a reader would type them."""
 
 import re
 import shlex
@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / 'README.md', *sorted((ROOT / 'docs').rglob('*.md')), *sorted((ROOT / 'bags').rglob('*.md'))]
+PAGES = [ROOT / 'README.md', ROOT / 'CONTRIBUTING.md']
+PAGES += [page for folder in ('docs', 'bags') for page in sorted((ROOT / folder).rglob('*.md'))]
 TOOLS = ('lnn', 'ros2', 'make', 'python', 'python3', 'pip', 'colcon')
 FENCE = re.compile(r'^ *```(\w*)\n(.*?)^ *```', re.MULTILINE | re.DOTALL)
 SPAN = re.compile(r'(?<!`)`([^`]+)`(?!`)')

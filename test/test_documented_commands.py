@@ -18,7 +18,7 @@ from lnn_controller.nodes.pages.reference import NODES
 # Of others, as our pages name them.
 TOPICS_OF_OTHERS = {'/joy'}
 SHELL = {'cd', 'source', 'export', 'touch', 'for', 'do', 'done', 'ps', 'grep', 'git', 'groupadd', 'usermod'}
-SHELL |= {'systemctl', 'journalctl', 'rosdep', 'colcon'}
+SHELL |= {'systemctl', 'journalctl', 'rosdep', 'colcon', 'pre-commit'}
 # What `ros2 param`, `topic`, … can do, and the options that we use.
 VERBS = {
     'param': {'set', 'get', 'describe', 'list', 'dump', 'load'},
