@@ -22,7 +22,7 @@ MAY_IMPORT = {
     'learning': {'liquid', 'policy', 'data', 'export'},
     'sim': {'policy', 'data'},
     'explain': {'policy', 'replay'},
-    'replay': {'policy', 'control', 'data', 'metrics', 'explain'},
+    'replay': {'policy', 'control', 'data', 'metrics'},
     'evaluation': {'policy', 'control', 'data', 'sim', 'metrics'},
     'report': {'data', 'sim', 'metrics', 'evaluation', 'replay', 'explain'},
     'studies': {'policy', 'control', 'data', 'sim', 'metrics', 'evaluation', 'replay', 'explain'},

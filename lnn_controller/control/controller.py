@@ -61,11 +61,6 @@ class Controller(Inputs):
         self.adaptation.settings = settings.adaptation
 
     @property
-    def reach(self) -> NDArray[np.float64]:
-        """The largest command of each channel that the policy knows, either way, (C,)."""
-        return self.adaptation.reach
-
-    @property
     def state(self) -> DriveState:
         """What it carries from tick to tick; may be set, to go on where another controller was."""
         return DriveState(

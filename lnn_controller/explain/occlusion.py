@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from lnn_controller.policy import Policy
 from lnn_controller.replay.result import Replay
 
-__all__ = ['Moment', 'attention', 'reach', 'worst_moments']
+__all__ = ['Moment', 'attention', 'worst_moments']
 
 LOOKS_S = 0.5
 PATCHES = 4  # so many patches are as high as the frame
@@ -35,16 +35,6 @@ class Moment:
     given: NDArray[np.float64]
 
 
-def reach(policy: Policy) -> NDArray[np.float64]:
-    """
-    Tell how far each channel can go: what makes errors of several channels comparable.
-
-    :param policy: the policy
-    :returns: the larger of its limits either way, (C,), m/s and rad/s
-    """
-    return np.array([max(-each.minimum, each.maximum) for each in policy.spec.outputs])
-
-
 def attention(
     policy: Policy, frame: NDArray[np.uint8], hx: NDArray[np.float32], imu: NDArray[np.float32], dt_s: float
 ) -> NDArray[np.float64]:
@@ -61,11 +51,11 @@ def attention(
     :param hx: hidden state at the beginning, (S,) float32
     :param imu: gyro (rad/s) and accelerometer (m/s²), (6,) float32
     :param dt_s: control period, s
-    :returns: mean change of the command by the patches over each pixel, as a share of the channels' reach, (H, W)
+    :returns: mean change of the command by the patches over each pixel, as a share of the channels' ranges, (H, W)
     """
     spec = policy.spec
     dt_s = min(max(dt_s, spec.dt_min_s), spec.dt_max_s)
-    far = reach(policy)
+    far = policy.spec.command_range
 
     def command(image: NDArray[np.uint8]) -> NDArray[np.float32]:
         features, made = policy.encode(image), None
@@ -98,7 +88,7 @@ def worst_moments(result: Replay, policy: Policy, *, last: float = 1.0) -> list[
     :returns: at most four, the worst first, two seconds apart at least
     """
     episode, at_s = result.episode, result.at_s
-    error = np.abs(result.given - result.recorded) / reach(policy)
+    error = np.abs(result.given - result.recorded) / policy.spec.command_range
     counted = result.both & (at_s >= result.counted_from_s(last))
     error = np.where(counted, np.nan_to_num(error).sum(axis=1), -1.0)
     moments: list[Moment] = []

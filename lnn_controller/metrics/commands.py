@@ -29,10 +29,10 @@ def lag(recorded: ArrayLike, given: ArrayLike, dt_s: float, *, longest_s: float 
         little, or the correlation has no peak within ``longest_s``
     """
     a, b = np.asarray(recorded, np.float64), np.asarray(given, np.float64)
-    reach = min(round(longest_s / dt_s), a.size // 2)
-    if reach < 1:
+    furthest = min(round(longest_s / dt_s), a.size // 2)
+    if furthest < 1:
         return float('nan')
-    shifts = range(-reach, reach + 1)
+    shifts = range(-furthest, furthest + 1)
     overlaps = [(a[max(0, -k) : a.size - max(0, k)], b[max(0, k) : b.size + min(0, k)]) for k in shifts]
     scores = np.array([_correlation(*overlap) for overlap in overlaps])
     if not np.isfinite(scores).any():
@@ -83,7 +83,7 @@ def command_errors(
     :param given: the policy's command at each, (T,)
     :param period_s: spacing for lag and jerk, s
     :returns: ``mae``, ``rmse``, ``r2`` (NaN where the recording is constant), ``constant_mae`` (of the recording's
-        median: what the best constant would reach), ``lag_s``, ``jerk_rms``, ``recorded_jerk_rms``
+        median: what the best constant would furthest), ``lag_s``, ``jerk_rms``, ``recorded_jerk_rms``
     """
     stamps = np.asarray(stamps_ns, np.int64)
     recorded, given = np.asarray(recorded, np.float64), np.asarray(given, np.float64)

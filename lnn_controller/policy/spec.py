@@ -7,6 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from lnn_controller.errors import InputError, short
 from lnn_controller.policy.files import parse_json
 
@@ -225,6 +228,11 @@ class PolicySpec:
     def channels(self) -> tuple[str, ...]:
         """The names of the command channels, in the order of the command array."""
         return tuple(output.name for output in self.outputs)
+
+    @property
+    def command_range(self) -> NDArray[np.float64]:
+        """The larger of each channel's two limits, (C,), m/s and rad/s: shares of it compare channels of any unit."""
+        return np.array([max(-output.minimum, output.maximum) for output in self.outputs])
 
     def to_json(self) -> str:
         """

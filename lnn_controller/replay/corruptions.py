@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from lnn_controller.data import Episode
 from lnn_controller.errors import InputError
-from lnn_controller.explain.occlusion import reach
 from lnn_controller.policy import Policy
 from lnn_controller.replay.at_rate import replay_episode
 
@@ -97,12 +96,12 @@ def sweep_recording(
     :param policy: the policy
     :param progress: called with the number of replays made since the last call
     :returns: by name in :data:`SWEEPS` (``imu_bias`` where the policy reads an IMU), a row for each level: ``level``;
-        ``error``, the mean over the channels of MAE as a share of the channel's reach; ``mae`` by channel; ``driven``,
-        the share of the ticks with a recorded command at which the policy drove. NaN where it never did
+        ``error``, the mean over the channels of MAE as a share of the channel's command range; ``mae`` by channel;
+        ``driven``, the share of the ticks with a recorded command at which the policy drove. NaN where it never did
     :raises InputError: if nobody drives in the recording, or it is too short to replay
     """
     episode = _first_minute(episode)
-    far = reach(policy)
+    far = policy.spec.command_range
     curves: dict[str, list[dict[str, Any]]] = {}
     as_it_is = None
     for name, sweep, level in _all(episode):

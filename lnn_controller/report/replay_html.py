@@ -69,7 +69,7 @@ def write_report(
         parts += [
             '<h2>Robustness</h2>',
             '<p class="note">The recording made worse, one way at a time: error as the mean over the channels of MAE '
-            "as a share of the channel's reach. The dashed line is the recording as it is.</p>",
+            "as a share of the channel's command range. The dashed line is the recording as it is.</p>",
             _picture('error as the recording gets worse', lambda path: draw_robustness(path, summaries)),
         ]
     parts.append(_segments(summaries))

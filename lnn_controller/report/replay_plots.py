@@ -102,7 +102,9 @@ def draw_moments(path: str | Path, moments: Sequence[Moment], channels: Sequence
             for name, given, recorded in zip(channels, moment.given, moment.recorded, strict=True)
         )
         seen.set_title(f'{moment.at_s:.1f} s: {commands}', loc='left', fontsize=8)
-        looked.set_title(f'at most {100 * float(moment.attention.max()):.1f} % of the reach', loc='right', fontsize=8)
+        looked.set_title(
+            f'at most {100 * float(moment.attention.max()):.1f} % of the command range', loc='right', fontsize=8
+        )
         for axes in (seen, looked):
             axes.set_axis_off()
     save(figure, path)
@@ -140,7 +142,7 @@ def draw_robustness(path: str | Path, summaries: Sequence[Mapping[str, Any]]) ->
             axes.text(0.5, 0.5, 'no IMU is read', transform=axes.transAxes, ha='center', color=LANE)
     errors = [row['error'] for each in summaries for curve in each['robustness'].values() for row in curve]
     figure.axes[0].set_ylim(0.0, 1.15 * max(1e-9, float(np.nanmax([0.0, *errors]))))
-    figure.supylabel('error, as a share of the reach', fontsize=10)
+    figure.supylabel('error, as a share of the command range', fontsize=10)
     handles = figure.axes[0].get_legend_handles_labels()
     figure.legend(*handles, loc='outside upper right', frameon=False, ncols=len(summaries))
     save(figure, path)

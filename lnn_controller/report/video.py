@@ -130,7 +130,7 @@ def _neuron_colours(drive: Drive) -> Pixels:
 
 
 def _theme(drive: Drive) -> Theme:
-    def reach(values: NDArray[np.float64], least: float) -> float:
+    def axis_limit(values: NDArray[np.float64], least: float) -> float:
         return max(least, float(np.max(np.abs(values), initial=0.0)))
 
     return Theme(
@@ -139,8 +139,8 @@ def _theme(drive: Drive) -> Theme:
         track=drive.track,
         neurons=drive.neurons.shape[1] if drive.neurons.size else 0,
         history_s=HISTORY_S,
-        max_speed_m_s=reach(drive.command[:, 0], 1.0),
-        max_turn_rad_s=reach(drive.command[:, 1], 0.5),
+        max_speed_m_s=axis_limit(drive.command[:, 0], 1.0),
+        max_turn_rad_s=axis_limit(drive.command[:, 1], 0.5),
         path=drive.pose[:, :2],
     )
 

@@ -13,7 +13,7 @@ from bundles import make_tiny_bundle
 from lnn_controller.cli import main
 from lnn_controller.data import Bag, read_episode
 from lnn_controller.errors import InputError
-from lnn_controller.explain.occlusion import attention, reach, worst_moments
+from lnn_controller.explain.occlusion import attention, worst_moments
 from lnn_controller.policy import OutputSpec, Policy
 from lnn_controller.replay.at_rate import replay_episode
 from lnn_controller.replay.comparison import Comparison, commands_at, summarise_comparison
@@ -112,7 +112,7 @@ def test_attention_is_where_the_command_hangs_on_the_frame(car_lane, episode):
                 made = car_lane.step(features, used.imu, hx, 0.02)
                 hx = made.hx
             commands.append(made.command)
-        return float(np.abs((commands[1] - commands[0]) / reach(car_lane)).mean())
+        return float(np.abs((commands[1] - commands[0]) / car_lane.spec.command_range).mean())
 
     most, least = (np.unravel_index(which(seen), seen.shape) for which in (np.argmax, np.argmin))
     assert change(most) > change(least)
@@ -121,7 +121,7 @@ def test_attention_is_where_the_command_hangs_on_the_frame(car_lane, episode):
 def test_the_worst_moments_are_the_worst_and_apart(car_lane, episode):
     result = replay_episode(episode, car_lane)
     moments = worst_moments(result, car_lane)
-    error = np.abs((result.given - result.recorded) / reach(car_lane)).sum(axis=1)
+    error = np.abs((result.given - result.recorded) / car_lane.spec.command_range).sum(axis=1)
     assert len(moments) == 4
     assert np.abs(moments[0].given - moments[0].recorded).sum() > 0
     tick = int(np.argmin(np.abs(result.at_s - moments[0].at_s)))
@@ -133,7 +133,7 @@ def test_the_worst_moments_are_the_worst_and_apart(car_lane, episode):
 def test_the_worst_moments_are_of_the_part_that_counts(car_lane, episode):
     result = replay_episode(episode, car_lane)
     begins_s = 0.8 * result.at_s[-1]
-    error = np.abs((result.given - result.recorded) / reach(car_lane)).sum(axis=1)
+    error = np.abs((result.given - result.recorded) / car_lane.spec.command_range).sum(axis=1)
     error[result.at_s < begins_s] = np.nan
     moments = worst_moments(result, car_lane, last=0.2)
     assert moments[0].at_s == result.at_s[np.nanargmax(error)]

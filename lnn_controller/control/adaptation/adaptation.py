@@ -32,7 +32,7 @@ def fingerprint(spec: PolicySpec) -> str:
 
 class Adaptation:
     """
-    What is learnt on top of a frozen policy. ``reach`` is the largest command of each channel, either way, (C,).
+    What is learnt on top of a frozen policy.
 
     *Imitate* corrects the network's command, *respond* undoes how the body answers it; in this order, so that what the
     operator teaches is meant as motion, whatever state the body is in. Both learn in shadow and live, and act in live.
@@ -44,10 +44,9 @@ class Adaptation:
     def __init__(self, spec: PolicySpec, settings: AdaptationSettings) -> None:
         self._spec = spec
         self._settings = settings
-        self.reach = np.array([max(-output.minimum, output.maximum) for output in spec.outputs])
-        self.imitation = Imitation(self.reach, spec.network.units, settings)
+        self.imitation = Imitation(spec.command_range, spec.network.units, settings)
         self.responses = {
-            name: Response(float(most), settings) for name, most in zip(spec.channels, self.reach, strict=True)
+            name: Response(float(most), settings) for name, most in zip(spec.channels, spec.command_range, strict=True)
         }
         self.learnt_ticks = 0
         self._kept = self.snapshot()
@@ -209,13 +208,13 @@ class Adaptation:
         figures = {'learnt_ticks': float(self.learnt_ticks), 'rollbacks': float(self.rollbacks)}
         norm, judged = self.imitation.norm, self.imitation.judge.rms
         for index, (name, response) in enumerate(self.responses.items()):
-            reach = response.reach
+            most = response.command_range
             figures |= {
-                f'{name}.imitate_error_frozen': float(judged[0, index]) * reach,
-                f'{name}.imitate_error_adapted': float(judged[1, index]) * reach,
+                f'{name}.imitate_error_frozen': float(judged[0, index]) * most,
+                f'{name}.imitate_error_adapted': float(judged[1, index]) * most,
                 f'{name}.imitate_norm': float(norm[index]),
-                f'{name}.respond_error_frozen': float(response.judge.rms[0]) * reach,
-                f'{name}.respond_error_adapted': float(response.judge.rms[1]) * reach,
+                f'{name}.respond_error_frozen': float(response.judge.rms[0]) * most,
+                f'{name}.respond_error_adapted': float(response.judge.rms[1]) * most,
                 f'{name}.respond_gain': response.gain,
                 f'{name}.respond_trim': response.trim,
             }

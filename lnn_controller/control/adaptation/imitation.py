@@ -18,7 +18,7 @@ __all__ = ['Imitation']
 
 Floats = NDArray[np.float64]
 
-# Of the neurons' states, which lie within ±1, and of a command in shares of its reach: less is noise, or standing.
+# Of the neurons' states, which lie within ±1, and of a command in shares of its range: less is noise, or standing.
 EXCITED_STATE, EXCITED_COMMAND = 0.01, 0.005
 EXCITATION_WINDOW_S = 1.0
 # ‖ΔW‖ per channel, in bounds of its correction: neurons move by a fraction of their range, so weights may be larger.
@@ -35,13 +35,13 @@ class Imitation:
     10.64898/2026.06.11.731593) and Neural-Fly (O'Connell et al., Science Robotics 2022). The correction is bounded
     twice: ‖ΔW‖ of each channel, and the correction itself. Whoever teaches nonsense cannot move a command further.
 
-    :param reach: largest command of each channel, (C,)
+    :param command_range: largest command of each channel, (C,)
     :param neurons: N
     :param settings: how to learn
     """
 
-    def __init__(self, reach: Floats, neurons: int, settings: AdaptationSettings) -> None:
-        self._reach = reach
+    def __init__(self, command_range: Floats, neurons: int, settings: AdaptationSettings) -> None:
+        self._range = command_range
         self._x = np.ones(neurons + 1)
         self._state_moves = Excitation(window_s=EXCITATION_WINDOW_S)
         self._command_moves = Excitation(window_s=EXCITATION_WINDOW_S)
@@ -59,20 +59,20 @@ class Imitation:
     def settings(self, settings: AdaptationSettings) -> None:
         self._settings = settings
         kept = None if self._estimator is None else self._estimator.weights
-        shape = (self._reach.size, self._x.size)
+        shape = (self._range.size, self._x.size)
         self._estimator = (
             RecursiveLeastSquares(*shape, prior=settings.rate, memory_s=settings.memory_s)
             if settings.method == 'rls'
             else LeastMeanSquares(*shape, rate=settings.rate)
         )
-        self.judge = Prequential(self._reach.size, window_s=settings.window_s)
-        self._bound = settings.bound * self._reach
+        self.judge = Prequential(self._range.size, window_s=settings.window_s)
+        self._bound = settings.bound * self._range
         if kept is not None:
             self.weights = kept
 
     @property
     def weights(self) -> Floats:
-        """ΔW in shares of the reach, the constant's column last, (C, N + 1)."""
+        """ΔW in shares of the command range, the constant's column last, (C, N + 1)."""
         assert self._estimator is not None
         return self._estimator.weights
 
@@ -85,7 +85,7 @@ class Imitation:
     def norm(self) -> Floats:
         """‖ΔW‖ of each channel as a share of the largest allowed, 0 … 1, (C,)."""
         largest = WEIGHT_ROOM * self._settings.bound
-        return _norms(self.weights) / largest if largest else np.zeros(self._reach.size)
+        return _norms(self.weights) / largest if largest else np.zeros(self._range.size)
 
     def correction(self, basis: NDArray[np.float32]) -> Floats:
         """
@@ -95,7 +95,7 @@ class Imitation:
         :returns: m/s and rad/s, within the bound, (C,)
         """
         self._x[:-1] = basis
-        return _within(self.weights @ self._x * self._reach, self._bound)
+        return _within(self.weights @ self._x * self._range, self._bound)
 
     def learn(self, basis: NDArray[np.float32], command: Floats, target: Floats, dt_s: float) -> bool:
         """
@@ -111,17 +111,17 @@ class Imitation:
         if self.suspended:
             return False
         assert self._estimator is not None
-        reach = self._reach
-        # What lies beyond the reach is never driven, neither the operator's nor the network's.
-        target = _within(target, reach)
-        lacking = target - _within(command, reach)
+        most = self._range
+        # What lies beyond the command range is never driven, neither the operator's nor the network's.
+        target = _within(target, most)
+        lacking = target - _within(command, most)
         adapted = lacking - self.correction(basis)
         moving = self._state_moves.update(basis.astype(np.float64), dt_s) >= EXCITED_STATE
-        moving &= self._command_moves.update(target / reach, dt_s) >= EXCITED_COMMAND
+        moving &= self._command_moves.update(target / most, dt_s) >= EXCITED_COMMAND
         if not moving:
             return False
-        share = lacking / reach
-        self.judge.update(share, adapted / reach, dt_s)
+        share = lacking / most
+        self.judge.update(share, adapted / most, dt_s)
         error = share - self.weights @ self._x
         error[np.abs(error) < self._settings.dead_zone] = 0.0
         if not error.any():

@@ -16,9 +16,9 @@ from lnn_controller.control.settings.adaptation import AdaptationSettings
 __all__ = ['MAX_GAIN', 'MIN_GAIN', 'Response']
 
 MIN_GAIN, MAX_GAIN = 0.4, 2.5  # a body further off than this needs a mechanic
-NOISE = 0.05  # of a measurement, in shares of the reach: what lag and road add to the model
+NOISE = 0.05  # of a measurement, in shares of the command range: what lag and road add to the model
 GAIN_SPREAD = 0.3  # how far a gain lies from 1 before anything was measured
-EXCITED = 0.01  # of the sent command, in shares of the reach
+EXCITED = 0.01  # of the sent command, in shares of the command range
 SETTLED_S = 1.0  # the body must have moved for so long: what comes before is acceleration from rest
 PLAUSIBLE = 2.0  # a measurement beyond so many reaches is a blow, not an answer
 WORSE = 1.1
@@ -32,12 +32,12 @@ class Response:
     What was sent goes through a first-order lag first, for motor and steering take their time. Undoing the estimate,
     sent = (wanted − trim) / gain, is certainty-equivalence control (Åström and Wittenmark, Adaptive Control, 1995).
 
-    :param reach: the channel's largest command, m/s or rad/s
+    :param command_range: the channel's largest command, m/s or rad/s
     :param settings: how to learn
     """
 
-    def __init__(self, reach: float, settings: AdaptationSettings) -> None:
-        self.reach = reach
+    def __init__(self, command_range: float, settings: AdaptationSettings) -> None:
+        self.command_range = command_range
         self._x = np.ones(2)
         self._moves = Excitation(window_s=1.0)
         self._estimator: Estimator | None = None
@@ -75,7 +75,7 @@ class Response:
     def trim(self) -> float:
         """What the body does unasked, m/s or rad/s."""
         assert self._estimator is not None
-        return float(self._estimator.weights[0, 1]) * self.reach
+        return float(self._estimator.weights[0, 1]) * self.command_range
 
     def set(self, gain: float, trim: float) -> None:
         """
@@ -85,7 +85,7 @@ class Response:
         :param trim: see :attr:`trim`, m/s or rad/s
         """
         assert self._estimator is not None
-        self._estimator.weights[0] = gain - 1.0, trim / self.reach
+        self._estimator.weights[0] = gain - 1.0, trim / self.command_range
         self._project()
 
     def sent(self, wanted: float) -> float:
@@ -121,12 +121,12 @@ class Response:
         self._moving_s = self._moving_s + dt_s if moving else 0.0
         if self._moving_s < SETTLED_S:
             return False
-        asked = self._sent / self.reach
+        asked = self._sent / self.command_range
         if self._moves.update(asked, dt_s) < EXCITED:
             return False
         assert self._estimator is not None
-        measured = min(max(measured, -PLAUSIBLE * self.reach), PLAUSIBLE * self.reach)
-        frozen = (measured - self._sent) / self.reach
+        measured = min(max(measured, -PLAUSIBLE * self.command_range), PLAUSIBLE * self.command_range)
+        frozen = (measured - self._sent) / self.command_range
         ((gain_off, trim),) = self._estimator.weights.tolist()
         error = frozen - (gain_off * asked + trim)
         self.judge.update(frozen, error, dt_s)

@@ -19,7 +19,7 @@ class AdaptationSettings:
     """
     How a controller learns while it drives.
 
-    A channel's reach is the larger of its policy's two limits: bound and dead zone are shares of it.
+    A channel's command range is the larger of its policy's two limits: bound and dead zone are shares of it.
 
     :param mode: 'frozen': learns nothing; 'shadow': learns and reports, but drives as if it had not; or 'live'
     :param imitate: learn from the operator's override commands what the network should have said
@@ -28,8 +28,8 @@ class AdaptationSettings:
     :param rate: how fast it learns. For 'rls' the variance of each weight before anything was learnt, in units of the
         noise's; for 'lms' the step size, < 2
     :param memory_s: forgetting: time of learning after which a sample counts 1/e, s
-    :param bound: the largest correction of a command, as a share of its channel's reach, 0 … 1
-    :param dead_zone: an error smaller than this share of the reach teaches nothing, 0 … 1
+    :param bound: the largest correction of a command, as a share of its channel's command range, 0 … 1
+    :param dead_zone: an error smaller than this share of the command range teaches nothing, 0 … 1
     :param lag_s: time in which the body follows a command, s
     :param window_s: what is learnt is rolled back where it was worse than nothing over so long, s
     :raises InputError: if a value is out of its range

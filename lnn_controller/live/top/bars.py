@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from rich.style import Style
 from rich.text import Text
 
-__all__ = ['LABEL', 'bar', 'line_of', 'neuron_bars', 'neuron_sparks', 'reach_of', 'sign_style']
+__all__ = ['LABEL', 'axis_limit', 'bar', 'line_of', 'neuron_bars', 'neuron_sparks', 'sign_style']
 
 ROLES = ('inter', 'command', 'motor')
 SPARKS = '▁▂▃▄▅▆▇█'
@@ -39,7 +39,7 @@ def neuron_bars(names: Sequence[str], states: Floats, time_constants: Floats, wi
     """
     columns = max(1, (width - LABEL) // CELL)
     cell = min((width - LABEL) // columns, 2 * CELL)
-    reach = reach_of(states)
+    limit = axis_limit(states)
     lines = []
     for role, members in _roles(names).items():
         for start in range(0, len(members), columns):
@@ -49,7 +49,7 @@ def neuron_bars(names: Sequence[str], states: Floats, time_constants: Floats, wi
                 number = names[index].rpartition('_')[2]
                 constant = _duration(time_constants[index]) if index < len(time_constants) else ''
                 line.append(f'{number:>3} ', 'dim')
-                line.append(bar(value / reach, cell - FIGURES), sign_style(value))
+                line.append(bar(value / limit, cell - FIGURES), sign_style(value))
                 figure = f'{value:+.2f}' if abs(value) < 9.995 else f'{value:+.3g}'
                 line.append(f' {figure:>5}').append(f'{constant:>6}', 'dim')
             lines.append(line)
@@ -66,12 +66,12 @@ def neuron_sparks(names: Sequence[str], states: Floats, time_constants: Floats, 
     :param width: of the terminal, columns
     :returns: the lines
     """
-    reach = reach_of(states)
+    limit = axis_limit(states)
     room = max(1, width - LABEL)
     lines = []
     for role, members in _roles(names).items():
         values = [states[index] for index in members]
-        marks = [(_spark(value / reach), sign_style(value)) for value in values]
+        marks = [(_spark(value / limit), sign_style(value)) for value in values]
         for start in range(0, len(marks), room):
             lines.append(line_of((f'{"" if start else role:<{LABEL}}', 'bold'), *marks[start : start + room]))
         constants = [time_constants[index] for index in members if index < len(time_constants)]
@@ -117,9 +117,9 @@ def _spark(share: float) -> str:
     return SPARKS[round((min(max(share, -1.0), 1.0) + 1.0) / 2.0 * top)] if math.isfinite(share) else '?'
 
 
-def reach_of(values: Floats) -> float:
+def axis_limit(values: Floats) -> float:
     """
-    Say what a full bar means.
+    Return what a full bar means.
 
     :param values: all that shall fit
     :returns: the largest amount of them, at least 1

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lnn_controller.errors import printable
-from lnn_controller.live.top.bars import LABEL, bar, line_of, neuron_bars, neuron_sparks, reach_of, sign_style
+from lnn_controller.live.top.bars import LABEL, axis_limit, bar, line_of, neuron_bars, neuron_sparks, sign_style
 
 __all__ = ['SILENT_S', 'State', 'page']
 
@@ -164,10 +164,10 @@ def _body(state: State, width: int) -> Iterator[Text | Rule | Table]:
         for name, value, peak in zip(CHANNELS, state.command, state.peaks, strict=True):
             if peak > 0.0 or name in ALWAYS_SHOWN:
                 unit = 'm/s' if name.startswith('linear') else 'rad/s'
-                reach = reach_of([peak])
-                drawn = bar(value / reach, min(width - LABEL - 30, 60))
+                limit = axis_limit([peak])
+                drawn = bar(value / limit, min(width - LABEL - 30, 60))
                 figure = (f' {value:+7.3f} {unit:<5}', '')
-                scale = (f'  of ±{reach:.3g}', 'dim')
+                scale = (f'  of ±{limit:.3g}', 'dim')
                 yield line_of((f'{name:<{LABEL + 1}}', ''), (drawn, sign_style(value)), figure, scale)
 
 

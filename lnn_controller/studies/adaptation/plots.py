@@ -18,7 +18,7 @@ LEARNT = {
     )
 }
 OTHERWISE = (
-    ('correction', "largest correction of a command, share of a channel's reach", '#0f766e'),
+    ('correction', "largest correction of a command, share of a channel's range", '#0f766e'),
     ('angular_z.imitate_norm', '‖ΔW‖ of the yaw rate, share of its bound', '#b45309'),
 )
 

@@ -11,7 +11,6 @@ from lnn_controller.control import AdaptationSettings
 from lnn_controller.control.adaptation.imitation import Imitation
 from lnn_controller.data import Bag, Episode, read_episode
 from lnn_controller.errors import InputError
-from lnn_controller.explain.occlusion import reach
 from lnn_controller.policy import Policy
 from lnn_controller.replay.at_rate import replay_episode
 
@@ -71,7 +70,7 @@ def run(policy: Policy, bag: str | Path, *, settings: AdaptationSettings | None 
     with Bag(bag) as opened:
         episode = read_episode(opened, image=spec.image, channels=spec.channels, use_imu=spec.imu is not None)
     at_s, recorded, command, basis = _ticks(episode, policy)
-    far = reach(policy)
+    far = spec.command_range
     chosen = settings or AdaptationSettings(mode='live', respond=False)
     foretold = {'frozen': command}
     for name, method in (('adapted', chosen), ('lms', AdaptationSettings(mode='live', method='lms'))):
@@ -90,7 +89,7 @@ def run(policy: Policy, bag: str | Path, *, settings: AdaptationSettings | None 
     for name in CONDITIONS:
         error = np.abs(foretold[name] - recorded)[counted]
         by_channel = dict(zip(spec.channels, error.mean(axis=0).tolist(), strict=True))
-        # One figure for all channels needs one unit: shares of each channel's reach.
+        # One figure for all channels needs one unit: shares of each channel's command range.
         summary[name] = {
             'mae': float((error / far).mean()),
             'mae_by_channel': by_channel,
@@ -109,7 +108,7 @@ def table(summary: dict[str, Any]) -> str:
     :returns: text without a closing newline
     """
     channels = list(summary['frozen']['mae_by_channel'])
-    head = f'{"":<12}{"MAE/reach":>12}' + ''.join(f'{name:>12}' for name in channels)
+    head = f'{"":<12}{"MAE/range":>12}' + ''.join(f'{name:>12}' for name in channels)
     lines = [f'recording: {summary["policy"]} on {summary["bag"]}, its last quarter, {summary["ticks"]} ticks', head]
     for name in CONDITIONS:
         row = summary[name]

@@ -104,7 +104,9 @@ def drive(
         figures = controller.adaptation.figures()
         # How far the network's command was moved at this tick, as a share of what the bound lets it.
         correction = controller.adaptation.imitation.correction(decision.neurons)
-        rows.append({'at_s': at_s, **figures, 'correction': float(np.abs(correction / controller.reach).max())})
+        rows.append(
+            {'at_s': at_s, **figures, 'correction': float(np.abs(correction / policy.spec.command_range).max())}
+        )
         if figures['rollbacks'] > seen:
             seen = int(figures['rollbacks'])
             rollbacks.append(at_s)
