@@ -72,7 +72,7 @@ def _findings() -> Iterator[Finding]:
     answers = run_probes([probe for probe, part in needs.items() if not missing[part]], TIMEOUT_S)
     yield from _answered(answers)
     heard = hears_multicast()
-    lacking = 'does not work, and nodes may not find each other: sudo ip link set lo multicast on'
+    lacking = 'does not work, and nodes may not find each other: sudo ip link set lo up multicast on'
     yield Finding('multicast on loopback', 'works' if heard else lacking, heard)
     yield judge_computer(len(os.sched_getaffinity(0)), shutil.disk_usage('.').free)
     given = [f'{name}={os.environ[name]}' for name in VARIABLES if name in os.environ]
