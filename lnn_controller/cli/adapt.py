@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from lnn_controller.evaluation.drive import to_json, write_json
+    from lnn_controller.report.json import to_json, write_json
 
     if any(seed < 0 for seed in args.seed):
         raise InputError(f'--seed must be numbers of at least 0. Got {" ".join(map(str, args.seed))}')

@@ -33,9 +33,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from lnn_controller.evaluation.drive import to_json
     from lnn_controller.live.demo import Demo, run_demo
     from lnn_controller.nodes.common.environment import check_environment
+    from lnn_controller.report.json import to_json
     from lnn_controller.report.text import drive_card
 
     check_environment()

@@ -25,9 +25,10 @@ def run(args: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from lnn_controller.evaluation.closed_loop import drive_closed_loop
-    from lnn_controller.evaluation.drive import summarise, to_json, write_json
+    from lnn_controller.evaluation.drive import summarise
     from lnn_controller.policy import Policy
     from lnn_controller.report.drive_plot import draw_path
+    from lnn_controller.report.json import to_json, write_json
     from lnn_controller.report.text import drive_card, drives_table
     from lnn_controller.sim.render.scenes import find_scene
 

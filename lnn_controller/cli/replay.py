@@ -57,11 +57,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     from lnn_controller.data import Topics
     from lnn_controller.errors import InputError
-    from lnn_controller.evaluation.drive import to_json
     from lnn_controller.policy import Policy
     from lnn_controller.replay.bag import replay_bag
     from lnn_controller.replay.comparison import combine
     from lnn_controller.replay.result import summarise_replay
+    from lnn_controller.report.json import to_json
     from lnn_controller.report.text import replay_table
 
     topics = Topics(image=args.image_topic, imu=args.imu_topic, command=args.command_topic)
@@ -82,7 +82,7 @@ def run(args: argparse.Namespace) -> int:
             for summary, result, policy in zip(summaries, results, policies, strict=True)
         ]
     if args.out:
-        from lnn_controller.explain.occlusion import worst_moments
+        from lnn_controller.explain.moments import worst_moments
         from lnn_controller.report.replay_html import write_report
 
         pairs = zip(results, policies, strict=True)

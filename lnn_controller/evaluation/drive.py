@@ -1,20 +1,17 @@
 """A drive, however it came about: what the car did, what it was told, and the figures that sum it up."""
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lnn_controller.errors import InputError
 from lnn_controller.metrics.lane import count_departures, distance
 from lnn_controller.metrics.statistics import mean_rate, rms
 
-__all__ = ['SUMMARY_KEYS', 'Drive', 'summarise', 'to_json', 'write_json']
+__all__ = ['SUMMARY_KEYS', 'Drive', 'summarise']
 
 Floats = NDArray[np.float64]
 
@@ -107,44 +104,3 @@ def summarise(drive: Drive) -> dict[str, Any]:
         'step_latency_p99_us': p99,
         'stops': dict(drive.stops),
     }
-
-
-def to_json(value: Any) -> str:
-    """
-    Write a result as JSON; what is not a number (NaN) becomes null, as JSON has no word for it.
-
-    :param value: dicts, lists, texts and numbers
-    :returns: indented text
-    """
-    return json.dumps(_plain(value), indent=2, ensure_ascii=False, allow_nan=False)
-
-
-def write_json(path: str | Path, value: Any) -> None:
-    """
-    Write a result to a file, as a whole or not at all.
-
-    :param path: the file; its folder is made
-    :param value: as :func:`to_json` takes it
-    :raises InputError: if it cannot be written
-    """
-    path = Path(path)
-    beside = path.with_name(f'.{path.name}.part')
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_text(to_json(value) + '\n', encoding='utf-8')
-        beside.replace(path)
-    except OSError as error:
-        msg = f'the folder of results must be writable. Got {path}: {error.strerror}'
-        raise InputError(msg) from None
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(key): _plain(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(inner) for inner in value]
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, float):
-        return float(f'{value:.6g}') if math.isfinite(value) else None
-    return value

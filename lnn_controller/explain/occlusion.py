@@ -1,38 +1,14 @@
-"""Where a policy looks: what of a frame its command hangs on, and the moments where it was most wrong."""
-
-from dataclasses import dataclass
+"""Where a policy looks: what of a frame its command hangs on."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lnn_controller.policy import Policy
-from lnn_controller.replay.result import Replay
 
-__all__ = ['Moment', 'attention', 'worst_moments']
+__all__ = ['attention']
 
 LOOKS_S = 0.5
 PATCHES = 4  # so many patches are as high as the frame
-MOMENTS = 4
-APART_S = 2.0
-
-
-@dataclass(frozen=True)
-class Moment:
-    """
-    One tick of a replay, with what the policy saw.
-
-    :param at_s: when, since the first tick, s
-    :param frame: the newest frame then, (H, W, 3) uint8
-    :param attention: as :func:`attention` gives it, (H, W)
-    :param recorded: the recording's command, (C,)
-    :param given: the policy's command, (C,)
-    """
-
-    at_s: float
-    frame: NDArray[np.uint8]
-    attention: NDArray[np.float64]
-    recorded: NDArray[np.float64]
-    given: NDArray[np.float64]
 
 
 def attention(
@@ -76,33 +52,6 @@ def attention(
             change[here] += float(np.abs((command(plain) - as_seen) / far).mean())
             times[here] += 1
     return change / times
-
-
-def worst_moments(result: Replay, policy: Policy, *, last: float = 1.0) -> list[Moment]:
-    """
-    Find the moments where a policy was furthest from the recording.
-
-    :param result: its replay
-    :param policy: the policy
-    :param last: share of the recording at its end that counts
-    :returns: at most four, the worst first, two seconds apart at least
-    """
-    episode, at_s = result.episode, result.at_s
-    error = np.abs(result.given - result.recorded) / policy.spec.command_range
-    counted = result.both & (at_s >= result.counted_from_s(last))
-    error = np.where(counted, np.nan_to_num(error).sum(axis=1), -1.0)
-    moments: list[Moment] = []
-    for tick in np.argsort(-error, kind='stable').tolist():
-        if error[tick] < 0.0 or len(moments) == MOMENTS:
-            break
-        used = result.decisions[tick].used
-        frames = np.flatnonzero(episode.image_stamps_ns == used.image_stamp_ns)
-        if not frames.size or any(abs(at_s[tick] - each.at_s) < APART_S for each in moments):
-            continue
-        frame = episode.images[frames[0]]
-        looked = attention(policy, frame, used.state.hx, used.imu, result.decisions[tick].dt_s)
-        moments.append(Moment(float(at_s[tick]), frame, looked, result.recorded[tick], result.given[tick]))
-    return moments
 
 
 def _starts(length: int, size: int) -> list[int]:

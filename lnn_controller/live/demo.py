@@ -14,7 +14,7 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.signals import SignalHandlerOptions
 
 from lnn_controller.errors import InputError
-from lnn_controller.evaluation.drive import summarise, write_json
+from lnn_controller.evaluation.drive import summarise
 from lnn_controller.evaluation.from_bag import read_drive, read_frames, read_stamps
 from lnn_controller.evaluation.outage import camera_outage
 from lnn_controller.live.domain import choose_domain
@@ -23,6 +23,7 @@ from lnn_controller.live.monitor import Monitor
 from lnn_controller.nodes.common.environment import dds_environment
 from lnn_controller.policy import find_policy, read_spec
 from lnn_controller.report.drive_plot import draw_path
+from lnn_controller.report.json import write_json
 from lnn_controller.report.video import write_video
 from lnn_controller.sim.render.gl import choose_backend
 from lnn_controller.sim.render.scenes import find_scene

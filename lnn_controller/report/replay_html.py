@@ -8,9 +8,9 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from lnn_controller.errors import InputError
-from lnn_controller.evaluation.drive import write_json
-from lnn_controller.explain.occlusion import Moment
+from lnn_controller.explain.moments import Moment
 from lnn_controller.replay.comparison import Comparison, combine
+from lnn_controller.report.json import write_json
 from lnn_controller.report.replay_plots import UNITS, draw_commands, draw_moments, draw_robustness
 from lnn_controller.report.text import exactness, stops_text
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from lnn_controller.data.stamps import goes_on, recorded_time_s
-from lnn_controller.explain.occlusion import Moment
+from lnn_controller.explain.moments import Moment
 from lnn_controller.replay.comparison import Comparison
 from lnn_controller.replay.corruptions import SWEEPS
 from lnn_controller.report.drive_plot import INK, LANE, PAPER, load_matplotlib, save

@@ -1,12 +1,9 @@
-import json
 import math
 
-import numpy as np
 import pytest
 from drives import straight_drive
 
-from lnn_controller.errors import InputError
-from lnn_controller.evaluation.drive import SUMMARY_KEYS, summarise, to_json, write_json
+from lnn_controller.evaluation.drive import SUMMARY_KEYS, summarise
 
 
 def test_summary_by_hand():
@@ -29,22 +26,3 @@ def test_summary_by_hand():
 def test_a_departure_counts_however_it_was_seen(put_back, departures):
     drive = straight_drive(cross_track_error_m=[0.0, 0.7, 0.0, 0.0, 0.0], put_back=put_back)
     assert summarise(drive)['departures'] == departures
-
-
-def test_json_has_null_where_there_is_no_number():
-    text = to_json({'a': math.nan, 'b': [np.float64(1 / 3), np.int64(4)], 'c': (math.inf, True, 'x')})
-    assert json.loads(text) == {'a': None, 'b': [0.333333, 4], 'c': [None, True, 'x']}
-
-
-def test_json_is_written_whole(tmp_path):
-    path = tmp_path / 'deep' / 'summary.json'
-    write_json(path, {'departures': 0})
-    write_json(path, {'departures': 1})
-    assert json.loads(path.read_text()) == {'departures': 1}
-    assert [file.name for file in path.parent.iterdir()] == ['summary.json']
-
-
-def test_json_that_cannot_be_written(tmp_path):
-    (tmp_path / 'file').write_text('')
-    with pytest.raises(InputError, match=r'folder of results must be writable\. Got .*summary\.json: '):
-        write_json(tmp_path / 'file' / 'summary.json', {})

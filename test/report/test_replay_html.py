@@ -13,7 +13,8 @@ from bundles import make_tiny_bundle
 from lnn_controller.cli import main
 from lnn_controller.data import Bag, read_episode
 from lnn_controller.errors import InputError
-from lnn_controller.explain.occlusion import attention, worst_moments
+from lnn_controller.explain.moments import worst_moments
+from lnn_controller.explain.occlusion import attention
 from lnn_controller.policy import OutputSpec, Policy
 from lnn_controller.replay.at_rate import replay_episode
 from lnn_controller.replay.comparison import Comparison, commands_at, summarise_comparison
