@@ -6,6 +6,7 @@ from launch.conditions import IfCondition
 from launch.substitutions import LaunchConfiguration, PythonExpression
 from launch_ros.actions import LifecycleNode, Node, PushROSNamespace, SetRemap
 
+from lnn_controller.data.topic_names import CLOCK
 from lnn_controller.nodes.common.launching import (
     LOG_LEVEL,
     PARAMS_FILE,
@@ -71,6 +72,6 @@ def generate_launch_description():
         ),
     ]
     # Each simulated car has a time of its own, which is not to reach the others.
-    clock = SetRemap('/clock', 'clock', condition=IfCondition(LaunchConfiguration('sim')))
+    clock = SetRemap(CLOCK, CLOCK.removeprefix('/'), condition=IfCondition(LaunchConfiguration('sim')))
     car = GroupAction([PushROSNamespace(LaunchConfiguration('namespace')), clock, *nodes])
     return LaunchDescription([*checked(__file__, arguments), *environment(), car])

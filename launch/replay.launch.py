@@ -13,6 +13,17 @@ from launch.actions import DeclareLaunchArgument, ExecuteProcess, OpaqueFunction
 from launch.substitutions import LaunchConfiguration, PythonExpression
 from launch_ros.actions import LifecycleNode, Node
 
+from lnn_controller.data.topic_names import (
+    ADAPTATION,
+    COMMAND,
+    CONFIGURATION,
+    CONTROLLER_NODE,
+    DIAGNOSTICS,
+    NEURONS,
+    RECORDED_COMMAND,
+    TICKS,
+    resolve,
+)
 from lnn_controller.nodes.common.launching import (
     LOG_LEVEL,
     PARAMS_FILE,
@@ -36,15 +47,18 @@ def has_ros2_bag():
 
 # What the bag holds of the controller's own output would mix with what the controller says now.
 REMAPPINGS = {
-    '/cmd_vel': '/recorded/other_cmd_vel',  # where the commands to compare with are another topic
-    '/diagnostics': '/recorded/diagnostics',
-    **{f'/controller/{name}': f'/recorded/{name}' for name in ('neurons', 'ticks', 'configuration', 'adaptation')},
+    resolve(COMMAND): '/recorded/other_cmd_vel',  # where the commands to compare with are another topic
+    DIAGNOSTICS: f'/recorded{DIAGNOSTICS}',
+    **{
+        resolve(name, CONTROLLER_NODE): f'/recorded/{name.removeprefix("~/")}'
+        for name in (NEURONS, TICKS, CONFIGURATION, ADAPTATION)
+    },
 }
 
 
 def play(context):
     bag, rate, command_topic = (LaunchConfiguration(name).perform(context) for name in ('bag', 'rate', 'command'))
-    remappings = REMAPPINGS | {f'/{command_topic.lstrip("/")}': '/recorded/cmd_vel'}
+    remappings = REMAPPINGS | {f'/{command_topic.lstrip("/")}': resolve(RECORDED_COMMAND)}
     end = ends_with('the player')
     if has_ros2_bag():
         remaps = [f'{old}:={new}' for old, new in remappings.items()]

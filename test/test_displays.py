@@ -9,7 +9,11 @@ import yaml
 
 pytest.importorskip('rclpy')
 
-from lnn_controller.nodes.common.topics import CONTROLLER, SIMULATOR, resolve
+from geometry_msgs.msg import Twist
+from rclpy.qos import ReliabilityPolicy
+
+from lnn_controller.data.topic_names import resolve
+from lnn_controller.nodes.common.topics import CONTROLLER, SIMULATOR
 from lnn_controller.nodes.controller.parameters import neuron_names
 from lnn_controller.policy import find_policy, read_spec
 
@@ -18,7 +22,7 @@ TOPICS = [
     (resolve(topic.name, node), topic)
     for node, table in (('controller', CONTROLLER), ('sim', SIMULATOR))
     for topic in table
-    if topic.type != 'geometry_msgs/msg/Twist'
+    if topic.type is not Twist
 ]
 IN = {name for name, topic in TOPICS if topic.direction == 'in'}
 OUT = {name: topic for name, topic in TOPICS if topic.direction == 'out'}
@@ -66,7 +70,7 @@ def test_foxglove_plots_fields_of_topics_that_are_published(foxglove):
     for path in plotted(foxglove):
         topic, _, rest = path['value'].partition('.')
         assert topic in OUT, path
-        assert re.fullmatch(FIELDS[OUT[topic].type], f'.{rest}'), path
+        assert re.fullmatch(FIELDS[OUT[topic].type_text], f'.{rest}'), path
 
 
 def test_foxglove_shows_what_a_robot_says(foxglove):
@@ -96,7 +100,7 @@ def test_rviz_shows_topics_that_our_nodes_know_with_a_qos_that_matches(rviz):
     assert set(shown) <= IN | set(OUT)
     for topic, display in shown.items():
         # Who asks for more than is offered hears nothing.
-        if topic not in OUT or OUT[topic].qos.startswith('best effort'):
+        if topic not in OUT or OUT[topic].qos.reliability == ReliabilityPolicy.BEST_EFFORT:
             assert display['Reliability Policy'] == 'Best Effort', topic
         assert display['Durability Policy'] == 'Volatile'
     assert rviz['Visualization Manager']['Global Options']['Fixed Frame'] == 'odom'

@@ -9,9 +9,10 @@ import numpy as np
 
 from lnn_controller.data.align import latest_index
 from lnn_controller.data.bags.reader import Bag
-from lnn_controller.data.bags.topics import OVERRIDE, Topics, find_override, last_name
+from lnn_controller.data.bags.topics import Topics, find_override, last_name
 from lnn_controller.data.episode import Episode, read_episode
 from lnn_controller.data.stamps import is_bridged
+from lnn_controller.data.topic_names import OVERRIDE
 from lnn_controller.data.usable import usable_spans
 from lnn_controller.errors import InputError
 from lnn_controller.policy.spec import ImageSpec

@@ -10,16 +10,32 @@ from nav_msgs.msg import Odometry
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.parameter_client import AsyncParameterClient
-from rclpy.qos import DurabilityPolicy, QoSProfile
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Float64, UInt32
 
 from lnn_controller.data.messages.stamp import stamp_ns_of
+from lnn_controller.data.topic_names import (
+    COMMAND,
+    CONTROLLER_NODE,
+    CROSS_TRACK_ERROR,
+    DEPARTURES,
+    DIAGNOSTICS,
+    IMAGE,
+    IMU,
+    NEURONS,
+    ODOMETRY,
+    SIMULATOR_NODE,
+    resolve,
+)
 from lnn_controller.metrics.statistics import mean_rate
+from lnn_controller.nodes.common.qos import qos_profile
 
 __all__ = ['Monitor']
 
-RECORDED = ('/image_raw', '/imu/data', '/odom', '/cmd_vel', '/controller/neurons', '/sim/departures')
+NEURONS_TOPIC = resolve(NEURONS, CONTROLLER_NODE)
+ERROR_TOPIC, DEPARTURES_TOPIC = resolve(CROSS_TRACK_ERROR, SIMULATOR_NODE), resolve(DEPARTURES, SIMULATOR_NODE)
+COMMAND_TOPIC, ODOMETRY_TOPIC = resolve(COMMAND), resolve(ODOMETRY)
+RECORDED = (resolve(IMAGE), resolve(IMU), ODOMETRY_TOPIC, COMMAND_TOPIC, NEURONS_TOPIC, DEPARTURES_TOPIC)
 RATE_WINDOW_S = 1.0
 
 
@@ -48,15 +64,14 @@ class Monitor(Node):
         self._neurons_move = False
         self._release: Any = None
         self._switched: Any = None
-        latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
-        self.create_subscription(Odometry, '/odom', self._on_odometry, 10)
-        self.create_subscription(TwistStamped, '/cmd_vel', self._on_command, 50)
-        self.create_subscription(Float64, '/sim/cross_track_error', self._on_error, 10)
-        self.create_subscription(UInt32, '/sim/departures', self._on_departures, latched)
-        self.create_subscription(JointState, '/controller/neurons', self._on_neurons, 10)
-        self.create_subscription(DiagnosticArray, '/diagnostics', self._on_diagnostics, 10)
-        self._controller = AsyncParameterClient(self, 'controller')
-        self._simulator = AsyncParameterClient(self, 'sim')
+        self.create_subscription(Odometry, ODOMETRY_TOPIC, self._on_odometry, 10)
+        self.create_subscription(TwistStamped, COMMAND_TOPIC, self._on_command, 50)
+        self.create_subscription(Float64, ERROR_TOPIC, self._on_error, 10)
+        self.create_subscription(UInt32, DEPARTURES_TOPIC, self._on_departures, qos_profile(1, latched=True))
+        self.create_subscription(JointState, NEURONS_TOPIC, self._on_neurons, 10)
+        self.create_subscription(DiagnosticArray, DIAGNOSTICS, self._on_diagnostics, 10)
+        self._controller = AsyncParameterClient(self, CONTROLLER_NODE)
+        self._simulator = AsyncParameterClient(self, SIMULATOR_NODE)
 
     def missing(self) -> str:
         """
@@ -70,8 +85,8 @@ class Monitor(Node):
             nodes = [item.node_name for item in self.get_subscriptions_info_by_topic(topic)]
             if 'recorder' not in nodes:
                 return f'the recorder on {topic}'
-        if 'sim' not in [item.node_name for item in self.get_subscriptions_info_by_topic('/cmd_vel')]:
-            return 'the simulator on /cmd_vel'
+        if SIMULATOR_NODE not in [item.node_name for item in self.get_subscriptions_info_by_topic(COMMAND_TOPIC)]:
+            return f'the simulator on {COMMAND_TOPIC}'
         # A controller that has seen camera and IMU steps its network, and the neurons leave zero.
         if not self._neurons_move or not self._commands:
             return 'the controller'
@@ -141,5 +156,5 @@ class Monitor(Node):
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
         for status in message.status:
-            if status.name.startswith('controller'):
+            if status.name.startswith(CONTROLLER_NODE):
                 self.stopped_for = next((item.value for item in status.values if item.key == 'reason'), '')

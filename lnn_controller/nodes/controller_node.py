@@ -6,16 +6,17 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.task import Future
 from std_srvs.srv import SetBool, Trigger
 
+from lnn_controller.data.topic_names import CONTROLLER_NODE, DIAGNOSTICS
 from lnn_controller.errors import InputError
 from lnn_controller.nodes.common.diagnostics import DIAGNOSTICS_PERIOD_S, diagnostics
 from lnn_controller.nodes.common.parameters import declare, on_change
 from lnn_controller.nodes.common.run import NodeFailedError, run_node, spin
+from lnn_controller.nodes.common.topics import CONTROLLER, find
 from lnn_controller.nodes.controller.emergency_stop import EmergencyStop
 from lnn_controller.nodes.controller.parameters import PARAMETERS, check_parameters
 from lnn_controller.nodes.controller.session import Driving
@@ -36,17 +37,17 @@ class ControllerNode(LifecycleNode):
     """
 
     def __init__(self) -> None:
-        super().__init__('controller')
+        super().__init__(CONTROLLER_NODE)
         self._values = declare(self, PARAMETERS)
         check_parameters(self._values)
         self._driving: Driving | None = None
         self._emergency = EmergencyStop(self, self._halt)
         self._emergency.set_timeout(self._values['emergency_stop_timeout_s'])
-        self._diagnostics_out = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
-        self.create_service(Trigger, '~/reset', self._on_reset)
-        self.create_service(SetBool, '~/emergency_stop', self._on_emergency_stop)
+        self._diagnostics_out = find(CONTROLLER, DIAGNOSTICS).advertise(self)
+        find(CONTROLLER, '~/reset').serve(self, self._on_reset)
+        find(CONTROLLER, '~/emergency_stop').serve(self, self._on_emergency_stop)
         for name, action in (('save', self._save), ('reset', self._forget), ('roll_back', self._roll_back)):
-            self.create_service(Trigger, f'~/adaptation/{name}', partial(self._on_adaptation, action))
+            find(CONTROLLER, f'~/adaptation/{name}').serve(self, partial(self._on_adaptation, action))
         on_change(self, PARAMETERS, self._check, self._apply, active=lambda: self._active)
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self.create_timer(DIAGNOSTICS_PERIOD_S, self._tell_state, clock=steady)

@@ -14,12 +14,14 @@ from std_msgs.msg import String
 
 from lnn_controller.control.tick_record import Configuration
 from lnn_controller.data.messages.stamp import stamp_ns_of
+from lnn_controller.data.topic_names import CONFIGURATION, CONTROLLER_NODE, RECORDED_COMMAND, TICKS, relative
 from lnn_controller.errors import InputError
 from lnn_controller.nodes.common.message_types import message_class
 from lnn_controller.nodes.common.messages import channel_velocities
 from lnn_controller.nodes.common.parameters import Setting, declare
-from lnn_controller.nodes.common.qos import all_reliable, qos_profile
+from lnn_controller.nodes.common.qos import TWISTS, all_reliable, qos_profile
 from lnn_controller.nodes.common.run import drain, run_node, spin
+from lnn_controller.nodes.common.topics import EVALUATOR, QUEUE_DEPTH, find
 from lnn_controller.replay.comparison import Comparison, commands_at, summarise_comparison, usual_period_s
 from lnn_controller.report.drive_plot import load_matplotlib
 from lnn_controller.report.replay_html import write_report
@@ -31,7 +33,6 @@ PARAMETERS = (
     Setting('out', 'evaluation', 'Folder of report.html, commands.png and summary.json.'),
     Setting('recording', 'recording', 'What the recording is called in the report.'),
 )
-DEPTH = 1000
 DISCOVERY_PERIOD_S = 0.1
 COMMAND = 'command_'
 AGAIN_NS = 500_000_000  # a bag that begins again goes back further
@@ -55,9 +56,8 @@ class EvaluateNode(Node):
         self._stops: Counter[str] = Counter()
         self._reason = ''
         self._heard = 0
-        latched = qos_profile(1, latched=True)
-        self.create_subscription(JointState, 'controller/ticks', self._on_tick, DEPTH)
-        self.create_subscription(String, 'controller/configuration', self._on_configuration, latched)
+        find(EVALUATOR, relative(TICKS, CONTROLLER_NODE)).subscribe(self, self._on_tick)
+        find(EVALUATOR, relative(CONFIGURATION, CONTROLLER_NODE)).subscribe(self, self._on_configuration)
         # Whether the recording's commands are stamped, only their publisher knows.
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self._discovery = self.create_timer(DISCOVERY_PERIOD_S, self._discover, clock=steady)
@@ -88,7 +88,7 @@ class EvaluateNode(Node):
 
     @property
     def _topic(self) -> str:
-        return self.resolve_topic_name('recorded/cmd_vel')
+        return self.resolve_topic_name(RECORDED_COMMAND)
 
     def _comparison(self) -> Comparison:
         stamps, given, latency_us = zip(*self._ticks, strict=True)
@@ -114,10 +114,10 @@ class EvaluateNode(Node):
             return
         self.destroy_timer(self._discovery)
         name = publishers[0].topic_type
-        if name not in ('geometry_msgs/msg/Twist', 'geometry_msgs/msg/TwistStamped'):
+        if name not in TWISTS:
             self.get_logger().error(f"{self._topic} must be Twist or TwistStamped: a recording's commands. Got {name}")
             return
-        profile = qos_profile(DEPTH, reliable=all_reliable(publishers))
+        profile = qos_profile(QUEUE_DEPTH, reliable=all_reliable(publishers))
         self.create_subscription(message_class(name), self._topic, self._on_command, profile)
 
     def _on_command(self, message: Any) -> None:

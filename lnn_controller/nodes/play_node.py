@@ -18,6 +18,7 @@ from std_srvs.srv import Trigger
 
 from lnn_controller.data.bags.damage import explain_damage
 from lnn_controller.data.bags.reader import Bag, Message
+from lnn_controller.data.topic_names import CLOCK
 from lnn_controller.errors import InputError, printable
 from lnn_controller.nodes.common.message_types import message_class
 from lnn_controller.nodes.common.messages import stamp
@@ -25,6 +26,7 @@ from lnn_controller.nodes.common.parameters import Setting, declare, on_change
 from lnn_controller.nodes.common.playback_clock import Timeline
 from lnn_controller.nodes.common.qos import qos_profile
 from lnn_controller.nodes.common.run import run_node
+from lnn_controller.nodes.common.topics import PLAYER, find
 
 __all__ = ['PARAMETERS', 'PlayNode', 'main']
 
@@ -61,7 +63,7 @@ class PlayNode(Node):
             length_s = (self._bag.end_ns - self._bag.start_ns) / 1e9
             raise InputError(f'start_s must lie within the bag, {length_s:.1f} s. Got {values["start_s"]:g}')
         self._publishers_by_topic = self._advertise()
-        self._clock_out = self.create_publisher(ClockMessage, '/clock', 10) if values['clock_hz'] else None
+        self._clock_out = find(PLAYER, CLOCK).advertise(self) if values['clock_hz'] else None
         self._clock_due_s = 0.0
         self._steps = 0
         self.timeline = Timeline(self._begin_ns, time.monotonic(), rate=values['rate'], paused=values['paused'])
@@ -72,7 +74,7 @@ class PlayNode(Node):
             'play_next': self.step,
         }
         for name, action in actions.items():
-            self.create_service(Trigger, f'~/{name}', partial(self._on_service, action))
+            find(PLAYER, f'~/{name}').serve(self, partial(self._on_service, action))
         on_change(self, PARAMETERS, lambda _: None, self._change, active=lambda: True)
         what = ', '.join(self._publishers_by_topic)
         self.get_logger().info(f'playing {values["bag"]} at {values["rate"]:g}: {what}')
@@ -147,7 +149,7 @@ class PlayNode(Node):
         publishers = {}
         for name in chosen:
             topic = self._bag.topics[name]
-            clock_twice = name == '/clock' and self._values['clock_hz']
+            clock_twice = name == CLOCK and self._values['clock_hz']
             if not topic.count or exclude.fullmatch(name) or clock_twice:
                 continue
             try:

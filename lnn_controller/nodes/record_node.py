@@ -21,32 +21,17 @@ from lnn_controller.nodes.common.message_types import message_class
 from lnn_controller.nodes.common.parameters import Setting, declare
 from lnn_controller.nodes.common.qos import all_latched, all_reliable, qos_profile
 from lnn_controller.nodes.common.run import drain, run_node, spin
+from lnn_controller.nodes.common.topics import QUEUE_DEPTH, RECORDED
 from lnn_controller.nodes.controller.polled import take_all
 
 __all__ = ['PARAMETERS', 'RecordNode', 'main']
 
-TOPICS = [
-    'image_raw',
-    'image_raw/compressed',
-    'imu/data',
-    'odom',
-    'cmd_vel',
-    'cmd_vel_override',
-    'emergency_stop',
-    'controller/neurons',
-    'controller/ticks',
-    'controller/configuration',
-    'controller/adaptation',
-    'sim/cross_track_error',
-    'sim/departures',
-    '/diagnostics',
-]
 PARAMETERS = (
     Setting('bag', 'bag', 'Folder of the new bag; an existing one is never overwritten.'),
     Setting('storage', 'mcap', 'Format of the bag.', choices=('mcap', 'sqlite3')),
     Setting(
         'topics',
-        TOPICS,
+        RECORDED,
         'What to record, as soon as it is published; "": the usual topics. Relative names are remapped.',
     ),
     Setting('all', False, 'Record every topic of the graph, also those that come later.'),
@@ -62,7 +47,6 @@ PARAMETERS = (
 )
 DISCOVERY_PERIOD_S = 0.1
 LOOKS = 5  # of them, after which the publishers of what is recorded are looked at again
-QUEUE_DEPTH = 1000  # messages per topic: seconds of a stalled disk
 FLUSH_S = 0.5  # so much is lost at most when the process is killed
 CHANGE, LEAST_CHANGE_HZ = 0.2, 0.5  # of a rate, to be told of
 HIDDEN = '/_'  # topics that ROS's own tools make, as ros2 bag's
@@ -87,7 +71,7 @@ class RecordNode(Node):
     def __init__(self) -> None:
         super().__init__('recorder')
         values = declare(self, PARAMETERS)
-        topics = [topic for topic in values['topics'] if topic] or TOPICS
+        topics = [topic for topic in values['topics'] if topic] or RECORDED
         self._wanted = [self.resolve_topic_name(topic) for topic in topics]
         self._all = values['all']
         self._exclude = _pattern(values['exclude'])

@@ -7,22 +7,31 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
-from geometry_msgs.msg import Twist, TwistStamped
+from diagnostic_msgs.msg import DiagnosticStatus
 from nav_msgs.msg import Odometry
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.parameter import Parameter
-from rclpy.qos import DurabilityPolicy, QoSProfile, qos_profile_sensor_data
 from rclpy.task import Future
 from rosgraph_msgs.msg import Clock
-from sensor_msgs.msg import Image, Imu
 from std_msgs.msg import Float64, UInt32
 
+from lnn_controller.data.topic_names import (
+    CLOCK,
+    COMMAND,
+    CROSS_TRACK_ERROR,
+    DEPARTURES,
+    DIAGNOSTICS,
+    IMAGE,
+    IMU,
+    ODOMETRY,
+    SIMULATOR_NODE,
+)
 from lnn_controller.nodes.common.diagnostics import DIAGNOSTICS_PERIOD_S, diagnostics
 from lnn_controller.nodes.common.messages import image_message, imu_message, stamp, velocities
 from lnn_controller.nodes.common.parameters import Setting, declare, on_change
 from lnn_controller.nodes.common.run import run_node
+from lnn_controller.nodes.common.topics import SIMULATOR, find
 from lnn_controller.sim import CAMERA_PERIOD, CONTROL_PERIOD, IMU_PERIOD, STEPS_PER_SECOND, CarWorld, read_scenario
 from lnn_controller.sim.perturbation import PERTURBATION_RANGES, Perturbation, Scenario
 
@@ -60,7 +69,7 @@ class SimNode(Node):
     """
 
     def __init__(self) -> None:
-        super().__init__('sim')
+        super().__init__(SIMULATOR_NODE)
         values = declare(self, PARAMETERS)
         self._values = values
         scenario = read_scenario(values['scenario']) if values['scenario'] else Scenario()
@@ -72,16 +81,14 @@ class SimNode(Node):
         self._command = (0.0, 0.0)
         self._command_ns: int | None = None
         self._measured = (time.monotonic(), self.world.time_ns)
-        latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
-        self._clock_out = self.create_publisher(Clock, '/clock', 1)
-        self._image_out = self.create_publisher(Image, 'image_raw', qos_profile_sensor_data)
-        self._imu_out = self.create_publisher(Imu, 'imu/data', QoSProfile(depth=50))
-        self._odom_out = self.create_publisher(Odometry, 'odom', 10)
-        self._error_out = self.create_publisher(Float64, '~/cross_track_error', 10)
-        self._departures_out = self.create_publisher(UInt32, '~/departures', latched)
-        self._diagnostics_out = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
-        stamped = values['enable_stamped_cmd_vel']
-        self.create_subscription(TwistStamped if stamped else Twist, 'cmd_vel', self._on_command, 1)
+        self._clock_out = find(SIMULATOR, CLOCK).advertise(self)
+        self._image_out = find(SIMULATOR, IMAGE).advertise(self)
+        self._imu_out = find(SIMULATOR, IMU).advertise(self)
+        self._odom_out = find(SIMULATOR, ODOMETRY).advertise(self)
+        self._error_out = find(SIMULATOR, CROSS_TRACK_ERROR).advertise(self)
+        self._departures_out = find(SIMULATOR, DEPARTURES).advertise(self)
+        self._diagnostics_out = find(SIMULATOR, DIAGNOSTICS).advertise(self)
+        find(SIMULATOR, COMMAND, values).subscribe(self, self._on_command)
         on_change(self, PARAMETERS, lambda _: None, self._change, active=lambda: False)
         self._change({})
         self._departures_out.publish(UInt32(data=0))

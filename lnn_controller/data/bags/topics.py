@@ -16,12 +16,10 @@ from lnn_controller.data.messages.types import (
     TWIST,
     TWIST_STAMPED,
 )
+from lnn_controller.data.topic_names import COMMAND, OVERRIDE, TICKS
 from lnn_controller.errors import InputError
 
-__all__ = ['OVERRIDE', 'Topic', 'Topics', 'candidates', 'choose_topic', 'find_override', 'last_name']
-
-# Last parts of the names of what an operator commands over a controller, and of what the controller's ticks went by.
-OVERRIDE, TICKS = 'cmd_vel_override', 'ticks'
+__all__ = ['Topic', 'Topics', 'candidates', 'choose_topic', 'find_override', 'last_name']
 
 # How image topics are packed, from without loss to what needs its neighbours, and names of image_transport's for it.
 _LOSS = {IMAGE: 0, COMPRESSED_IMAGE: 1, FFMPEG_PACKET: 2, COMPRESSED_VIDEO: 2}
@@ -99,7 +97,7 @@ def choose_topic(kind: str, named: Topic | None, topics: Collection[Topic], *, b
         if kind == 'image':
             found = _without_transports(found)
         if kind == 'command' and len(found) > 1:
-            found = [topic for topic in found if last_name(topic.name) == 'cmd_vel'] or found
+            found = [topic for topic in found if last_name(topic.name) == COMMAND] or found
         if found:
             return _only(kind, found, bag)
     return None
@@ -130,7 +128,7 @@ def find_override(topics: Collection[Topic], *, bag: str) -> Topic | None:
     :raises InputError: if a controller drove and nobody overrode it, or several topics come into question
     """
     recorded = [topic for topic in topics if topic.count]
-    driven = [topic for topic in recorded if topic.msgtype == JOINT_STATE and last_name(topic.name) == TICKS]
+    driven = [topic for topic in recorded if topic.msgtype == JOINT_STATE and last_name(topic.name) == last_name(TICKS)]
     if not driven:
         return None
     found = [topic for topic in recorded if topic.msgtype in (TWIST, TWIST_STAMPED)]

@@ -22,6 +22,7 @@ from rich.console import Console
 from rich.live import Live
 from sensor_msgs.msg import JointState
 
+from lnn_controller.data.topic_names import DIAGNOSTICS, NEURONS
 from lnn_controller.errors import InputError
 from lnn_controller.live.top.page import State, page
 from lnn_controller.nodes.common.environment import dds_environment
@@ -57,7 +58,7 @@ class Watcher(Node):
         self._state = State(node=controller)
         self._status_s = self._command_s = 0.0
         self._listening: dict[tuple[str, str], Any] = {}
-        self.create_subscription(DiagnosticArray, '/diagnostics', self._on_diagnostics, 10)
+        self.create_subscription(DiagnosticArray, DIAGNOSTICS, self._on_diagnostics, 10)
         self.create_timer(LOOK_S, self._look)
 
     @property
@@ -87,7 +88,9 @@ class Watcher(Node):
             return
         wanted = {(topic, kind) for topic, kinds in topics for kind in kinds if kind in KINDS}
         # A controller's ticks and adaptation are named numbers too.
-        wanted = {each for each in wanted if KINDS[each[1]] is not JointState or each[0].endswith('/neurons')}
+        wanted = {
+            each for each in wanted if KINDS[each[1]] is not JointState or each[0].endswith(NEURONS.removeprefix('~'))
+        }
         for gone in self._listening.keys() - wanted:
             self.destroy_subscription(self._listening.pop(gone))
         for topic, kind in wanted - self._listening.keys():

@@ -1,4 +1,4 @@
-"""The Python class of a message type that a graph or a bag names: of message packages alone."""
+"""Message types: their Python classes by name, of message packages alone; and the name of a class."""
 
 import re
 from importlib import import_module
@@ -8,7 +8,7 @@ from typing import Any
 
 from lnn_controller.errors import InputError, short
 
-__all__ = ['message_class']
+__all__ = ['message_class', 'type_name']
 
 _NAME = re.compile(r'([a-z][a-z0-9_]*)/msg/([A-Z][A-Za-z0-9]*)', re.ASCII)
 
@@ -39,6 +39,17 @@ def message_class(type_name: str) -> Any:
     if message is None:
         raise InputError(f'its type must be installed here. Got {type_name}')
     return message
+
+
+def type_name(kind: Any) -> str:
+    """
+    Return the name of a message or service type, as the graph has it.
+
+    :param kind: the class
+    :returns: e.g. ``std_msgs/msg/Bool``
+    """
+    package, interface, *_ = kind.__module__.split('.')
+    return f'{package}/{interface}/{kind.__name__}'
 
 
 def _snake(name: str) -> str:

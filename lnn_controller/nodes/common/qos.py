@@ -1,7 +1,7 @@
 """QoS profiles; and who on our topics, by name, cannot be heard, cannot hear us, or speaks in our place."""
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from rclpy.node import Node
 from rclpy.publisher import Publisher
@@ -16,7 +16,9 @@ from rclpy.qos import (
 from rclpy.subscription import Subscription
 from rclpy.topic_endpoint_info import TopicEndpointInfo
 
-__all__ = ['QosWatch', 'all_latched', 'all_reliable', 'node_of', 'qos_profile', 'type_name']
+from lnn_controller.nodes.common.message_types import type_name
+
+__all__ = ['TWISTS', 'QosWatch', 'all_latched', 'all_reliable', 'node_of', 'qos_profile', 'qos_text']
 
 UNKNOWN = '_NODE_NAME_UNKNOWN_'  # of rmw: an endpoint of a program that tells no node
 NAMELESS = 'without a name'
@@ -38,6 +40,18 @@ def qos_profile(depth: int, *, reliable: bool = True, latched: bool = False) -> 
         reliability=ReliabilityPolicy.RELIABLE if reliable else ReliabilityPolicy.BEST_EFFORT,
         durability=DurabilityPolicy.TRANSIENT_LOCAL if latched else DurabilityPolicy.VOLATILE,
     )
+
+
+def qos_text(qos: QoSProfile) -> str:
+    """
+    Describe a profile.
+
+    :param qos: the profile
+    :returns: e.g. ``reliable, depth 1, latched``
+    """
+    reliability = 'best effort' if qos.reliability == ReliabilityPolicy.BEST_EFFORT else 'reliable'
+    latched = ', latched' if qos.durability == DurabilityPolicy.TRANSIENT_LOCAL else ''
+    return f'{reliability}, depth {qos.depth}{latched}'
 
 
 def all_reliable(endpoints: Iterable[TopicEndpointInfo]) -> bool:
@@ -168,16 +182,6 @@ def node_of(endpoint: TopicEndpointInfo) -> str:
     if endpoint.node_name in ('', UNKNOWN):
         return NAMELESS
     return f'{endpoint.node_namespace.rstrip("/")}/{endpoint.node_name}'
-
-
-def type_name(kind: Any) -> str:
-    """
-    Name a message type as the graph does.
-
-    :param kind: class of the messages
-    :returns: e.g. ``std_msgs/msg/Bool``
-    """
-    return f'{kind.__module__.split(".")[0]}/msg/{kind.__name__}'
 
 
 def _compare(

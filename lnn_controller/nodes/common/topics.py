@@ -1,17 +1,75 @@
-"""The topics and services of each node in one table: what the documentation shows, and the tests compare with ROS."""
+"""
+The topics and services of each node in one table.
 
+The nodes create their endpoints from it, the documentation and the security policy are written out of it, and the tests
+compare it with what ROS reports.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, NamedTuple
 
-__all__ = ['CONTROLLER', 'EVALUATOR', 'PLAYER', 'RECORDER', 'SIMULATOR', 'STANDARD', 'Topic', 'resolve']
+from diagnostic_msgs.msg import DiagnosticArray
+from geometry_msgs.msg import Twist, TwistStamped
+from lifecycle_msgs.msg import TransitionEvent
+from lifecycle_msgs.srv import ChangeState, GetAvailableStates, GetAvailableTransitions, GetState
+from nav_msgs.msg import Odometry
+from rclpy.node import Node
+from rclpy.publisher import Publisher
+from rclpy.qos import QoSProfile, qos_profile_sensor_data
+from rclpy.subscription import Subscription
+from rosgraph_msgs.msg import Clock
+from sensor_msgs.msg import CompressedImage, Image, Imu, JointState, LaserScan, PointCloud2
+from std_msgs.msg import Bool, Float64, String, UInt32
+from std_srvs.srv import SetBool, Trigger
 
-_SENSOR = 'best effort, depth 1'
-_COMMAND = 'reliable, depth 1'
-_STATE = 'reliable, depth 10'
-_LATCHED = 'reliable, depth 1, latched'
-_AS_OFFERED = "as its publishers', depth 1000"
-_TWIST_STAMPED, _TWIST = 'geometry_msgs/msg/TwistStamped', 'geometry_msgs/msg/Twist'
-_STAMPED, _PLAIN = 'enable_stamped_cmd_vel: true', 'enable_stamped_cmd_vel: false'
+from lnn_controller.data.topic_names import (
+    ADAPTATION,
+    CLOCK,
+    COMMAND,
+    COMPRESSED_IMAGE,
+    CONFIGURATION,
+    CONTROLLER_NODE,
+    CROSS_TRACK_ERROR,
+    DEPARTURES,
+    DIAGNOSTICS,
+    EMERGENCY_STOP,
+    IMAGE,
+    IMU,
+    NEURONS,
+    ODOMETRY,
+    OVERRIDE,
+    POINTS,
+    RECORDED_COMMAND,
+    SCAN,
+    SIMULATOR_NODE,
+    TICKS,
+    relative,
+)
+from lnn_controller.nodes.common.message_types import type_name
+from lnn_controller.nodes.common.qos import qos_profile
+
+__all__ = [
+    'CONTROLLER',
+    'EVALUATOR',
+    'PLAYER',
+    'QUEUE_DEPTH',
+    'RECORDED',
+    'RECORDER',
+    'SIMULATOR',
+    'STANDARD',
+    'Topic',
+    'When',
+    'find',
+]
+
+_SENSOR = qos_profile(1, reliable=False)  # a frame or scan older than the newest is of no use
+_COMMAND = qos_profile(1)
+_STATE = qos_profile(10)
+_LATCHED = qos_profile(1, latched=True)
+QUEUE_DEPTH = 1000  # messages of a topic that is recorded or compared: seconds of a stalled disk
+_DEEP = qos_profile(QUEUE_DEPTH)
 
 # What every rclpy node has.
 STANDARD = frozenset(
@@ -29,217 +87,271 @@ STANDARD = frozenset(
 )
 
 
-@dataclass(frozen=True)
+class When(NamedTuple):
+    """
+    Under which condition a topic is there.
+
+    :param text: the condition as the documentation has it; empty: always
+    :param holds: whether it holds, by the node's parameters; ``None`` where these do not decide
+    """
+
+    text: str
+    holds: Callable[[Mapping[str, Any]], bool | None]
+
+
+_ALWAYS = When('', lambda values: True)
+
+
+def _set(parameter: str, value: bool | str) -> When:
+    shown = value if isinstance(value, str) else json.dumps(value)
+    return When(f'`{parameter}: {shown}`', lambda values: bool(values[parameter] == value))
+
+
+def _if(text: str) -> When:
+    return When(text, lambda values: None)
+
+
+_STAMPED, _PLAIN = _set('enable_stamped_cmd_vel', True), _set('enable_stamped_cmd_vel', False)
+_SIMULATED = _set('use_sim_time', True)
+
+
+@dataclass(frozen=True, eq=False)
 class Topic:
     """
     A topic or service of a node.
 
     :param name: as the node gives it: relative, private (``~/``) or absolute
-    :param type: ROS type, as ``sensor_msgs/msg/Image``
+    :param type: class of its messages, or of the service
     :param direction: whether the node listens (``in``), publishes (``out``) or answers (``service``)
-    :param qos: reliability and depth, in words; "latched": transient local
-    :param when: ``parameter: value`` under which it is there, or another condition in words; empty: always
+    :param qos: its profile; ``None`` of services, and where it is that of the publishers, at :data:`QUEUE_DEPTH`
     :param description: one sentence
+    :param when: under which condition it is there
+    :param other_type: what its publishers' type may be too
     """
 
     name: str
-    type: str
+    type: Any
     direction: Literal['in', 'out', 'service']
-    qos: str
-    when: str
+    qos: QoSProfile | None
     description: str
+    when: When = _ALWAYS
+    other_type: Any = None
+
+    @property
+    def type_text(self) -> str:
+        """The type's name, as ``sensor_msgs/msg/Image``; of two ``geometry_msgs/msg/TwistStamped or Twist``."""
+        return type_name(self.type) + (f' or {self.other_type.__name__}' if self.other_type else '')
+
+    def advertise(self, node: Node, **options: Any) -> Publisher:
+        """
+        Create the publisher.
+
+        :param node: the node
+        :param options: of ``create_publisher``
+        :returns: the publisher
+        """
+        assert self.qos is not None
+        return node.create_publisher(self.type, self.name, self.qos, **options)
+
+    def subscribe(self, node: Node, callback: Callable[[Any], None], **options: Any) -> Subscription:
+        """
+        Create a subscription.
+
+        :param node: the node
+        :param callback: called with each message
+        :param options: of ``create_subscription``
+        :returns: the subscription
+        """
+        assert self.qos is not None
+        return node.create_subscription(self.type, self.name, callback, self.qos, **options)
+
+    def serve(self, node: Node, callback: Callable[[Any, Any], Any]) -> None:
+        """
+        Create the service.
+
+        :param node: the node
+        :param callback: called with request and response; returns the response
+        """
+        node.create_service(self.type, self.name, callback)
 
 
-def _service(name: str, kind: str, description: str) -> Topic:
-    return Topic(name, kind, 'service', 'services', '', description)
+def find(table: Sequence[Topic], name: str, values: Mapping[str, Any] | None = None) -> Topic:
+    """
+    Return a topic or service of a table.
+
+    :param table: of a node
+    :param name: of the topic, as the node gives it
+    :param values: the node's parameters by name, where the type depends on them
+    :returns: the row
+    :raises KeyError: if the table has none of this name under these parameters
+    """
+    for row in table:
+        if row.name == name and row.when.holds(values or {}) is not False:
+            return row
+    raise KeyError(name)
+
+
+def _service(name: str, kind: Any, description: str) -> Topic:
+    return Topic(name, kind, 'service', None, description)
 
 
 CONTROLLER = (
-    Topic('image_raw', 'sensor_msgs/msg/Image', 'in', _SENSOR, 'image_transport: raw', 'The camera.'),
+    Topic(IMAGE, Image, 'in', _SENSOR, 'The camera.', _set('image_transport', 'raw')),
     Topic(
-        'image_raw/compressed',
-        'sensor_msgs/msg/CompressedImage',
+        COMPRESSED_IMAGE,
+        CompressedImage,
         'in',
         _SENSOR,
-        'image_transport: compressed',
         'The camera, as JPEG or PNG.',
+        _set('image_transport', 'compressed'),
     ),
     Topic(
-        'imu/data',
-        'sensor_msgs/msg/Imu',
+        IMU,
+        Imu,
         'in',
-        'best effort, depth 200',
-        'the policy reads an IMU',
+        qos_profile(200, reliable=False),  # all of them between two ticks at 2 kHz and 10 Hz
         'Angular velocity and linear acceleration; the samples between two ticks are averaged.',
+        _if('the policy reads an IMU'),
     ),
+    Topic(OVERRIDE, TwistStamped, 'in', _COMMAND, "An operator's command; it beats the policy's.", _STAMPED),
+    Topic(OVERRIDE, Twist, 'in', _COMMAND, "An operator's command; it beats the policy's.", _PLAIN),
     Topic(
-        'cmd_vel_override', _TWIST_STAMPED, 'in', _COMMAND, _STAMPED, "An operator's command; it beats the policy's."
-    ),
-    Topic('cmd_vel_override', _TWIST, 'in', _COMMAND, _PLAIN, "An operator's command; it beats the policy's."),
-    Topic(
-        'emergency_stop',
-        'std_msgs/msg/Bool',
+        EMERGENCY_STOP,
+        Bool,
         'in',
-        'three subscriptions: best effort; reliable; reliable, latched. Each publisher is heard',
-        '',
-        'From true to false of the same publisher the robot stands.',
+        qos_profile(10, reliable=False),
+        'From true to false of the same publisher the robot stands. Best effort hears every publisher.',
+    ),
+    Topic(EMERGENCY_STOP, Bool, 'in', qos_profile(10), 'The same: nothing of a reliable publisher is lost.'),
+    Topic(
+        EMERGENCY_STOP,
+        Bool,
+        'in',
+        qos_profile(10, latched=True),
+        'The same: what a latched publisher sent before is heard.',
     ),
     Topic(
-        'odom',
-        'nav_msgs/msg/Odometry',
+        ODOMETRY,
+        Odometry,
         'in',
         _SENSOR,
-        'adaptation.odometry: true',
-        'The speed that the robot measures, to learn how it answers commands.',
+        'The measured speed, by which adaptation learns the gain and offset of the actuators.',
+        _set('adaptation.odometry', True),
     ),
-    Topic('scan', 'sensor_msgs/msg/LaserScan', 'in', _SENSOR, 'guard.source: scan', 'What the obstacle guard sees.'),
+    Topic(SCAN, LaserScan, 'in', _SENSOR, 'What the obstacle guard sees.', _set('guard.source', 'scan')),
+    Topic(POINTS, PointCloud2, 'in', _SENSOR, 'What the obstacle guard sees.', _set('guard.source', 'points')),
+    Topic(CLOCK, Clock, 'in', _SENSOR, 'Simulated time.', _SIMULATED),
+    Topic(COMMAND, TwistStamped, 'out', _COMMAND, 'The command; while the node is active, at every tick.', _STAMPED),
+    Topic(COMMAND, Twist, 'out', _COMMAND, 'The command; while the node is active, at every tick.', _PLAIN),
     Topic(
-        'points', 'sensor_msgs/msg/PointCloud2', 'in', _SENSOR, 'guard.source: points', 'What the obstacle guard sees.'
-    ),
-    Topic('/clock', 'rosgraph_msgs/msg/Clock', 'in', _SENSOR, 'use_sim_time: true', 'Simulated time.'),
-    Topic(
-        'cmd_vel', _TWIST_STAMPED, 'out', _COMMAND, _STAMPED, 'The command; while the node is active, at every tick.'
-    ),
-    Topic('cmd_vel', _TWIST, 'out', _COMMAND, _PLAIN, 'The command; while the node is active, at every tick.'),
-    Topic(
-        '~/neurons',
-        'sensor_msgs/msg/JointState',
+        NEURONS,
+        JointState,
         'out',
         _STATE,
-        '',
         'Each neuron by name: its state as position, its time constant in s as effort.',
     ),
     Topic(
-        '~/ticks',
-        'sensor_msgs/msg/JointState',
+        TICKS,
+        JointState,
         'out',
-        'reliable, depth 100',
-        '',
-        'What each tick went by, as named numbers: with the camera it is enough to replay it exactly.',
+        qos_profile(100),  # a recorder that is held up for a second misses none
+        'Inputs, state and command of every control tick, for exact replay.',
     ),
     Topic(
-        '~/configuration',
-        'std_msgs/msg/String',
+        CONFIGURATION,
+        String,
         'out',
         _LATCHED,
-        '',
         'What the ticks were decided by, as JSON: policy, settings, what was learnt before.',
     ),
     Topic(
-        '~/adaptation',
-        'sensor_msgs/msg/JointState',
+        ADAPTATION,
+        JointState,
         'out',
         _STATE,
-        '',
         'What is learnt, at 10 Hz unless `adaptation.mode` is frozen: errors frozen and adapted, ‖ΔW‖, gain, trim.',
     ),
-    Topic('/diagnostics', 'diagnostic_msgs/msg/DiagnosticArray', 'out', _STATE, '', 'The state of control, at 1 Hz.'),
-    Topic(
-        '~/transition_event',
-        'lifecycle_msgs/msg/TransitionEvent',
-        'out',
-        'reliable',
-        '',
-        'Each change of the lifecycle state.',
-    ),
-    _service('~/reset', 'std_srvs/srv/Trigger', 'Set hidden state and command to zero.'),
-    _service('~/adaptation/save', 'std_srvs/srv/Trigger', 'Write what was learnt to `adaptation.snapshot`.'),
-    _service('~/adaptation/reset', 'std_srvs/srv/Trigger', 'Forget what was learnt.'),
-    _service('~/adaptation/roll_back', 'std_srvs/srv/Trigger', 'Go back to what was last saved or read.'),
+    Topic(DIAGNOSTICS, DiagnosticArray, 'out', _STATE, 'The state of control, at 1 Hz.'),
+    Topic('~/transition_event', TransitionEvent, 'out', _STATE, 'Each change of the lifecycle state.'),
+    _service('~/reset', Trigger, 'Set hidden state and command to zero.'),
+    _service('~/adaptation/save', Trigger, 'Write what was learnt to `adaptation.snapshot`.'),
+    _service('~/adaptation/reset', Trigger, 'Forget what was learnt.'),
+    _service('~/adaptation/roll_back', Trigger, 'Go back to what was last saved or read.'),
     _service(
         '~/emergency_stop',
-        'std_srvs/srv/SetBool',
+        SetBool,
         'Engage the stop (true), or release it, and those whose publishers are gone; says who still holds it.',
     ),
-    _service(
-        '~/change_state', 'lifecycle_msgs/srv/ChangeState', 'Configure, activate, deactivate, clean up, shut down.'
-    ),
-    _service('~/get_state', 'lifecycle_msgs/srv/GetState', 'The lifecycle state.'),
-    _service('~/get_available_states', 'lifecycle_msgs/srv/GetAvailableStates', 'All lifecycle states.'),
-    _service(
-        '~/get_available_transitions', 'lifecycle_msgs/srv/GetAvailableTransitions', 'What change_state would take now.'
-    ),
-    _service('~/get_transition_graph', 'lifecycle_msgs/srv/GetAvailableTransitions', 'All lifecycle transitions.'),
+    _service('~/change_state', ChangeState, 'Configure, activate, deactivate, clean up, shut down.'),
+    _service('~/get_state', GetState, 'The lifecycle state.'),
+    _service('~/get_available_states', GetAvailableStates, 'All lifecycle states.'),
+    _service('~/get_available_transitions', GetAvailableTransitions, 'What change_state would take now.'),
+    _service('~/get_transition_graph', GetAvailableTransitions, 'All lifecycle transitions.'),
 )
 
 SIMULATOR = (
-    Topic('cmd_vel', _TWIST_STAMPED, 'in', _COMMAND, _STAMPED, 'The command that the car follows.'),
-    Topic('cmd_vel', _TWIST, 'in', _COMMAND, _PLAIN, 'The command that the car follows.'),
-    Topic('/clock', 'rosgraph_msgs/msg/Clock', 'out', _COMMAND, '', 'Simulated time.'),
-    Topic('image_raw', 'sensor_msgs/msg/Image', 'out', 'best effort, depth 5', '', 'The camera: rgb8, 200 × 66.'),
-    Topic('imu/data', 'sensor_msgs/msg/Imu', 'out', 'reliable, depth 50', '', 'Angular velocity and acceleration.'),
-    Topic('odom', 'nav_msgs/msg/Odometry', 'out', _STATE, '', 'True pose and velocity.'),
-    Topic('~/cross_track_error', 'std_msgs/msg/Float64', 'out', _STATE, '', "Distance left of the lane's middle, m."),
-    Topic('~/departures', 'std_msgs/msg/UInt32', 'out', _LATCHED, '', 'How often the car left its lane so far.'),
-    Topic('/diagnostics', 'diagnostic_msgs/msg/DiagnosticArray', 'out', _STATE, '', 'The state of the world, at 1 Hz.'),
+    Topic(COMMAND, TwistStamped, 'in', _COMMAND, 'The command that the car follows.', _STAMPED),
+    Topic(COMMAND, Twist, 'in', _COMMAND, 'The command that the car follows.', _PLAIN),
+    Topic(CLOCK, Clock, 'out', _COMMAND, 'Simulated time.'),
+    Topic(IMAGE, Image, 'out', qos_profile_sensor_data, 'The camera: rgb8, 200 × 66.'),
+    Topic(IMU, Imu, 'out', qos_profile(50), 'Angular velocity and acceleration.'),
+    Topic(ODOMETRY, Odometry, 'out', _STATE, 'True pose and velocity.'),
+    Topic(CROSS_TRACK_ERROR, Float64, 'out', _STATE, "Distance left of the lane's middle, m."),
+    Topic(DEPARTURES, UInt32, 'out', _LATCHED, 'How often the car left its lane so far.'),
+    Topic(DIAGNOSTICS, DiagnosticArray, 'out', _STATE, 'The state of the world, at 1 Hz.'),
 )
 
 
-def _recorded(name: str, kind: str) -> Topic:
-    return Topic(
-        name, kind, 'in', _AS_OFFERED, 'it is published', 'Recorded, unless the parameter `topics` names others.'
-    )
+def _recorded(name: str, kind: Any, other: Any = None) -> Topic:
+    description = 'Recorded, unless the parameter `topics` names others.'
+    return Topic(name, kind, 'in', None, description, _if('it is published'), other)
 
 
 RECORDER = (
-    _recorded('image_raw', 'sensor_msgs/msg/Image'),
-    _recorded('image_raw/compressed', 'sensor_msgs/msg/CompressedImage'),
-    _recorded('imu/data', 'sensor_msgs/msg/Imu'),
-    _recorded('odom', 'nav_msgs/msg/Odometry'),
-    _recorded('cmd_vel', f'{_TWIST_STAMPED} or Twist'),
-    _recorded('cmd_vel_override', f'{_TWIST_STAMPED} or Twist'),
-    _recorded('emergency_stop', 'std_msgs/msg/Bool'),
-    _recorded('controller/neurons', 'sensor_msgs/msg/JointState'),
-    _recorded('controller/ticks', 'sensor_msgs/msg/JointState'),
-    _recorded('controller/configuration', 'std_msgs/msg/String'),
-    _recorded('controller/adaptation', 'sensor_msgs/msg/JointState'),
-    _recorded('sim/cross_track_error', 'std_msgs/msg/Float64'),
-    _recorded('sim/departures', 'std_msgs/msg/UInt32'),
-    _recorded('/diagnostics', 'diagnostic_msgs/msg/DiagnosticArray'),
-    Topic('/clock', 'rosgraph_msgs/msg/Clock', 'in', _SENSOR, 'use_sim_time: true', 'Simulated time.'),
+    _recorded(IMAGE, Image),
+    _recorded(COMPRESSED_IMAGE, CompressedImage),
+    _recorded(IMU, Imu),
+    _recorded(ODOMETRY, Odometry),
+    _recorded(COMMAND, TwistStamped, Twist),
+    _recorded(OVERRIDE, TwistStamped, Twist),
+    _recorded(EMERGENCY_STOP, Bool),
+    _recorded(relative(NEURONS, CONTROLLER_NODE), JointState),
+    _recorded(relative(TICKS, CONTROLLER_NODE), JointState),
+    _recorded(relative(CONFIGURATION, CONTROLLER_NODE), String),
+    _recorded(relative(ADAPTATION, CONTROLLER_NODE), JointState),
+    _recorded(relative(CROSS_TRACK_ERROR, SIMULATOR_NODE), Float64),
+    _recorded(relative(DEPARTURES, SIMULATOR_NODE), UInt32),
+    _recorded(DIAGNOSTICS, DiagnosticArray),
+    Topic(CLOCK, Clock, 'in', _SENSOR, 'Simulated time.', _SIMULATED),
 )
 
+RECORDED = [row.name for row in RECORDER if row.name != CLOCK]
 
 PLAYER = (
-    Topic('/clock', 'rosgraph_msgs/msg/Clock', 'out', _STATE, 'clock_hz above 0', 'The time of the bag.'),
-    _service('~/pause', 'std_srvs/srv/Trigger', 'Stand still.'),
-    _service('~/resume', 'std_srvs/srv/Trigger', 'Go on.'),
-    _service('~/toggle_paused', 'std_srvs/srv/Trigger', 'The one or the other.'),
-    _service('~/play_next', 'std_srvs/srv/Trigger', 'While paused: play the next message.'),
+    Topic(CLOCK, Clock, 'out', _STATE, 'The time of the bag.', _if('clock_hz above 0')),
+    _service('~/pause', Trigger, 'Stand still.'),
+    _service('~/resume', Trigger, 'Go on.'),
+    _service('~/toggle_paused', Trigger, 'The one or the other.'),
+    _service('~/play_next', Trigger, 'While paused: play the next message.'),
 )
 
 EVALUATOR = (
     Topic(
-        'recorded/cmd_vel',
-        f'{_TWIST_STAMPED} or Twist',
+        RECORDED_COMMAND,
+        TwistStamped,
         'in',
-        _AS_OFFERED,
-        'it is published',
+        None,
         "The recording's commands, which the player of its bag is to be remapped to.",
+        _if('it is published'),
+        other_type=Twist,
     ),
     Topic(
-        'controller/ticks',
-        'sensor_msgs/msg/JointState',
+        relative(TICKS, CONTROLLER_NODE),
+        JointState,
         'in',
-        'reliable, depth 1000',
-        '',
+        _DEEP,
         "The running controller's commands, and why it stops.",
     ),
-    Topic('controller/configuration', 'std_msgs/msg/String', 'in', _LATCHED, '', "The policy's name."),
-    Topic('/clock', 'rosgraph_msgs/msg/Clock', 'in', _SENSOR, 'use_sim_time: true', 'The time of the bag.'),
+    Topic(relative(CONFIGURATION, CONTROLLER_NODE), String, 'in', _LATCHED, "The policy's name."),
+    Topic(CLOCK, Clock, 'in', _SENSOR, 'The time of the bag.', _SIMULATED),
 )
-
-
-def resolve(name: str, node: str, namespace: str = '/') -> str:
-    """
-    Give the name that a topic or service has in the graph, without remappings.
-
-    :param name: as in the tables
-    :param node: name of the node
-    :param namespace: the node's namespace
-    :returns: an absolute name
-    """
-    if name.startswith('/'):
-        return name
-    prefix = namespace.rstrip('/')
-    return f'{prefix}/{node}/{name[2:]}' if name.startswith('~/') else f'{prefix}/{name}'

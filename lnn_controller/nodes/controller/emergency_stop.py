@@ -4,22 +4,24 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
 from itertools import islice
 from typing import Any
 
 from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.node import Node
-from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
-from std_msgs.msg import Bool
+from rclpy.qos import DurabilityPolicy
 
+from lnn_controller.data.topic_names import EMERGENCY_STOP
 from lnn_controller.nodes.common.qos import node_of
+from lnn_controller.nodes.common.topics import CONTROLLER
 from lnn_controller.nodes.controller.polled import Polled, take_all_with_info
 from lnn_controller.nodes.controller.stop_holders import ANYBODY, StopHolders, Word
 
 __all__ = ['EmergencyStop']
 
-TOPIC = 'emergency_stop'
+# Best effort matches every publisher; reliable loses nothing of those that are; latched ones also tell what they said
+# before we were there. All three hear the same words, and none can be overridden by parameters.
+TOPICS = [row for row in CONTROLLER if row.name == EMERGENCY_STOP]
 # Besides a queue for all that is said one for each true: however often others say false, they push none out of that.
 FILTERS: list[dict[str, Any]] = [{}]
 with suppress(ImportError):  # rclpy before Kilted
@@ -31,7 +33,7 @@ PERIOD_S = 0.01
 JOIN_S = 0.5
 LATCHED = DurabilityPolicy.TRANSIENT_LOCAL
 GRACE_S = 0.5  # from the discovery of a publisher to what it had said before
-DEPTH = 10  # of each queue
+DEPTH = 10  # messages that are taken from each queue at once: as many as it holds
 NOT_COUNTED = 2**64 - 1  # what rmw gives as the number of a message where the middleware does not count
 HEADER = 4  # bytes of a serialised message before its content
 
@@ -47,17 +49,12 @@ class EmergencyStop:
     def __init__(self, node: Node, engaged: Callable[[], None]) -> None:
         self._node, self._on_engaged = node, engaged
         self._holders = StopHolders()
-        # Best effort matches every publisher; reliable loses nothing of those that are; latched ones also tell what
-        # they said before we were there. All three hear the same words, and none can be overridden by parameters.
-        profiles = (
-            QoSProfile(depth=DEPTH, reliability=ReliabilityPolicy.BEST_EFFORT),
-            QoSProfile(depth=DEPTH),
-            QoSProfile(depth=DEPTH, durability=LATCHED),
-        )
-        subscribe = partial(node.create_subscription, Bool, TOPIC, lambda _: None, callback_group=Polled(), raw=True)
+        polled: dict[str, Any] = {'callback': lambda _: None, 'callback_group': Polled(), 'raw': True}
         silent = SubscriptionEventCallbacks(use_default_callbacks=False)  # a volatile publisher fits but two of them
         self._subscriptions = [
-            subscribe(profile, event_callbacks=silent, **filtered) for profile in profiles for filtered in FILTERS
+            topic.subscribe(node, event_callbacks=silent, **polled, **filtered)
+            for topic in TOPICS
+            for filtered in FILTERS
         ]
         self.subscription = self._subscriptions[0]
         self._matched = 0

@@ -9,26 +9,27 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from geometry_msgs.msg import Twist, TwistStamped
 from nav_msgs.msg import Odometry
 from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.node import Node
-from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.qos_overriding_options import QoSOverridingOptions
 from rclpy.subscription import Subscription
-from sensor_msgs.msg import CompressedImage, Image, Imu, LaserScan, PointCloud2
+from sensor_msgs.msg import Imu, LaserScan, PointCloud2
 
 from lnn_controller.control import Controller, Decision
 from lnn_controller.control.adaptation.snapshots import read_snapshot, write_snapshot
 from lnn_controller.data.messages.cdr import IncompleteImuError
 from lnn_controller.data.messages.images import compressed_from_cdr, image_from_cdr, imu_from_cdr, stamp_from_cdr
 from lnn_controller.data.messages.stamp import stamp_ns_of
+from lnn_controller.data.topic_names import COMMAND, COMPRESSED_IMAGE, IMAGE, IMU, ODOMETRY, OVERRIDE, POINTS, SCAN
 from lnn_controller.errors import InputError, short
 from lnn_controller.nodes.common.diagnostics import Rate, Spread
 from lnn_controller.nodes.common.exclusive import WAIT_S, Exclusive
+from lnn_controller.nodes.common.message_types import type_name
 from lnn_controller.nodes.common.messages import channel_velocities
 from lnn_controller.nodes.common.process import end_process
-from lnn_controller.nodes.common.qos import QosWatch, type_name
+from lnn_controller.nodes.common.qos import QosWatch
+from lnn_controller.nodes.common.topics import CONTROLLER, find
 from lnn_controller.nodes.controller.command_output import CommandOutput
 from lnn_controller.nodes.controller.control_loop import ControlLoop
 from lnn_controller.nodes.controller.emergency_stop import EmergencyStop
@@ -45,7 +46,6 @@ from lnn_controller.policy.files import expand
 
 __all__ = ['Driving']
 
-IMU_DEPTH = 200  # samples between two ticks are averaged: all of them at 2 kHz and 10 Hz
 LISTEN_S = 0.5
 TICK_ENDS_S = 0.1  # a tick that runs, when it shall be the last
 TICK_GIVEN_UP_S = 0.3
@@ -103,39 +103,40 @@ class Driving:
 
     def _advertise(self) -> None:
         overriding = QoSOverridingOptions.with_default_policies()
-        create = partial(self._node.create_publisher, qos_overriding_options=overriding)
-        kind = TwistStamped if self.values['enable_stamped_cmd_vel'] else Twist
-        command_out = create(kind, 'cmd_vel', 1)
+        topic = find(CONTROLLER, COMMAND, self.values)
+        command_out = topic.advertise(self._node, qos_overriding_options=overriding)
         self.output = CommandOutput(command_out, self.policy.spec.channels, self.values, self._clock)
         self.telemetry = Telemetry(self._node, self.controller)
         self._publishers = [command_out, *self.telemetry.publishers]
 
     def _subscribe(self) -> None:
         silent = SubscriptionEventCallbacks(use_default_callbacks=False)  # QosWatch says it better
-        subscribe = partial(
-            self._node.create_subscription,
-            qos_overriding_options=QoSOverridingOptions.with_default_policies(),
-            event_callbacks=silent,
-        )
-        polled = partial(subscribe, callback=lambda _: None, callback_group=Polled())
-        # A frame older than the newest is of no use.
+        overriding = QoSOverridingOptions.with_default_policies()
+
+        def subscribe(name: str, callback: Callable[[Any], None], **options: Any) -> Subscription[Any]:
+            options |= {'qos_overriding_options': overriding, 'event_callbacks': silent}
+            return find(CONTROLLER, name, self.values).subscribe(self._node, callback, **options)
+
+        def polled(name: str, **options: Any) -> Subscription[Any]:
+            return subscribe(name, lambda _: None, callback_group=Polled(), **options)
+
+        bits = self.policy.spec.image.bits
         if self.values['image_transport'] == 'raw':
-            self._decode: Callable[[bytes, int], Any] = partial(image_from_cdr, bits=self.policy.spec.image.bits)
-            camera = subscribe(Image, 'image_raw', self._on_image, _sensor_qos(1), raw=True)
+            self._decode: Callable[[bytes, int], Any] = partial(image_from_cdr, bits=bits)
+            camera = subscribe(IMAGE, self._on_image, raw=True)
         else:
-            self._decode = partial(compressed_from_cdr, bits=self.policy.spec.image.bits)
-            camera = subscribe(CompressedImage, 'image_raw/compressed', self._on_image, _sensor_qos(1), raw=True)
+            self._decode = partial(compressed_from_cdr, bits=bits)
+            camera = subscribe(COMPRESSED_IMAGE, self._on_image, raw=True)
         if self.policy.spec.imu is not None:
-            self._imu = polled(Imu, 'imu/data', qos_profile=_sensor_qos(IMU_DEPTH), raw=True)
+            self._imu = polled(IMU, raw=True)
         if self.values['adaptation.odometry']:
-            self._odometry = polled(Odometry, 'odom', qos_profile=_sensor_qos(1))
-        kind = TwistStamped if self.values['enable_stamped_cmd_vel'] else Twist
-        self._override = polled(kind, 'cmd_vel_override', qos_profile=1)
+            self._odometry = polled(ODOMETRY)
+        self._override = polled(OVERRIDE)
         self._awaited = {'no_image': camera, 'no_imu': self._imu}
         if self.values['guard.source'] == 'scan':
-            self._awaited['no_scan'] = subscribe(LaserScan, 'scan', self._on_scan, _sensor_qos(1))
+            self._awaited['no_scan'] = subscribe(SCAN, self._on_scan)
         elif self.values['guard.source'] == 'points':
-            self._awaited['no_scan'] = subscribe(PointCloud2, 'points', self._on_points, _sensor_qos(1))
+            self._awaited['no_scan'] = subscribe(POINTS, self._on_points)
         used = (self._override, self._odometry, *self._awaited.values())
         self._subscriptions = [each for each in used if each is not None]
 
@@ -437,7 +438,3 @@ class Driving:
 
     def _now_ns(self) -> int:
         return self._clock.now().nanoseconds
-
-
-def _sensor_qos(depth: int) -> QoSProfile:
-    return QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=depth, reliability=ReliabilityPolicy.BEST_EFFORT)

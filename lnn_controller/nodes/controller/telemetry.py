@@ -3,13 +3,10 @@
 import secrets
 from array import array
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
 import numpy as np
 from rclpy.node import Node
-from rclpy.publisher import Publisher
-from rclpy.qos import DurabilityPolicy, QoSProfile
 from rclpy.qos_overriding_options import QoSOverridingOptions
 from sensor_msgs.msg import JointState
 from std_msgs.msg import String
@@ -17,13 +14,14 @@ from std_msgs.msg import String
 from lnn_controller.control import Controller, Decision
 from lnn_controller.control.adaptation.adaptation import fingerprint
 from lnn_controller.control.tick_record import Configuration, tick_names, tick_row
+from lnn_controller.data.topic_names import ADAPTATION, CONFIGURATION, NEURONS, TICKS
 from lnn_controller.nodes.common.messages import neurons_message, stamp
+from lnn_controller.nodes.common.topics import CONTROLLER, find
 from lnn_controller.nodes.controller.parameters import neuron_names
 
 __all__ = ['Telemetry']
 
 ADAPTATION_PERIOD_NS = 100_000_000
-TICKS_DEPTH = 100  # a recorder that is held up for a second misses none
 
 
 class Telemetry:
@@ -40,20 +38,15 @@ class Telemetry:
     def __init__(self, node: Node, controller: Controller) -> None:
         self._controller = controller
         spec = controller.policy.spec
-        create = partial(node.create_publisher, qos_overriding_options=QoSOverridingOptions.with_default_policies())
-        latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
-        self._neurons_out = create(JointState, '~/neurons', 10)
-        self._ticks_out = create(JointState, '~/ticks', TICKS_DEPTH)
-        self._configuration_out = create(String, '~/configuration', latched)
-        self._adaptation_out = create(JointState, '~/adaptation', 10)
+        overriding = QoSOverridingOptions.with_default_policies()
+        self.publishers = [
+            find(CONTROLLER, name).advertise(node, qos_overriding_options=overriding)
+            for name in (NEURONS, TICKS, CONFIGURATION, ADAPTATION)
+        ]
+        self._neurons_out, self._ticks_out, self._configuration_out, self._adaptation_out = self.publishers
         self._names, self._tick_names = neuron_names(spec), tick_names(spec.channels)
         self._neurons_ns = self._adaptation_ns = self._ticks = 0
         self.configure(learnt=True)
-
-    @property
-    def publishers(self) -> list[Publisher]:
-        """The publishers, to be looked after and given back by whoever made this."""
-        return [self._neurons_out, self._ticks_out, self._configuration_out, self._adaptation_out]
 
     def configure(self, *, learnt: bool) -> None:
         """

@@ -10,9 +10,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from rclpy.qos import QoSProfile
+
 from lnn_controller.nodes import evaluate_node, play_node, record_node, sim_node
 from lnn_controller.nodes.common.parameters import CHANGES, Setting
-from lnn_controller.nodes.common.topics import CONTROLLER, EVALUATOR, PLAYER, RECORDER, SIMULATOR, Topic
+from lnn_controller.nodes.common.qos import qos_text
+from lnn_controller.nodes.common.topics import CONTROLLER, EVALUATOR, PLAYER, QUEUE_DEPTH, RECORDER, SIMULATOR, Topic
 from lnn_controller.nodes.controller import parameters as controller_parameters
 from lnn_controller.nodes.pages.security_policy import security_policy
 
@@ -205,16 +208,17 @@ def _allowed(setting: Setting) -> str:
 
 def _topic_table(topics: Sequence[Topic], direction: str) -> str:
     if direction == 'service':
-        rows = [(f'`{topic.name}`', f'`{topic.type}`', topic.description) for topic in topics]
+        rows = [(f'`{topic.name}`', f'`{topic.type_text}`', topic.description) for topic in topics]
         return _table(('Name', 'Type', 'Description'), rows)
     rows_ = [
-        (f'`{topic.name}`', f'`{topic.type}`', topic.qos, _when(topic.when), topic.description) for topic in topics
+        (f'`{topic.name}`', f'`{topic.type_text}`', _qos(topic.qos), topic.when.text, topic.description)
+        for topic in topics
     ]
     return _table(('Name', 'Type', 'QoS', 'When', 'Description'), rows_)
 
 
-def _when(condition: str) -> str:
-    return f'`{condition}`' if ': ' in condition else condition
+def _qos(qos: QoSProfile | None) -> str:
+    return f"as its publishers', depth {QUEUE_DEPTH}" if qos is None else qos_text(qos)
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Sequence
 from xml.sax.saxutils import escape
 
-from lnn_controller.nodes.common.topics import CONTROLLER, RECORDER, SIMULATOR, STANDARD, Topic, resolve
+from lnn_controller.data.topic_names import CLOCK, EMERGENCY_STOP, OVERRIDE, resolve
+from lnn_controller.nodes.common.topics import CONTROLLER, RECORDER, SIMULATOR, STANDARD, Topic
 
 __all__ = ['ENCLAVES', 'security_policy']
 
@@ -15,8 +16,7 @@ ENCLAVES = {
 }
 TABLES = {'controller': CONTROLLER, 'sim': SIMULATOR, 'recorder': RECORDER}
 # What only the operator may say: an enclave that drives must not release its own emergency stop.
-OPERATOR = ('cmd_vel_override', 'emergency_stop')
-CLOCK = '/clock'
+OPERATOR = (OVERRIDE, EMERGENCY_STOP)
 # The operator's tools are nodes too. The services that each answers; ros2 and launch add a process id to their names.
 DESCRIBED = '~/get_type_description'
 TOOLS = {

@@ -1,0 +1,64 @@
+"""Names of the topics that our nodes make and that recordings hold."""
+
+__all__ = [
+    'ADAPTATION',
+    'CLOCK',
+    'COMMAND',
+    'COMPRESSED_IMAGE',
+    'CONFIGURATION',
+    'CONTROLLER_NODE',
+    'CROSS_TRACK_ERROR',
+    'DEPARTURES',
+    'DIAGNOSTICS',
+    'EMERGENCY_STOP',
+    'IMAGE',
+    'IMU',
+    'NEURONS',
+    'ODOMETRY',
+    'OVERRIDE',
+    'POINTS',
+    'RECORDED_COMMAND',
+    'SCAN',
+    'SIMULATOR_NODE',
+    'TICKS',
+    'relative',
+    'resolve',
+]
+
+# Nodes, whose private topics begin with their names.
+CONTROLLER_NODE, SIMULATOR_NODE = 'controller', 'sim'
+
+CLOCK, DIAGNOSTICS = '/clock', '/diagnostics'
+IMAGE, COMPRESSED_IMAGE, IMU, ODOMETRY = 'image_raw', 'image_raw/compressed', 'imu/data', 'odom'
+SCAN, POINTS = 'scan', 'points'
+COMMAND, OVERRIDE, EMERGENCY_STOP = 'cmd_vel', 'cmd_vel_override', 'emergency_stop'
+# The controller's own.
+NEURONS, TICKS, CONFIGURATION, ADAPTATION = '~/neurons', '~/ticks', '~/configuration', '~/adaptation'
+# The simulator's own.
+CROSS_TRACK_ERROR, DEPARTURES = '~/cross_track_error', '~/departures'
+# What a player's commands are remapped to, where a controller drives beside it.
+RECORDED_COMMAND = 'recorded/cmd_vel'
+
+
+def relative(name: str, node: str) -> str:
+    """
+    Return the name that others of the same namespace use for a topic of a node.
+
+    :param name: as the node names it: relative, private (``~/``) or absolute
+    :param node: name of the node
+    :returns: a relative or absolute name
+    """
+    return f'{node}/{name[2:]}' if name.startswith('~/') else name
+
+
+def resolve(name: str, node: str = '', namespace: str = '/') -> str:
+    """
+    Return the name that a topic or service has in the graph, without remappings.
+
+    :param name: as the node names it: relative, private (``~/``) or absolute
+    :param node: name of the node; of private names alone
+    :param namespace: the node's namespace
+    :returns: an absolute name
+    """
+    name = relative(name, node)
+    return name if name.startswith('/') else f'{namespace.rstrip("/")}/{name}'
