@@ -47,6 +47,11 @@ def choose_command(
             left = f'{bag.path}: the commands are those of {chosen}; {steered[0]} would be read with --wheelbase METRES'
             return chosen, left if chosen.msgtype == ODOMETRY else note
     chosen, note = _by_content(bag, found, columns)
+    if steered and chosen is not None and chosen not in steered and not note:
+        note = (
+            f'{bag.path}: the commands are those of {chosen}, for which no wheelbase counts; '
+            f'{steered[0]} would be read with --command-topic {steered[0].name}'
+        )
     return _with_wheelbase(bag, chosen, wheelbase_m), note
 
 
