@@ -14,6 +14,7 @@ from sensor_msgs.msg import LaserScan
 from lnn_controller.nodes.common.messages import stamp
 from lnn_controller.nodes.controller.event_log import REASONS
 from lnn_controller.nodes.controller.parameters import PARAMETERS
+from lnn_controller.nodes.controller.status import ERROR, WARN, _judge
 
 CONTROLLER = 'lnn_controller.nodes.controller_node'
 PAGE = Path(__file__).parents[2] / 'docs' / 'diagnostics.md'
@@ -44,6 +45,15 @@ def documented():
     keys = [key for row in rows('| key |') for key in re.findall(r'`([^`]+)`', row.split('|')[1])]
     assert len(set(keys)) == len(keys), 'no key stands there twice'
     return set(keys)
+
+
+@pytest.mark.parametrize('reason', REASONS)
+def test_a_stop_that_nobody_wants_is_an_error(reason):
+    """Those of a start and an end, the emergency stop and an obstacle are wanted; a way that was not seen is not."""
+    wanted = {'no_image', 'no_imu', 'no_scan', 'inactive', 'shutdown', 'emergency_stop', 'obstacle'}
+    values = {'mode': 'stop', 'reason': reason}
+    level, message = _judge(values, {'control_rate_hz': 50.0}, ())
+    assert (level, message) == (WARN if reason in wanted else ERROR, f'stopped: {REASONS[reason]}')
 
 
 def scan(now_ns):

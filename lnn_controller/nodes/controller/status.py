@@ -17,7 +17,8 @@ REPEATED = {
     'imu_repeated_s': 'for {} s the IMU has sent the very same sample',
 }
 REPEATED_S = 1.0
-# A stop that somebody asked for, or that the world does, is no fault of the robot.
+# A stop that somebody asked for, or that the world does, is no fault of the robot. A way that the guard's sensor has
+# not seen is not among them: nobody wants that, and where a sensor sees too little it does not pass by itself.
 NO_FAULT = (*EXPECTED, 'emergency_stop', 'obstacle')
 
 
