@@ -23,9 +23,15 @@ def controller(probe):
 
 
 @pytest.fixture
-def stop(controller):
+def calls():
+    """One for each time that the stop was engaged."""
+    return []
+
+
+@pytest.fixture
+def stop(controller, calls):
     """The emergency stop."""
-    stop = EmergencyStop(controller, lambda: None)
+    stop = EmergencyStop(controller, lambda: calls.append(None))
     yield stop
     stop.close()
     assert stop.failure is None
@@ -55,6 +61,19 @@ def test_a_single_true_is_heard_among_a_flood_of_false(stop, probe, reliability,
         until(lambda: stop.holders == ('/probe',))
         # Late enough, the flood is over, and the button's own word is heard again.
         until(lambda: not stop.holders, lambda: button.publish(Bool(data=False)))
+
+
+@pytest.mark.parametrize('reliability', [ReliabilityPolicy.RELIABLE, ReliabilityPolicy.BEST_EFFORT])
+def test_a_press_that_is_let_go_of_at_once_is_one(stop, calls, probe, reliability):
+    button = probe.node.create_publisher(Bool, 'emergency_stop', QoSProfile(depth=10, reliability=reliability))
+    fit = 1 if reliability == ReliabilityPolicy.BEST_EFFORT else 2
+    until(lambda: button.get_subscription_count() == fit * len(FILTERS))
+    for tap in range(1, 21):
+        button.publish(Bool(data=True))
+        button.publish(Bool(data=False))
+        until(lambda tap=tap: len(calls) >= tap)
+        until(lambda: not stop.holders)
+    assert len(calls) == 20
 
 
 @pytest.mark.parametrize(

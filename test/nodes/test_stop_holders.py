@@ -190,3 +190,25 @@ def test_in_the_dead_man_mode_silence_and_nobody_stop():
     assert holders.holders(0.6) == ('/panel_0 (silent)',)
     holders.hear(word(GIDS[0], False, 2), 1.0)
     assert holders.holders(1.1) == ()
+
+
+P, R = True, False
+
+
+@pytest.mark.parametrize(
+    ('said', 'presses'),
+    [
+        ([(P, 1)], 1),
+        ([(P, 1), (P, 1), (P, 1)], 1),  # one word by three subscriptions
+        ([(P, 1), (P, 2), (P, 3)], 1),  # held, and said so again and again
+        ([(P, 1), (R, 2)], 1),
+        ([(R, 2), (P, 1), (P, 1)], 1),  # the release was heard first
+        ([(P, 1), (R, 2), (P, 1), (R, 2), (P, 1)], 1),
+        ([(P, 1), (R, 2), (P, 3), (R, 4), (P, 1), (P, 3)], 2),
+        ([(R, 1), (R, 2)], 0),
+    ],
+)
+@pytest.mark.parametrize('counted', [True, False])
+def test_a_press_counts_once_also_if_it_was_let_go_of_at_once(said, presses, counted):
+    holders = told(*(word(GIDS[0], engaged, number if counted else None, number) for engaged, number in said))
+    assert holders.presses == presses

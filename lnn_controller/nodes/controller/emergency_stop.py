@@ -131,12 +131,14 @@ class EmergencyStop:
         self._thread.join(JOIN_S)
 
     def _run(self) -> None:
-        engaged = False
+        engaged, presses = False, 0
         try:
             while not self._stopping.wait(PERIOD_S):
                 self.take()
-                before, engaged = engaged, bool(self.holders)
-                if engaged and not before:
+                before, engaged = (engaged, presses), bool(self.holders)
+                presses = self._holders.presses
+                # A press whose release came with it was one too; silence and the service engage it without one.
+                if (engaged and not before[0]) or presses != before[1]:
                     self._on_engaged()
         except BaseException as error:
             self.failure = error

@@ -36,6 +36,7 @@ class _Publisher:
     heard_s: float
     name: str = 'an unknown publisher'
     gone: bool = False
+    pressed: Word | None = None  # the newest true
 
     def overtaken(self, word: Word) -> bool:
         """Whether a word is older than the newest: each comes by several subscriptions, not all in the same order."""
@@ -43,6 +44,21 @@ class _Publisher:
             return word.sequence < self.newest.sequence
         # A clock may step back: by stamps alone, nobody's wish to stop is set aside.
         return not word.engaged and word.stamp_ns < self.newest.stamp_ns
+
+    def presses(self, word: Word) -> bool:
+        """Whether a word engages what this publisher did not hold, even if it let go of it before this was heard."""
+        if not word.engaged:
+            return False
+        last, self.pressed = self.pressed, word
+        if last is None:
+            return True
+        if word.sequence is not None and last.sequence is not None:
+            new = word.sequence > last.sequence
+        else:
+            new = word.stamp_ns > last.stamp_ns
+        if not new:
+            self.pressed = last
+        return new and not self.newest.engaged
 
 
 class StopHolders:
@@ -57,6 +73,7 @@ class StopHolders:
 
     def __init__(self) -> None:
         self.timeout_s = 0.0
+        self.presses = 0  # by publishers, also those that were let go of at once
         self._lock = threading.Lock()
         self._publishers: dict[bytes, _Publisher] = {}
         self._service = False
@@ -72,9 +89,12 @@ class StopHolders:
         with self._lock:
             known = self._publishers.get(word.publisher)
             if known is None:
-                self._publishers[word.publisher] = _Publisher(word, now_s)
-            elif not known.overtaken(word):
-                known.newest, known.heard_s = word, now_s
+                self._publishers[word.publisher] = _Publisher(word, now_s, pressed=word if word.engaged else None)
+                self.presses += word.engaged
+            else:
+                self.presses += known.presses(word)
+                if not known.overtaken(word):
+                    known.newest, known.heard_s = word, now_s
         return known is None
 
     def knows(self, publisher: bytes) -> bool:
