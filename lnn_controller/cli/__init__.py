@@ -20,7 +20,7 @@ from lnn_controller import __version__
 from lnn_controller.errors import InputError, did_you_mean, printable, write_anywhere
 from lnn_controller.libraries import HOW_BY_LIBRARY
 
-__all__ = ['main']
+__all__ = ['main', 'tell_mistake']
 
 USER_ERROR, INTERRUPTED = 2, 130
 _CHOICE = re.compile(r"invalid choice: '?([^']*?)'? \(choose from (.*)\)")
@@ -113,21 +113,27 @@ def _run(argv: list[str]) -> int:
         run: Callable[[argparse.Namespace], int] = args.run
         return run(args)
     except InputError as error:
-        return _tell(str(error))
+        return tell_mistake(str(error))
     except ModuleNotFoundError as error:
         library = (error.name or '').partition('.')[0]
         if library not in HOW_BY_LIBRARY:
             raise
-        return _tell(f'this needs {library}, which is not installed: {HOW_BY_LIBRARY[library]}')
+        return tell_mistake(f'this needs {library}, which is not installed: {HOW_BY_LIBRARY[library]}')
     except BrokenPipeError:
         # The reader of our output has gone (`lnn … | head`): Python would complain once more when it flushes.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except OSError as error:
-        return _tell(f'{error.filename}: {error.strerror}' if error.filename else str(error))
+        return tell_mistake(f'{error.filename}: {error.strerror}' if error.filename else str(error))
 
 
-def _tell(message: str) -> int:
+def tell_mistake(message: str) -> int:
+    """
+    Tell a user's mistake in one line on stderr.
+
+    :param message: what was required, what was given, what to do
+    :returns: the exit status
+    """
     print(f'lnn: error: {printable(" ".join(message.split()))}', file=sys.stderr)
     return USER_ERROR
 

@@ -26,6 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     import json
 
+    from lnn_controller.cli import tell_mistake
     from lnn_controller.errors import InputError
     from lnn_controller.nodes.common.environment import check_environment
     from lnn_controller.nodes.play_node import main
@@ -47,4 +48,4 @@ def run(args: argparse.Namespace) -> int:
     # JSON is YAML: texts stay texts, whatever they look like.
     parameters = [part for name, value in values.items() for part in ('-p', f'{name}:={json.dumps(value)}')]
     remaps = [part for rule in args.remap for part in ('-r', rule)]
-    return main(['--ros-args', *parameters, *remaps])
+    return main(['--ros-args', *parameters, *remaps], tell_mistake)

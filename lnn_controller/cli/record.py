@@ -26,6 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     import json
 
+    from lnn_controller.cli import tell_mistake
     from lnn_controller.nodes.common.environment import check_environment
     from lnn_controller.nodes.record_node import main
 
@@ -43,4 +44,4 @@ def run(args: argparse.Namespace) -> int:
     }
     # JSON is YAML: texts stay texts, whatever they look like.
     parameters = [part for name, value in values.items() for part in ('-p', f'{name}:={json.dumps(value)}')]
-    return main(['--ros-args', *parameters])
+    return main(['--ros-args', *parameters], tell_mistake)

@@ -6,7 +6,7 @@ from geometry_msgs.msg import TwistStamped
 from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
 from rcl_interfaces.srv import SetParameters
 from rclpy.qos import DurabilityPolicy, QoSProfile
-from ros_probe import one_line, stamp_ns
+from ros_probe import DEADLINE_S, one_line, stamp_ns
 from rosgraph_msgs.msg import Clock
 from std_msgs.msg import UInt32
 from std_srvs.srv import Trigger
@@ -145,6 +145,19 @@ def test_mistakes(run_node, bag, parameters, message):
     result = run_node('play_node', '--ros-args', *quoted)
     assert result.returncode == 1
     assert message.replace('\\', '') in one_line(result).replace('\\', '')
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'said'),
+    [(['/none'], 'no bag at /none'), (['{bag}', '--start-offset', '9'], 'must lie within the bag')],
+)
+def test_a_mistake_in_the_command_ends_as_others_of_lnn_do(domain_id, bag, arguments, said, monkeypatch):
+    monkeypatch.setenv('ROS_DOMAIN_ID', str(domain_id))
+    command = [sys.executable, '-m', 'lnn_controller.cli', 'play', *(each.format(bag=bag) for each in arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE_S)
+    assert done.returncode == 2
+    assert one_line(done).startswith('lnn: error: ')
+    assert said in done.stderr
 
 
 def test_the_command_plays_a_recording(domain_id, probe, bag, monkeypatch):

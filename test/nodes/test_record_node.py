@@ -13,7 +13,7 @@ from geometry_msgs.msg import TwistStamped
 from rclpy.context import Context
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.serialization import serialize_message
-from ros_probe import one_line, stamp_ns
+from ros_probe import DEADLINE_S, one_line, stamp_ns
 from sensor_msgs.msg import Image
 from std_msgs.msg import UInt32
 
@@ -236,3 +236,19 @@ def test_the_command_records(domain_id, probe, tmp_path):
     assert process.returncode == 0
     with Bag(tmp_path / 'bag') as recorded:
         assert recorded.topics['/true'].count == 1
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'said'),
+    [
+        (['--out', '.'], 'exists already and is not overwritten'),
+        (['--out', 'new', '--exclude', '('], 'regular expression'),
+    ],
+)
+def test_a_mistake_in_the_command_ends_as_others_of_lnn_do(domain_id, tmp_path, arguments, said, monkeypatch):
+    monkeypatch.setenv('ROS_DOMAIN_ID', str(domain_id))
+    command = [sys.executable, '-m', 'lnn_controller.cli', 'record', *arguments]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=DEADLINE_S)
+    assert done.returncode == 2
+    assert one_line(done).startswith('lnn: error: ')
+    assert said in done.stderr

@@ -10,6 +10,7 @@ import traceback
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any, Protocol
 
 import rclpy
@@ -150,6 +151,7 @@ def run_node(
     begin: Callable[[Any, Future[None]], None] = lambda _node, _stop: None,
     loop: Callable[[Any, Future[None]], None] = spin,
     last_resort: Callable[[Any], None] | None = None,
+    tell: Callable[[str], int] | None = None,
 ) -> int:
     """
     Run one node as this process.
@@ -163,13 +165,16 @@ def run_node(
     :param loop: runs the node until the future is done
     :param last_resort: called with the node, in another thread, where it has not ended 0.9 s after SIGINT or SIGTERM;
         the process ends then, whatever it does, at the start with code 0. ``None``: it is given the time that it takes
-    :returns: exit code: 0 after SIGINT, SIGTERM or ``--help``, 1 after a user's mistake, which was told in one line
+    :param tell: tells a user's mistake and gives the exit code; ``None``: in one line on stderr, 1
+    :returns: exit code: 0 after SIGINT, SIGTERM or ``--help``, 1 where the node failed, and what ``tell`` gives
+        after a user's mistake
     """
     args = sys.argv[1:] if args is None else list(args)
+    tell = tell or partial(_tell, executable)
     write_anywhere()
     ending = _Ending(last_resort)
     if orphaned():
-        return _tell(executable, f'the process that started it must live on: {PARENT_VARIABLE} names another')
+        return tell(f'the process that started it must live on: {PARENT_VARIABLE} names another')
     code = 0
     try:
         check_files(args)
@@ -200,12 +205,12 @@ def run_node(
         traceback.print_exception(error)
         code = 1
     except _MISTAKES as error:
-        code = _tell(executable, str(error))
+        code = tell(str(error))
     except _MISTAKES_AT_START as error:
         if ending.node is not None:
             raise
         # rcl adds the places in its own source.
-        code = _tell(executable, re.sub(r',? at /\S+:\d+', '', f'ROS arguments must be valid. Got: {error}'))
+        code = tell(re.sub(r',? at /\S+:\d+', '', f'ROS arguments must be valid. Got: {error}'))
     finally:
         ending.end()
     if any(thread.name in LEFT_BEHIND for thread in threading.enumerate()):
