@@ -19,7 +19,7 @@ from lnn_controller.nodes.common.run import NodeFailedError, run_node, spin
 from lnn_controller.nodes.common.topics import CONTROLLER, find
 from lnn_controller.nodes.controller.emergency_stop import EmergencyStop
 from lnn_controller.nodes.controller.parameters import PARAMETERS, check_parameters
-from lnn_controller.nodes.controller.session import Driving
+from lnn_controller.nodes.controller.session import Session
 from lnn_controller.nodes.controller.status import control_status
 from lnn_controller.policy import find_policy, read_spec
 
@@ -31,7 +31,7 @@ LOOK_PERIOD_S = 0.1
 
 class ControllerNode(LifecycleNode):
     """
-    The managed node: it exists from start to end; what drives (:class:`Driving`) from configure to cleanup.
+    The managed node: it exists from start to end; what drives (:class:`Session`) from configure to cleanup.
 
     :raises InputError: if a parameter is wrong
     """
@@ -40,7 +40,7 @@ class ControllerNode(LifecycleNode):
         super().__init__(CONTROLLER_NODE)
         self._values = declare(self, PARAMETERS)
         check_parameters(self._values)
-        self._driving: Driving | None = None
+        self._session: Session | None = None
         self._emergency = EmergencyStop(self, self._halt)
         self._emergency.set_timeout(self._values['emergency_stop_timeout_s'])
         self._diagnostics_out = find(CONTROLLER, DIAGNOSTICS).advertise(self)
@@ -50,7 +50,7 @@ class ControllerNode(LifecycleNode):
             find(CONTROLLER, f'~/adaptation/{name}').serve(self, partial(self._on_adaptation, action))
         on_change(self, PARAMETERS, self._check, self._apply, active=lambda: self._active)
         steady = Clock(clock_type=ClockType.STEADY_TIME)
-        self.create_timer(DIAGNOSTICS_PERIOD_S, self._tell_state, clock=steady)
+        self.create_timer(DIAGNOSTICS_PERIOD_S, self._publish_status, clock=steady)
         self.create_timer(LOOK_PERIOD_S, self._look_at_change, clock=steady)
         self.callback_failures: Counter[str] = Counter()
         self._failure: BaseException | None = None
@@ -85,13 +85,13 @@ class ControllerNode(LifecycleNode):
         """Give back what the node has of the middleware; rclpy leaves the state machine, which keeps all the rest."""
         super().destroy_node()
         # Without this each controller that ended would leave its segment in /dev/shm, 12 MiB, until the next boot.
+        # rclpy has no public way to it, neither 7.1 (Jazzy) nor 9.1 (Kilted): LifecycleNodeMixin keeps it as this.
         self._state_machine.destroy_when_not_in_use()
 
     def send_zeros(self) -> None:
         """Stop the robot from any thread, whatever the others do."""
-        if (driving := self._driving) is not None:
-            driving.output.shut()
-            driving.output.flush()
+        if (session := self._session) is not None:
+            session.shut()
 
     def on_configure(self, state: LifecycleState) -> Transition:
         """
@@ -119,8 +119,8 @@ class ControllerNode(LifecycleNode):
         :param state: before
         :returns: ``SUCCESS``
         """
-        if self._driving is not None:
-            self._driving.deactivate('inactive')
+        if self._session is not None:
+            self._session.deactivate('inactive')
         return super().on_deactivate(state)
 
     def on_cleanup(self, state: LifecycleState) -> Transition:
@@ -155,31 +155,30 @@ class ControllerNode(LifecycleNode):
 
     @property
     def _active(self) -> bool:
-        return self._driving is not None and self._driving.loop is not None
+        return self._session is not None and self._session.active
 
     def _configure(self) -> None:
-        if self._driving is None:
-            self._driving = Driving(self, self._values, self._emergency, self._on_failure)
-            spec = self._driving.policy.spec
-            self.get_logger().info(f'policy {spec.name} at {self._values["control_rate_hz"]:g} Hz')
+        if self._session is None:
+            self._session = Session(self, self._values, self._emergency, self._on_failure)
+            self.get_logger().info(f'policy {self._session.spec.name} at {self._values["control_rate_hz"]:g} Hz')
 
     def _activate(self) -> None:
-        if self._driving is not None and self._driving.values != self._values:
+        if self._session is not None and self._session.values != self._values:
             # Something was set that is read when configuring, such as another policy.
             self._discard('inactive')
         self._configure()
-        assert self._driving is not None
-        self._driving.activate()
+        assert self._session is not None
+        self._session.activate()
 
     def _discard(self, reason: str) -> None:
-        if self._driving is None:
+        if self._session is None:
             return
-        self._driving.deactivate(reason)
-        self._driving.close()
-        self._driving = None
+        self._session.deactivate(reason)
+        self._session.close()
+        self._session = None
 
     def _try(self, failed: str, action: Callable[[], None]) -> Transition:
-        # rclpy swallows what a transition raises: the reason must be told here.
+        # rclpy swallows what a transition raises: the reason must be logged here.
         try:
             action()
         except InputError as error:
@@ -190,15 +189,14 @@ class ControllerNode(LifecycleNode):
         return Transition.SUCCESS
 
     def _halt(self) -> None:
-        driving = self._driving
-        if driving is not None:
-            driving.halt()
+        if (session := self._session) is not None:
+            session.halt()
 
     def _on_reset(self, _request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-        if self._driving is None:
+        if self._session is None:
             response.message = 'the node must be configured to be reset. Got it unconfigured: configure it first'
             return response
-        self._driving.interrupt(self._driving.controller.reset)
+        self._session.reset()
         response.success, response.message = True, 'hidden state and command are zero'
         return response
 
@@ -211,26 +209,26 @@ class ControllerNode(LifecycleNode):
         return response
 
     def _on_adaptation(
-        self, action: Callable[[Driving], str], _request: Trigger.Request, response: Trigger.Response
+        self, action: Callable[[Session], str], _request: Trigger.Request, response: Trigger.Response
     ) -> Trigger.Response:
-        if self._driving is None:
+        if self._session is None:
             response.message = 'the node must be configured to have learnt anything. Got it unconfigured'
             return response
         try:
-            response.message, response.success = action(self._driving), True
+            response.message, response.success = action(self._session), True
         except InputError as error:
             response.message = str(error)
         return response
 
-    def _save(self, driving: Driving) -> str:
-        return f'saved to {driving.save_adaptation()}'
+    def _save(self, session: Session) -> str:
+        return f'saved to {session.save_adaptation()}'
 
-    def _forget(self, driving: Driving) -> str:
-        driving.change_adaptation(driving.controller.adaptation.reset)
+    def _forget(self, session: Session) -> str:
+        session.reset_adaptation()
         return 'nothing is learnt: the policy drives as it was trained'
 
-    def _roll_back(self, driving: Driving) -> str:
-        driving.change_adaptation(driving.controller.adaptation.roll_back)
+    def _roll_back(self, session: Session) -> str:
+        session.roll_back_adaptation()
         return 'back at what was last saved or read; without that, at nothing learnt'
 
     def _check(self, values: Mapping[str, Any]) -> None:
@@ -241,9 +239,9 @@ class ControllerNode(LifecycleNode):
     def _apply(self, changed: Mapping[str, Any]) -> None:
         self._values |= changed
         self._emergency.set_timeout(self._values['emergency_stop_timeout_s'])
-        if self._driving is not None:
+        if self._session is not None:
             live = {setting.name for setting in PARAMETERS if setting.change == 'live'}
-            self._driving.apply({name: value for name, value in changed.items() if name in live})
+            self._session.apply({name: value for name, value in changed.items() if name in live})
 
     def _on_failure(self, error: BaseException) -> None:
         # Called in the thread that failed: the executor's is woken, and ends the process with the reason.
@@ -257,21 +255,21 @@ class ControllerNode(LifecycleNode):
             raise NodeFailedError('a thread of the controller has failed: the robot stands') from self._failure
 
     def _look_at_change(self) -> None:
-        if self._driving is not None:
-            self._driving.qos.look_at_change()
+        if self._session is not None:
+            self._session.look_at_change()
 
-    def _tell_state(self) -> None:
-        driving = self._driving
+    def _publish_status(self) -> None:
+        session = self._session
         self._emergency.look()
         if self._emergency.failure is not None:
             raise NodeFailedError('the emergency stop cannot be heard: the robot stands') from self._emergency.failure
-        if driving is not None:
-            driving.look()
-        label = self._state_machine.current_state[1]
+        if session is not None:
+            session.look()
+        label = self._state_machine.current_state[1]  # LifecycleNode (rclpy 9.1) has no public getter of its state
         now_ns = self.get_clock().now().nanoseconds
-        level, message, values = control_status(driving, self._emergency.holders, label, now_ns)
-        hardware = values.get('policy', '')
-        values['callback_failures'] = str(self.callback_failures.total())
+        level, message, values = control_status(session, self._emergency.holders, label, now_ns)
+        hardware = '' if session is None else session.spec.name
+        values['callback_failures'] = self.callback_failures.total()
         self._diagnostics_out.publish(diagnostics(self, 'control', level, message, values, hardware=hardware))
 
 

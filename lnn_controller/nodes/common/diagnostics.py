@@ -1,4 +1,4 @@
-"""What a node tells once a second on ``/diagnostics``, and the statistics behind it."""
+"""What a node publishes once a second on ``/diagnostics``, and the statistics behind it."""
 
 from collections import deque
 from collections.abc import Mapping
@@ -9,14 +9,14 @@ from rclpy.node import Node
 
 from lnn_controller.nodes.common.messages import stamp
 
-__all__ = ['DIAGNOSTICS_PERIOD_S', 'Rate', 'Spread', 'diagnostics']
+__all__ = ['DIAGNOSTICS_PERIOD_S', 'Rate', 'WindowPercentiles', 'diagnostics']
 
 DIAGNOSTICS_PERIOD_S = 1.0
-Level = bytes
-OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
+# How a number is written, by the end of its key; the first that fits.
+FORMATS = {'_wanted_hz': 'g', '_hz': '.2f', '_us': '.1f', '_ms': '.0f', '_s': '.1f', '': '.4g'}
 
 
-class Spread:
+class WindowPercentiles:
     """
     Median, 99th percentile and maximum of the newest values of a quantity.
 
@@ -34,24 +34,24 @@ class Spread:
         """
         self._values.append(value)
 
-    def summary(self, name: str, unit: str) -> dict[str, str]:
+    def figures(self, name: str, unit: str) -> dict[str, float]:
         """
-        Word the figures.
+        Return the figures.
 
         :param name: of the quantity
         :param unit: as it stands at the end of the keys
-        :returns: text by key, e.g. ``step_latency_p50_us``; empty while there is no value
+        :returns: figures by key, e.g. ``step_latency_p50_us``; empty while there is no value
         """
         if not self._values:
             return {}
         values = np.array(self._values)
         p50, p99 = np.percentile(values, (50, 99))
         figures = {'p50': p50, 'p99': p99, 'max': values.max()}
-        return {f'{name}_{key}_{unit}': f'{figure:.1f}' for key, figure in figures.items()}
+        return {f'{name}_{key}_{unit}': float(figure) for key, figure in figures.items()}
 
 
 class Rate:
-    """How often something happened between two questions."""
+    """How often something happened between two measurements."""
 
     def __init__(self) -> None:
         self._count = 0
@@ -63,10 +63,10 @@ class Rate:
 
     def measure(self, now_ns: int) -> float | None:
         """
-        Measure since the last question.
+        Measure since the last call.
 
         :param now_ns: time now, ns
-        :returns: Hz; ``None`` at the first question, or where no time has passed
+        :returns: Hz; ``None`` at the first call, or where no time has passed
         """
         since_ns, count = self._since_ns, self._count
         self._since_ns, self._count = now_ns, 0
@@ -76,22 +76,28 @@ class Rate:
 
 
 def diagnostics(
-    node: Node, task: str, level: bytes, message: str, values: Mapping[str, str], *, hardware: str
+    node: Node, task: str, level: bytes, message: str, values: Mapping[str, str | float], *, hardware: str
 ) -> DiagnosticArray:
     """
     Make a message with one status, whose name begins with the node's: in a namespace ``robot1/controller: control``.
 
-    :param node: who tells
-    :param task: what it tells about
+    :param node: the node
+    :param task: what of it the status is about
     :param level: ``OK``, ``WARN`` or ``ERROR`` of diagnostic_msgs/DiagnosticStatus
     :param message: the state in words
-    :param values: figures by name
+    :param values: figures and texts by key; a number is written by the unit at the end of its key
     :param hardware: what it runs: the policy's or the world's name
     :returns: the message
     """
     name = f'{node.get_fully_qualified_name().lstrip("/")}: {task}'
     status = DiagnosticStatus(level=level, name=name, message=message, hardware_id=hardware)
-    status.values = [KeyValue(key=key, value=value) for key, value in values.items()]
+    status.values = [KeyValue(key=key, value=_text(key, value)) for key, value in values.items()]
     array = DiagnosticArray(status=[status])
     array.header.stamp = stamp(node.get_clock().now().nanoseconds)
     return array
+
+
+def _text(key: str, value: str | float) -> str:
+    if isinstance(value, float):
+        return format(value, next(form for end, form in FORMATS.items() if key.endswith(end)))
+    return str(value)

@@ -11,7 +11,7 @@ from contextlib import suppress
 from rclpy.clock import Clock, JumpHandle, JumpThreshold
 from rclpy.duration import Duration
 
-from lnn_controller.nodes.common.diagnostics import Rate, Spread
+from lnn_controller.nodes.common.diagnostics import Rate, WindowPercentiles
 
 __all__ = ['PRIORITY', 'ControlLoop', 'ask_for_punctuality']
 
@@ -27,8 +27,8 @@ class ControlLoop:
     """
     Call a tick at a fixed rate until stopped.
 
-    A tick that comes late does not shift the next; those whose time has passed altogether are left out and counted in
-    ``missed``. In simulated time it follows the clock wherever it goes: it waits while the clock stands, and begins
+    A tick that comes late does not shift the next; those whose time has passed altogether are left out and counted.
+    In simulated time it follows the clock wherever it goes: it waits while the clock stands, and begins
     anew where the clock stepped back or ahead. For who watches it: ``beats`` counts the ticks that ended, the last at
     ``beat_s`` (``time.monotonic``); ``stopping`` says that it shall end, and ``failure`` what a tick raised.
 
@@ -58,8 +58,8 @@ class ControlLoop:
         self.stopping = self._busy = False
         self.beats, self.beat_s = 0, time.monotonic()
         self._jump: JumpHandle | None = None
-        self.missed = 0
-        self.rate, self.lateness, self.work = Rate(), Spread(), Spread()
+        self._missed = 0
+        self._rate, self._lateness_us, self._work_us = Rate(), WindowPercentiles(), WindowPercentiles()
         self.failure: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name='control', daemon=True)
 
@@ -77,12 +77,24 @@ class ControlLoop:
         """From one tick to the next, s."""
         return self._period_ns / 1e9
 
+    def figures(self, now_ns: int) -> dict[str, float]:
+        """
+        Return what diagnostics report of its punctuality.
+
+        :param now_ns: now, ns
+        :returns: the rate since the last call, the ticks that were left out, how late and how long the others were
+        """
+        rate_hz = self._rate.measure(now_ns)
+        measured = {} if rate_hz is None else {'control_rate_hz': rate_hz}
+        spans = self._lateness_us.figures('tick_lateness', 'us') | self._work_us.figures('tick_work', 'us')
+        return {'missed_ticks': self._missed} | measured | spans
+
     def is_alive(self) -> bool:
-        """Tell whether ticks may still come."""
+        """Return whether ticks may still come."""
         return self._thread.is_alive()
 
     def is_due(self) -> bool:
-        """Tell whether a tick must end soon; in simulated time only one that has begun must."""
+        """Return whether a tick must end soon; in simulated time only one that has begun must."""
         return self._busy or not self._simulated
 
     def stop(self, timeout_s: float) -> bool:
@@ -110,7 +122,7 @@ class ControlLoop:
         self._changed.set()
 
     def _take_rate(self, now_ns: int, next_ns: int) -> int:
-        """Take a new rate and give the next tick's time; in the loop's own thread, for one that hangs has not ended."""
+        """Take a new rate and return the next tick's time; in the loop's thread, for one that hangs has not ended."""
         if self._wanted_ns == self._period_ns:
             return next_ns
         self._beat()  # what was not late by the rate before is not late by this one
@@ -147,22 +159,22 @@ class ControlLoop:
 
     def _follow_clock(self) -> None:
         next_ns, last_ns = 0, 0
-        silent_told, ticked_s = True, time.monotonic()
+        silent_reported, ticked_s = True, time.monotonic()
         while not self.stopping:
             now_ns = self._clock.now().nanoseconds
             next_ns = self._take_rate(now_ns, next_ns)
             if now_ns < last_ns or now_ns - next_ns > RESTART_NS:
                 next_ns = now_ns  # a new time has begun, or the first
             if now_ns > 0 and now_ns >= next_ns and now_ns != last_ns:
-                last_ns, silent_told = now_ns, False
+                last_ns, silent_reported = now_ns, False
                 next_ns = self._call(now_ns, lambda: self._clock.now().nanoseconds, next_ns)
                 ticked_s = time.monotonic()
                 continue
             moved = self._changed.wait(CLOCK_SILENT_S)
             self._changed.clear()
             crawls = time.monotonic() - ticked_s > max(CLOCK_SILENT_S, CRAWL_PERIODS * self.period_s)
-            if (crawls or not moved) and not silent_told and not self.stopping:
-                silent_told = True
+            if (crawls or not moved) and not silent_reported and not self.stopping:
+                silent_reported = True
                 self._in_time(self._silent)
 
     def _in_time(self, work: Callable[[], None]) -> None:
@@ -173,16 +185,16 @@ class ControlLoop:
         self._busy = False
 
     def _call(self, now_ns: int, clock: Callable[[], int], next_ns: int) -> int:
-        """Tick, and give the time of the next."""
+        """Tick, and return the time of the next."""
         started_ns = time.perf_counter_ns()
-        self.lateness.add(max(0, clock() - next_ns) / 1e3)
+        self._lateness_us.add(max(0, clock() - next_ns) / 1e3)
         self._in_time(lambda: self._tick(now_ns))
-        self.rate.tick()
-        self.work.add((time.perf_counter_ns() - started_ns) / 1e3)
+        self._rate.tick()
+        self._work_us.add((time.perf_counter_ns() - started_ns) / 1e3)
         period_ns = self._period_ns
         next_ns += period_ns
         passed = max(0, (clock() - next_ns) // period_ns)
-        self.missed += passed
+        self._missed += passed
         return next_ns + passed * period_ns
 
 

@@ -1,4 +1,4 @@
-"""What the controller says in the log: each change of what it does, and each kind of trouble now and then."""
+"""What the controller logs: each change of what it does, and each kind of trouble now and then."""
 
 import math
 import time
@@ -6,7 +6,7 @@ from typing import Any
 
 from lnn_controller.control import Decision
 
-__all__ = ['REASONS', 'Reporter']
+__all__ = ['EXPECTED', 'REASONS', 'EventLog']
 
 LOG_AGAIN_S = 5.0
 WAITING_AGAIN_S = 30.0
@@ -32,25 +32,25 @@ REASONS = {
 EXPECTED = ('no_image', 'no_imu', 'no_scan', 'inactive', 'shutdown')  # of a start and an end: no warning
 
 
-class Reporter:
+class EventLog:
     """
-    Says what changed, and each kind of trouble at most once in five seconds.
+    Log what changes, and each kind of trouble at most once in five seconds.
 
     :param logger: the node's logger
     """
 
     def __init__(self, logger: Any) -> None:
         self._logger = logger
-        self._told_s: dict[str, float] = {}
+        self._logged_s: dict[str, float] = {}
         self._last: tuple[str, str] | None = None
-        self._stop_told = self._has_driven = False
+        self._stop_logged = self._has_driven = False
         self._limits: tuple[str, ...] = ()
 
-    def decided(self, decision: Decision) -> None:
+    def note(self, decision: Decision) -> None:
         """
-        Take a decision; say it if it is another than the last.
+        Log a decision that is another than the last.
 
-        :param decision: of this tick
+        :param decision: that was published
         """
         if decision.limited and self._due('limits'):
             self._logger.info(f'limited: {", ".join(decision.limited)}')
@@ -63,21 +63,21 @@ class Reporter:
             if self._due('override'):
                 self._logger.info('the operator drives (cmd_vel_override)')
         else:
-            if self._stop_told:
+            if self._stop_logged:
                 self._logger.info('the robot drives again' if self._has_driven else 'the robot drives')
             elif before == ('override', '') and self._due('return'):
                 self._logger.info('the policy drives')
-            self._stop_told, self._has_driven = False, True
+            self._stop_logged, self._has_driven = False, True
 
     def error(self, text: str) -> None:
         """
-        Say what is wrong with the graph.
+        Log what is wrong with the graph.
 
         :param text: the line
         """
         self._logger.error(text)
 
-    def throttled(self, kind: str, text: str) -> None:
+    def warn(self, kind: str, text: str) -> None:
         """
         Warn, unless this kind was warned of a moment ago.
 
@@ -87,9 +87,9 @@ class Reporter:
         if self._due(f'trouble {kind}'):
             self._logger.warning(text)
 
-    def waits(self, text: str) -> None:
+    def waiting(self, text: str) -> None:
         """
-        Say what is waited for, unless that was said less than half a minute ago.
+        Log what is waited for, unless that was logged less than half a minute ago.
 
         :param text: the line
         """
@@ -99,7 +99,7 @@ class Reporter:
     def _stopped(self, reason: str) -> None:
         if not self._due(f'stop {reason}'):
             return
-        self._stop_told = True
+        self._stop_logged = True
         text = f'robot stopped ({reason}): {REASONS[reason]}'
         # Two calls: rclpy's logger keeps one severity for each line of code.
         if reason in EXPECTED:
@@ -109,7 +109,7 @@ class Reporter:
 
     def _due(self, kind: str, again_s: float = LOG_AGAIN_S) -> bool:
         now_s = time.monotonic()
-        if now_s - self._told_s.get(kind, -math.inf) < again_s:
+        if now_s - self._logged_s.get(kind, -math.inf) < again_s:
             return False
-        self._told_s[kind] = now_s
+        self._logged_s[kind] = now_s
         return True

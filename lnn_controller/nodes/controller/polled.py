@@ -64,6 +64,8 @@ def take_all_with_info(subscription: Subscription) -> Iterator[tuple[Any, Any]]:
     :returns: messages, or bytes where the subscription is raw, each with ``publisher_gid``,
         ``publication_sequence_number``, ``source_timestamp`` …
     """
+    # rclpy's public way, callbacks, needs an executor that wakes for each message. Executors take messages by this same
+    # call, in 7.1 (Jazzy) as in 9.1 (Kilted).
     with subscription.handle:
         while (taken := subscription.handle.take_message(subscription.msg_type, subscription.raw)) is not None:
             yield taken

@@ -1,20 +1,20 @@
 """The controller's status on ``/diagnostics``: what it does, how well, and how bad that is."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from diagnostic_msgs.msg import DiagnosticStatus
 
 from lnn_controller.nodes.controller.event_log import EXPECTED, REASONS
-from lnn_controller.nodes.controller.session import Driving
+from lnn_controller.nodes.controller.session import Session
 
-__all__ = ['control_status']
+__all__ = ['Status', 'control_status']
 
 OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
 # What a sensor that measures never does; and for how long it is borne, s.
 REPEATED = {
-    'image_repeated_s': 'for {} s the camera has shown nothing but pictures that it had shown before',
-    'imu_repeated_s': 'for {} s the IMU has sent the very same sample',
+    'image_repeated_s': 'for {:.1f} s the camera has shown nothing but pictures that it had shown before',
+    'imu_repeated_s': 'for {:.1f} s the IMU has sent the very same sample',
 }
 REPEATED_S = 1.0
 # A stop that somebody asked for, or that the world does, is no fault of the robot. A way that the guard's sensor has
@@ -22,84 +22,81 @@ REPEATED_S = 1.0
 NO_FAULT = (*EXPECTED, 'emergency_stop', 'obstacle')
 
 
-def control_status(
-    driving: Driving | None, holders: Sequence[str], state: str, now_ns: int
-) -> tuple[bytes, str, dict[str, str]]:
+class Status(NamedTuple):
+    """
+    What is published.
+
+    :param level: ``OK``, ``WARN`` or ``ERROR`` of diagnostic_msgs/DiagnosticStatus
+    :param message: the state in words
+    :param values: figures and texts by key, of which those not known yet are left out
+    """
+
+    level: bytes
+    message: str
+    values: dict[str, str | float]
+
+
+def control_status(session: Session | None, holders: Sequence[str], state: str, now_ns: int) -> Status:
     """
     Sum up.
 
-    :param driving: what drives; ``None`` while unconfigured
+    :param session: what drives; ``None`` while unconfigured
     :param holders: who holds the emergency stop
     :param state: of the lifecycle, e.g. ``active``
     :param now_ns: now, ns
-    :returns: level; the state in words; figures by key, of which those not known yet are left out
+    :returns: the status
     """
-    if driving is None:
-        return WARN, state, {'state': state, 'mode': 'stop', 'reason': state}
-    loop, decision, parameters = driving.loop, driving.decision, driving.values
-    values = {
+    if session is None:
+        return Status(WARN, state, {'state': state, 'mode': 'stop', 'reason': state})
+    decision, parameters, figures = session.decision, session.values, session.figures(now_ns)
+    if decision is None:
+        mode, reason = 'waiting', 'no_clock' if session.active else state
+    else:
+        mode, reason = decision.mode, decision.reason
+    values: dict[str, str | float] = {
         'state': state,
-        'mode': 'waiting' if decision is None else decision.mode,
-        'reason': ('no_clock' if loop else state) if decision is None else decision.reason,
-        'policy': driving.policy.spec.name,
-        'policy_hash': driving.policy.spec.files.get('weights.safetensors', '')[:12],
-        'control_rate_wanted_hz': f'{parameters["control_rate_hz"]:g}',
+        'mode': mode,
+        'reason': reason,
+        'policy': session.spec.name,
+        'policy_hash': session.spec.files.get('weights.safetensors', '')[:12],
+        'control_rate_wanted_hz': parameters['control_rate_hz'],
+        'adaptation_mode': parameters['adaptation.mode'],
+        'emergency_stop': ', '.join(holders) or 'released',
+        'graph_errors': len(session.graph_errors),
     }
-    used = {'image': True, 'imu': driving.policy.spec.imu is not None, 'scan': parameters['guard.source'] != 'none'}
-    rates = {name: rate for name, rate in driving.rates.items() if used[name]}
-    spreads = dict(driving.spreads)
-    if loop is not None:
-        rates['control'] = loop.rate
-        spreads |= {'tick_lateness': loop.lateness, 'tick_work': loop.work}
-        values['missed_ticks'] = str(loop.missed)
-    for name, rate in rates.items():
-        measured = rate.measure(now_ns)
-        values |= {} if measured is None else {f'{name}_rate_hz': f'{measured:.2f}'}
-    for name, spread in spreads.items():
-        values |= spread.summary(name, 'us')
-    # Without taking a turn: a tick may have it for long, and each of these is read as a whole.
-    ages = driving.controller.ages_s(now_ns)
-    counters = dict(driving.controller.counters)
-    learnt = driving.controller.adaptation.figures()
-    values |= {f'{name}_age_ms': f'{1e3 * age:.0f}' for name, age in ages.items()}
-    values |= {f'{name}_repeated_s': f'{each:.1f}' for name, each in driving.controller.repeated_s().items()}
-    values['image_dropped'] = str(driving.encoder.dropped)
-    mode = values['adaptation_mode'] = parameters['adaptation.mode']
-    values |= {} if mode == 'frozen' else {f'adaptation.{name}': f'{value:.4g}' for name, value in learnt.items()}
-    values['emergency_stop'] = ', '.join(holders) or 'released'
-    values['graph_errors'] = str(len(driving.qos.errors))
-    values |= {name: str(count) for name, count in sorted((counters | dict(driving.undecodable)).items())}
-    level, message = _judge(values, parameters, driving.qos.errors)
-    return level, message, values
+    level, message = _judge(mode, reason, figures, parameters, session.graph_errors)
+    return Status(level, message, {**values, **figures})
 
 
-def _judge(values: Mapping[str, str], parameters: Mapping[str, Any], errors: Sequence[str]) -> tuple[bytes, str]:
-    """The worst of all that is to be said, and all that is as bad."""
-    told = [(ERROR, text) for text in errors]
-    reason = values['reason']
-    if values['mode'] == 'stop':
-        told.append((WARN if reason in NO_FAULT else ERROR, f'stopped: {REASONS.get(reason, reason)}'))
-    elif values['mode'] == 'waiting':
-        told.append((WARN, reason))
+def _judge(
+    mode: str, reason: str, figures: Mapping[str, float], parameters: Mapping[str, Any], errors: Sequence[str]
+) -> tuple[bytes, str]:
+    """Return the highest level, and every message at that level."""
+    found = [(ERROR, text) for text in errors]
+    if mode == 'stop':
+        found.append((WARN if reason in NO_FAULT else ERROR, f'stopped: {REASONS.get(reason, reason)}'))
+    elif mode == 'waiting':
+        found.append((WARN, reason))
 
-    def share(key: str, below: bool, name: str, text: str, scale: float = 1.0) -> None:
-        if key not in values:
-            return
-        value = float(values[key]) * scale
+    def compare(value: float | None, name: str, text: str, *, bad_below: bool = False) -> None:
         for level, word in ((ERROR, 'error'), (WARN, 'warn')):
             threshold = parameters[f'diagnostics.{word}_{name}']
-            if value < threshold if below else value > threshold:
-                told.append((level, text.format(value)))
+            if value is not None and (value < threshold if bad_below else value > threshold):
+                found.append((level, text.format(value)))
                 return
 
+    def scaled(key: str, factor: float) -> float | None:
+        return figures[key] * factor if key in figures else None
+
     for key, text in REPEATED.items():
-        if float(values.get(key, 0.0)) > REPEATED_S:
-            told.append((WARN, text.format(values[key])))
+        if figures.get(key, 0.0) > REPEATED_S:
+            found.append((WARN, text.format(figures[key])))
     wanted_hz = parameters['control_rate_hz']
-    share('control_rate_hz', True, 'rate', 'control rate is {:.2f} of what is wanted', 1.0 / wanted_hz)
-    share('tick_lateness_p99_us', False, 'lateness_ms', 'ticks are up to {:.1f} ms late', 1e-3)
-    share('tick_work_p99_us', False, 'work', 'a tick takes {:.2f} of its period', 1e-6 * wanted_hz)
-    if not told:
-        return OK, 'driving' if values['mode'] == 'policy' else 'the operator drives'
-    worst = max(told)[0]
-    return worst, '; '.join(text for level, text in told if level == worst)
+    share = scaled('control_rate_hz', 1.0 / wanted_hz)
+    compare(share, 'rate', 'control rate is {:.2f} of what is wanted', bad_below=True)
+    compare(scaled('tick_lateness_p99_us', 1e-3), 'lateness_ms', 'ticks are up to {:.1f} ms late')
+    compare(scaled('tick_work_p99_us', 1e-6 * wanted_hz), 'work', 'a tick takes {:.2f} of its period')
+    if not found:
+        return OK, 'driving' if mode == 'policy' else 'the operator drives'
+    highest = max(level for level, _ in found)
+    return highest, '; '.join(text for level, text in found if level == highest)

@@ -1,4 +1,4 @@
-"""What the controller tells of itself while it drives: neurons, ticks, what it drives by, what it learns."""
+"""What the controller publishes of itself while it drives: neurons, ticks, configuration, what it learns."""
 
 import secrets
 from array import array
@@ -46,29 +46,29 @@ class Telemetry:
         self._neurons_out, self._ticks_out, self._configuration_out, self._adaptation_out = self.publishers
         self._names, self._tick_names = neuron_names(spec), tick_names(spec.channels)
         self._neurons_ns = self._adaptation_ns = self._ticks = 0
-        self.configure(learnt=True)
+        self.publish_configuration(learnt=True)
 
-    def configure(self, *, learnt: bool) -> None:
+    def publish_configuration(self, *, learnt: bool) -> None:
         """
-        Tell what the controller drives by from the next tick on.
+        Publish the configuration that holds from the next tick on.
 
-        :param learnt: whether what it has learnt was set from outside too, and must be told
+        :param learnt: whether what it has learnt was set from outside too, and belongs to it
         """
         controller = self._controller
-        # A number of no meaning, so that recordings hold apart what controllers started one after the other drove by.
+        # A random number, so that a recording of several controllers tells which configuration a tick refers to.
         self._number = secrets.randbits(48)
-        told = Configuration(
+        configuration = Configuration(
             number=self._number,
             policy=controller.policy.spec.name,
             policy_sha256=fingerprint(controller.policy.spec),
             settings=controller.settings,
             adaptation=controller.adaptation.snapshot() if learnt else None,
         )
-        self._configuration_out.publish(String(data=told.to_json()))
+        self._configuration_out.publish(String(data=configuration.to_json()))
 
-    def tick(self, decision: Decision) -> None:
+    def publish_tick(self, decision: Decision) -> None:
         """
-        Tell what a tick went by.
+        Publish inputs, state and command of a tick.
 
         :param decision: its outcome
         """
@@ -80,9 +80,9 @@ class Telemetry:
         message.velocity = array('d', decision.used.state.hx.astype(np.float64).tobytes())
         self._ticks_out.publish(message)
 
-    def show(self, decision: Decision, values: Mapping[str, Any]) -> None:
+    def publish_at_rate(self, decision: Decision, values: Mapping[str, Any]) -> None:
         """
-        Tell the neurons' states and what is learnt, each at its rate.
+        Publish the neurons' states and what is learnt, each at its rate.
 
         :param decision: the tick's outcome
         :param values: the node's parameters

@@ -1,0 +1,209 @@
+"""The controller's subscriptions: what arrives on them becomes events of the controller, each in its turn."""
+
+import math
+from collections import Counter
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+from rclpy.event_handler import SubscriptionEventCallbacks
+from rclpy.node import Node
+from rclpy.qos_overriding_options import QoSOverridingOptions
+from rclpy.subscription import Subscription
+from sensor_msgs.msg import LaserScan, PointCloud2
+
+from lnn_controller.control import Controller
+from lnn_controller.data.messages.cdr import IncompleteImuError, imu_from_cdr, stamp_from_cdr
+from lnn_controller.data.messages.images import compressed_from_cdr, image_from_cdr
+from lnn_controller.data.messages.stamp import stamp_ns_of
+from lnn_controller.data.topic_names import COMPRESSED_IMAGE, IMAGE, IMU, ODOMETRY, OVERRIDE, POINTS, SCAN
+from lnn_controller.errors import InputError
+from lnn_controller.nodes.common.diagnostics import Rate
+from lnn_controller.nodes.common.exclusive import Exclusive
+from lnn_controller.nodes.common.messages import channel_velocities
+from lnn_controller.nodes.common.topics import CONTROLLER, find
+from lnn_controller.nodes.controller.encoder_thread import EncoderThread
+from lnn_controller.nodes.controller.event_log import EventLog
+from lnn_controller.nodes.controller.obstacles import Seen, cloud_points, place, scan_points, supported
+from lnn_controller.nodes.controller.polled import Polled, take_all
+
+__all__ = ['InputTopics']
+
+ENCODER_ENDS_S = 0.2
+
+
+class InputTopics:
+    """
+    What a controller subscribes to, the emergency stop apart.
+
+    Camera frames go from the executor's thread to the encoder's, which decodes and encodes them; the obstacle guard's
+    messages are read in the executor's; IMU, odometry and override wait for the tick, which takes them by itself.
+
+    :param node: the node
+    :param controller: takes the events
+    :param exclusive: the turn of whoever uses the controller
+    :param values: the node's parameters, as they are now
+    :param log: the node's log
+    :param active: whether the controller drives; frames that come before are left
+    :param failed: called in the encoder's thread with what ended it
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        controller: Controller,
+        exclusive: Exclusive,
+        values: Mapping[str, Any],
+        log: EventLog,
+        *,
+        active: Callable[[], bool],
+        failed: Callable[[BaseException], None],
+    ) -> None:
+        self._node, self._clock, self._controller, self._exclusive = node, node.get_clock(), controller, exclusive
+        self._values, self._log, self._active = values, log, active
+        self._spec = controller.policy.spec
+        self._undecodable: Counter[str] = Counter()
+        compressed, source = values['image_transport'] == 'compressed', values['guard.source']
+        decode = compressed_from_cdr if compressed else image_from_cdr
+        self._decode: Callable[[bytes, int], Any] = partial(decode, bits=self._spec.image.bits)
+        camera = self._subscribe(COMPRESSED_IMAGE if compressed else IMAGE, self._on_image, raw=True)
+        self._imu = self._poll(IMU, raw=True) if self._spec.imu is not None else None
+        self._odometry = self._poll(ODOMETRY) if values['adaptation.odometry'] else None
+        self.override = self._poll(OVERRIDE)
+        guard = None
+        if source != 'none':
+            guard = self._subscribe(*{'scan': (SCAN, self._on_scan), 'points': (POINTS, self._on_points)}[source])
+        sensors = {'image': camera, 'imu': self._imu, 'scan': guard}
+        self._rates = {name: Rate() for name, each in sensors.items() if each is not None}
+        self._awaited = {f'no_{name}': each for name, each in sensors.items()}
+        used = (self.override, self._odometry, *sensors.values())
+        self.subscriptions = [each for each in used if each is not None]
+        self._encoder: EncoderThread[tuple[int, bytes]] = EncoderThread(self._encode, failed)
+
+    def awaited(self, reason: str) -> Subscription[Any] | None:
+        """
+        Return the subscription whose first message is waited for.
+
+        :param reason: why the controller stops
+        :returns: the subscription; ``None`` where it stops for something else
+        """
+        return self._awaited.get(reason)
+
+    def discard(self) -> None:
+        """Leave what has arrived for the tick."""
+        for subscription in (self._imu, self._odometry, self.override):
+            if subscription is not None:
+                list(take_all(subscription))
+
+    def take(self, now_ns: int) -> None:
+        """
+        Hand the controller what has arrived for the tick; in its turn.
+
+        :param now_ns: the tick's time, ns
+        """
+        controller = self._controller
+        for message in take_all(self.override):
+            controller.on_override(now_ns, channel_velocities(self._spec.channels, message))
+        if self._odometry is not None:
+            for message in take_all(self._odometry):
+                controller.on_odometry(stamp_ns_of(message) or now_ns, message.twist.twist.linear.x, now_ns)
+        if self._imu is not None:
+            for data in take_all(self._imu):
+                self._take_imu(data, now_ns)
+
+    def figures(self, now_ns: int) -> dict[str, float]:
+        """
+        Return what diagnostics report of the inputs.
+
+        :param now_ns: now, ns
+        :returns: rates since the last call, frames dropped, messages that could not be read, by key
+        """
+        rates = {f'{name}_rate_hz': rate.measure(now_ns) for name, rate in self._rates.items()}
+        measured = {key: rate for key, rate in rates.items() if rate is not None}
+        return measured | {'image_dropped': self._encoder.dropped} | dict(self._undecodable)
+
+    def close(self) -> None:
+        """End the encoder's thread, and give back the subscriptions."""
+        if not self._encoder.stop(ENCODER_ENDS_S):
+            self._log.warn('encoder', 'the encoder has not ended: it is left behind')
+        for subscription in self.subscriptions:
+            self._node.destroy_subscription(subscription)
+
+    def _subscribe(self, name: str, callback: Callable[[Any], None], **options: Any) -> Subscription[Any]:
+        return find(CONTROLLER, name, self._values).subscribe(
+            self._node,
+            callback,
+            qos_overriding_options=QoSOverridingOptions.with_default_policies(),
+            event_callbacks=SubscriptionEventCallbacks(use_default_callbacks=False),  # QosWatch says it better
+            **options,
+        )
+
+    def _poll(self, name: str, **options: Any) -> Subscription[Any]:
+        return self._subscribe(name, lambda _: None, callback_group=Polled(), **options)
+
+    def _take_imu(self, data: bytes, now_ns: int) -> None:
+        self._rates['imu'].tick()
+        try:
+            stamp_ns, gyro, accel = imu_from_cdr(data)
+        except InputError as error:
+            self._count_undecodable('imu', error)
+            return
+        if not self._controller.on_imu(stamp_ns or now_ns, gyro, accel, now_ns):
+            why = 'its stamp is old or ahead of the clock, or its values are beyond what an IMU measures'
+            self._log.warn('imu', f'an IMU sample was refused: {why}')
+
+    def _on_image(self, data: bytes) -> None:
+        self._rates['image'].tick()
+        if self._active():
+            self._encoder.put((self._now_ns(), data))
+
+    def _encode(self, item: tuple[int, bytes]) -> None:
+        arrived_ns, data = item
+        controller = self._controller
+        try:
+            stamp_ns = stamp_from_cdr(data) or arrived_ns
+            with self._exclusive.turn():
+                taken = controller.takes_image(stamp_ns, arrived_ns)
+            if not taken:
+                why = 'its stamp is old, or ahead of the clock'
+                if arrived_ns:  # before the first /clock it is not the stamp that is wrong
+                    self._log.warn('image', f'a camera image was refused: {why}')
+                return
+            encoded = controller.encode(self._decode(data, round(self._values['image_max_megapixels'] * 1e6))[2])
+        except InputError as error:
+            self._count_undecodable('image', error)
+            return
+        with self._exclusive.turn():
+            controller.on_encoded(stamp_ns, encoded, arrived_ns)
+
+    def _on_scan(self, message: LaserScan) -> None:
+        self._take_obstacles(message, lambda scan: scan_points(scan, self._values['guard.min_valid']))
+
+    def _on_points(self, message: PointCloud2) -> None:
+        names = ('min_height_m', 'max_height_m', 'sensor_z_m', 'min_valid')
+        limits = [self._values[f'guard.{name}'] for name in names]
+        self._take_obstacles(message, lambda cloud: cloud_points(cloud, *limits))
+
+    def _take_obstacles(self, message: Any, read: Callable[[Any], Seen]) -> None:
+        self._rates['scan'].tick()
+        now_ns, settings = self._now_ns(), self._controller.settings
+        guard = settings.guard
+        assert guard is not None
+        x_m, y_m, yaw_rad = (self._values[f'guard.sensor_{name}'] for name in ('x_m', 'y_m', 'yaw_rad'))
+        try:
+            reach_m = settings.guard_reach_m(self._spec) + math.hypot(x_m, y_m) + guard.footprint.circumradius_m
+            seen = supported(read(message), self._values['guard.min_points'], reach_m)
+            points, sight = place(seen, x_m, y_m, yaw_rad, guard.footprint)
+        except InputError as error:
+            self._count_undecodable('scan', error)
+            return
+        stamp_ns = stamp_ns_of(message) or now_ns
+        self._exclusive.post(lambda: self._controller.on_obstacles(stamp_ns, points, now_ns, sight))
+
+    def _count_undecodable(self, sensor: str, error: InputError) -> None:
+        reason = f'{sensor}_incomplete' if isinstance(error, IncompleteImuError) else f'{sensor}_undecodable'
+        self._undecodable[reason] += 1
+        self._log.warn(sensor, f'{reason}: {error}')
+
+    def _now_ns(self) -> int:
+        return self._clock.now().nanoseconds
