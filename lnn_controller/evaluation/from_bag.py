@@ -1,26 +1,31 @@
 """A drive out of the bag that was recorded during it."""
 
 import math
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lnn_controller.data import Bag, decode_image
+from lnn_controller.data import Bag, decode_image, topic_names
 from lnn_controller.data.messages.cdr import stamp_from_cdr
 from lnn_controller.data.messages.stamp import stamp_ns_of
+from lnn_controller.data.topic_names import CONTROLLER_NODE, DIAGNOSTICS, SIMULATOR_NODE, resolve
 from lnn_controller.errors import InputError
 from lnn_controller.evaluation.drive import Drive
 from lnn_controller.sim import LANE_OFFSET_M, Track
 
 __all__ = ['read_drive', 'read_frames', 'read_stamps']
 
-ODOMETRY, COMMAND, IMAGE = '/odom', '/cmd_vel', '/image_raw'
-NEURONS, DEPARTURES, DIAGNOSTICS = '/controller/neurons', '/sim/departures', '/diagnostics'
+ODOMETRY, COMMAND, IMAGE = (resolve(name) for name in (topic_names.ODOMETRY, topic_names.COMMAND, topic_names.IMAGE))
+NEURONS, TICKS = (resolve(name, CONTROLLER_NODE) for name in (topic_names.NEURONS, topic_names.TICKS))
+DEPARTURES = resolve(topic_names.DEPARTURES, SIMULATOR_NODE)
 STOPS = 'stop_'
-WAITING = ('no_image', 'no_imu')  # what a controller says before the first sample: it waits, it does not stop a drive
+# Why a controller stops before a drive and at its end: no stops of the drive.
+WAITING, ENDS = ('no_image', 'no_imu'), ('inactive', 'shutdown')
 
 
 def read_drive(
@@ -40,8 +45,10 @@ def read_drive(
     :returns: the drive; the cross-track error is computed from the odometry's poses, which are the truth
     :raises InputError: if the bag cannot be read, or has no odometry or no command to move
     """
-    rows: dict[str, list[Any]] = {name: [] for name in (ODOMETRY, COMMAND, NEURONS, DEPARTURES, DIAGNOSTICS)}
+    rows: dict[str, list[Any]] = {name: [] for name in (ODOMETRY, COMMAND, NEURONS, DEPARTURES, TICKS, DIAGNOSTICS)}
     with Bag(bag) as opened:
+        if TICKS in opened.topics:
+            del rows[DIAGNOSTICS]  # which holds the same, of the newest 1000 ticks and as text
         for name in (ODOMETRY, COMMAND):
             opened.topic(name)
         for message in opened.messages([name for name in rows if name in opened.topics]):
@@ -62,7 +69,12 @@ def read_drive(
     states = [row for row in states if start_ns <= row[0] <= end_ns]
     within = [message.data for stamp_ns, message in rows[DEPARTURES] if stamp_ns <= end_ns]
     before = [message.data for stamp_ns, message in rows[DEPARTURES] if stamp_ns < start_ns]
-    figures = _controller_figures([message for stamp_ns, message in rows[DIAGNOSTICS] if stamp_ns <= end_ns])
+    if rows[TICKS]:
+        ticks = [message for _, message in rows[TICKS] if start_ns <= stamp_ns_of(message) <= end_ns]
+        latency_us, stops = _latency_us(ticks), _stops(ticks)
+    else:
+        figures = _controller_figures([each for at_ns, each in rows.get(DIAGNOSTICS, []) if at_ns <= end_ns])
+        latency_us, stops = _reported_latency_us(figures), _reported_stops(figures)
     return Drive(
         policy=policy,
         scene=scene,
@@ -74,9 +86,9 @@ def read_drive(
         command_stamp_ns=commands[:, 0].astype(np.int64),
         command=commands[:, 1:],
         neuron_stamp_ns=np.array([stamp_ns for stamp_ns, _ in states], np.int64),
-        neurons=np.array([state for _, state in states], np.float64).reshape(len(states), -1),
-        step_latency_us=tuple(float(figures.get(f'step_latency_p{p}_us', 'nan')) for p in (50, 99)),  # type: ignore[arg-type]
-        stops=_stops(figures),
+        neurons=np.array([state for _, state in states], np.float64).reshape(len(states), -1 if states else 0),
+        step_latency_us=latency_us,
+        stops=stops,
         put_back=max(within, default=0) - max(before, default=0),
         wall_s=wall_s,
     )
@@ -126,16 +138,34 @@ def _inside(stamps_ns: NDArray[np.float64], start_ns: int, end_ns: int) -> NDArr
     return np.asarray((stamps_ns >= start_ns) & (stamps_ns <= end_ns))
 
 
+def _latency_us(ticks: Sequence[Any]) -> tuple[float, float]:
+    """Return median and 99th percentile of what the ticks took in which the controller did not stop the robot."""
+    taken = [dict(zip(row.name, row.position, strict=True))['latency_us'] for row in ticks if not row.header.frame_id]
+    p50, p99 = np.percentile(taken, (50, 99)) if taken else (math.nan, math.nan)
+    return float(p50), float(p99)
+
+
+def _stops(ticks: Sequence[Any]) -> dict[str, int]:
+    """Count the stretches of ticks that were stopped for one reason."""
+    reasons = [row.header.frame_id for row in ticks]
+    begun = [reason for before, reason in pairwise(['', *reasons]) if reason and reason != before]
+    return dict(Counter(reason for reason in begun if reason not in ENDS))
+
+
 def _controller_figures(messages: list[Any]) -> dict[str, str]:
-    """The newest figures that the controller told of itself."""
+    """Return the newest figures of the controller's diagnostics, for a recording without its ticks."""
     for message in reversed(messages):
         for status in message.status:
-            if status.name.rpartition('/')[2].startswith('controller'):
+            if status.name.rpartition('/')[2].startswith(CONTROLLER_NODE):
                 return {item.key: item.value for item in status.values}
     return {}
 
 
-def _stops(figures: dict[str, str]) -> dict[str, int]:
+def _reported_latency_us(figures: Mapping[str, str]) -> tuple[float, float]:
+    return float(figures.get('step_latency_p50_us', 'nan')), float(figures.get('step_latency_p99_us', 'nan'))
+
+
+def _reported_stops(figures: Mapping[str, str]) -> dict[str, int]:
     stops = {key.removeprefix(STOPS): int(value) for key, value in figures.items() if key.startswith(STOPS)}
     counted = {reason: count - (reason in WAITING) for reason, count in stops.items()}
     return {reason: count for reason, count in counted.items() if count > 0}

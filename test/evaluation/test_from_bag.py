@@ -31,6 +31,12 @@ def neurons_message(stamp_ns, state):
     )
 
 
+def tick_message(stamp_ns, reason, latency_us):
+    message = neurons_message(stamp_ns, [latency_us])
+    message.name, message.header.frame_id = ['latency_us'], reason
+    return message
+
+
 def diagnostics_message(stamp_ns, figures):
     types = typestore().types
     time = types['builtin_interfaces/msg/Time'](sec=stamp_ns // 10**9, nanosec=stamp_ns % 10**9)
@@ -94,6 +100,23 @@ def test_a_drive_begins_with_the_first_command_to_move(bag):
     assert summary['distance_m'] == pytest.approx(4.0, abs=0.03)
     assert summary['realtime_factor'] == pytest.approx(2.98 / 1.5)
     assert summary['departures'] == 1
+
+
+def test_what_the_controller_did_is_read_from_its_ticks_where_they_are_recorded(tmp_path):
+    reasons = ['no_image', '', '', 'image_stale', 'image_stale', '', 'obstacle', 'image_stale', 'shutdown']
+    with BagWriter(tmp_path / 'drive') as writer:
+        for topic, kind in {**TOPICS, '/controller/ticks': 'sensor_msgs/msg/JointState'}.items():
+            writer.add_topic(topic, kind)
+        for tick, reason in enumerate(reasons):
+            now, speed = 10**9 + 20 * MS * tick, 0.0 if reason else 1.0
+            writer.write('/odom', now, odometry_message(now, position=(0, 0, 0), yaw=0.0))
+            writer.write('/cmd_vel', now, twist_stamped_message(now, linear=(speed, 0, 0)))
+            writer.write('/controller/ticks', now, tick_message(now, reason, 0.0 if reason else 100.0 + tick))
+            writer.write('/diagnostics', now, diagnostics_message(now, {'stop_clock_jump': '7'}))
+    drive = read_drive(tmp_path / 'drive', **WHERE)
+    assert drive.stops == {'image_stale': 2, 'obstacle': 1}
+    assert drive.step_latency_us == pytest.approx((102.0, 104.94))
+    assert read_drive(tmp_path / 'drive', **WHERE, seconds=0.03).stops == {}
 
 
 def test_only_the_wanted_time_counts(bag):
