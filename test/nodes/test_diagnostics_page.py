@@ -14,7 +14,7 @@ from sensor_msgs.msg import LaserScan
 from lnn_controller.nodes.common.messages import stamp
 from lnn_controller.nodes.controller.event_log import REASONS
 from lnn_controller.nodes.controller.parameters import PARAMETERS
-from lnn_controller.nodes.controller.status import ERROR, WARN, _judge
+from lnn_controller.nodes.controller.status import ERROR, OK, WARN, judge
 
 CONTROLLER = 'lnn_controller.nodes.controller_node'
 PAGE = Path(__file__).parents[2] / 'docs' / 'diagnostics.md'
@@ -51,8 +51,7 @@ def documented():
 def test_a_stop_that_nobody_wants_is_an_error(reason):
     """Those of a start and an end, the emergency stop and an obstacle are wanted; a way that was not seen is not."""
     wanted = {'no_image', 'no_imu', 'no_scan', 'inactive', 'shutdown', 'emergency_stop', 'obstacle'}
-    values = {'mode': 'stop', 'reason': reason}
-    level, message = _judge(values, {'control_rate_hz': 50.0}, ())
+    level, message = judge('stop', reason, {}, {'control_rate_hz': 50.0}, ())
     assert (level, message) == (WARN if reason in wanted else ERROR, f'stopped: {REASONS[reason]}')
 
 
@@ -118,3 +117,29 @@ def test_in_a_namespace_the_status_has_the_full_name_and_only_what_is_used_has_a
 def test_the_thresholds_and_their_defaults_are_on_the_page():
     said = {match.group(1): float(match.group(2)) for row in rows('| parameter |') if (match := THRESHOLD.match(row))}
     assert said == {each.name: each.default for each in PARAMETERS if each.name.startswith('diagnostics.')}
+
+
+THRESHOLDS = {each.name: each.default for each in PARAMETERS if each.name.startswith('diagnostics.')}
+
+
+@pytest.mark.parametrize(
+    ('figures', 'level', 'message'),
+    [
+        ({'control_rate_hz': 49.9, 'tick_lateness_p99_us': 5e3, 'tick_work_p99_us': 1e4}, OK, 'driving'),
+        ({'control_rate_hz': 47.0}, WARN, 'control rate is 0.94 of what is wanted'),
+        ({'control_rate_hz': 39.0, 'tick_work_p99_us': 11e3}, ERROR, 'control rate is 0.78 of what is wanted'),
+        ({'tick_lateness_p99_us': 5.1e3}, WARN, 'ticks are up to 5.1 ms late'),
+        (
+            {'tick_work_p99_us': 19e3, 'tick_lateness_p99_us': 25e3},
+            ERROR,
+            'ticks are up to 25.0 ms late; a tick takes 0.95 of its period',
+        ),
+        (
+            {'image_repeated_s': 1.04},
+            WARN,
+            'for 1.0 s the camera has shown nothing but pictures that it had shown before',
+        ),
+    ],
+)
+def test_thresholds_are_compared_with_the_numbers(figures, level, message):
+    assert judge('policy', '', figures, {'control_rate_hz': 50.0, **THRESHOLDS}, ()) == (level, message)

@@ -8,7 +8,7 @@ from diagnostic_msgs.msg import DiagnosticStatus
 from lnn_controller.nodes.controller.event_log import EXPECTED, REASONS
 from lnn_controller.nodes.controller.session import Session
 
-__all__ = ['Status', 'control_status']
+__all__ = ['Status', 'control_status', 'judge']
 
 OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
 # What a sensor that measures never does; and for how long it is borne, s.
@@ -64,14 +64,23 @@ def control_status(session: Session | None, holders: Sequence[str], state: str, 
         'emergency_stop': ', '.join(holders) or 'released',
         'graph_errors': len(session.graph_errors),
     }
-    level, message = _judge(mode, reason, figures, parameters, session.graph_errors)
+    level, message = judge(mode, reason, figures, parameters, session.graph_errors)
     return Status(level, message, {**values, **figures})
 
 
-def _judge(
+def judge(
     mode: str, reason: str, figures: Mapping[str, float], parameters: Mapping[str, Any], errors: Sequence[str]
 ) -> tuple[bytes, str]:
-    """Return the highest level, and every message at that level."""
+    """
+    Return the highest level, and every message at that level.
+
+    :param mode: of the newest decision, or ``waiting``
+    :param reason: of the stop, or of the wait
+    :param figures: as :meth:`Session.figures` returns them
+    :param parameters: of the node, thresholds among them
+    :param errors: what does not fit in the graph
+    :returns: level and message
+    """
     found = [(ERROR, text) for text in errors]
     if mode == 'stop':
         found.append((WARN if reason in NO_FAULT else ERROR, f'stopped: {REASONS.get(reason, reason)}'))
@@ -79,9 +88,11 @@ def _judge(
         found.append((WARN, reason))
 
     def compare(value: float | None, name: str, text: str, *, bad_below: bool = False) -> None:
+        if value is None:
+            return
         for level, word in ((ERROR, 'error'), (WARN, 'warn')):
             threshold = parameters[f'diagnostics.{word}_{name}']
-            if value is not None and (value < threshold if bad_below else value > threshold):
+            if value < threshold if bad_below else value > threshold:
                 found.append((level, text.format(value)))
                 return
 
