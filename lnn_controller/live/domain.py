@@ -34,7 +34,7 @@ def choose_domain() -> str:
 
 def is_free(domain: int) -> bool:
     """
-    Tell whether no process of this machine takes part in a domain.
+    Return whether no process of this machine takes part in a domain.
 
     :param domain: its number
     :returns: whether its discovery ports are free

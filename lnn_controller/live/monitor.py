@@ -41,7 +41,7 @@ RATE_WINDOW_S = 1.0
 
 class Monitor(Node):
     """
-    A node beside simulator, controller and recorder; it says when all is ready, and lets the car go.
+    A node beside simulator, controller and recorder; it reports when all is ready, and lets the car go.
 
     The controller is started with ``speed_scale`` 0: its network runs, its commands are zero. :meth:`release` sets it
     to 1 through the controller's parameter service, as ``ros2 param set`` would.
@@ -75,7 +75,7 @@ class Monitor(Node):
 
     def missing(self) -> str:
         """
-        Say what the graph still lacks.
+        Return what the graph still lacks.
 
         :returns: in words; empty when the car may go
         """

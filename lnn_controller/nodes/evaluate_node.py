@@ -84,7 +84,7 @@ class EvaluateNode(Node):
         result = self._comparison()
         summary = summarise_comparison(result)
         write_report(self._values['out'], [result], [summary])
-        self.get_logger().info(f'{self._values["out"]}/report.html tells more:\n{replay_table([summary])}')
+        self.get_logger().info(f'{self._values["out"]}/report.html shows more:\n{replay_table([summary])}')
 
     @property
     def _topic(self) -> str:

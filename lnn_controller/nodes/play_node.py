@@ -172,7 +172,7 @@ class PlayNode(Node):
                 yield message
 
     def _latch(self) -> None:
-        """Say what was latched before the beginning: who listens must know it."""
+        """Publish what was latched before the beginning: who listens must know it."""
         last: dict[str, Message] = {}
         latched = [name for name in self._publishers_by_topic if self._bag.offered(name).latched]
         for message in self._bag.messages(latched) if latched and self._values['start_s'] else ():
@@ -190,13 +190,13 @@ class PlayNode(Node):
         """Serve services and the clock until a message is due; whether it is to be played still."""
         while not stop.done():
             now_s = time.monotonic()
-            self._tell_time(now_s)
+            self._publish_time(now_s)
             wait_s = self.timeline.wait_s(stamp_ns, now_s)
             if self.timeline.paused and self._steps:
                 self._steps -= 1
                 self.timeline.move(max(stamp_ns, self.timeline.at_ns(now_s)), now_s)
                 self._clock_due_s = 0.0
-                self._tell_time(now_s)
+                self._publish_time(now_s)
                 return True
             if not self.timeline.paused and not wait_s:
                 return True
@@ -204,7 +204,7 @@ class PlayNode(Node):
             executor.spin_once(timeout_sec=min(wait_s or LONGEST_WAIT_S, clock_s, LONGEST_WAIT_S))
         return False
 
-    def _tell_time(self, now_s: float) -> None:
+    def _publish_time(self, now_s: float) -> None:
         if self._clock_out is not None and now_s >= self._clock_due_s:
             self._clock_due_s = now_s + 1.0 / self._values['clock_hz']
             self._clock_out.publish(ClockMessage(clock=stamp(self.timeline.at_ns(now_s))))

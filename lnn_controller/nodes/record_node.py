@@ -48,7 +48,7 @@ PARAMETERS = (
 DISCOVERY_PERIOD_S = 0.1
 LOOKS = 5  # of them, after which the publishers of what is recorded are looked at again
 FLUSH_S = 0.5  # so much is lost at most when the process is killed
-CHANGE, LEAST_CHANGE_HZ = 0.2, 0.5  # of a rate, to be told of
+CHANGE, LEAST_CHANGE_HZ = 0.2, 0.5  # of a rate, to be logged
 HIDDEN = '/_'  # topics that ROS's own tools make, as ros2 bag's
 
 
@@ -85,12 +85,12 @@ class RecordNode(Node):
         self.written = 0
         self._arrival = Arrival()
         self._taken: dict[str, _Taken] = {}
-        self._refused: set[tuple[str, str]] = set()  # topic and type that were told of
+        self._refused: set[tuple[str, str]] = set()  # topic and type that were logged
         self._complete = False
         self._looks = 0
         self._lost: Counter[str] = Counter()
         self._reported = (time.monotonic(), dict[str, int]())
-        self._told: dict[str, tuple[float, int]] = {}  # rate and losses by topic
+        self._logged: dict[str, tuple[float, int]] = {}  # rate and losses by topic
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self.create_timer(DISCOVERY_PERIOD_S, self._discover, clock=steady)
         self.create_timer(FLUSH_S / 2, self._bag.flush, clock=steady)
@@ -167,17 +167,17 @@ class RecordNode(Node):
             self.get_logger().error(printable(why))
 
     def _report(self) -> None:
-        """Tell the topics whose rates are others than were told last, or of which messages were lost; else the sum."""
+        """Log the topics whose rates changed since they were logged, or of which messages were lost; else the sum."""
         now_s, counts = time.monotonic(), self._bag.counts
         then_s, before = self._reported
         self._reported = (now_s, counts)
         rates = {topic: (count - before.get(topic, 0)) / (now_s - then_s) for topic, count in counts.items()}
         news = []
         for topic, rate in rates.items():
-            rate_told, lost_told = self._told.get(topic, (0.0, 0))
+            rate_logged, lost_logged = self._logged.get(topic, (0.0, 0))
             lost = self._lost[topic]
-            if abs(rate - rate_told) > max(CHANGE * max(rate, rate_told), LEAST_CHANGE_HZ) or lost != lost_told:
-                self._told[topic] = (rate, lost)
+            if abs(rate - rate_logged) > max(CHANGE * max(rate, rate_logged), LEAST_CHANGE_HZ) or lost != lost_logged:
+                self._logged[topic] = (rate, lost)
                 news.append(f'{topic} {rate:.1f} Hz' + (f' ({lost} lost)' if lost else ''))
         total = sum(rates.values())
         what = ', '.join(news) or (f'{total:.0f} messages/s, as before' if total else 'nothing arrives')

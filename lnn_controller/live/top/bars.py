@@ -58,7 +58,7 @@ def neuron_bars(names: Sequence[str], states: Floats, time_constants: Floats, wi
 
 def neuron_sparks(names: Sequence[str], states: Floats, time_constants: Floats, width: int) -> list[Text]:
     """
-    Draw a character per neuron, and tell the range of each role's time constants.
+    Draw a character per neuron, and write the range of each role's time constants.
 
     :param names: ``role_index``, (N,)
     :param states: (N,)
@@ -129,7 +129,7 @@ def axis_limit(values: Floats) -> float:
 
 def sign_style(value: float) -> str:
     """
-    Give the colour of a bar.
+    Return the colour of a bar.
 
     :param value: what it shows
     :returns: a rich style

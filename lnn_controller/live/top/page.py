@@ -1,4 +1,4 @@
-"""The page of ``lnn top``: what a controller says of itself, laid out for a terminal. No ROS in here."""
+"""The page of ``lnn top``: what a controller publishes of itself, laid out for a terminal. No ROS in here."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -202,8 +202,8 @@ def _sensors(values: Mapping[str, str]) -> Table:
 
 def _counts(title: str, prefix: str, values: Mapping[str, str]) -> Text:
     counts = {key.removeprefix(prefix): _number(each) for key, each in values.items() if key.startswith(prefix)}
-    told = [f'{key} {count:.0f}' for key, count in sorted(counts.items(), key=lambda item: -item[1]) if count]
-    return line_of((f'{title:<{LABEL + 1}}', 'dim'), ('   '.join(told) or ABSENT, ''))
+    counted = [f'{key} {count:.0f}' for key, count in sorted(counts.items(), key=lambda item: -item[1]) if count]
+    return line_of((f'{title:<{LABEL + 1}}', 'dim'), ('   '.join(counted) or ABSENT, ''))
 
 
 def _number(text: str | None) -> float:

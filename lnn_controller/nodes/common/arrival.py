@@ -21,7 +21,7 @@ class Arrival:
         """
         Stamp what arrives now.
 
-        :param clock_ns: what the clock says, ns
+        :param clock_ns: the time by the clock, ns
         :returns: stamp, ns, never before an earlier one, and equal only while the clock stands still;
             :attr:`ahead_ns` later than the clock
         """

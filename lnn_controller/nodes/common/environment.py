@@ -1,4 +1,4 @@
-"""What the shell must hold for ROS 2 to start, told in a line where ROS ends the process or says too little."""
+"""What ROS 2 needs of the shell to start, checked in one line where ROS ends the process or reports too little."""
 
 import importlib.util
 import os

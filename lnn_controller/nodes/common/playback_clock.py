@@ -29,7 +29,7 @@ class Timeline:
 
     def at_ns(self, now_s: float) -> int:
         """
-        Tell the recording's time.
+        Return the recording's time.
 
         :param now_s: the steady clock, s
         :returns: ns
@@ -38,7 +38,7 @@ class Timeline:
 
     def wait_s(self, stamp_ns: int, now_s: float) -> float:
         """
-        Tell how long it takes until a moment has come.
+        Return how long it takes until a moment has come.
 
         :param stamp_ns: the moment, in the recording's time, ns
         :param now_s: the steady clock, s

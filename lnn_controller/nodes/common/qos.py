@@ -20,7 +20,7 @@ from lnn_controller.nodes.common.message_types import type_name
 
 __all__ = ['TWISTS', 'QosWatch', 'all_latched', 'all_reliable', 'node_of', 'qos_profile', 'qos_text']
 
-UNKNOWN = '_NODE_NAME_UNKNOWN_'  # of rmw: an endpoint of a program that tells no node
+UNKNOWN = '_NODE_NAME_UNKNOWN_'  # of rmw: an endpoint of a program that names no node
 NAMELESS = 'without a name'
 TWISTS = {'geometry_msgs/msg/Twist', 'geometry_msgs/msg/TwistStamped'}
 
@@ -95,7 +95,7 @@ class QosWatch:
     :param subscriptions: its subscriptions
     :param alone: the publisher that must be the only one of its topic
     :param heard: those of the subscriptions that must hear every publisher of their topics
-    :param error: told once of each thing that does not fit
+    :param error: called once with each thing that does not fit
     """
 
     def __init__(
@@ -174,9 +174,9 @@ class QosWatch:
 
 def node_of(endpoint: TopicEndpointInfo) -> str:
     """
-    Name the node of an end of a topic.
+    Return the name of the node of an endpoint.
 
-    :param endpoint: as the graph tells it
+    :param endpoint: as the graph describes it
     :returns: its full name
     """
     if endpoint.node_name in ('', UNKNOWN):

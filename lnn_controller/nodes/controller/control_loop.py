@@ -30,7 +30,7 @@ class ControlLoop:
     A tick that comes late does not shift the next; those whose time has passed altogether are left out and counted.
     In simulated time it follows the clock wherever it goes: it waits while the clock stands, and begins
     anew where the clock stepped back or ahead. For who watches it: ``beats`` counts the ticks that ended, the last at
-    ``beat_s`` (``time.monotonic``); ``stopping`` says that it shall end, and ``failure`` what a tick raised.
+    ``beat_s`` (``time.monotonic``); ``stopping``: that it shall end, and ``failure`` what a tick raised.
 
     :param clock: the node's clock: gives the tick's time, and with ``simulated`` the schedule
     :param rate_hz: ticks per second

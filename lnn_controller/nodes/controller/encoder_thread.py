@@ -32,7 +32,7 @@ class EncoderThread(Generic[Item]):
 
     def put(self, item: Item) -> None:
         """
-        Give an item; returns at once.
+        Hand over an item; returns at once.
 
         :param item: newer than all before it
         """

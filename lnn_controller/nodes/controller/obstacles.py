@@ -16,7 +16,7 @@ __all__ = ['Seen', 'cloud_points', 'place', 'scan_points', 'supported']
 
 Floats = NDArray[np.float64]
 
-# Far beyond any sensor; a message that says more is refused before memory and time go into it.
+# Far beyond any sensor; a message with more is refused before memory and time go into it.
 MAX_RAYS, MAX_POINTS, MAX_FIELDS = 100_000, 2_000_000, 64
 # A ray each 0.0006° at the finest, and one turn at the most, with room for rounding and a ray that closes the circle.
 FINEST_RAD, TURN_RAD = 1e-5, 2.1 * math.pi
@@ -52,7 +52,7 @@ class Seen:
     :param points: measured points, m, (N, 2)
     :param too_close: directions in which something is nearer than the sensor can measure, unit vectors, (K, 2)
     :param nearest_m: the nearest that it can measure, m
-    :param bearings: where it looked; ``None`` where the message does not tell
+    :param bearings: where it looked; ``None`` where the message does not show it
     """
 
     points: Floats
@@ -65,8 +65,8 @@ def scan_points(message: LaserScan, min_valid: float) -> Seen:
     """
     Read a laser scan.
 
-    A ray has measured if it gives a distance, or tells that there is none within its range: +inf, or more than
-    ``range_max``. −inf tells of an obstacle too close to be measured (REP 117). NaN, zero and whatever else lies below
+    A ray has measured if it gives a distance, or that there is nothing within its range: +inf, or more than
+    ``range_max``. −inf is an obstacle too close to be measured (REP 117). NaN, zero and whatever else lies below
     ``range_min`` are no measurements: where too few rays have measured, nobody knows whether the way is free.
 
     :param message: the scan; intensities are ignored
@@ -214,9 +214,9 @@ def _columns(
     forward: NDArray, left: NDArray, measured: NDArray[np.bool_], kept: NDArray[np.bool_], height: int
 ) -> Bearings | None:
     """
-    Tell where an organised cloud's columns look, by the points in them; ``None`` where columns are no bearings.
+    Return where an organised cloud's columns look, by the points in them; ``None`` where columns are no bearings.
 
-    A column with no measurement lies between its neighbours: that is what tells where the sensor is blind. A cloud of
+    A column with no measurement lies between its neighbours: that is how a blind sensor is seen. A cloud of
     one row, or one column, is a heap of points, of which nobody knows where those that are missing would have been.
 
     :raises InputError: if but one of several columns has measured: nobody knows then where the others look

@@ -11,7 +11,7 @@ __all__ = ['Polled', 'take_all', 'take_all_with_info']
 
 class Polled(CallbackGroup):
     """
-    The group of subscriptions that no executor serves, nor what the middleware tells about them.
+    The group of subscriptions that no executor serves, nor the middleware's events of them.
 
     (Fast DDS wakes for such an event whenever there is a message too: an executor that waited for the one and left
     the other would never sleep.)
@@ -22,7 +22,7 @@ class Polled(CallbackGroup):
 
     def can_execute(self, entity: Any) -> bool:
         """
-        Tell the executor what to serve.
+        Return whether the executor serves an entity.
 
         :param entity: of this group
         :returns: ``False``
@@ -58,7 +58,7 @@ def take_all(subscription: Subscription) -> Iterator[Any]:
 
 def take_all_with_info(subscription: Subscription) -> Iterator[tuple[Any, Any]]:
     """
-    Take what has arrived, oldest first, and what the middleware tells about each.
+    Take what has arrived, oldest first, each with the middleware's information about it.
 
     :param subscription: of a :class:`Polled` group
     :returns: messages, or bytes where the subscription is raw, each with ``publisher_gid``,

@@ -143,7 +143,7 @@ class Session:
             return
         if self.decision is None:
             if self._simulated:
-                self._log.waiting('waits for /clock (use_sim_time): nobody has told the time yet')
+                self._log.waiting('waits for /clock (use_sim_time): nobody has published the time yet')
         elif (awaited := self._inputs.awaited(self.decision.reason)) is not None:
             names = self._node.get_topic_names_and_types()
             published = {name: kinds for name, kinds in names if self._node.count_publishers(name)}

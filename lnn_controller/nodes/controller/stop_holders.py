@@ -19,7 +19,7 @@ class Word(NamedTuple):
     One message on ``emergency_stop``.
 
     :param publisher: gid of its publisher
-    :param engaged: what it says
+    :param engaged: what it asks for
     :param sequence: its number among those of its publisher; ``None`` where the middleware does not count
     :param stamp_ns: when it was sent, by its publisher's clock, ns
     """
@@ -80,7 +80,7 @@ class StopHolders:
 
     def hear(self, word: Word, now_s: float) -> bool:
         """
-        Take a publisher's word.
+        Take a publisher's message.
 
         :param word: the message
         :param now_s: steady time, s
@@ -99,7 +99,7 @@ class StopHolders:
 
     def knows(self, publisher: bytes) -> bool:
         """
-        Tell whether a publisher was heard.
+        Return whether a publisher was heard.
 
         :param publisher: its gid
         :returns: whether it counts
@@ -108,7 +108,7 @@ class StopHolders:
 
     def set_service(self, engaged: bool) -> None:
         """
-        Take the service's word; to let go also lets go of the stops whose publishers are gone.
+        Take the service's request; to let go also lets go of the stops whose publishers are gone.
 
         :param engaged: whether it holds the robot
         """
@@ -158,7 +158,7 @@ class StopHolders:
 
     def holders(self, now_s: float) -> tuple[str, ...]:
         """
-        Give those who hold the stop.
+        Return who holds the stop.
 
         :param now_s: steady time, s
         :returns: names; empty: the stop is released

@@ -1,4 +1,4 @@
-"""What the log says while the controller waits for a sensor: on which topic, and where the graph has such messages."""
+"""What is logged while the controller waits for a sensor: on which topic, and where the graph has such messages."""
 
 from collections.abc import Mapping, Sequence
 from difflib import SequenceMatcher
@@ -11,7 +11,7 @@ IMAGES = {'sensor_msgs/msg/Image': 'raw', 'sensor_msgs/msg/CompressedImage': 'co
 
 def waiting_for(topic: str, kind: str, published: Mapping[str, Sequence[str]]) -> str:
     """
-    Word what is waited for, and what to do.
+    Write what is waited for, and what to do.
 
     :param topic: that the node listens to, absolute
     :param kind: its type, e.g. ``sensor_msgs/msg/Image``

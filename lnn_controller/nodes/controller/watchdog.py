@@ -44,7 +44,7 @@ class Watchdog:
     def _run(self) -> None:
         # Above the loop's own: a tick that never waits would keep this thread from a single core.
         ask_for_punctuality(PRIORITY + 1)
-        loop, beats, waited_s, told = self._loop, -1, 0.0, False
+        loop, beats, waited_s, reported = self._loop, -1, 0.0, False
         last_s = time.monotonic()
         while loop.is_alive():
             limit_s = max(PERIODS * loop.period_s, SHORTEST_S)
@@ -53,7 +53,7 @@ class Watchdog:
             now_s = time.monotonic()
             passed_s, last_s = min(now_s - last_s, 2 * LOOK_S), now_s
             if loop.beats != beats or not loop.is_due():
-                beats, told = loop.beats, False
+                beats, reported = loop.beats, False
                 waited_s = min(now_s - loop.beat_s, LOOK_S)
                 continue
             waited_s += passed_s
@@ -61,8 +61,8 @@ class Watchdog:
                 continue
             with suppress(Exception):  # which must not keep the process from its end
                 self._zeros()
-            if not told:
-                told = True
+            if not reported:
+                reported = True
                 with suppress(Exception):
                     self._overdue(waited_s)
             if waited_s > limit_s + END_S:
