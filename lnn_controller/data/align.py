@@ -78,7 +78,7 @@ def window_mean(
     sums = np.zeros((last - first + 1, samples.shape[1]))
     np.cumsum(samples[first:last], axis=0, dtype=np.float64, out=sums[1:])
     count = high - low
-    means = (sums[high - first] - sums[low - first]) / np.maximum(count, 1)[..., None]
+    means: NDArray[np.float64] = (sums[high - first] - sums[low - first]) / np.maximum(count, 1)[..., None]
     if count.all():
         return means
     newest = samples[np.clip(high - 1, 0, None)]
@@ -97,7 +97,8 @@ def tick_grid(start_ns: int, end_ns: int, rate_hz: float) -> NDArray[np.int64]:
     :returns: stamps, ns, (T,)
     """
     count = int((end_ns - start_ns) * rate_hz / 1e9) + 1
-    return start_ns + np.rint(np.arange(count) * (1e9 / rate_hz)).astype(np.int64)
+    stamps_ns: NDArray[np.int64] = start_ns + np.rint(np.arange(count) * (1e9 / rate_hz)).astype(np.int64)
+    return stamps_ns
 
 
 def align(

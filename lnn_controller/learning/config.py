@@ -16,7 +16,9 @@ from lnn_controller.policy.files import parse_yaml, read_text
 __all__ = ['TrainConfig', 'add_arguments', 'chosen_from_arguments', 'known', 'read_yaml']
 
 
-def _field(default: Any, text: str, *, low: float | None = None, high: float | None = None, choices: tuple = ()) -> Any:
+def _field(
+    default: Any, text: str, *, low: float | None = None, high: float | None = None, choices: tuple[str, ...] = ()
+) -> Any:
     """A field that carries its own help text and range: the flags, the checks and the docs read them here."""
     metadata = {'help': text, 'low': low, 'high': high, 'choices': choices}
     return dataclasses.field(default=default, metadata=metadata)

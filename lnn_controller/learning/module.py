@@ -140,12 +140,13 @@ def encode(network: PolicyNetwork, batch: Batch, frames_at_once: int | None = No
     :param frames_at_once: encode in chunks of so many frames; all together when left out
     """
     frames = batch.frames.flatten(0, 1)
-    each = torch.cat([network.encode(chunk) for chunk in frames.split(frames_at_once or len(frames))])
-    each = each.unflatten(0, batch.frames.shape[:2])
+    each = torch.cat([network.encode(chunk) for chunk in torch.split(frames, frames_at_once or len(frames))])
+    each = each.reshape(*batch.frames.shape[:2], -1)
     return each.gather(1, batch.frame_index[..., None].expand(-1, -1, each.shape[-1]))
 
 
 def predict(network: PolicyNetwork, batch: Batch) -> Tensor:
     """Commands over whole episodes, (B, T, C), without gradients and in little memory."""
     with torch.no_grad():
-        return network(encode(network, batch, frames_at_once=256), batch.imu, batch.dt_s)
+        commands: Tensor = network(encode(network, batch, frames_at_once=256), batch.imu, batch.dt_s)
+        return commands

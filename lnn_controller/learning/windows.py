@@ -108,7 +108,7 @@ def collate(windows: Sequence[Window]) -> Batch:
     )
 
 
-class Windows(IterableDataset):
+class Windows(IterableDataset[Batch]):
     """
     An epoch of random batches; the same seed and epoch give the same, so a resumed run goes on as it would have.
 

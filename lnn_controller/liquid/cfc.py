@@ -153,7 +153,8 @@ class CfC(Cell):
         return (self.input_map(x),)
 
     def advance(self, prepared: tuple[Tensor, ...], projected: tuple[Tensor, ...], hx: Tensor, dt: Tensor) -> Tensor:
-        return self.closed_form(self._heads(projected[0], hx), dt)
+        state: Tensor = self.closed_form(self._heads(projected[0], hx), dt)
+        return state
 
     def _heads(self, projected: Tensor, hx: Tensor) -> Tensor:
         z = torch.addmm(projected, hx, self.recurrent_map.weight.t())

@@ -66,7 +66,7 @@ def from_ncps(module: nn.Module) -> Sequence | Cell:
     :raises InputError: if it is none of these, or its LTC weights are negative
     """
     with torch.no_grad():
-        result = _convert(module)
+        result: Sequence | Cell = _convert(module)
     like = next(module.parameters())
     return result.to(device=like.device, dtype=like.dtype).train(module.training)
 

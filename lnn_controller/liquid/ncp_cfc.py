@@ -153,7 +153,7 @@ class NcpCfC(Cell):
         self, prepared: tuple[Tensor, ...], projected: tuple[Tensor, ...], hx: Tensor, dt: Tensor
     ) -> tuple[list[Tensor], list[Tensor]]:
         """Evaluate the groups in order; give each group's new state and its heads' values."""
-        states = list(reversed(hx.split(self._sizes, dim=1)))
+        states = list(reversed(torch.split(hx, self._sizes, dim=1)))
         values = []
         given, drive = iter(prepared), iter(projected)
         for i, stage in enumerate(self._stages()):

@@ -81,7 +81,8 @@ class PolicyNetwork(nn.Module):
         :param frames: rgb8, uint8, (B, H, W, 3)
         :returns: features, (B, F)
         """
-        return self.encoder(frames)
+        features: Tensor = self.encoder(frames)
+        return features
 
     def core(self, features: Tensor, imu: Tensor | None, hx: Tensor, dt: Tensor) -> StepOutput:
         """
@@ -125,4 +126,5 @@ class PolicyNetwork(nn.Module):
 
     def read(self, neurons: Tensor) -> Tensor:
         """The readout: liquid neurons (…, N) to commands in physical units (…, C)."""
-        return self.command_mean + self.command_scale * self.readout(neurons)
+        commands: Tensor = self.command_mean + self.command_scale * self.readout(neurons)
+        return commands

@@ -160,7 +160,8 @@ def _polarities(matrix: npt.ArrayLike, name: str) -> Matrix:
 
 def _triples(matrix: Matrix) -> list[list[int]]:
     src, dst = np.nonzero(matrix)
-    return np.stack([src, dst, matrix[src, dst]], axis=1).tolist()
+    triples: list[list[int]] = np.stack([src, dst, matrix[src, dst]], axis=1).tolist()
+    return triples
 
 
 def _matrix(triples: Sequence[Sequence[int]], shape: tuple[int, int], name: str) -> Matrix:

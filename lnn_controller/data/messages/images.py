@@ -216,7 +216,8 @@ def _unpack(packed: _Packed, max_pixels: int, bits: int) -> NDArray[np.uint8]:
     else:
         image = _decoded(packed, max_pixels, compressed_image_to_cvimage)
     # A grey JPEG comes back as one channel, which rosbags-image's own bgr8 → rgb8 step would refuse.
-    return cv2.cvtColor(image, cv2.COLOR_GRAY2RGB if image.ndim == 2 else cv2.COLOR_BGR2RGB)
+    rgb: NDArray[np.uint8] = cv2.cvtColor(image, cv2.COLOR_GRAY2RGB if image.ndim == 2 else cv2.COLOR_BGR2RGB)
+    return rgb
 
 
 def _decoded(packed: _Packed, max_pixels: int, decode: Callable[[Any], Any]) -> Any:
@@ -245,7 +246,8 @@ def _wide(packed: _Packed, max_pixels: int) -> NDArray[np.uint16]:
 
 def _levels(values: NDArray[np.uint16], bits: int) -> NDArray[np.uint8]:
     most = 2**bits - 1
-    return (np.minimum(values, most).astype(np.uint32) * 255 // most).astype(np.uint8)
+    levels: NDArray[np.uint8] = (np.minimum(values, most).astype(np.uint32) * 255 // most).astype(np.uint8)
+    return levels
 
 
 def _rgb(picture: _Picture, max_pixels: int) -> NDArray[np.uint8]:

@@ -146,7 +146,10 @@ def _head(state: State) -> Iterator[Text]:
 
 def _body(state: State, width: int) -> Iterator[Text | Rule | Table]:
     if state.values:
-        get = lambda key: state.values.get(key, ABSENT)  # noqa: E731
+
+        def get(key: str) -> str:
+            return state.values.get(key, ABSENT)
+
         yield _rule('control')
         yield line_of(
             (f'{get("control_rate_hz")} of {get("control_rate_wanted_hz")} Hz', _rate_style(state.values)),
