@@ -153,7 +153,9 @@ def sensors(width: int, height: int, transport: str, image_hz: float = IMAGE_HZ,
     from sensor_msgs.msg import CompressedImage, Image, Imu, PointCloud2
     from std_msgs.msg import UInt64
 
-    from lnn_controller.nodes.common.messages import image_message, imu_message, stamp
+    from lnn_controller.data.messages.build import image_message, imu_message
+    from lnn_controller.nodes.common.conversion import to_ros
+    from lnn_controller.nodes.common.messages import stamp
 
     rclpy.init(signal_handler_options=SignalHandlerOptions.NO)  # SIGTERM ends it at once: there is nothing to save
     node = rclpy.create_node('sensors')
@@ -173,9 +175,9 @@ def sensors(width: int, height: int, transport: str, image_hz: float = IMAGE_HZ,
             message = CompressedImage(format='rgb8; jpeg compressed bgr8')
             message.data = array.array('B', cv2.imencode('.jpg', picture)[1].tobytes())
         else:
-            message = image_message(0, 'camera', picture)
+            message = to_ros(image_message(0, picture))
         messages.append(message)
-    sample = imu_message(0, 'imu', np.array([0.0, 0.0, 0.1]), np.array([0.0, 0.0, 9.81]))
+    sample = to_ros(imu_message(0, (0.0, 0.0, 0.1), (0.0, 0.0, 9.81)))
     frames = 0
     next_ns = next_cloud_ns = time.monotonic_ns()
     for _ in schedule(IMU_HZ):

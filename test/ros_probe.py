@@ -11,7 +11,8 @@ from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, qos_profile_sensor_data
 from sensor_msgs.msg import Image, Imu
 
-from lnn_controller.nodes.common.messages import image_message, imu_message
+from lnn_controller.data.messages.build import image_message, imu_message
+from lnn_controller.nodes.common.conversion import to_ros
 
 DEADLINE_S = 30.0
 ASK_AGAIN_S = 5.0
@@ -74,10 +75,10 @@ class Probe:
 
     def picture(self, now_ns):
         self.noise = (self.noise + 1) % 3  # no two frames of a real camera are the same
-        return image_message(now_ns, 'camera', self.image + np.uint8(self.noise))
+        return to_ros(image_message(now_ns, self.image + np.uint8(self.noise)))
 
     def sample(self, now_ns):
-        return imu_message(now_ns, 'imu', np.array([0.0, 0.0, 0.1]), np.array([0.0, 0.0, 9.81]))
+        return to_ros(imu_message(now_ns, (0.0, 0.0, 0.1), (0.0, 0.0, 9.81)))
 
     def camera(self, rate_hz=30.0):
         publisher = self.camera_out()
@@ -112,10 +113,6 @@ def values(message):
 
 def stands(message):
     return values(message) == [0.0] * 6
-
-
-def stamp_ns(message):
-    return message.header.stamp.sec * 1_000_000_000 + message.header.stamp.nanosec
 
 
 def status(messages, name):

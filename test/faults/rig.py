@@ -7,9 +7,10 @@ from functools import partial
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from geometry_msgs.msg import TwistStamped
-from ros_probe import stamp_ns, status, values
+from ros_probe import status, values
 from rosgraph_msgs.msg import Clock
 
+from lnn_controller.data.messages.stamp import stamp_ns_of
 from lnn_controller.nodes.common.messages import stamp
 
 CONTROLLER = 'lnn_controller.nodes.controller_node'
@@ -155,7 +156,7 @@ class Rig:
         return f'a warning on `/diagnostics`, "{text}"'
 
     def _on_command(self, message):
-        self.commands.append(Command(self.now_ns(), stamp_ns(message), values(message)))
+        self.commands.append(Command(self.now_ns(), stamp_ns_of(message), values(message)))
 
     def _move_clock(self):
         if self.clock_runs:

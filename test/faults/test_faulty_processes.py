@@ -11,7 +11,9 @@ from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
 from nav_msgs.msg import Odometry
 from rig import PERIOD_S, moves
-from ros_probe import stamp_ns, values
+from ros_probe import values
+
+from lnn_controller.data.messages.stamp import stamp_ns_of
 
 RECORD = 'lnn_controller.nodes.record_node'
 SIM = 'lnn_controller.nodes.sim_node'
@@ -72,9 +74,9 @@ def test_a_controller_that_is_killed_leaves_a_car_that_stops(graph, probe, outco
     # On its springs it may swing back once after it has come to rest.
     rests = lambda messages: all(abs(each.twist.twist.linear.x) < STANDS_M_S for each in messages)  # noqa: E731
     probe.until(lambda: len(odometry) >= AT_REST and rests(odometry[-AT_REST:]), 'it stands')
-    begun, last_ns = len(odometry) - AT_REST, stamp_ns(commands[-1])
+    begun, last_ns = len(odometry) - AT_REST, stamp_ns_of(commands[-1])
     assert any(values(commands[-1])), 'nobody sent zeros'
-    stood_s = (stamp_ns(odometry[begun]) - last_ns) / 1e9
+    stood_s = (stamp_ns_of(odometry[begun]) - last_ns) / 1e9
     probe.until(lambda: len(odometry) >= begun + 4 * AT_REST, 'time goes on')
     assert rests(odometry[begun:])
     outcome.kept = f'the car stands {1e3 * stood_s:.0f} ms after the last command'

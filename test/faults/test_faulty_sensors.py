@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from rig import garbage, moves, nothing
 
-from lnn_controller.nodes.common.messages import imu_message
+from lnn_controller.data.messages.build import imu_message
+from lnn_controller.nodes.common.conversion import to_ros
 
 MS = 1_000_000
 IMAGE_S, FROZEN_S, IMU_S = 0.2, 0.3, 0.2
@@ -39,7 +40,7 @@ def unknown_encoding(rig, now_ns):
 
 
 def imu_says(value, _, now_ns):
-    return imu_message(now_ns, 'imu', np.array([0.0, 0.0, value]), np.array([0.0, 0.0, 9.81]))
+    return to_ros(imu_message(now_ns, (0.0, 0.0, value), (0.0, 0.0, 9.81)))
 
 
 def without_accelerometer(rig, now_ns):

@@ -9,10 +9,11 @@ from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import Twist
 from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
 from rcl_interfaces.srv import DescribeParameters, SetParameters
-from ros_probe import one_line, stamp_ns, stands, status, values
+from ros_probe import one_line, stands, status, values
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CompressedImage, JointState
 
+from lnn_controller.data.messages.stamp import stamp_ns_of
 from lnn_controller.nodes.common.environment import dds_environment
 from lnn_controller.nodes.common.messages import stamp
 
@@ -50,7 +51,7 @@ def test_drives_stops_when_a_sensor_is_silent_and_drives_again(graph, probe, tin
     probe.until(driving(commands), 'commands flow')
     first = len(commands)
     probe.until(lambda: len(commands) >= first + 100, 'they keep flowing')
-    period_ms = np.diff([stamp_ns(command) for command in commands[first:]]) / MS
+    period_ms = np.diff([stamp_ns_of(command) for command in commands[first:]]) / MS
     assert np.median(period_ms) == pytest.approx(20.0, rel=0.1)
     for name, feed, reason in camera_silent:
         probe.silence(name)
@@ -59,7 +60,7 @@ def test_drives_stops_when_a_sensor_is_silent_and_drives_again(graph, probe, tin
         assert stands(commands[-1])
         feed()
         probe.until(driving(commands), f'drives again with {name}')
-    assert all(np.diff([stamp_ns(command) for command in commands]) > 0)
+    assert all(np.diff([stamp_ns_of(command) for command in commands]) > 0)
     assert all(command.header.frame_id == 'base_link' for command in commands)
     graph.stop('controller')
     log = (tmp_path / 'logs' / 'controller.log').read_text()
@@ -109,21 +110,21 @@ def test_ticks_follow_simulated_time(graph, probe, tiny_bundle):
         probe.until(lambda: len(commands) > before, f'a command at {now_ns} ns')
 
     probe.until(lambda: set_time(now_ns + 20 * MS) or commands, 'it ticks')
-    probe.until(lambda: stamp_ns(commands[-1]) == now_ns, 'the last of these ticks is answered')
+    probe.until(lambda: stamp_ns_of(commands[-1]) == now_ns, 'the last of these ticks is answered')
     del commands[:]
     for _ in range(50):
         step(20)
-    assert [stamp_ns(command) for command in commands] == list(range(now_ns - 49 * 20 * MS, now_ns + 1, 20 * MS))
+    assert [stamp_ns_of(command) for command in commands] == list(range(now_ns - 49 * 20 * MS, now_ns + 1, 20 * MS))
     probe.until(driving(commands), 'commands flow')
     for milliseconds in (60, 20, 20):  # late ticks are left out, the schedule stays
         step(milliseconds)
-    assert [now_ns - stamp_ns(command) for command in commands[-3:]] == [40 * MS, 20 * MS, 0]
+    assert [now_ns - stamp_ns_of(command) for command in commands[-3:]] == [40 * MS, 20 * MS, 0]
     # Time goes back, as when a simulator or a bag starts anew: a stop, then the drive goes on.
     set_time(now_ns - 3_000 * MS)
     before = len(commands)
     probe.until(lambda: set_time(now_ns + 20 * MS) or driving(commands[before:])(), 'drives in the new time')
     assert stands(commands[before])
-    stamps = [stamp_ns(command) for command in commands[before:]]
+    stamps = [stamp_ns_of(command) for command in commands[before:]]
     assert all(np.diff(stamps) > 0)
     assert stamps[-1] <= now_ns
 
@@ -152,7 +153,7 @@ def test_parameters_change_what_it_does_and_wrong_ones_change_nothing(graph, pro
     assert set_parameter(probe, 'control_rate_hz', 200.0).successful
     del commands[:]
     probe.until(lambda: len(commands) > 100, 'commands flow at the new rate')
-    periods_ms = np.diff([stamp_ns(command) for command in commands[20:]]) / MS
+    periods_ms = np.diff([stamp_ns_of(command) for command in commands[20:]]) / MS
     assert np.median(periods_ms) == pytest.approx(5.0, rel=0.2)
     names = ['control_rate_hz', 'policy']
     request = DescribeParameters.Request(names=names)

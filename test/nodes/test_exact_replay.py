@@ -12,13 +12,15 @@ from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
 from rcl_interfaces.srv import SetParameters
 from rclpy.parameter import Parameter
-from ros_probe import stamp_ns, values
+from ros_probe import values
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool
 from std_srvs.srv import Trigger
 
 from lnn_controller.data import Bag
-from lnn_controller.nodes.common.messages import image_message, imu_message
+from lnn_controller.data.messages.build import image_message, imu_message
+from lnn_controller.data.messages.stamp import stamp_ns_of
+from lnn_controller.nodes.common.conversion import to_ros
 from lnn_controller.policy import ImageSpec, Policy
 from lnn_controller.replay.bag import replay_bag
 from lnn_controller.replay.result import summarise_replay
@@ -50,7 +52,7 @@ class World:
         self.dark = self.dark - 1 if self.dark else int(self.rng.random() < 0.05) * int(self.rng.integers(2, 15))
         if not self.dark:
             picture = self.rng.integers(0, 256, (24, 32, 3), np.uint8)
-            message = image_message(self.now_ns(), 'camera', picture)
+            message = to_ros(image_message(self.now_ns(), picture))
             if self.grey:
                 message.encoding, message.step = 'mono16', 2 * 32
                 message.data = array.array('B', self.rng.integers(0, 1024, (24, 32), np.uint16).tobytes())
@@ -58,7 +60,7 @@ class World:
 
     def swing(self):
         gyro, accel = self.rng.normal(0.0, 1.0, 3), self.rng.normal(0.0, 3.0, 3)
-        self.imu.publish(imu_message(self.now_ns(), 'imu', gyro, accel))
+        self.imu.publish(to_ros(imu_message(self.now_ns(), gyro, accel)))
 
     def operate(self):
         self.driving = self.driving - 1 if self.driving else int(self.rng.random() < 0.1) * 12
@@ -136,13 +138,13 @@ def test_every_tick_comes_back_to_the_bit(graph, probe, tiny_bundle, tmp_path, s
     # Cameras publish best effort: a frame that reached the controller may not have reached the recorder.
     assert exact.frames_missing <= 0.1 * exact.ticks
     # By what the recorder heard on cmd_vel, not by what the controller says of itself.
-    sent = {stamp_ns(each): values(each) for each in commands}
+    sent = {stamp_ns_of(each): values(each) for each in commands}
     with Bag(bag) as recorded:
         heard = [recorded.deserialize(message) for message in recorded.messages(['/cmd_vel'])]
         first = recorded.deserialize(next(recorded.messages(['/controller/ticks'])))
     # What came before the recorder's first tick, or after a frame that it lost, cannot be told until the next reset.
     whole = first.position[first.name.index('tick')] == 0.0 and not exact.frames_missing
-    heard = {stamp_ns(each): [each.twist.linear.x, each.twist.angular.z] for each in heard}
+    heard = {stamp_ns_of(each): [each.twist.linear.x, each.twist.angular.z] for each in heard}
     heard = {at: command for at, command in heard.items() if at >= result.decisions[0].stamp_ns}
     assert len(heard) >= 7 * STRETCH
     compared = 0

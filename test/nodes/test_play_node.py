@@ -6,7 +6,7 @@ from geometry_msgs.msg import TwistStamped
 from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
 from rcl_interfaces.srv import SetParameters
 from rclpy.qos import DurabilityPolicy, QoSProfile
-from ros_probe import DEADLINE_S, one_line, stamp_ns
+from ros_probe import DEADLINE_S, one_line
 from rosgraph_msgs.msg import Clock
 from std_msgs.msg import UInt32
 from std_srvs.srv import Trigger
@@ -14,6 +14,7 @@ from std_srvs.srv import Trigger
 from lnn_controller.data import Bag, BagWriter
 from lnn_controller.data.bags.writer import offered_qos
 from lnn_controller.data.messages.build import twist_stamped_message
+from lnn_controller.data.messages.stamp import stamp_ns_of
 
 PLAY = 'lnn_controller.nodes.play_node'
 S, MS = 1_000_000_000, 1_000_000
@@ -79,7 +80,7 @@ def test_every_message_is_played_in_order_with_its_latched_ones(graph, probe, ba
     probe.until(lambda: len(commands) == 150, 'all have arrived')
     assert ticks(commands) == list(range(150))
     assert [each.data for each in numbers] == [0, 50]
-    assert stamp_ns(commands[-1]) == START + 149 * 20 * MS
+    assert stamp_ns_of(commands[-1]) == START + 149 * 20 * MS
     told = [each.clock.sec * S + each.clock.nanosec for each in clock]
     assert told == sorted(told)
     assert told[-1] > START + 2 * S

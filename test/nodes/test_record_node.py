@@ -13,11 +13,12 @@ from geometry_msgs.msg import TwistStamped
 from rclpy.context import Context
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.serialization import serialize_message
-from ros_probe import DEADLINE_S, one_line, stamp_ns
+from ros_probe import DEADLINE_S, one_line
 from sensor_msgs.msg import Image
 from std_msgs.msg import UInt32
 
 from lnn_controller.data import Bag
+from lnn_controller.data.messages.stamp import stamp_ns_of
 from lnn_controller.nodes.common.messages import stamp
 
 RECORD = 'lnn_controller.nodes.record_node'
@@ -184,7 +185,7 @@ def test_a_recorder_that_is_killed_loses_a_second_at_most(graph, probe, tmp_path
         assert not (bag / 'metadata.yaml').exists()
         with Bag(bag) as recorded:
             assert recorded.recovered
-            stamps = [stamp_ns(recorded.deserialize(message)) for message in recorded.messages()]
+            stamps = [stamp_ns_of(recorded.deserialize(message)) for message in recorded.messages()]
         first = sent.index(stamps[0])
         assert stamps == sent[first : first + len(stamps)], 'none is missing between'
         # A second's messages, not a second: while the whole machine stands still nothing is sent, and nothing lost.

@@ -4,10 +4,12 @@ from geometry_msgs.msg import Twist, TwistStamped
 from nav_msgs.msg import Odometry
 from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
 from rcl_interfaces.srv import SetParameters
-from ros_probe import one_line, stamp_ns, stands, status
+from ros_probe import one_line, stands, status
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import Image, Imu
 from std_msgs.msg import Float64, UInt32
+
+from lnn_controller.data.messages.stamp import stamp_ns_of
 
 SIM = 'lnn_controller.nodes.sim_node'
 
@@ -48,7 +50,7 @@ def test_a_car_that_is_driven_and_stops_when_nobody_does(graph, probe, tmp_path)
     assert (images[-1].encoding, picture.shape, images[-1].step) == ('rgb8', (66, 200, 3), 600)
     assert picture.std() > 5
     for messages in (odometry, images, imu):
-        assert all(np.diff([stamp_ns(message) for message in messages]) > 0)
+        assert all(np.diff([stamp_ns_of(message) for message in messages]) > 0)
     ticks_ns = np.diff([message.clock.sec * 10**9 + message.clock.nanosec for message in clock])
     assert np.all(ticks_ns > 0)
     assert np.median(ticks_ns) <= 5_000_001
@@ -104,11 +106,11 @@ def test_a_camera_that_fails_stops_the_car_until_it_works_again(graph, probe, tm
     camera(False)
 
     def first_zero():
-        last_ns = stamp_ns(pictures[-1])
-        return next((each for each in commands if stamp_ns(each) > last_ns and stands(each)), None)
+        last_ns = stamp_ns_of(pictures[-1])
+        return next((each for each in commands if stamp_ns_of(each) > last_ns and stands(each)), None)
 
     zero = probe.until(first_zero, 'it stops')
-    after_s = (stamp_ns(zero) - stamp_ns(pictures[-1])) / 1e9
+    after_s = (stamp_ns_of(zero) - stamp_ns_of(pictures[-1])) / 1e9
     assert 0.2 < after_s <= 0.3, 'image_timeout_s and a few ticks, in simulated time'
     probe.until(lambda: abs(speed(odometry)) < 0.02, 'it stands')
     camera(True)
