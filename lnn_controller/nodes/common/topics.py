@@ -59,7 +59,7 @@ __all__ = [
     'RECORDER',
     'SIMULATOR',
     'STANDARD',
-    'Topic',
+    'Endpoint',
     'When',
     'find',
 ]
@@ -116,7 +116,7 @@ _SIMULATED = _set('use_sim_time', True)
 
 
 @dataclass(frozen=True, eq=False)
-class Topic:
+class Endpoint:
     """
     A topic or service of a node.
 
@@ -175,7 +175,7 @@ class Topic:
         node.create_service(self.type, self.name, callback)
 
 
-def find(table: Sequence[Topic], name: str, values: Mapping[str, Any] | None = None) -> Topic:
+def find(table: Sequence[Endpoint], name: str, values: Mapping[str, Any] | None = None) -> Endpoint:
     """
     Return a topic or service of a table.
 
@@ -191,13 +191,13 @@ def find(table: Sequence[Topic], name: str, values: Mapping[str, Any] | None = N
     raise KeyError(name)
 
 
-def _service(name: str, kind: Any, description: str) -> Topic:
-    return Topic(name, kind, 'service', None, description)
+def _service(name: str, kind: Any, description: str) -> Endpoint:
+    return Endpoint(name, kind, 'service', None, description)
 
 
 CONTROLLER = (
-    Topic(IMAGE, Image, 'in', _SENSOR, 'The camera.', _set('image_transport', 'raw')),
-    Topic(
+    Endpoint(IMAGE, Image, 'in', _SENSOR, 'The camera.', _set('image_transport', 'raw')),
+    Endpoint(
         COMPRESSED_IMAGE,
         CompressedImage,
         'in',
@@ -205,7 +205,7 @@ CONTROLLER = (
         'The camera, as JPEG or PNG.',
         _set('image_transport', 'compressed'),
     ),
-    Topic(
+    Endpoint(
         IMU,
         Imu,
         'in',
@@ -213,24 +213,24 @@ CONTROLLER = (
         'Angular velocity and linear acceleration; the samples between two ticks are averaged.',
         _if('the policy reads an IMU'),
     ),
-    Topic(OVERRIDE, TwistStamped, 'in', _COMMAND, "An operator's command; it beats the policy's.", _STAMPED),
-    Topic(OVERRIDE, Twist, 'in', _COMMAND, "An operator's command; it beats the policy's.", _PLAIN),
-    Topic(
+    Endpoint(OVERRIDE, TwistStamped, 'in', _COMMAND, "An operator's command; it beats the policy's.", _STAMPED),
+    Endpoint(OVERRIDE, Twist, 'in', _COMMAND, "An operator's command; it beats the policy's.", _PLAIN),
+    Endpoint(
         EMERGENCY_STOP,
         Bool,
         'in',
         qos_profile(10, reliable=False),
         'From true to false of the same publisher the robot stands. Best effort hears every publisher.',
     ),
-    Topic(EMERGENCY_STOP, Bool, 'in', qos_profile(10), 'The same: nothing of a reliable publisher is lost.'),
-    Topic(
+    Endpoint(EMERGENCY_STOP, Bool, 'in', qos_profile(10), 'The same: nothing of a reliable publisher is lost.'),
+    Endpoint(
         EMERGENCY_STOP,
         Bool,
         'in',
         qos_profile(10, latched=True),
         'The same: what a latched publisher sent before is heard.',
     ),
-    Topic(
+    Endpoint(
         ODOMETRY,
         Odometry,
         'in',
@@ -238,41 +238,41 @@ CONTROLLER = (
         'The measured speed, by which adaptation learns the gain and offset of the actuators.',
         _set('adaptation.odometry', True),
     ),
-    Topic(SCAN, LaserScan, 'in', _SENSOR, 'What the obstacle guard sees.', _set('guard.source', 'scan')),
-    Topic(POINTS, PointCloud2, 'in', _SENSOR, 'What the obstacle guard sees.', _set('guard.source', 'points')),
-    Topic(CLOCK, Clock, 'in', _SENSOR, 'Simulated time.', _SIMULATED),
-    Topic(COMMAND, TwistStamped, 'out', _COMMAND, 'The command; while the node is active, at every tick.', _STAMPED),
-    Topic(COMMAND, Twist, 'out', _COMMAND, 'The command; while the node is active, at every tick.', _PLAIN),
-    Topic(
+    Endpoint(SCAN, LaserScan, 'in', _SENSOR, 'What the obstacle guard sees.', _set('guard.source', 'scan')),
+    Endpoint(POINTS, PointCloud2, 'in', _SENSOR, 'What the obstacle guard sees.', _set('guard.source', 'points')),
+    Endpoint(CLOCK, Clock, 'in', _SENSOR, 'Simulated time.', _SIMULATED),
+    Endpoint(COMMAND, TwistStamped, 'out', _COMMAND, 'The command; while the node is active, at every tick.', _STAMPED),
+    Endpoint(COMMAND, Twist, 'out', _COMMAND, 'The command; while the node is active, at every tick.', _PLAIN),
+    Endpoint(
         NEURONS,
         JointState,
         'out',
         _STATE,
         'Each neuron by name: its state as position, its time constant in s as effort.',
     ),
-    Topic(
+    Endpoint(
         TICKS,
         JointState,
         'out',
         qos_profile(100),  # a recorder that is held up for a second misses none
         'Inputs, state and command of every control tick, for exact replay.',
     ),
-    Topic(
+    Endpoint(
         CONFIGURATION,
         String,
         'out',
         _LATCHED,
         'What the ticks were decided by, as JSON: policy, settings, what was learnt before.',
     ),
-    Topic(
+    Endpoint(
         ADAPTATION,
         JointState,
         'out',
         _STATE,
         'What is learnt, at 10 Hz unless `adaptation.mode` is frozen: errors frozen and adapted, ‖ΔW‖, gain, trim.',
     ),
-    Topic(DIAGNOSTICS, DiagnosticArray, 'out', _STATE, 'The state of control, at 1 Hz.'),
-    Topic('~/transition_event', TransitionEvent, 'out', _STATE, 'Each change of the lifecycle state.'),
+    Endpoint(DIAGNOSTICS, DiagnosticArray, 'out', _STATE, 'The state of control, at 1 Hz.'),
+    Endpoint('~/transition_event', TransitionEvent, 'out', _STATE, 'Each change of the lifecycle state.'),
     _service('~/reset', Trigger, 'Set hidden state and command to zero.'),
     _service('~/adaptation/save', Trigger, 'Write what was learnt to `adaptation.snapshot`.'),
     _service('~/adaptation/reset', Trigger, 'Forget what was learnt.'),
@@ -290,21 +290,21 @@ CONTROLLER = (
 )
 
 SIMULATOR = (
-    Topic(COMMAND, TwistStamped, 'in', _COMMAND, 'The command that the car follows.', _STAMPED),
-    Topic(COMMAND, Twist, 'in', _COMMAND, 'The command that the car follows.', _PLAIN),
-    Topic(CLOCK, Clock, 'out', _COMMAND, 'Simulated time.'),
-    Topic(IMAGE, Image, 'out', qos_profile_sensor_data, 'The camera: rgb8, 200 × 66.'),
-    Topic(IMU, Imu, 'out', qos_profile(50), 'Angular velocity and acceleration.'),
-    Topic(ODOMETRY, Odometry, 'out', _STATE, 'True pose and velocity.'),
-    Topic(CROSS_TRACK_ERROR, Float64, 'out', _STATE, "Distance left of the lane's middle, m."),
-    Topic(DEPARTURES, UInt32, 'out', _LATCHED, 'How often the car left its lane so far.'),
-    Topic(DIAGNOSTICS, DiagnosticArray, 'out', _STATE, 'The state of the world, at 1 Hz.'),
+    Endpoint(COMMAND, TwistStamped, 'in', _COMMAND, 'The command that the car follows.', _STAMPED),
+    Endpoint(COMMAND, Twist, 'in', _COMMAND, 'The command that the car follows.', _PLAIN),
+    Endpoint(CLOCK, Clock, 'out', _COMMAND, 'Simulated time.'),
+    Endpoint(IMAGE, Image, 'out', qos_profile_sensor_data, 'The camera: rgb8, 200 × 66.'),
+    Endpoint(IMU, Imu, 'out', qos_profile(50), 'Angular velocity and acceleration.'),
+    Endpoint(ODOMETRY, Odometry, 'out', _STATE, 'True pose and velocity.'),
+    Endpoint(CROSS_TRACK_ERROR, Float64, 'out', _STATE, "Distance left of the lane's middle, m."),
+    Endpoint(DEPARTURES, UInt32, 'out', _LATCHED, 'How often the car left its lane so far.'),
+    Endpoint(DIAGNOSTICS, DiagnosticArray, 'out', _STATE, 'The state of the world, at 1 Hz.'),
 )
 
 
-def _recorded(name: str, kind: Any, other: Any = None) -> Topic:
+def _recorded(name: str, kind: Any, other: Any = None) -> Endpoint:
     description = 'Recorded, unless the parameter `topics` names others.'
-    return Topic(name, kind, 'in', None, description, _if('it is published'), other)
+    return Endpoint(name, kind, 'in', None, description, _if('it is published'), other)
 
 
 RECORDER = (
@@ -322,13 +322,13 @@ RECORDER = (
     _recorded(relative(CROSS_TRACK_ERROR, SIMULATOR_NODE), Float64),
     _recorded(relative(DEPARTURES, SIMULATOR_NODE), UInt32),
     _recorded(DIAGNOSTICS, DiagnosticArray),
-    Topic(CLOCK, Clock, 'in', _SENSOR, 'Simulated time.', _SIMULATED),
+    Endpoint(CLOCK, Clock, 'in', _SENSOR, 'Simulated time.', _SIMULATED),
 )
 
 RECORDED = [row.name for row in RECORDER if row.name != CLOCK]
 
 PLAYER = (
-    Topic(CLOCK, Clock, 'out', _STATE, 'The time of the bag.', _if('clock_hz above 0')),
+    Endpoint(CLOCK, Clock, 'out', _STATE, 'The time of the bag.', _if('clock_hz above 0')),
     _service('~/pause', Trigger, 'Stand still.'),
     _service('~/resume', Trigger, 'Go on.'),
     _service('~/toggle_paused', Trigger, 'The one or the other.'),
@@ -336,7 +336,7 @@ PLAYER = (
 )
 
 EVALUATOR = (
-    Topic(
+    Endpoint(
         RECORDED_COMMAND,
         TwistStamped,
         'in',
@@ -345,13 +345,13 @@ EVALUATOR = (
         _if('it is published'),
         other_type=Twist,
     ),
-    Topic(
+    Endpoint(
         relative(TICKS, CONTROLLER_NODE),
         JointState,
         'in',
         _DEEP,
         "The running controller's commands, and why it stops.",
     ),
-    Topic(relative(CONFIGURATION, CONTROLLER_NODE), String, 'in', _LATCHED, "The policy's name."),
-    Topic(CLOCK, Clock, 'in', _SENSOR, 'The time of the bag.', _SIMULATED),
+    Endpoint(relative(CONFIGURATION, CONTROLLER_NODE), String, 'in', _LATCHED, "The policy's name."),
+    Endpoint(CLOCK, Clock, 'in', _SENSOR, 'The time of the bag.', _SIMULATED),
 )

@@ -15,7 +15,7 @@ from rclpy.qos import QoSProfile
 from lnn_controller.nodes import evaluate_node, play_node, record_node, sim_node
 from lnn_controller.nodes.common.parameters import CHANGES, Setting
 from lnn_controller.nodes.common.qos import qos_text
-from lnn_controller.nodes.common.topics import CONTROLLER, EVALUATOR, PLAYER, QUEUE_DEPTH, RECORDER, SIMULATOR, Topic
+from lnn_controller.nodes.common.topics import CONTROLLER, EVALUATOR, PLAYER, QUEUE_DEPTH, RECORDER, SIMULATOR, Endpoint
 from lnn_controller.nodes.controller import parameters as controller_parameters
 from lnn_controller.nodes.pages.security_policy import security_policy
 
@@ -206,7 +206,7 @@ def _allowed(setting: Setting) -> str:
     return setting.wanted.removesuffix(f' {setting.unit}') if setting.unit else setting.wanted
 
 
-def _topic_table(topics: Sequence[Topic], direction: str) -> str:
+def _topic_table(topics: Sequence[Endpoint], direction: str) -> str:
     if direction == 'service':
         rows = [(f'`{topic.name}`', f'`{topic.type_text}`', topic.description) for topic in topics]
         return _table(('Name', 'Type', 'Description'), rows)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from xml.sax.saxutils import escape
 
 from lnn_controller.data.topic_names import CLOCK, EMERGENCY_STOP, OVERRIDE, resolve
-from lnn_controller.nodes.common.topics import CONTROLLER, RECORDER, SIMULATOR, STANDARD, Topic
+from lnn_controller.nodes.common.topics import CONTROLLER, RECORDER, SIMULATOR, STANDARD, Endpoint
 
 __all__ = ['ENCLAVES', 'security_policy']
 
@@ -38,7 +38,7 @@ def security_policy() -> str:
     return '\n'.join([*lines, *enclaves, _operator(), '  </enclaves>', '</policy>']) + '\n'
 
 
-def _enclave(path: str, node: str, table: Sequence[Topic]) -> str:
+def _enclave(path: str, node: str, table: Sequence[Endpoint]) -> str:
     named = {
         way: {resolve(row.name, node) for row in table if row.direction == way} for way in ('in', 'out', 'service')
     }
@@ -53,7 +53,7 @@ def _enclave(path: str, node: str, table: Sequence[Topic]) -> str:
 
 
 def _operator() -> str:
-    """The enclave of the tools: ros2 and launch use / unless told otherwise, and so does lnn top."""
+    """The enclave of the tools: ros2 and launch use / unless another is named, and so does lnn top."""
     heard, asked = {'/rosout', CLOCK}, set()
     for node, table in TABLES.items():
         services = _standard(node)[1]
