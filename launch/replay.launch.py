@@ -16,9 +16,12 @@ from launch_ros.actions import LifecycleNode, Node
 from lnn_controller.data.topic_names import (
     ADAPTATION,
     COMMAND,
+    COMPRESSED_IMAGE,
     CONFIGURATION,
     CONTROLLER_NODE,
     DIAGNOSTICS,
+    IMAGE,
+    IMU,
     NEURONS,
     RECORDED_COMMAND,
     TICKS,
@@ -82,15 +85,13 @@ def generate_launch_description():
         POLICY,
         PARAMS_FILE,
         DeclareLaunchArgument('rate', default_value='1.0', description='How fast: 1.0 is as recorded.'),
-        DeclareLaunchArgument(
-            'image', default_value='image_raw', description="The bag's camera topic, without /compressed."
-        ),
+        DeclareLaunchArgument('image', default_value=IMAGE, description="The bag's camera topic, without /compressed."),
         DeclareLaunchArgument(
             'compressed', default_value='false', choices=['true', 'false'], description='Its camera is compressed.'
         ),
-        DeclareLaunchArgument('command', default_value='cmd_vel', description="The bag's topic of commands."),
+        DeclareLaunchArgument('command', default_value=COMMAND, description="The bag's topic of commands."),
         DeclareLaunchArgument('out', default_value='evaluation', description='Folder for the report.'),
-        DeclareLaunchArgument('imu', default_value='imu/data', description="The bag's IMU topic."),
+        DeclareLaunchArgument('imu', default_value=IMU, description="The bag's IMU topic."),
         LOG_LEVEL,
     ]
     controller = LifecycleNode(
@@ -109,9 +110,9 @@ def generate_launch_description():
             },
         ],
         remappings=[
-            ('image_raw', LaunchConfiguration('image')),
-            ('image_raw/compressed', [LaunchConfiguration('image'), '/compressed']),
-            ('imu/data', LaunchConfiguration('imu')),
+            (IMAGE, LaunchConfiguration('image')),
+            (COMPRESSED_IMAGE, [LaunchConfiguration('image'), '/compressed']),
+            (IMU, LaunchConfiguration('imu')),
         ],
         arguments=ros_arguments('controller'),
         on_exit=ends_with('the controller'),
