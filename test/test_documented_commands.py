@@ -11,6 +11,7 @@ from documented import ROOT, commands, split
 from rclpy.parameter import get_parameter_value, parameter_value_to_python
 
 from lnn_controller import cli
+from lnn_controller.data.topic_names import resolve
 from lnn_controller.errors import InputError
 from lnn_controller.nodes.common.message_types import message_class
 from lnn_controller.nodes.pages.reference import NODES
@@ -46,7 +47,7 @@ LATER = '…'  # what a page leaves to the reader
 def topics(directions):
     """Type by full name, in the namespace /."""
     rows = [(node, row) for _, node, _, _, rows in NODES for row in rows if row.direction in directions]
-    return {f'/{row.name}'.replace('//', '/').replace('~', node): row.type for node, row in rows}
+    return {resolve(row.name, node): row.type_text for node, row in rows}
 
 
 def node_of(name):
