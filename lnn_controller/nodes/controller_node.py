@@ -48,7 +48,7 @@ class ControllerNode(LifecycleNode):
         find(CONTROLLER, '~/emergency_stop').serve(self, self._on_emergency_stop)
         for name, action in (('save', self._save), ('reset', self._forget), ('roll_back', self._roll_back)):
             find(CONTROLLER, f'~/adaptation/{name}').serve(self, partial(self._on_adaptation, action))
-        on_change(self, PARAMETERS, self._check, self._apply, active=lambda: self._active)
+        on_change(self, PARAMETERS, self._values, self._check, self._apply, active=lambda: self._active)
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self.create_timer(DIAGNOSTICS_PERIOD_S, self._publish_status, clock=steady)
         self.create_timer(LOOK_PERIOD_S, self._look_at_change, clock=steady)
@@ -237,11 +237,9 @@ class ControllerNode(LifecycleNode):
             read_spec(find_policy(values['policy']))  # an unknown one is refused now, not when it shall drive
 
     def _apply(self, changed: Mapping[str, Any]) -> None:
-        self._values |= changed
         self._emergency.set_timeout(self._values['emergency_stop_timeout_s'])
         if self._session is not None:
-            live = {setting.name for setting in PARAMETERS if setting.change == 'live'}
-            self._session.apply({name: value for name, value in changed.items() if name in live})
+            self._session.apply(changed)
 
     def _on_failure(self, error: BaseException) -> None:
         # Called in the thread that failed: the executor's is woken, and ends the process with the reason.

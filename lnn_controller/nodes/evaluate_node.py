@@ -18,7 +18,7 @@ from lnn_controller.data.topic_names import CONFIGURATION, CONTROLLER_NODE, RECO
 from lnn_controller.errors import InputError
 from lnn_controller.nodes.common.message_types import message_class
 from lnn_controller.nodes.common.messages import channel_velocities
-from lnn_controller.nodes.common.parameters import Setting, declare
+from lnn_controller.nodes.common.parameters import declare
 from lnn_controller.nodes.common.qos import TWISTS, all_reliable, qos_profile
 from lnn_controller.nodes.common.run import drain, run_node, spin
 from lnn_controller.nodes.common.topics import EVALUATOR, QUEUE_DEPTH, find
@@ -26,6 +26,7 @@ from lnn_controller.replay.comparison import Comparison, commands_at, summarise_
 from lnn_controller.report.drive_plot import load_matplotlib
 from lnn_controller.report.replay_html import write_report
 from lnn_controller.report.text import replay_table
+from lnn_controller.settings import Setting
 
 __all__ = ['PARAMETERS', 'EvaluateNode', 'main']
 

@@ -22,11 +22,12 @@ from lnn_controller.data.topic_names import CLOCK
 from lnn_controller.errors import InputError, printable
 from lnn_controller.nodes.common.message_types import message_class
 from lnn_controller.nodes.common.messages import stamp
-from lnn_controller.nodes.common.parameters import Setting, declare, on_change
+from lnn_controller.nodes.common.parameters import declare, on_change
 from lnn_controller.nodes.common.playback_clock import Timeline
 from lnn_controller.nodes.common.qos import qos_profile
 from lnn_controller.nodes.common.run import run_node
 from lnn_controller.nodes.common.topics import PLAYER, find
+from lnn_controller.settings import Setting
 
 __all__ = ['PARAMETERS', 'PlayNode', 'main']
 
@@ -75,7 +76,7 @@ class PlayNode(Node):
         }
         for name, action in actions.items():
             find(PLAYER, f'~/{name}').serve(self, partial(self._on_service, action))
-        on_change(self, PARAMETERS, lambda _: None, self._change, active=lambda: True)
+        on_change(self, PARAMETERS, values, lambda _: None, self._change, active=lambda: True)
         what = ', '.join(self._publishers_by_topic)
         self.get_logger().info(f'playing {values["bag"]} at {values["rate"]:g}: {what}')
 
@@ -214,7 +215,6 @@ class PlayNode(Node):
         return 'paused' if paused else 'playing'
 
     def _change(self, changed: Mapping[str, Any]) -> None:
-        self._values |= changed
         if 'rate' in changed:
             self.set_rate(changed['rate'])
 

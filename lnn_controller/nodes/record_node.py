@@ -18,11 +18,12 @@ from lnn_controller.data.bags.writer import BagWriter, offered_qos
 from lnn_controller.errors import InputError, printable
 from lnn_controller.nodes.common.arrival import Arrival
 from lnn_controller.nodes.common.message_types import message_class
-from lnn_controller.nodes.common.parameters import Setting, declare
+from lnn_controller.nodes.common.parameters import declare
 from lnn_controller.nodes.common.qos import all_latched, all_reliable, qos_profile
 from lnn_controller.nodes.common.run import drain, run_node, spin
 from lnn_controller.nodes.common.topics import QUEUE_DEPTH, RECORDED
 from lnn_controller.nodes.controller.polled import take_all
+from lnn_controller.settings import Setting
 
 __all__ = ['PARAMETERS', 'RecordNode', 'main']
 

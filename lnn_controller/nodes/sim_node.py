@@ -29,9 +29,10 @@ from lnn_controller.data.topic_names import (
 )
 from lnn_controller.nodes.common.diagnostics import DIAGNOSTICS_PERIOD_S, diagnostics
 from lnn_controller.nodes.common.messages import image_message, imu_message, stamp, velocities
-from lnn_controller.nodes.common.parameters import Setting, declare, on_change
+from lnn_controller.nodes.common.parameters import declare, on_change
 from lnn_controller.nodes.common.run import run_node
 from lnn_controller.nodes.common.topics import SIMULATOR, find
+from lnn_controller.settings import Setting
 from lnn_controller.sim import CAMERA_PERIOD, CONTROL_PERIOD, IMU_PERIOD, STEPS_PER_SECOND, CarWorld, read_scenario
 from lnn_controller.sim.perturbation import PERTURBATION_RANGES, Perturbation, Scenario
 
@@ -89,7 +90,7 @@ class SimNode(Node):
         self._departures_out = find(SIMULATOR, DEPARTURES).advertise(self)
         self._diagnostics_out = find(SIMULATOR, DIAGNOSTICS).advertise(self)
         find(SIMULATOR, COMMAND, values).subscribe(self, self._on_command)
-        on_change(self, PARAMETERS, lambda _: None, self._change, active=lambda: False)
+        on_change(self, PARAMETERS, values, lambda _: None, self._change, active=lambda: False)
         self._change({})
         self._departures_out.publish(UInt32(data=0))
         factor = values['realtime_factor']

@@ -13,10 +13,11 @@ from ros_probe import one_line
 from lnn_controller.control.settings.guard import Footprint, GuardSettings
 from lnn_controller.errors import InputError
 from lnn_controller.nodes import evaluate_node, play_node, record_node, sim_node
-from lnn_controller.nodes.common.parameters import CHANGES, Setting, declare, on_change, usage
+from lnn_controller.nodes.common.parameters import check, declare, descriptor, on_change, usage
 from lnn_controller.nodes.controller import parameters as controller_parameters
 from lnn_controller.nodes.controller.parameters import check_parameters, control_settings, neuron_names
 from lnn_controller.policy import NetworkSpec
+from lnn_controller.settings import CHANGES, Setting
 from lnn_controller.share import find_share
 
 TABLES = [
@@ -37,10 +38,10 @@ NAMES = Setting('names', ['a'], 'Which ones.')
     'setting', [setting for table in TABLES for setting in table], ids=lambda setting: setting.name
 )
 def test_every_parameter_is_described_and_its_default_allowed(setting):
-    assert setting.check(setting.default) == setting.default
-    assert setting.description.endswith('.')
+    assert check(setting, setting.default) == setting.default
+    assert setting.help.endswith('.')
     assert setting.change in CHANGES
-    assert setting.descriptor().read_only is (setting.change == 'fixed')
+    assert descriptor(setting).read_only is (setting.change == 'fixed')
 
 
 @pytest.mark.parametrize(
@@ -48,7 +49,7 @@ def test_every_parameter_is_described_and_its_default_allowed(setting):
     [(RATE, 20, 20.0), (COUNT, 0, 0), (KIND, 'raw', 'raw'), (NAMES, ('x', 'y'), ['x', 'y'])],
 )
 def test_a_fitting_value_is_brought_to_the_type(setting, given, value):
-    checked = setting.check(given)
+    checked = check(setting, given)
     assert checked == value
     assert type(checked) is type(setting.default)
 
@@ -74,7 +75,7 @@ def test_a_fitting_value_is_brought_to_the_type(setting, given, value):
 )
 def test_other_values_are_refused_with_the_reason(setting, given, said):
     with pytest.raises(InputError, match=said):
-        setting.check(given)
+        check(setting, given)
 
 
 @pytest.mark.parametrize(
@@ -91,7 +92,7 @@ def test_every_choice_is_a_text_to_yaml(setting):
 def test_the_words_of_an_earlier_version_are_refused_with_todays(given, today):
     mode = next(setting for setting in TABLES[0] if setting.name == 'adaptation.mode')
     with pytest.raises(InputError, match=f'one of frozen, shadow, live. Got {given!r}: {today} is what'):
-        mode.check(given)
+        check(mode, given)
 
 
 def test_help_is_made_of_the_table():
@@ -109,7 +110,7 @@ def test_the_shipped_values_are_parameters_and_allowed(file):
     given = parameter_dict_from_yaml_file(str(file), use_wildcard=True)
     assert given
     for name, message in given.items():
-        assert settings[name].check(Parameter.from_parameter_msg(message).value) == settings[name].default
+        assert check(settings[name], Parameter.from_parameter_msg(message).value) == settings[name].default
 
 
 def defaults():
@@ -162,7 +163,7 @@ class Tuned:
         self.node = Node('tuned', context=context, cli_args=['--ros-args', *arguments])
         self.values = declare(self.node, TABLES[0])
         self.applied, self.active = [], True
-        on_change(self.node, TABLES[0], check_parameters, self.applied.append, active=lambda: self.active)
+        on_change(self.node, TABLES[0], self.values, check_parameters, self.applied.append, active=lambda: self.active)
 
     def one_by_one(self, **values):
         return [result.reason for result in self.node.set_parameters(self.parameters(values))]

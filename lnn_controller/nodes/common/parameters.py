@@ -4,9 +4,8 @@ import math
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Any
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor, SetParametersResult
 from rclpy.node import Node
@@ -14,115 +13,54 @@ from rclpy.parameter import Parameter
 
 from lnn_controller.errors import InputError, did_you_mean
 from lnn_controller.policy.files import parse_yaml, read_text
+from lnn_controller.settings import CHANGES, Setting
 
-__all__ = ['CHANGES', 'Setting', 'check_files', 'declare', 'on_change', 'usage']
+__all__ = ['check', 'check_files', 'declare', 'descriptor', 'on_change', 'usage']
 
-Value = bool | int | float | str | list[str]
-Change = Literal['live', 'inactive', 'fixed']
 WHAT = 'a parameters file'
 # What rclpy declares by itself.
 EVERY_NODE = ('use_sim_time', 'start_type_description_service')
-CHANGES = {'live': 'at any time', 'inactive': 'while the node is not active', 'fixed': 'at the start only'}
 
 
-@dataclass(frozen=True)
-class Setting:
+def check(setting: Setting, value: Any) -> Any:
     """
-    One parameter of a node.
+    Check a value of a parameter.
 
-    :param name: its name
-    :param default: value where none is given; its type is the parameter's type
-    :param description: one sentence for ``ros2 param describe``
-    :param unit: SI unit, empty where there is none
-    :param minimum: smallest allowed number
-    :param maximum: largest allowed number
-    :param choices: allowed texts; empty: any
-    :param former: today's choice by one that an earlier version had, and by what YAML reads that as
-    :param change: when it may be set: ``live``, ``inactive`` (not while the node is active) or ``fixed`` (at the start)
+    :param setting: the parameter
+    :param value: what a user gave
+    :returns: the value, of the default's type
+    :raises InputError: as :meth:`Setting.check`
     """
+    return setting.check(value, f'parameter {setting.name}')
 
-    name: str
-    default: Value
-    description: str
-    unit: str = ''
-    minimum: float | None = None
-    maximum: float | None = None
-    choices: tuple[str, ...] = ()
-    former: Mapping[str, str] = field(default_factory=dict)
-    change: Change = 'fixed'
 
-    @property
-    def wanted(self) -> str:
-        """What a value must be, in words."""
-        if self.choices:
-            return 'one of ' + ', '.join(self.choices)
-        if isinstance(self.default, bool):
-            return 'true or false'
-        if isinstance(self.default, str):
-            return 'a text'
-        if isinstance(self.default, list):
-            return 'a list of texts'
-        kind = 'a whole number' if isinstance(self.default, int) else 'a number'
-        unit = f' {self.unit}' if self.unit else ''
-        if self.minimum is not None and self.maximum is not None:
-            return f'{kind} from {self.minimum:g} to {self.maximum:g}{unit}'
-        if self.maximum is not None:
-            return f'{kind} of at most {self.maximum:g}{unit}'
-        return kind + (f' of at least {self.minimum:g}{unit}' if self.minimum is not None else '')
+def descriptor(setting: Setting) -> ParameterDescriptor:
+    """
+    Describe a parameter the way ROS does.
 
-    def check(self, value: Any) -> Value:
-        """
-        Check a value and bring it to the parameter's type; a whole number does for a float (``20`` for ``20.0``).
-
-        :param value: what a user gave
-        :returns: the value, of the default's type
-        :raises InputError: if it is of another type, not finite, out of range or none of the choices
-        """
-        default = self.default
-        if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
-            value = float(value)
-        fits = type(value) is type(default)
-        if isinstance(default, list):
-            value = list(value) if isinstance(value, list | tuple) else value
-            fits = isinstance(value, list) and all(isinstance(item, str) for item in value)
-        elif fits and isinstance(value, int | float) and not isinstance(value, bool):
-            low = -math.inf if self.minimum is None else self.minimum
-            high = math.inf if self.maximum is None else self.maximum
-            fits = math.isfinite(value) and low <= value <= high
-        elif fits and self.choices:
-            fits = value in self.choices
-        if not fits:
-            today = self.former.get(_as_text(value)) if isinstance(value, bool | str) else None
-            hint = f': {today} is what that is called now' if today else ''
-            raise InputError(f'parameter {self.name} must be {self.wanted}. Got {value!r}{hint}')
-        return value
-
-    def descriptor(self) -> ParameterDescriptor:
-        """
-        Describe the parameter the way ROS does.
-
-        :returns: description, constraints, range and whether it is read-only
-        """
-        unit = f' [{self.unit}]' if self.unit else ''
-        constraints = [self.wanted] if self.choices else []
-        if self.change == 'inactive':
-            constraints.append(f'set it {CHANGES[self.change]}')
-        result = ParameterDescriptor(
-            description=self.description + unit,
-            additional_constraints='; '.join(constraints),
-            read_only=self.change == 'fixed',
-        )
-        if self.minimum is None and self.maximum is None:
-            return result
-        if isinstance(self.default, int):
-            low = -(2**31) if self.minimum is None else int(self.minimum)
-            high = 2**31 - 1 if self.maximum is None else int(self.maximum)
-            result.integer_range = [IntegerRange(from_value=low, to_value=high)]
-        else:
-            bottom = -math.inf if self.minimum is None else float(self.minimum)
-            top = math.inf if self.maximum is None else float(self.maximum)
-            result.floating_point_range = [FloatingPointRange(from_value=bottom, to_value=top)]
+    :param setting: the parameter
+    :returns: description, constraints, range and whether it is read-only
+    """
+    unit = f' [{setting.unit}]' if setting.unit else ''
+    constraints = [setting.wanted] if setting.choices else []
+    if setting.change == 'inactive':
+        constraints.append(f'set it {CHANGES[setting.change]}')
+    result = ParameterDescriptor(
+        description=setting.help + unit,
+        additional_constraints='; '.join(constraints),
+        read_only=setting.change == 'fixed',
+    )
+    if setting.minimum is None and setting.maximum is None:
         return result
+    if isinstance(setting.default, int):
+        low = -(2**31) if setting.minimum is None else int(setting.minimum)
+        high = 2**31 - 1 if setting.maximum is None else int(setting.maximum)
+        result.integer_range = [IntegerRange(from_value=low, to_value=high)]
+    else:
+        bottom = -math.inf if setting.minimum is None else float(setting.minimum)
+        top = math.inf if setting.maximum is None else float(setting.maximum)
+        result.floating_point_range = [FloatingPointRange(from_value=bottom, to_value=top)]
+    return result
 
 
 def _as_text(value: bool | str) -> str:
@@ -144,12 +82,11 @@ def declare(node: Node, table: Sequence[Setting]) -> dict[str, Any]:
     _refuse_foreign_files(node.get_fully_qualified_name(), sys.argv)
     values = {}
     for setting in table:
-        # Declared twice: untyped, to see what the user gave and refuse it in our words (rclpy's own error for
-        # `rate:=20` instead of `20.0` is an exception deep in a constructor), then for good.
-        untyped = ParameterDescriptor(dynamic_typing=True)
-        value = setting.check(node.declare_parameter(setting.name, setting.default, untyped).value)
-        node.undeclare_parameter(setting.name)
-        node.declare_parameter(setting.name, value, setting.descriptor(), ignore_override=True)
+        # What the user gave is checked here: rclpy's own error for `rate:=20` instead of `20.0` is an exception deep in
+        # a constructor.
+        given = node._parameter_overrides.get(setting.name)
+        value = check(setting, setting.default if given is None else given.value)
+        node.declare_parameter(setting.name, value, descriptor(setting), ignore_override=True)
         values[setting.name] = value
     return values
 
@@ -204,7 +141,8 @@ def _is_meant(node: str, key: str) -> bool:
 def on_change(
     node: Node,
     table: Sequence[Setting],
-    check: Callable[[Mapping[str, Any]], None],
+    values: dict[str, Any],
+    fit: Callable[[Mapping[str, Any]], None],
     apply: Callable[[Mapping[str, Any]], None],
     *,
     active: Callable[[], bool],
@@ -217,17 +155,17 @@ def on_change(
 
     :param node: the node that declared the table
     :param table: its parameters
-    :param check: takes all values by name as they would be; raises :class:`InputError` if they do not fit together
+    :param values: value by name, from :func:`declare`: kept up to date in place
+    :param fit: takes all values by name as they would be; raises :class:`InputError` if they do not fit together
     :param apply: takes the values by name that differ from before
     :param active: tells whether ``inactive`` parameters are refused now
     """
     settings = {setting.name: setting for setting in table}
-    current = {name: node.get_parameter(name).value for name in settings}
 
     def changes(parameters: list[Parameter]) -> dict[str, Any]:
         # Others come here too: use_sim_time, QoS overrides when a topic is opened.
-        given = {item.name: settings[item.name].check(item.value) for item in parameters if item.name in settings}
-        return {name: value for name, value in given.items() if value != current[name]}
+        given = {item.name: check(settings[item.name], item.value) for item in parameters if item.name in settings}
+        return {name: value for name, value in given.items() if value != values[name]}
 
     def as_meant(parameters: list[Parameter]) -> list[Parameter]:
         # `ros2 param set … 20` sends an integer, which rclpy would refuse for a float; and for a text that YAML takes
@@ -250,14 +188,14 @@ def on_change(
                     msg = f'parameter {name} can be set only while the node is not active: deactivate it first'
                     raise InputError(msg)
             if changed:
-                check(current | changed)
+                fit(values | changed)
         except InputError as error:
             return SetParametersResult(successful=False, reason=str(error))
         return SetParametersResult(successful=True)
 
     def applied(parameters: list[Parameter]) -> None:
         changed = changes(parameters)
-        current.update(changed)
+        values.update(changed)
         if changed:
             apply(changed)
 
@@ -280,5 +218,5 @@ def usage(executable: str, purpose: str, table: Sequence[Setting]) -> str:
         default = '[' + ', '.join(setting.default) + ']' if isinstance(setting.default, list) else setting.default
         when = '' if setting.change == 'fixed' else f'; set it {CHANGES[setting.change]}'
         lines.append(f'  {setting.name} (default {default}; {setting.wanted}{when})')
-        lines.append(f'      {setting.description}')
+        lines.append(f'      {setting.help}')
     return '\n'.join(lines)

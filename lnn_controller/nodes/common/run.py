@@ -30,8 +30,9 @@ from rclpy.utilities import remove_ros_args
 
 from lnn_controller.errors import InputError, printable, write_anywhere
 from lnn_controller.nodes.common.environment import check_environment
-from lnn_controller.nodes.common.parameters import Setting, check_files, usage
+from lnn_controller.nodes.common.parameters import check_files, usage
 from lnn_controller.nodes.common.process import PARENT_VARIABLE, end_process, orphaned
+from lnn_controller.settings import Setting
 
 __all__ = ['Closable', 'NodeFailedError', 'drain', 'run_node', 'spin']
 

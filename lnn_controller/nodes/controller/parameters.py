@@ -9,11 +9,11 @@ from lnn_controller.control import AdaptationSettings, ControlSettings
 from lnn_controller.control.settings.adaptation import FORMER_MODES, AdaptationMode, Method
 from lnn_controller.control.settings.guard import Footprint, GuardSettings
 from lnn_controller.errors import InputError
-from lnn_controller.nodes.common.parameters import Setting
 from lnn_controller.policy import PolicySpec
 from lnn_controller.policy.spec import CHANNEL_UNITS
+from lnn_controller.settings import Setting
 
-__all__ = ['PARAMETERS', 'check_parameters', 'control_settings', 'neuron_names']
+__all__ = ['CONFIGURED', 'PARAMETERS', 'check_parameters', 'control_settings', 'neuron_names']
 
 MODES, METHODS = get_args(AdaptationMode), get_args(Method)
 _live = partial(Setting, change='live')
@@ -172,6 +172,8 @@ PARAMETERS = (
     ),
     _live('diagnostics.error_work', 0.9, "An error when a tick's work (p99) takes more of the period.", '', 0.0, 10.0),
 )
+#: those that a session is made by: another value makes another session
+CONFIGURED = tuple(setting.name for setting in PARAMETERS if setting.change == 'inactive')
 
 
 def check_parameters(values: Mapping[str, Any]) -> None:

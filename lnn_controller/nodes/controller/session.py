@@ -1,6 +1,7 @@
 """What a configured controller node has: policy, controller, topics; and, while it is active, the control loop."""
 
 import time
+from collections import ChainMap
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from lnn_controller.nodes.controller.emergency_stop import EmergencyStop
 from lnn_controller.nodes.controller.event_log import EventLog
 from lnn_controller.nodes.controller.inputs import InputTopics
 from lnn_controller.nodes.controller.outputs import Outputs
-from lnn_controller.nodes.controller.parameters import control_settings
+from lnn_controller.nodes.controller.parameters import CONFIGURED, control_settings
 from lnn_controller.nodes.controller.waiting import waiting_for
 from lnn_controller.nodes.controller.watchdog import Watchdog
 from lnn_controller.policy import Policy, PolicySpec
@@ -41,16 +42,16 @@ class Session:
     decided is published only if nothing that stops or resets the robot came while it ran.
 
     :param node: the node that it belongs to
-    :param values: its parameters; those that are not live hold as they are now
+    :param values: its parameters, kept up to date; those that are not live hold as they are now
     :param emergency: the node's emergency stop, which outlives this
     :param failed: called in one of the threads with what ended it; the robot has been sent zeros
     :raises InputError: if there is no such policy, whole, or a library is missing
     """
 
     def __init__(
-        self, node: Node, values: Mapping[str, Any], emergency: EmergencyStop, failed: Callable[[BaseException], None]
+        self, node: Node, values: dict[str, Any], emergency: EmergencyStop, failed: Callable[[BaseException], None]
     ) -> None:
-        self.values = dict(values)
+        self.values = ChainMap({name: values[name] for name in CONFIGURED}, values)
         self._node, self._clock, self._emergency, self._on_failure = node, node.get_clock(), emergency, failed
         policy = Policy.load(values['policy'])
         self._controller = Controller(policy, control_settings(values, policy.spec))
@@ -190,11 +191,10 @@ class Session:
 
     def apply(self, changed: Mapping[str, Any]) -> None:
         """
-        Take live parameters.
+        Take parameters that were set.
 
-        :param changed: new values by name
+        :param changed: new values by name, which the node's values have already
         """
-        self.values |= changed
         settings = control_settings(self.values, self.spec)
 
         def take() -> None:

@@ -8,16 +8,17 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from rclpy.qos import QoSProfile
 
 from lnn_controller.nodes import evaluate_node, play_node, record_node, sim_node
-from lnn_controller.nodes.common.parameters import CHANGES, Setting
 from lnn_controller.nodes.common.qos import qos_text
 from lnn_controller.nodes.common.topics import CONTROLLER, EVALUATOR, PLAYER, QUEUE_DEPTH, RECORDER, SIMULATOR, Endpoint
 from lnn_controller.nodes.controller import parameters as controller_parameters
 from lnn_controller.nodes.pages.security_policy import security_policy
+from lnn_controller.settings import CHANGES, Setting
 
 __all__ = ['NODES', 'ROOT', 'documents', 'main']
 
@@ -185,7 +186,7 @@ def _parameter_table(settings: Sequence[Setting]) -> str:
             _allowed(setting),
             setting.unit,
             setting.change,
-            setting.description,
+            setting.help,
         )
         for setting in settings
     ]
@@ -203,7 +204,7 @@ def _default(setting: Setting) -> str:
 def _allowed(setting: Setting) -> str:
     if setting.choices:
         return ', '.join(f'`{choice}`' for choice in setting.choices)
-    return setting.wanted.removesuffix(f' {setting.unit}') if setting.unit else setting.wanted
+    return replace(setting, unit='').wanted  # the unit has a column of its own
 
 
 def _topic_table(topics: Sequence[Endpoint], direction: str) -> str:
