@@ -34,6 +34,8 @@ _SAME_CLOCK_NS = 10_000_000_000
 _SET_ALIKE_NS = 1_000_000_000
 # A clock whose delay changes by more, and the others' does not, was set or runs at another speed.
 _STEADY_NS = 250_000_000
+_ALIKE = 'Set the clocks alike: the controller refuses such stamps'
+_STEADY = 'Let nothing set the clock while it records'
 # A stamp is judged by so many of its neighbours: up to ten bad ones in a row are no clock that was set.
 _NEIGHBOURS = 21
 
@@ -99,9 +101,7 @@ def choose_stamps(
     if not _apart(by_header):
         off = _clocks_off(samples, by_header)
         notes = tuple(
-            f'{topics[kind]} is stamped {how}: it goes by receive times. '
-            'Set the clocks alike: the controller refuses such stamps'
-            for kind, how in off.items()
+            f'{topics[kind]} is {how}: it goes by receive times. {advice}' for kind, (how, advice) in off.items()
         )
         stamped = {kind for kind, stamps in samples.items() if any(stamps.header)}
         return (
@@ -181,20 +181,20 @@ def _check_received(samples: Mapping[str, Stamps], bag: str, topics: Mapping[str
             raise InputError(msg)
 
 
-def _clocks_off(samples: Mapping[str, Stamps], by_header: Mapping[str, Stream]) -> dict[str, str]:
-    """Which streams' headers cannot be laid beside the others, and how they are off."""
+def _clocks_off(samples: Mapping[str, Stamps], by_header: Mapping[str, Stream]) -> dict[str, tuple[str, str]]:
+    """Which streams' headers cannot be laid beside the others, how they are off, and what to do."""
     received = {kind: np.array(stamps.receive, np.int64) for kind, stamps in samples.items()}
     if any(2 * len(np.unique(times)) < len(times) for times in received.values()):
         return {}  # no clock to judge the headers by
     stamped = [kind for kind, stamps in samples.items() if any(stamps.header)]
     off = {
-        kind: 'by a clock that was set back while it was recorded'
+        kind: _recorder_set(samples[kind]) or ('stamped by a clock that was set back while it was recorded', _ALIKE)
         for kind in stamped
         if by_header[kind].went_back > _NEIGHBOURS // 2
     }
     for kind in stamped:
         if len(by_header[kind].stamps_ns) == 1 < len(received[kind]):
-            off[kind] = 'by a clock that stands still'
+            off[kind] = 'stamped by a clock that stands still', _ALIKE
     delays = {kind: received[kind][each.kept] - each.stamps_ns for kind, each in by_header.items()}
     usual = {kind: float(np.median(delay)) for kind, delay in delays.items()}
     least = {
@@ -204,7 +204,8 @@ def _clocks_off(samples: Mapping[str, Stamps], by_header: Mapping[str, Stream]) 
         for other in samples.keys() - {kind}:
             between = _spread(least[kind] - least[other])
             if kind not in off and between > _STEADY_NS and _spread(least[kind]) >= _spread(least[other]):
-                off[kind] = f'by a clock that was set, or runs at another speed, {between * 1e-9:.1f} s in all'
+                how = f'stamped by a clock that was set, or runs at another speed, {between * 1e-9:.1f} s in all'
+                off[kind] = _recorder_set(samples[kind]) or (how, _ALIKE)
     steady = {kind: usual[kind] for kind in samples.keys() - off.keys() if _spread(least[kind]) <= _SET_ALIKE_NS}
     # A stream that goes by receive times has no delay: the others are laid beside those times.
     beside = [*steady.values(), *([0.0] if off else [])]
@@ -212,8 +213,34 @@ def _clocks_off(samples: Mapping[str, Stamps], by_header: Mapping[str, Stream]) 
         for kind, delay in steady.items():
             if abs(delay) > _SET_ALIKE_NS:
                 how = 'behind' if delay > 0 else 'ahead of'
-                off[kind] = f'{abs(delay) * 1e-9:.1f} s {how} the time at which it was received'
+                off[kind] = f'stamped {abs(delay) * 1e-9:.1f} s {how} the time at which it was received', _ALIKE
     return {kind: off[kind] for kind in samples if kind in off}
+
+
+def _recorder_set(stamps: Stamps) -> tuple[str, str] | None:
+    """
+    Tell how the recorder's clock was set while the headers of a stream went on, and what to do; nothing if it was not.
+
+    By the clock that goes on, the delay steps once, and between two of its stamps that are no farther apart than
+    others; by one that was set back the samples of two pieces lie in one, and the delay steps to and fro.
+    """
+    header, receive = np.array(stamps.header, np.int64), np.array(stamps.receive, np.int64)
+    header, receive = header[header != 0], receive[header != 0]
+    steps: list[NDArray[np.int64]] = []
+    for clock in (header, receive):
+        order = np.argsort(clock, kind='stable')
+        steps.append(np.diff(receive[order]) - np.diff(header[order]))
+    by_header, by_receive = (np.flatnonzero(np.abs(each) > _STEADY_NS) for each in steps)
+    between = np.diff(np.sort(header))
+    regular = np.abs(between[by_header] - np.median(between)) <= _STEADY_NS
+    if not 0 < len(by_header) <= len(by_receive) or not regular.all():
+        return None
+    by_ns = int(steps[0][by_header].sum())
+    way = 'ahead' if by_ns > 0 else 'back'
+    how = f"received by a clock, the recorder's, that was set {abs(by_ns) * 1e-9:.1f} s {way} while its stamps went on"
+    if by_ns > 0:
+        return how, _STEADY
+    return f'{how}, so that two pieces of the recording lie in one there', _STEADY
 
 
 def _least_delays(

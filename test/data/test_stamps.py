@@ -1,5 +1,7 @@
 """Clocks that disagree, stamps of no clock, pauses: what is laid beside what, and what is left out."""
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import example, given, settings
@@ -99,6 +101,30 @@ def test_headers_set_back_while_the_receive_clock_goes_on(at_sample, back_s, bot
     np.testing.assert_array_equal(streams['command'].stamps_ns, at)
     assert (clock, len(notes)) == ('receive', 1 + both)
     assert '/camera is stamped by a clock that was set' in notes[0]
+
+
+@given(
+    st.integers(100, 700), st.floats(1.5, 15.0), st.sampled_from([-1, 1]), st.sampled_from([20, 50, 200]), st.booleans()
+)
+@settings(max_examples=60)
+def test_a_recorder_s_clock_that_is_set_is_not_the_camera_s(at_sample, by_s, sign, period_ms, imu):
+    """As `ros2 bag` records: by its clock as it is; commands have no stamps of their own."""
+    at = T0 + np.arange(800) * period_ms * MS
+    jitter = np.random.default_rng(at_sample).integers(0, 15 * MS, 800)
+    header, received = at - 20 * MS, at + jitter
+    received[at_sample:] += round(sign * by_s * S)
+    order = np.argsort(received, kind='stable')
+    camera = Stamps(header[order].tolist(), received[order].tolist())
+    others = {'imu': Stamps((header + 5 * MS)[order].tolist(), received[order].tolist())} if imu else {}
+    streams, clock, notes = choose(image=camera, command=Stamps([0] * 800, received[order].tolist()), **others)
+    assert (clock, len(notes)) == ('receive', 1 + imu)
+    np.testing.assert_array_equal(streams['image'].stamps_ns, np.unique(received))
+    way = 'back' if sign < 0 else 'ahead'
+    for note, topic in zip(notes, ['/camera', '/imu'], strict=False):
+        told = re.match(
+            rf"{topic} is received by a clock, the recorder's, that was set (.*) s {way} while its stamps", note
+        )
+        assert float(told[1]) == pytest.approx(by_s, abs=0.1)
 
 
 @given(st.sampled_from([11, 20, 50, 150]), st.integers(0, 640), st.sampled_from([30 * S, 3600 * S, 10**17]))
