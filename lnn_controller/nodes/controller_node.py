@@ -1,5 +1,7 @@
 """The controller on a robot: camera and IMU in, velocity commands at a fixed rate out, zeros when anything is wrong."""
 
+from __future__ import annotations  # of rclpy's classes Jazzy's take no type parameters
+
 import sys
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence

@@ -1,5 +1,7 @@
 """Compare a running controller's commands with those of the recording that it is shown, and report at the end."""
 
+from __future__ import annotations  # of rclpy's classes Jazzy's take no type parameters
+
 import sys
 from collections import Counter
 from collections.abc import Sequence

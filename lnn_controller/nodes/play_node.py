@@ -1,5 +1,7 @@
 """Play a bag into the graph: the recorded bytes, in its time, at a rate, with /clock; like ``ros2 bag play``."""
 
+from __future__ import annotations  # of rclpy's classes Jazzy's take no type parameters
+
 import re
 import sys
 import time

@@ -1,5 +1,7 @@
 """Record topics of the graph into a bag: serialised bytes as they came, stamped with the time of their arrival."""
 
+from __future__ import annotations  # of rclpy's classes Jazzy's take no type parameters
+
 import re
 import sys
 import time
@@ -57,7 +59,7 @@ class _Taken(NamedTuple):
     """How a topic is recorded: the strictest terms that all its publishers offered when they were looked at."""
 
     type_name: str
-    subscription: Subscription
+    subscription: Subscription[Any]
     reliable: bool
     latched: bool
 

@@ -1,5 +1,7 @@
 """The simulated car as a robot: camera, IMU, odometry and /clock out, velocity commands in."""
 
+from __future__ import annotations  # of rclpy's classes Jazzy's take no type parameters
+
 import math
 import sys
 import time

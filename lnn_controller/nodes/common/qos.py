@@ -1,7 +1,9 @@
 """QoS profiles; and who on our topics, by name, cannot be heard, cannot hear us, or speaks in our place."""
 
+from __future__ import annotations  # of rclpy's classes Jazzy's take no type parameters
+
 from collections.abc import Callable, Iterable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from rclpy.node import Node
 from rclpy.publisher import Publisher
@@ -101,11 +103,11 @@ class QosWatch:
     def __init__(
         self,
         node: Node,
-        publishers: Iterable[Publisher],
-        subscriptions: Iterable[Subscription],
+        publishers: Iterable[Publisher[Any]],
+        subscriptions: Iterable[Subscription[Any]],
         *,
-        alone: Publisher,
-        heard: Iterable[Subscription],
+        alone: Publisher[Any],
+        heard: Iterable[Subscription[Any]],
         error: Callable[[str], None],
     ) -> None:
         self._node, self._error = node, error
@@ -185,7 +187,7 @@ def node_of(endpoint: TopicEndpointInfo) -> str:
 
 
 def _compare(
-    ours: Publisher | Subscription, other: TopicEndpointInfo, requested: QoSProfile, offered: QoSProfile
+    ours: Publisher[Any] | Subscription[Any], other: TopicEndpointInfo, requested: QoSProfile, offered: QoSProfile
 ) -> Iterator[str]:
     topic, who, kind = ours.topic_name, node_of(other), type_name(ours.msg_type)
     if other.topic_type != kind:

@@ -1,5 +1,7 @@
 """How every node's process runs: start, one line for a user's mistake, an orderly end on SIGINT and SIGTERM."""
 
+from __future__ import annotations  # of rclpy's classes Jazzy's take no type parameters
+
 import os
 import re
 import signal

@@ -5,6 +5,8 @@ The nodes create their endpoints from it, the documentation and the security pol
 compare it with what ROS reports.
 """
 
+from __future__ import annotations  # of rclpy's classes Jazzy's take no type parameters
+
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -142,7 +144,7 @@ class Endpoint:
         """The type's name, as ``sensor_msgs/msg/Image``; of two ``geometry_msgs/msg/TwistStamped or Twist``."""
         return type_name(self.type) + (f' or {self.other_type.__name__}' if self.other_type else '')
 
-    def advertise(self, node: Node, **options: Any) -> Publisher:
+    def advertise(self, node: Node, **options: Any) -> Publisher[Any]:
         """
         Create the publisher.
 
@@ -153,7 +155,7 @@ class Endpoint:
         assert self.qos is not None
         return node.create_publisher(self.type, self.name, self.qos, **options)
 
-    def subscribe(self, node: Node, callback: Callable[[Any], None], **options: Any) -> Subscription:
+    def subscribe(self, node: Node, callback: Callable[[Any], None], **options: Any) -> Subscription[Any]:
         """
         Create a subscription.
 

@@ -1,5 +1,7 @@
 """The topic ``cmd_vel``: what was decided; and zeros, from whatever thread sees that nothing is decided any more."""
 
+from __future__ import annotations  # of rclpy's classes Jazzy's take no type parameters
+
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -29,7 +31,9 @@ class CommandOutput:
     :param clock: the node's clock
     """
 
-    def __init__(self, publisher: Publisher, channels: Sequence[str], values: Mapping[str, Any], clock: Clock) -> None:
+    def __init__(
+        self, publisher: Publisher[Any], channels: Sequence[str], values: Mapping[str, Any], clock: Clock
+    ) -> None:
         self._publisher, self._channels, self._values, self._clock = publisher, channels, values, clock
         self._last_ns = 0
         self._shut = False

@@ -1,5 +1,7 @@
 """The controller's subscriptions: what arrives on them becomes events of the controller, each in its turn."""
 
+from __future__ import annotations  # of rclpy's classes Jazzy's take no type parameters
+
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -211,7 +212,7 @@ def place(seen: Seen, x_m: float, y_m: float, yaw_rad: float, footprint: Footpri
 
 
 def _columns(
-    forward: NDArray, left: NDArray, measured: NDArray[np.bool_], kept: NDArray[np.bool_], height: int
+    forward: NDArray[Any], left: NDArray[Any], measured: NDArray[np.bool_], kept: NDArray[np.bool_], height: int
 ) -> Bearings | None:
     """
     Return where an organised cloud's columns look, by the points in them; ``None`` where columns are no bearings.
@@ -252,7 +253,7 @@ def _columns(
     return Bearings(every, shares, abs(spacing), np.flatnonzero(kept) % columns, 1.0 / height)
 
 
-def _coordinates(message: PointCloud2) -> tuple[NDArray, NDArray, NDArray]:
+def _coordinates(message: PointCloud2) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
     """Views of x, y and z, (N,) each, of the type that the cloud has; the layout is checked before a byte is read."""
     fields = {field.name: field for field in message.fields[: MAX_FIELDS + 1]}
     if len(message.fields) > MAX_FIELDS or len(fields) < len(message.fields):

@@ -1,5 +1,7 @@
 """Subscriptions that the control tick reads by itself: no thread wakes for their messages."""
 
+from __future__ import annotations  # of rclpy's classes Jazzy's take no type parameters
+
 from collections.abc import Iterator
 from typing import Any
 
@@ -46,7 +48,7 @@ class Polled(CallbackGroup):
         """
 
 
-def take_all(subscription: Subscription) -> Iterator[Any]:
+def take_all(subscription: Subscription[Any]) -> Iterator[Any]:
     """
     Take what has arrived, oldest first.
 
@@ -56,7 +58,7 @@ def take_all(subscription: Subscription) -> Iterator[Any]:
     return (message for message, _ in take_all_with_info(subscription))
 
 
-def take_all_with_info(subscription: Subscription) -> Iterator[tuple[Any, Any]]:
+def take_all_with_info(subscription: Subscription[Any]) -> Iterator[tuple[Any, Any]]:
     """
     Take what has arrived, oldest first, each with the middleware's information about it.
 
