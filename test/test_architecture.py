@@ -19,7 +19,7 @@ MAY_IMPORT = {
     'control': {'policy'},
     'data': {'policy', 'control'},
     'metrics': {'data'},
-    'learning': {'liquid', 'policy', 'data', 'export'},
+    'learning': {'liquid', 'policy', 'data', 'export', 'metrics'},
     'sim': {'policy', 'data'},
     'explain': {'policy', 'replay'},
     'replay': {'policy', 'control', 'data', 'metrics'},

@@ -1,7 +1,7 @@
 """``lnn train``."""
 
 import argparse
-import json
+import math
 import sys
 from collections.abc import Mapping
 from functools import partial
@@ -88,7 +88,9 @@ def run(args: argparse.Namespace) -> int:
 
         result = train(args.bags, args.out, settings, **options)
     if args.json:
-        print(json.dumps({'policy': str(result.policy), 'seconds': result.seconds, **result.metrics}, indent=2))
+        from lnn_controller.report.json import to_json
+
+        print(to_json({'policy': str(result.policy), 'seconds': result.seconds, **result.metrics}))
         return 0
     print('\n' + _table(result.metrics))
     print('\n' + _against_constant(result.metrics))
@@ -103,7 +105,8 @@ def _table(metrics: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
     for name, channels in metrics.items():
         for channel, m in channels.items():
             before = f'{m["mae_before"]:>12.4f}' if tuned else ''
-            row = f'{m["mae"]:>9.4f}{m["r2"]:>9.3f}{m["constant_mae"]:>20.4f}'
+            r2 = f'{m["r2"]:.3f}' if math.isfinite(m['r2']) else '–'
+            row = f'{m["mae"]:>9.4f}{r2:>9}{m["constant_mae"]:>20.4f}'
             lines.append(f'{PARTS[name] if tuned else name:<18}{channel:<12}{before}{row}')
     return '\n'.join(lines)
 

@@ -13,10 +13,11 @@ from lnn_controller.learning.episodes import Split
 from lnn_controller.learning.module import predict
 from lnn_controller.learning.windows import Batch, collate, cut
 from lnn_controller.liquid.network import PolicyNetwork
+from lnn_controller.metrics.commands import error_figures
 
 __all__ = ['Metrics', 'augmented', 'held_out', 'measure', 'whole']
 
-#: figures by part, channel and name
+#: figures by part, channel and name; NaN where one is not defined
 Metrics = dict[str, dict[str, dict[str, float]]]
 
 # Whole episodes are measured at this rate, from a fresh state.
@@ -91,7 +92,8 @@ def measure(network: PolicyNetwork, parts: Mapping[str, Batch], channels: Sequen
     :param network: the network
     :param parts: what to measure on, by name
     :param channels: names of the command channels
-    :returns: by part and channel ``mae``, ``r2``, and ``constant_mae``: a constant's, the training mean
+    :returns: by part and channel ``mae``, ``r2`` and ``constant_mae``, as
+        :class:`~lnn_controller.metrics.commands.ErrorFigures` has them
     """
     training = network.training
     network.eval()
@@ -105,14 +107,7 @@ def _errors(network: PolicyNetwork, batch: Batch, channels: Sequence[str]) -> di
     keep = batch.mask.bool()
     result = {}
     for index, channel in enumerate(channels):
-        truth, guess = batch.command[..., index][keep], predicted[..., index][keep]
-        constant = network.command_mean[index]
-        spread, missed = (truth - truth.mean()).square().sum(), (guess - truth).square().sum()
-        # A command that was held throughout has no variance to explain: 0, as scikit-learn's r2_score has it.
-        explained = float(1 - missed / spread) if spread > 1e-9 * len(truth) else 0.0
-        result[channel] = {
-            'mae': round(float((guess - truth).abs().mean()), 4),
-            'r2': round(explained, 4),
-            'constant_mae': round(float((constant - truth).abs().mean()), 4),
-        }
+        recorded, commanded = (each[..., index][keep].numpy() for each in (batch.command, predicted))
+        figures = error_figures(recorded, commanded, constant=float(network.command_mean[index]))
+        result[channel] = {name: round(getattr(figures, name), 4) for name in ('mae', 'r2', 'constant_mae')}
     return result

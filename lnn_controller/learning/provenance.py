@@ -1,7 +1,9 @@
 """What a bundle's card tells of its training."""
 
 import datetime
+import math
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +52,8 @@ def provenance(
         'encoder_parameters': sum(p.numel() for p in network.encoder.parameters()),
         'seed': config.seed,
         'training_seconds': round(seconds, 1),
-        'metrics': metrics,
+        'command_mean': dict(zip(config.outputs, np.round(network.command_mean.tolist(), 6).tolist(), strict=True)),
+        'metrics': _without_nan(metrics),
         'config': config.values(),
         'versions': {
             'lnn_controller': lnn_controller.__version__,
@@ -61,6 +64,13 @@ def provenance(
         },
         'source_revision': _revision(),
     }
+
+
+def _without_nan(value: Any) -> Any:
+    """As JSON can hold it: a figure that is not defined is null."""
+    if isinstance(value, Mapping):
+        return {key: _without_nan(inner) for key, inner in value.items()}
+    return value if math.isfinite(value) else None
 
 
 def _topics(split: Split) -> dict[str, list[str]]:

@@ -1,6 +1,7 @@
 """How far a policy's commands are from a recording's. Pure functions of arrays."""
 
-from collections.abc import Mapping
+import math
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -8,27 +9,65 @@ from numpy.typing import ArrayLike, NDArray
 from lnn_controller.data.stamps import goes_on
 from lnn_controller.metrics.statistics import rms
 
-__all__ = ['command_errors', 'jerk_rms', 'lag']
+__all__ = ['CommandErrors', 'ErrorFigures', 'command_errors', 'error_figures', 'jerk_rms', 'lag']
 
 Floats = NDArray[np.float64]
 
 LONGEST_LAG_S = 1.0
+LEAST_VARIANCE = 1e-9  # of a command, (m/s)² or (rad/s)²: below it was held, and what varies is rounding
 
 
-def lag(recorded: ArrayLike, given: ArrayLike, dt_s: float, *, longest_s: float = LONGEST_LAG_S) -> float:
+@dataclass(frozen=True, kw_only=True)
+class ErrorFigures:
     """
-    How much later one signal says what the other said: where their normalised cross-correlation peaks.
+    How far one channel of a policy's commands is from a demonstrator's.
+
+    Two constants are measured beside the policy, for an error alone tells little of a command that hardly changes.
+
+    :param mae: mean absolute error, m/s or rad/s
+    :param rmse: root of the mean square error, m/s or rad/s
+    :param r2: share of the variance that is explained, ≤ 1; NaN where the command was held, and has none
+    :param constant_mae: MAE of the mean command of the demonstrations that the policy was trained on: what a policy
+        that learnt nothing else reaches; NaN where that mean is not known
+    :param median_mae: MAE of the median of these very commands: no constant does better, and none is known before
+    """
+
+    mae: float
+    rmse: float
+    r2: float
+    constant_mae: float
+    median_mae: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class CommandErrors(ErrorFigures):
+    """
+    The same, and what needs time.
+
+    :param lag_s: how much later the policy commands what was recorded, s; NaN where that cannot be told
+    :param jerk_rms: of the policy's command, m/s³ or rad/s³
+    :param recorded_jerk_rms: of the recording's
+    """
+
+    lag_s: float
+    jerk_rms: float
+    recorded_jerk_rms: float
+
+
+def lag(recorded: ArrayLike, policy_command: ArrayLike, dt_s: float, *, longest_s: float = LONGEST_LAG_S) -> float:
+    """
+    Measure how much later one signal does what the other did: where their normalised cross-correlation peaks.
 
     The peak is refined by a parabola through its neighbours, so that the answer is finer than a sample.
 
     :param recorded: equally spaced samples, (K,)
-    :param given: samples at the same times, (K,)
+    :param policy_command: samples at the same times, (K,)
     :param dt_s: their spacing, s
     :param longest_s: the longest lag looked for, either way, s
-    :returns: s, positive where ``given`` comes later; NaN where one of them is constant, there is too
+    :returns: s, positive where ``policy_command`` comes later; NaN where one of them is constant, there is too
         little, or the correlation has no peak within ``longest_s``
     """
-    a, b = np.asarray(recorded, np.float64), np.asarray(given, np.float64)
+    a, b = np.asarray(recorded, np.float64), np.asarray(policy_command, np.float64)
     furthest = min(round(longest_s / dt_s), a.size // 2)
     if furthest < 1:
         return float('nan')
@@ -68,11 +107,39 @@ def _jerk(command: ArrayLike, dt_s: float) -> Floats:
     return np.asarray(np.diff(np.asarray(command, np.float64), n=2) / dt_s**2)
 
 
-def command_errors(
-    stamps_ns: ArrayLike, recorded: ArrayLike, given: ArrayLike, *, period_s: float
-) -> Mapping[str, float]:
+def error_figures(recorded: ArrayLike, policy_command: ArrayLike, *, constant: float = math.nan) -> ErrorFigures:
     """
-    Compare one channel of a policy's commands with the recording's.
+    Compare one channel of a policy's commands with a demonstrator's: in training, replay and reports alike.
+
+    :param recorded: the demonstrator's command at each tick, (T,)
+    :param policy_command: the policy's, (T,)
+    :param constant: the mean command of the demonstrations that the policy was trained on; NaN: not known
+    :returns: the figures, in the command's unit but for R²; NaN of no ticks
+    """
+    recorded, policy_command = np.asarray(recorded, np.float64), np.asarray(policy_command, np.float64)
+    if not recorded.size:
+        return ErrorFigures(mae=math.nan, rmse=math.nan, r2=math.nan, constant_mae=math.nan, median_mae=math.nan)
+    error = policy_command - recorded
+    spread = float(np.sum((recorded - recorded.mean()) ** 2))
+    return ErrorFigures(
+        mae=_mean_absolute(error),
+        rmse=rms(error),
+        r2=1.0 - float(np.sum(error**2)) / spread if spread > LEAST_VARIANCE * recorded.size else math.nan,
+        constant_mae=_mean_absolute(recorded - constant),
+        median_mae=_mean_absolute(recorded - np.median(recorded)),
+    )
+
+
+def command_errors(
+    stamps_ns: ArrayLike,
+    recorded: ArrayLike,
+    policy_command: ArrayLike,
+    *,
+    period_s: float,
+    constant: float = math.nan,
+) -> CommandErrors:
+    """
+    Compare one channel of a policy's commands with a recording's, in time too.
 
     Errors are over the given ticks. Lag and jerk need equal spacing, so both signals are laid linearly on a grid of
     ``period_s``, the slower one's period: on a finer grid an interpolated signal would look rough at its corners only.
@@ -80,26 +147,25 @@ def command_errors(
 
     :param stamps_ns: of the ticks, increasing, (T,), ns
     :param recorded: the recording's command at each, (T,)
-    :param given: the policy's command at each, (T,)
+    :param policy_command: the policy's command at each, (T,)
     :param period_s: spacing for lag and jerk, s
-    :returns: ``mae``, ``rmse``, ``r2`` (NaN where the recording is constant), ``constant_mae`` (of the recording's
-        median: what the best constant would furthest), ``lag_s``, ``jerk_rms``, ``recorded_jerk_rms``
+    :param constant: the mean command of the demonstrations that the policy was trained on; NaN: not known
+    :returns: the figures
     """
     stamps = np.asarray(stamps_ns, np.int64)
-    recorded, given = np.asarray(recorded, np.float64), np.asarray(given, np.float64)
-    error = given - recorded
-    spread = float(np.sum((recorded - recorded.mean()) ** 2)) if recorded.size else 0.0
-    on_grid = _on_grid(stamps, np.stack([recorded, given]), period_s)
+    recorded, policy_command = np.asarray(recorded, np.float64), np.asarray(policy_command, np.float64)
+    on_grid = _on_grid(stamps, np.stack([recorded, policy_command]), period_s)
     longest = max(on_grid, key=lambda stretch: stretch.shape[1])
-    return {
-        'mae': float(np.mean(np.abs(error))) if error.size else float('nan'),
-        'rmse': rms(error),
-        'r2': 1.0 - float(np.sum(error**2)) / spread if spread > 1e-12 else float('nan'),
-        'constant_mae': float(np.mean(np.abs(recorded - np.median(recorded)))) if recorded.size else float('nan'),
-        'lag_s': lag(longest[0], longest[1], period_s),
-        'jerk_rms': rms(np.concatenate([_jerk(signal, period_s) for _, signal in on_grid])),
-        'recorded_jerk_rms': rms(np.concatenate([_jerk(signal, period_s) for signal, _ in on_grid])),
-    }
+    return CommandErrors(
+        **vars(error_figures(recorded, policy_command, constant=constant)),
+        lag_s=lag(longest[0], longest[1], period_s),
+        jerk_rms=rms(np.concatenate([_jerk(signal, period_s) for _, signal in on_grid])),
+        recorded_jerk_rms=rms(np.concatenate([_jerk(signal, period_s) for signal, _ in on_grid])),
+    )
+
+
+def _mean_absolute(values: Floats) -> float:
+    return float(np.mean(np.abs(values)))
 
 
 def _on_grid(stamps_ns: NDArray[np.int64], signals: Floats, period_s: float) -> list[Floats]:

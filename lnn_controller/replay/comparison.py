@@ -1,7 +1,8 @@
 """A recording's commands and a policy's, side by side: what is compared, and the figures of it."""
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,7 @@ class Comparison:
     :param recorded_period_s: usual time between two commands of the recording, s; 0 where there is one alone
     :param stamp_ns: of the ticks, (T,), ns
     :param recorded: the recording's command at each, (T, C); NaN where nobody drove
+    :param training_mean: the mean command of what the policy was trained on, (C,); ``None``: not known
     :param given: the policy's command at each, (T, C); NaN where it did not drive
     :param latency_us: what the policy took at each tick, encoding a new frame and a step of its core, (T,), µs
     :param stops: how often the controller stopped the robot, by reason
@@ -45,6 +47,7 @@ class Comparison:
     given: NDArray[np.float64]
     latency_us: NDArray[np.float64]
     stops: dict[str, int]
+    training_mean: tuple[float, ...] | None = None
 
     @property
     def at_s(self) -> NDArray[np.float64]:
@@ -74,8 +77,8 @@ def summarise_comparison(result: Comparison, *, last: float = 1.0) -> dict[str, 
     :param last: share at the end that counts, 0 < ``last`` ≤ 1, of what can be used of the recording; the rest only
         warms the state up
     :returns: ``policy``, ``bag``, ``seconds``, ``ticks`` (of which ``compared`` counted), figures by channel under
-        ``channels`` (see :func:`~.metrics.command_errors`), ``segments`` (``start_s``, ``end_s``, ``compared``,
-        ``channels``), latency and ``stops``
+        ``channels`` (see :class:`~lnn_controller.metrics.commands.CommandErrors`), ``segments`` (``start_s``,
+        ``end_s``, ``compared``, ``channels``), latency and ``stops``
     :raises InputError: if ``last`` is out of range, or no tick in that part has both commands
     """
     if not 0.0 < last <= 1.0:
@@ -161,10 +164,12 @@ def _channels(result: Comparison, which: NDArray[np.bool_]) -> dict[str, Any]:
     # A grid finer than either signal would show an interpolation's corners alone.
     period_s = max(1.0 / result.rate_hz, result.recorded_period_s)
     stamps = result.stamp_ns[which]
-    return {
-        name: command_errors(stamps, result.recorded[which, k], result.given[which, k], period_s=period_s)
-        for k, name in enumerate(result.channels)
-    }
+    constants = result.training_mean or (math.nan,) * len(result.channels)
+    figures = {}
+    for index, (name, constant) in enumerate(zip(result.channels, constants, strict=True)):
+        signals = result.recorded[which, index], result.given[which, index]
+        figures[name] = asdict(command_errors(stamps, *signals, period_s=period_s, constant=constant))
+    return figures
 
 
 def _segments(result: Comparison, both: NDArray[np.bool_]) -> list[dict[str, Any]]:

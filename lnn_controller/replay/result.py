@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from lnn_controller.control import Decision
 from lnn_controller.data import Episode
 from lnn_controller.data.usable import counting_spans, usable_at_ns
-from lnn_controller.policy import Policy
+from lnn_controller.policy import Policy, PolicySpec
 from lnn_controller.replay.comparison import Comparison, summarise_comparison, usual_period_s
 
 __all__ = ['Exactness', 'Replay', 'make_replay', 'summarise_replay']
@@ -100,6 +100,7 @@ def make_replay(
         given=np.array([each.command if each.mode == 'policy' else nothing for each in decisions]),
         latency_us=np.array([each.encode_us + each.step_us for each in decisions]),
         stops={name.removeprefix('stop_'): n for name, n in counters.items() if name.startswith('stop_')},
+        training_mean=_training_mean(policy.spec),
         episode=episode,
         decisions=decisions,
         wall_s=wall_s,
@@ -125,3 +126,11 @@ def summarise_replay(result: Replay, *, last: float = 1.0) -> dict[str, Any]:
         'max_abs_difference': None if exact is None else exact.max_abs_difference,
         'exact': None if exact is None else asdict(exact),
     }
+
+
+def _training_mean(spec: PolicySpec) -> tuple[float, ...] | None:
+    """The mean command that the policy was trained on, where its provenance, which may hold anything, has it."""
+    means = spec.provenance.get('command_mean')
+    values = [means.get(name) for name in spec.channels] if isinstance(means, dict) else []
+    known = [float(value) for value in values if isinstance(value, int | float)]
+    return tuple(known) if len(known) == len(spec.channels) else None

@@ -61,8 +61,8 @@ def replay_table(summaries: Sequence[Mapping[str, Any]]) -> str:
     :param summaries: as :func:`~.replay.summarise_replay` gives them, at least one
     :returns: text without a closing newline
     """
-    keys = ('mae', 'rmse', 'r2', 'constant_mae', 'lag_s', 'jerk_rms', 'recorded_jerk_rms')
-    heads = ('MAE', 'RMSE', 'R²', 'MAE const.', 'lag s', 'jerk rms', 'recorded')
+    keys = ('mae', 'rmse', 'r2', 'constant_mae', 'median_mae', 'lag_s', 'jerk_rms', 'recorded_jerk_rms')
+    heads = ('MAE', 'RMSE', 'R²', 'const. MAE', 'median MAE', 'lag s', 'jerk rms', 'recorded')
     width = 2 + max(len('channel'), *(len(each['policy']) for each in summaries)) if len(summaries) > 1 else 0
     policy = f'{"policy":<{width}}' if width else ''
     lines = [f'{"channel":<12}{policy}' + ''.join(f'{head:>12}' for head in heads)]

@@ -4,7 +4,7 @@ from drives import straight_drive
 from lnn_controller.evaluation.drive import summarise
 from lnn_controller.report.text import drive_card, drives_table, replay_table
 
-KEYS = ('mae', 'rmse', 'r2', 'constant_mae', 'lag_s', 'jerk_rms', 'recorded_jerk_rms')
+KEYS = ('mae', 'rmse', 'r2', 'constant_mae', 'median_mae', 'lag_s', 'jerk_rms', 'recorded_jerk_rms')
 REPLAY = {
     'policy': 'p', 'bag': 'b', 'seconds': 2.0, 'realtime_factor': 100.0, 'ticks': 100, 'compared': 90,
     'control_rate_hz': 50.0, 'step_latency_p50_us': 80.0, 'step_latency_p99_us': 120.0,
@@ -31,7 +31,7 @@ def test_a_table_has_a_row_for_each_drive():
 
 def test_a_replays_table_has_a_row_for_each_channel():
     text = replay_table([REPLAY])
-    assert text.splitlines()[1].split() == ['angular_z'] + ['0.250'] * 7
+    assert text.splitlines()[1].split() == ['angular_z'] + ['0.250'] * 8
     assert '3 frames whose bytes or encoding do not decode (image_undecodable)' in text
 
 
