@@ -13,6 +13,9 @@ from lnn_controller.data.stamps import COMMAND_HOLD_S
 from lnn_controller.errors import InputError, short
 from lnn_controller.policy.files import parse_yaml, read_text
 
+# The encoder's convolutions leave nothing of a smaller frame, px; liquid/encoder.py, which needs PyTorch, says so too.
+SMALLEST_SIDE = 47
+
 __all__ = ['TrainConfig', 'add_arguments', 'chosen_from_arguments', 'known', 'read_yaml']
 
 
@@ -73,7 +76,7 @@ class TrainConfig:
         0.15, 'share of the bags (or of one bag) kept for validation', low=0.05, high=0.5
     )
     test_fraction: float = _field(0.2, 'with a single bag: the share at its end kept for the test', low=0.0, high=0.5)
-    seed: int = _field(0, 'seed of weights, windows and augmentation', low=0)
+    seed: int = _field(0, 'seed of weights, windows and augmentation', low=0, high=2**63 - 1)
     threads: int = _field(0, 'CPU threads; 0: all', low=0, high=1024)
 
     def __post_init__(self) -> None:
@@ -99,6 +102,13 @@ class TrainConfig:
         if (self.image_width == 0) != (self.image_height == 0):
             msg = f'Give both image_width and image_height, or neither. Got {self.image_width} and {self.image_height}.'
             raise InputError(msg)
+        if self.image_width and min(self.image_width, self.image_height) < SMALLEST_SIDE:
+            raise InputError(
+                f'image_width and image_height must be at least {SMALLEST_SIDE}, or 0. '
+                f'Got {self.image_width} and {self.image_height}'
+            )
+        if len(set(self.outputs)) < len(self.outputs):
+            raise InputError(f'outputs must name a channel once. Got {", ".join(self.outputs)}')
 
     @property
     def steps_per_epoch(self) -> int:

@@ -4,7 +4,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from lnn_controller.errors import InputError
+
 __all__ = ['ConvEncoder']
+
+# Of a frame smaller than this the four convolutions leave nothing, px.
+SMALLEST_SIDE = 47
 
 
 class ConvEncoder(nn.Module):
@@ -20,10 +25,15 @@ class ConvEncoder(nn.Module):
     :param height: frame height, pixels
     :param width: frame width, pixels
     :param features: length F of the feature vector
+    :raises InputError: if the frame is smaller than the convolutions need
     """
 
     def __init__(self, height: int, width: int, features: int = 32) -> None:
         super().__init__()
+        if min(height, width) < SMALLEST_SIDE:
+            raise InputError(
+                f'a frame must be at least {SMALLEST_SIDE} pixels high and wide. Got {height}×{width} (height × width)'
+            )
         self.features = features
         self.convolutions = nn.Sequential(
             nn.Conv2d(3, 16, 5, stride=3),
@@ -36,11 +46,7 @@ class ConvEncoder(nn.Module):
             nn.ReLU(),
             nn.Flatten(),
         )
-        try:
-            flat = self.convolutions(torch.zeros(1, 3, height, width)).shape[1]
-        except RuntimeError as error:
-            msg = f'The encoder needs frames of at least 48×48 pixels. Got {height}×{width} (height × width).'
-            raise ValueError(msg) from error
+        flat = self.convolutions(torch.zeros(1, 3, height, width)).shape[1]
         self.project = nn.Linear(flat, features)
 
     def forward(self, frames: Tensor) -> Tensor:

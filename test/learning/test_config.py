@@ -18,6 +18,12 @@ from lnn_controller.learning.config import TrainConfig, add_arguments, chosen_fr
         ({'crop_top': 0.6, 'crop_bottom': 0.5}, 'must leave a tenth of the frame'),
         ({'validation_fraction': 0.0}, r'validation_fraction must be within \[0.05, 0.5\]'),
         ({'image_width': 100}, 'both image_width and image_height'),
+        (
+            {'image_width': 64, 'image_height': 46},
+            'image_width and image_height must be at least 47, or 0. Got 64 and 46',
+        ),
+        ({'outputs': ['linear_x', 'linear_x']}, 'outputs must name a channel once. Got linear_x, linear_x'),
+        ({'seed': 2**63}, 'seed must be within'),
         ({'learning_rate': float('nan')}, 'learning_rate must be within'),
     ],
 )

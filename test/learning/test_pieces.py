@@ -9,9 +9,10 @@ from made_episode import MS, make_episode
 
 from lnn_controller.data.usable import usable_spans
 from lnn_controller.errors import InputError
-from lnn_controller.learning.config import TrainConfig
+from lnn_controller.learning.config import SMALLEST_SIDE, TrainConfig
 from lnn_controller.learning.episodes import Split, divide
 from lnn_controller.learning.measure import held_out
+from lnn_controller.liquid.encoder import ConvEncoder
 
 CONFIG = TrainConfig()
 S = 1000 * MS
@@ -65,3 +66,11 @@ def test_pieces_are_cut_of_usable_time_and_the_test_is_of_none_of_them(lost, usa
 def test_a_recording_of_which_little_can_be_learnt_is_told_so():
     with pytest.raises(InputError, match=r'what can be learnt of it.* at least 4 s. Got 3\.\d s'):
         divide(without(make_episode(1800), commands=[(3, 99)]), CONFIG)
+
+
+def test_the_smallest_frame_that_the_config_takes_is_the_encoders():
+    frame = torch.zeros(1, SMALLEST_SIDE, SMALLEST_SIDE, 3, dtype=torch.uint8)
+    assert ConvEncoder(SMALLEST_SIDE, SMALLEST_SIDE)(frame).shape == (1, 32)
+    for size in ((SMALLEST_SIDE - 1, 64), (64, SMALLEST_SIDE - 1)):
+        with pytest.raises(InputError, match=f'at least {SMALLEST_SIDE} pixels high and wide. Got {size[0]}×{size[1]}'):
+            ConvEncoder(*size)
