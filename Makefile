@@ -33,6 +33,7 @@ quick: $(VENV)/.test gl ## the tests that start no nodes and take no seconds: a 
 lint: $(VENV)/.test gl
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/flake8 lnn_controller
 	$(BIN)/mypy
 
 # torch stays exact on purpose: a looser request can pull gigabytes of CUDA. LOCK=--upgrade takes the newest of all.

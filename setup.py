@@ -51,7 +51,7 @@ setup(
         'train': ['torch', 'lightning', 'onnx', 'onnxscript', 'safetensors', 'tensorboard', 'matplotlib'],
         'test': [
             *('pytest', 'pytest-timeout', 'pytest-xdist', 'pytest-rerunfailures', 'hypothesis'),
-            *('ncps==1.0.1', 'mcap', 'ruff', 'mypy', 'types-PyYAML', 'onnx'),
+            *('ncps==1.0.1', 'mcap', 'ruff', 'flake8', 'pydoclint', 'mypy', 'types-PyYAML', 'onnx'),
         ],
         # What `make lock`, `make licences` and `make sbom` run.
         'release': ['uv', 'pip-licenses', 'cyclonedx-bom'],

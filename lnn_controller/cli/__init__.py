@@ -70,7 +70,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     Run the command.
 
     :param argv: arguments without the program's name; ``None``: this process's
-    :returns: exit status: 0; 2 after a user's mistake, told in one line; 130 after Ctrl-C
+    :returns: exit status: 0; 2 after a user's mistake, reported in one line; 130 after Ctrl-C
+    :raises Exception: where the fault is ours: the traceback is for a bug report
     """
     argv = sys.argv[1:] if argv is None else list(argv)
     write_anywhere()

@@ -36,7 +36,7 @@ class Ticks:
     drops: dict[str, int]
 
     def __len__(self) -> int:
-        """Ticks kept, T."""
+        """Return the number of ticks kept, T."""
         return len(self.stamp_ns)
 
 

@@ -17,9 +17,10 @@ LONGEST_WHEELBASE_M = 20.0
 
 def needs_wheelbase(msgtype: str) -> bool:
     """
-    Whether commands of a type steer by an angle, and so turn a robot by how long it is.
+    Return whether commands of a type steer by an angle, and so turn a robot by how long it is.
 
     :param msgtype: e.g. ``ackermann_msgs/msg/AckermannDriveStamped``
+    :returns: whether a wheelbase is needed to read them
     """
     return msgtype in (ACKERMANN, ACKERMANN_STAMPED)
 

@@ -97,11 +97,22 @@ def _look_up(flat: cv2.typing.MatLike, table: NDArray[np.float64]) -> NDArray[np
 
 
 def mirror_imu(imu: NDArray[np.float32]) -> NDArray[np.float32]:
-    """IMU of the mirrored world, (…, 6): roll and yaw rate and lateral acceleration change sign."""
+    """
+    Mirror an IMU: roll and yaw rate and lateral acceleration change sign.
+
+    :param imu: gyro and accelerometer, (…, 6)
+    :returns: those of the mirrored world, (…, 6)
+    """
     return imu * np.array([-1, 1, -1, 1, -1, 1], np.float32)
 
 
 def mirror_commands(commands: NDArray[np.float32], channels: tuple[str, ...]) -> NDArray[np.float32]:
-    """Commands of the mirrored world, (…, C): what goes left goes right."""
+    """
+    Mirror commands: what goes left goes right.
+
+    :param commands: of the channels, (…, C)
+    :param channels: names of the C channels
+    :returns: those of the mirrored world, (…, C)
+    """
     signs = [-1.0 if name in ('angular_z', 'linear_y') else 1.0 for name in channels]
     return commands * np.array(signs, np.float32)

@@ -23,11 +23,12 @@ GRAVITY_M_S2 = 9.81
 
 def frame_size(height: int, width: int, config: TrainConfig) -> ImageSpec:
     """
-    The network's frame for a camera's frame: the config's size, or the camera's own, scaled down where it is large.
+    Choose the network's frame for a camera's: the config's size, or the camera's own, scaled down where it is large.
 
     :param height: rows of the camera's frame, pixels
     :param width: columns of the camera's frame, pixels
     :param config: size (0: automatic) and crop
+    :returns: size and crop
     """
     if config.image_width:
         rows, columns = config.image_height, config.image_width
@@ -40,12 +41,14 @@ def frame_size(height: int, width: int, config: TrainConfig) -> ImageSpec:
 
 def new_spec(name: str, config: TrainConfig, image: ImageSpec, episodes: Sequence[Episode]) -> PolicySpec:
     """
-    The spec of a policy about to be trained.
+    Make the spec of a policy about to be trained.
 
     :param name: name of the policy
     :param config: cell, sizes, rates, seed
     :param image: the network's frame
     :param episodes: the training episodes: the limits of the outputs come from their commands
+    :returns: the spec, without provenance
+    :raises InputError: if the cell's sizes and options do not fit together
     """
     has_imu = episodes[0].imu is not None
     commands = np.concatenate([episode.commands for episode in episodes])
@@ -88,10 +91,12 @@ def new_spec(name: str, config: TrainConfig, image: ImageSpec, episodes: Sequenc
 
 def build_network(spec: PolicySpec, seed: int = 0) -> PolicyNetwork:
     """
-    The network that a spec describes, with fresh weights.
+    Build the network that a spec describes, with fresh weights.
 
     :param spec: the policy's spec
     :param seed: seed of the weights
+    :returns: the network, in training mode
+    :raises InputError: if the frame is too small for the encoder
     """
     torch.manual_seed(seed)
     inputs = spec.network.features + (6 if spec.imu else 0)

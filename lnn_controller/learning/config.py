@@ -117,7 +117,7 @@ class TrainConfig:
 
     def for_frames(self, frames: int) -> 'TrainConfig':
         """
-        The same config with the number of steps settled.
+        Settle the number of steps.
 
         :param frames: camera frames to train on
         :returns: itself where ``steps`` was given; else steps that grow with the root of the frames: a long recording
@@ -126,7 +126,7 @@ class TrainConfig:
         return self if self.steps else dataclasses.replace(self, steps=max(200, round(20 * math.sqrt(frames))))
 
     def values(self) -> dict[str, Any]:
-        """The config as plain values, as YAML and JSON hold them."""
+        """Return the config as plain values, as YAML and JSON hold them."""
         return {k: list(v) if isinstance(v, tuple) else v for k, v in dataclasses.asdict(self).items()}
 
 
@@ -154,6 +154,8 @@ def read_yaml(path: Path) -> dict[str, Any]:
     """
     Read the keys of a config file.
 
+    :param path: a YAML mapping
+    :returns: its keys and values, which :class:`TrainConfig` checks
     :raises InputError: if the file is missing, is not a YAML mapping, or names an unknown key
     """
     values = parse_yaml(read_text(path, 'a config'), f'{path} must be') or {}
@@ -177,7 +179,11 @@ def _coerce(name: str, value: Any, wanted: Any) -> Any:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Give the parser ``--config`` and one flag for each field."""
+    """
+    Add ``--config`` and one flag for each field.
+
+    :param parser: the command's
+    """
     parser.add_argument('--config', type=Path, metavar='YAML', help='config file; the flags below win over it')
     types = typing.get_type_hints(TrainConfig)
     group = parser.add_argument_group('training')
@@ -198,8 +204,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def chosen_from_arguments(args: argparse.Namespace) -> dict[str, Any]:
     """
-    What the user has chosen: the config file's keys, and the flags over them.
+    Collect what the user has chosen: the config file's keys, and the flags over them.
 
+    :param args: what a parser with :func:`add_arguments` read
+    :returns: the chosen values by field
     :raises InputError: if the config file cannot be read
     """
     flags = {field.name: getattr(args, field.name) for field in dataclasses.fields(TrainConfig)}

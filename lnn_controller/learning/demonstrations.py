@@ -24,11 +24,12 @@ SHORTEST_OVERRIDE_S = 1.0
 
 def between(episode: Episode, low_ns: float, high_ns: float) -> Episode:
     """
-    A stretch of an episode.
+    Slice an episode by time.
 
     :param episode: the whole
-    :param low_ns: its first stamp, ns
-    :param high_ns: its last stamp, ns
+    :param low_ns: first stamp, ns
+    :param high_ns: last stamp, ns
+    :returns: what lies between them, both included
     """
 
     def inside(stamps: np.ndarray) -> np.ndarray:
@@ -68,7 +69,12 @@ def _commands_between(episode: Episode, low_ns: float, high_ns: float) -> tuple[
 
 
 def is_override(episode: Episode) -> bool:
-    """Whether its commands are an operator's overrides: it is one section then, of a bag in which a policy drove."""
+    """
+    Return whether an episode's commands are an operator's overrides.
+
+    :param episode: a bag's
+    :returns: whether it is one section of a bag in which a policy drove
+    """
     return last_name(episode.topics['command']) == OVERRIDE
 
 

@@ -72,7 +72,7 @@ class Split:
         return sum(len(episode.images) for episode in self.train)
 
     def summary(self) -> list[str]:
-        """What was read, and every drop with its reason, a line for each use."""
+        """Describe what was read, and every drop with its reason, a line for each use."""
         lines = []
         for use, episodes in (('training', self.train), ('validation', self.validation)):
             seconds = sum(episode.duration_s for episode in episodes)

@@ -43,12 +43,12 @@ class Data(lightning.LightningDataModule):
         self.rehearsed = rehearsed
 
     def train_dataloader(self) -> DataLoader[Any]:
-        """Windows of this epoch."""
+        """Return the windows of this epoch."""
         epoch = self.trainer.current_epoch if self.trainer else 0
         return DataLoader(Windows(self.episodes, self.config, epoch, self.rehearsed), batch_size=None)
 
     def val_dataloader(self) -> DataLoader[Any]:
-        """One step: the validation episodes live in the module, which goes through them all."""
+        """Return one step: the validation episodes live in the module, which goes through them all."""
         return DataLoader([0], batch_size=None)  # type: ignore[arg-type]
 
 

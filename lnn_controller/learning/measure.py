@@ -33,6 +33,7 @@ def whole(episodes: Sequence[Episode]) -> Batch:
     Lay out whole episodes at a steady rate, as one batch.
 
     :param episodes: at least one
+    :returns: each usable span of each episode as a sequence, padded and masked
     """
     windows = [
         cut(episode, _ticks(low, high))
@@ -45,10 +46,11 @@ def whole(episodes: Sequence[Episode]) -> Batch:
 
 def augmented(batch: Batch, config: TrainConfig) -> Batch:
     """
-    The same episodes in other colours: as near to another season as a training on one season gets.
+    Recolour episodes: as near to another season as a training on one season gets.
 
     :param batch: of whole episodes
     :param config: strength of the augmentation, seed
+    :returns: the same episodes in other colours
     """
     augment = Augment(config.augmentation, np.random.default_rng(config.seed + 1))
     frames = np.stack([augment(episode) for episode in batch.frames.numpy()])
@@ -57,7 +59,7 @@ def augmented(batch: Batch, config: TrainConfig) -> Batch:
 
 def held_out(split: Split, rehearsed: Split | None = None) -> dict[str, Batch]:
     """
-    What was kept from the training.
+    Lay out what was kept from the training.
 
     :param split: the episodes by use
     :param rehearsed: the old ones, likewise

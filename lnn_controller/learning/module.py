@@ -38,14 +38,25 @@ class PolicyModule(lightning.LightningModule):
         self.dropped_steps = 0
 
     def loss(self, predicted: Tensor, batch: Batch) -> Tensor:
-        """Squared error in units of the command's deviation; rare, large commands count for more."""
+        """
+        Compute the squared error in units of the command's deviation; rare, large commands count for more.
+
+        :param predicted: the network's commands, (B, T, C)
+        :param batch: with the demonstrated ones
+        :returns: weighted mean, a scalar
+        """
         target = (batch.command - self.network.command_mean) / self.network.command_scale
         predicted = (predicted - self.network.command_mean) / self.network.command_scale
         weight = (1 + target.abs()).clamp(max=4.0) * batch.mask[..., None]
         return (weight * (predicted - target).square()).sum() / weight.sum()
 
     def training_step(self, batch: Batch, _: int) -> Tensor:
-        """One optimiser step's loss."""
+        """
+        Compute one optimiser step's loss.
+
+        :param batch: windows
+        :returns: loss of the commands and, weighted, of the throw-away readout, a scalar
+        """
         features = encode(self.network, batch)
         loss = self.loss(self.network(features, batch.imu, batch.dt_s), batch)
         self.log('train_loss', loss, prog_bar=True, on_step=False, on_epoch=True, batch_size=len(batch.dt_s))
@@ -55,7 +66,7 @@ class PolicyModule(lightning.LightningModule):
         return loss
 
     def validation_step(self, *_: Any) -> None:
-        """Whole episodes, from a fresh state to their end."""
+        """Run whole episodes, from a fresh state to their end, and log their losses."""
         total = 0.0
         for name, batch in self.validation.items():
             loss = self.loss(predict(self.network, batch), batch)
@@ -70,7 +81,7 @@ class PolicyModule(lightning.LightningModule):
         self.history.append({name: float(metrics[f'{name}_loss']) for name in self.validation})
 
     def on_train_epoch_start(self) -> None:
-        """The last epoch's training loss is known only now: validation came before its end."""
+        """Add the last epoch's training loss, known only now: validation came before its end."""
         if self.history and 'train_loss' in self.trainer.callback_metrics:
             self.history[-1]['train'] = float(self.trainer.callback_metrics['train_loss'])
 
@@ -79,7 +90,7 @@ class PolicyModule(lightning.LightningModule):
         self.on_train_epoch_start()
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """A resumed run's loss curve starts where the first one's did."""
+        """Save the history: a resumed run's loss curve starts where the first one's did."""
         checkpoint['history'] = self.history
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -94,7 +105,7 @@ class PolicyModule(lightning.LightningModule):
         self.dropped_steps += not clip_gradients(self.parameters(), gradient_clip_val)
 
     def configure_optimizers(self) -> Any:
-        """AdamW, one learning rate for the cell and one for the rest, short warm-up, cosine decay to zero."""
+        """Return AdamW: one learning rate for the cell and one for the rest, short warm-up, cosine decay to zero."""
         of_cell = {id(parameter) for parameter in self.network.sequence.parameters()}
         trained = [parameter for parameter in self.parameters() if parameter.requires_grad]
         cell = [parameter for parameter in trained if id(parameter) in of_cell]
@@ -133,11 +144,12 @@ def clip_gradients(parameters: Iterable[nn.Parameter], norm: float) -> bool:
 
 def encode(network: PolicyNetwork, batch: Batch, frames_at_once: int | None = None) -> Tensor:
     """
-    Features of the frame that each tick saw, (B, T, F): every frame is encoded once.
+    Encode the frame that each tick saw; every frame once.
 
     :param network: the policy network
     :param batch: windows or episodes
     :param frames_at_once: encode in chunks of so many frames; all together when left out
+    :returns: features, (B, T, F)
     """
     frames = batch.frames.flatten(0, 1)
     each = torch.cat([network.encode(chunk) for chunk in torch.split(frames, frames_at_once or len(frames))])
@@ -146,7 +158,13 @@ def encode(network: PolicyNetwork, batch: Batch, frames_at_once: int | None = No
 
 
 def predict(network: PolicyNetwork, batch: Batch) -> Tensor:
-    """Commands over whole episodes, (B, T, C), without gradients and in little memory."""
+    """
+    Compute the commands over whole episodes, without gradients and in little memory.
+
+    :param network: the policy network
+    :param batch: episodes
+    :returns: commands in physical units, (B, T, C)
+    """
     with torch.no_grad():
         commands: Tensor = network(encode(network, batch, frames_at_once=256), batch.imu, batch.dt_s)
         return commands

@@ -69,6 +69,7 @@ class Cell(nn.Module):
 
         :param x: inputs, (..., I)
         :returns: tensors (..., ·) to hand to :meth:`advance` step by step
+        :raises NotImplementedError: in this base class
         """
         raise NotImplementedError
 
@@ -81,6 +82,7 @@ class Cell(nn.Module):
         :param hx: state before the step, (B, S)
         :param dt: time since the last step in network time, > 0, (B, 1) or (1, 1)
         :returns: state after the step, (B, S)
+        :raises NotImplementedError: in this base class
         """
         raise NotImplementedError
 
@@ -88,7 +90,7 @@ class Cell(nn.Module):
         self, prepared: tuple[Tensor, ...], projected: tuple[Tensor, ...], hx: Tensor, dt: Tensor
     ) -> tuple[Tensor, Tensor | None]:
         """
-        Advance the state by one step as :meth:`advance` does, and give the time constants that ruled the step.
+        Advance the state by one step as :meth:`advance` does, and return the time constants that ruled the step.
 
         :param prepared: from :meth:`prepare`
         :param projected: from :meth:`project`, this step's slice, (B, ·)

@@ -47,7 +47,7 @@ class Synapses(nn.Module):
         return F.softplus(self.w_raw)
 
     def prepare(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Give −s μ (M,), s placed at (source, synapse) (P, M), and w E beside w at (synapse, destination) (M, 2N)."""
+        """Return −s μ (M,), s placed at (source, synapse) (P, M), w E beside w at (synapse, destination) (M, 2N)."""
         count = self.src.shape[0]
         synapse = torch.arange(count, device=self.src.device)
         w = self.w
@@ -63,6 +63,9 @@ def conduct(v: Tensor, offset: Tensor, spread: Tensor, gather: Tensor) -> Tensor
     Sum the synaptic currents and conductances into each neuron.
 
     :param v: potentials of the sources, (B, P)
+    :param offset: −s μ of each synapse, (M,), from :meth:`Synapses.prepare` as the next two
+    :param spread: s at (source, synapse), (P, M)
+    :param gather: w E beside w, at (synapse, destination), (M, 2N)
     :returns: Σ w σ(s (v − μ)) E, then Σ w σ(s (v − μ)), (B, 2N)
     """
     return torch.sigmoid(torch.addmm(offset, v, spread)) @ gather

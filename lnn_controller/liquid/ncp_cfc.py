@@ -46,7 +46,7 @@ class SparseLinear(nn.Module):
         self.weight = nn.Parameter((torch.rand(len(flat)) * 2 - 1) * bound)
 
     def matrix(self) -> Tensor:
-        """Give the dense weight ready for ``x @ matrix``, (sources, heads · destinations)."""
+        """Return the dense weight ready for ``x @ matrix``, (sources, heads · destinations)."""
         dense = self.weight.new_zeros(self.rows * self.sources).index_copy(0, self.index, self.weight)
         return dense.view(self.rows, self.sources).t()
 

@@ -92,6 +92,7 @@ class PolicyNetwork(nn.Module):
         :param imu: gyro (rad/s) and accelerometer (m/s²), unscaled, (B, 6), or none
         :param hx: state, (B, S)
         :param dt: time since the last step, s, (B, 1)
+        :returns: command, next state, basis and time constants
         """
         step = self.cell.step(self.inputs(features, imu), hx, dt * self.time_scale)
         tau = step.time_constants
@@ -116,7 +117,14 @@ class PolicyNetwork(nn.Module):
         return self.read(neurons)
 
     def inputs(self, features: Tensor, imu: Tensor | None) -> Tensor:
-        """Features and scaled IMU side by side, as the cell takes them, (…, I)."""
+        """
+        Concatenate features and scaled IMU, as the cell takes them.
+
+        :param features: of the newest frame, (…, F)
+        :param imu: unscaled, (…, 6), or none
+        :returns: inputs of the cell, (…, I)
+        :raises ValueError: if the network has an IMU and none is given
+        """
         if not self.has_imu:
             return features
         if imu is None:
@@ -125,6 +133,11 @@ class PolicyNetwork(nn.Module):
         return torch.cat([features, imu / self.imu_divisor], -1)
 
     def read(self, neurons: Tensor) -> Tensor:
-        """The readout: liquid neurons (…, N) to commands in physical units (…, C)."""
+        """
+        Read commands out of the liquid neurons.
+
+        :param neurons: their states, (…, N)
+        :returns: commands in physical units, (…, C)
+        """
         commands: Tensor = self.command_mean + self.command_scale * self.readout(neurons)
         return commands

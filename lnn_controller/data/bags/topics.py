@@ -144,7 +144,12 @@ def find_override(topics: Collection[Topic], *, bag: str) -> Topic | None:
 
 
 def last_name(topic: str) -> str:
-    """The last part of a topic's name, without its namespace."""
+    """
+    Return the last part of a topic's name.
+
+    :param topic: its name
+    :returns: the name without its namespace
+    """
     return topic.rpartition('/')[2]
 
 

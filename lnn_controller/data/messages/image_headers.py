@@ -69,9 +69,10 @@ def check_pixels(width: int, height: int, max_pixels: int) -> None:
 
 def is_wide_png(data: bytes) -> bool:
     """
-    Whether a compressed image is a PNG of 16 bits.
+    Return whether a compressed image is a PNG of 16 bits.
 
     :param data: its first :data:`PNG_HEAD` bytes suffice
+    :returns: whether it is
     """
     return data.startswith(_PNG) and data[24:25] == b'\x10'
 

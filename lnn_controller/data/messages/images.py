@@ -148,10 +148,11 @@ def compressed_bits_used(buffer: Any) -> int:
 
 def is_depth(buffer: Any, *, compressed: bool) -> bool:
     """
-    Whether an image holds distances.
+    Return whether an image holds distances.
 
     :param buffer: CDR of a sensor_msgs/Image or CompressedImage with its encapsulation header, bytes-like
     :param compressed: whether it is a CompressedImage
+    :returns: whether its format or encoding is one of depth
     :raises InputError: if the bytes are not such a message
     """
     if compressed:

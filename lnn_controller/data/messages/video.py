@@ -89,7 +89,9 @@ class VideoDecoder:
 
     What comes before the first key frame, and what follows a packet that is missing or damaged until the next key
     frame, is left out: a decoder would make pictures of it that no camera saw. ``drops`` counts it by reason; each
-    packet with a picture gives a frame or is counted once. ``first_error`` is what the decoder said first.
+    packet with a picture gives a frame or is counted once. ``first_error`` is the decoder's first message.
+
+    :param max_pixels: larger frames are refused
     """
 
     def __init__(self, max_pixels: int = MAX_PIXELS) -> None:

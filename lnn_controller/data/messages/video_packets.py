@@ -39,9 +39,10 @@ class Said(NamedTuple):
 
 def is_video(data: bytes) -> bool:
     """
-    Whether bytes are H.264 or H.265 video with start codes (Annex B), whatever a message calls them.
+    Return whether bytes are H.264 or H.265 video with start codes (Annex B), whatever a message calls them.
 
     :param data: the first bytes suffice
+    :returns: whether they begin as such a stream does
     """
     return data.startswith((_START, b'\0' + _START))
 
