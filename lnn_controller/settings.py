@@ -10,6 +10,7 @@ import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Literal
 
 from lnn_controller.errors import InputError, short
@@ -117,7 +118,14 @@ def _as_float(value: int) -> float | int:
         return value
 
 
-def setting(default: Any, text: str, unit: str = '', minimum: float | None = None, **more: Any) -> Any:
+def setting(
+    default: Any,
+    text: str,
+    unit: str = '',
+    minimum: float | None = None,
+    maximum: float | None = None,
+    **more: Any,
+) -> Any:
     """
     Make a field of a dataclass that carries its setting; ``check_settings`` in ``__post_init__`` checks it.
 
@@ -125,13 +133,15 @@ def setting(default: Any, text: str, unit: str = '', minimum: float | None = Non
     :param text: what it does, for whoever sets it
     :param unit: SI unit, empty where there is none
     :param minimum: smallest allowed number
-    :param more: of :class:`Setting`, by name
+    :param maximum: largest allowed number
+    :param more: what else, of :class:`Setting`, by name
     :returns: the field
     """
-    return field(default=default, metadata={'setting': Setting('', default, text, unit, minimum, **more)})
+    return field(default=default, metadata={'setting': Setting('', default, text, unit, minimum, maximum, **more)})
 
 
-def settings_of(kind: type) -> dict[str, Setting]:
+@cache
+def settings_of(kind: type) -> Mapping[str, Setting]:
     """
     Return the settings of a dataclass.
 
@@ -145,15 +155,17 @@ def settings_of(kind: type) -> dict[str, Setting]:
     }
 
 
-def check_settings(values: Any) -> None:
+def check_settings(values: Any, prefix: str = '') -> None:
     """
     Check a dataclass's settings, and bring them to their types.
 
     :param values: an instance of a dataclass, frozen or not
+    :param prefix: what the error calls them by, before the name
     :raises InputError: if one is of another type, not finite, out of range or none of its choices
     """
-    for name, each in settings_of(type(values)).items():
-        object.__setattr__(values, name, each.check(getattr(values, name)))
+    kind: type = type(values)
+    for name, each in settings_of(kind).items():
+        object.__setattr__(values, name, each.check(getattr(values, name), f'{prefix}{name}'))
 
 
 def check_number(name: str, value: Any, *, whole: bool = False, **limits: Any) -> Any:
@@ -192,5 +204,6 @@ def add_flag(parser: argparse._ActionsContainer, each: Setting, *names: str, **m
     else:
         many = isinstance(default, list | tuple)
         kind = str if many else type(default)
-        options |= {'type': kind, 'metavar': each.unit.upper() or METAVARS[kind]} | ({'nargs': '+'} if many else {})
+        options |= {'type': kind, 'metavar': 'NAME' if many else each.unit.upper() or METAVARS[kind]}
+        options |= {'nargs': '+'} if many else {}
     parser.add_argument(*(names or ('--' + each.name.replace('_', '-'),)), **(options | more))

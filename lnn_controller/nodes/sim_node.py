@@ -31,15 +31,16 @@ from lnn_controller.data.topic_names import (
 )
 from lnn_controller.nodes.common.diagnostics import DIAGNOSTICS_PERIOD_S, diagnostics
 from lnn_controller.nodes.common.messages import image_message, imu_message, stamp, velocities
-from lnn_controller.nodes.common.parameters import declare, on_change
+from lnn_controller.nodes.common.parameters import as_parameters, declare, on_change
 from lnn_controller.nodes.common.run import run_node
 from lnn_controller.nodes.common.topics import SIMULATOR, find
 from lnn_controller.settings import Setting
 from lnn_controller.sim import CAMERA_PERIOD, CONTROL_PERIOD, IMU_PERIOD, STEPS_PER_SECOND, CarWorld, read_scenario
-from lnn_controller.sim.perturbation import PERTURBATION_RANGES, Perturbation, Scenario
+from lnn_controller.sim.perturbation import Perturbation, Scenario
 
 __all__ = ['PARAMETERS', 'SimNode', 'main']
 
+PERTURBATION = as_parameters(Perturbation, 'wear.', change='live')
 PARAMETERS = (
     Setting('scene', 'summer', 'How the world looks.'),
     Setting('track', 21, 'Seed of the road.', minimum=0, maximum=2**31 - 1),
@@ -49,10 +50,7 @@ PARAMETERS = (
     Setting('camera', True, 'Whether the camera works: false to see what its failure does.', change='live'),
     Setting('imu', True, 'Whether the IMU works: false to see what its failure does.', change='live'),
     Setting('scenario', '', 'YAML file of perturbations, each with its time since the first command to move (s).'),
-    *(
-        Setting(f'wear.{name}', getattr(Perturbation(), name), meaning, unit, low, high, change='live')
-        for name, (low, high, unit, meaning) in PERTURBATION_RANGES.items()
-    ),
+    *PERTURBATION.values(),
     Setting('enable_stamped_cmd_vel', True, 'Take commands as TwistStamped; false: as Twist.'),
     Setting('odom_frame_id', 'odom', 'Frame of the odometry: the world.'),
     Setting('base_frame_id', 'base_link', "The car's frame, at the middle of the rear axle."),
@@ -147,7 +145,7 @@ class SimNode(Node):
 
     def _change(self, changed: Mapping[str, Any]) -> None:
         self._values.update(changed)
-        perturbation = Perturbation(**{name: self._values[f'wear.{name}'] for name in PERTURBATION_RANGES})
+        perturbation = Perturbation(**{name: self._values[each.name] for name, each in PERTURBATION.items()})
         if perturbation != self.world.perturbation:
             self.world.perturbation = perturbation
 

@@ -3,29 +3,15 @@
 import sys
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from lnn_controller.errors import InputError, short
 from lnn_controller.policy.files import parse_yaml, read_text
+from lnn_controller.settings import check_settings, setting, settings_of
 
-__all__ = ['PERTURBATION_RANGES', 'Perturbation', 'Scenario', 'read_scenario']
-
-# Smallest and largest value, unit, meaning.
-PERTURBATION_RANGES = {
-    'steering_gain': (0.1, 3.0, '', 'Actuator gain: achieved / commanded yaw rate.'),
-    'steering_trim_rad_s': (-2.0, 2.0, 'rad/s', 'Actuator offset: yaw rate at a command of zero, positive left.'),
-    'speed_gain': (0.1, 3.0, '', 'Actuator gain: achieved / commanded speed.'),
-    'slip': (0.0, 0.95, '', "Share of the road's grip that is lost."),
-    'payload_kg': (0.0, 20.0, 'kg', 'Load amidships.'),
-    'camera_pitch_deg': (-45.0, 45.0, '°', 'The camera turned, positive up.'),
-    'camera_roll_deg': (-90.0, 90.0, '°', 'The camera turned about its view, positive to the left.'),
-    'camera_shift_m': (-0.5, 0.5, 'm', 'The camera moved aside, positive left.'),
-    'gyro_bias_rad_s': (-1.0, 1.0, 'rad/s', "Offset of the IMU's yaw rate."),
-    'accel_bias_m_s2': (-5.0, 5.0, 'm/s²', "Offset of the IMU's forward acceleration."),
-    'latency_s': (0.0, 1.0, 's', 'Commands act so much later.'),
-}
+__all__ = ['Perturbation', 'Scenario', 'read_scenario']
 
 
 @dataclass(frozen=True)
@@ -33,40 +19,25 @@ class Perturbation:
     """
     How a car differs from the nominal one; without arguments not at all.
 
-    :param steering_gain: actuator gain, achieved / commanded yaw rate
-    :param steering_trim_rad_s: actuator offset, yaw rate at a command of zero, rad/s, positive left
-    :param speed_gain: actuator gain, achieved / commanded speed
-    :param slip: share of the road's grip that is lost
-    :param payload_kg: load amidships, kg
-    :param camera_pitch_deg: the camera turned, °, positive up
-    :param camera_roll_deg: the camera turned about its view, °, positive to the left
-    :param camera_shift_m: the camera moved aside, m, positive left
-    :param gyro_bias_rad_s: offset of the IMU's yaw rate, rad/s
-    :param accel_bias_m_s2: offset of the IMU's forward acceleration, m/s²
-    :param latency_s: commands act so much later, s
-    :raises InputError: if a value is out of its range (:data:`PERTURBATION_RANGES`)
+    :raises InputError: if a value is out of its range
     """
 
-    steering_gain: float = 1.0
-    steering_trim_rad_s: float = 0.0
-    speed_gain: float = 1.0
-    slip: float = 0.0
-    payload_kg: float = 0.0
-    camera_pitch_deg: float = 0.0
-    camera_roll_deg: float = 0.0
-    camera_shift_m: float = 0.0
-    gyro_bias_rad_s: float = 0.0
-    accel_bias_m_s2: float = 0.0
-    latency_s: float = 0.0
+    steering_gain: float = setting(1.0, 'Actuator gain: achieved / commanded yaw rate.', '', 0.1, 3.0)
+    steering_trim_rad_s: float = setting(
+        0.0, 'Actuator offset: yaw rate at a command of zero, positive left.', 'rad/s', -2.0, 2.0
+    )
+    speed_gain: float = setting(1.0, 'Actuator gain: achieved / commanded speed.', '', 0.1, 3.0)
+    slip: float = setting(0.0, "Share of the road's grip that is lost.", '', 0.0, 0.95)
+    payload_kg: float = setting(0.0, 'Load amidships.', 'kg', 0.0, 20.0)
+    camera_pitch_deg: float = setting(0.0, 'The camera turned, positive up.', '°', -45.0, 45.0)
+    camera_roll_deg: float = setting(0.0, 'The camera turned about its view, positive to the left.', '°', -90.0, 90.0)
+    camera_shift_m: float = setting(0.0, 'The camera moved aside, positive left.', 'm', -0.5, 0.5)
+    gyro_bias_rad_s: float = setting(0.0, "Offset of the IMU's yaw rate.", 'rad/s', -1.0, 1.0)
+    accel_bias_m_s2: float = setting(0.0, "Offset of the IMU's forward acceleration.", 'm/s²', -5.0, 5.0)
+    latency_s: float = setting(0.0, 'Commands act so much later.', 's', 0.0, 1.0)
 
     def __post_init__(self) -> None:
-        for name, (low, high, unit, _) in PERTURBATION_RANGES.items():
-            value = getattr(self, name)
-            number = isinstance(value, int | float) and not isinstance(value, bool)
-            if not number or not low <= value <= high:
-                raise InputError(
-                    f'{name} must be a number from {low:g} to {high:g} {unit}'.rstrip() + f'. Got {short(value)}'
-                )
+        check_settings(self)
 
 
 @dataclass(frozen=True)
@@ -104,7 +75,7 @@ def read_scenario(source: str | Path | Sequence[Mapping[str, Any]]) -> Scenario:
     rows, where = _content(source)
     if not isinstance(rows, list | tuple):
         raise InputError(f'{where} must be a list of changes, such as "- {{at_s: 20.0, slip: 0.3}}". Got {short(rows)}')
-    known = [each.name for each in fields(Perturbation)]
+    known = settings_of(Perturbation)
     perturbation = Perturbation()
     changes: list[tuple[float, Perturbation]] = []
     for number, row in enumerate(rows, start=1):

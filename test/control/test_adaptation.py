@@ -234,12 +234,12 @@ def test_shadow_learns_but_does_not_act(policy):
     [
         ({'mode': 'maybe'}, r'mode must be one of frozen, shadow, live. Got'),
         ({'method': 'sgd'}, r'method must be one of rls, lms. Got'),
-        ({'bound': 1.5}, r'bound must be from 0 to 1. Got 1.5'),
-        ({'rate': 0.0}, r'rate must be from 1e-06 to 100. Got 0.0'),
-        ({'method': 'lms', 'rate': 3.0}, r'rate must be from 1e-06 to 2. Got 3.0'),
-        ({'memory_s': math.nan}, r'memory_s must be from'),
-        ({'lag_s': -1.0}, r'lag_s must be from 0 to 10'),
-        ({'window_s': True}, r'window_s must be from 0.1 to 60. Got True'),
+        ({'bound': 1.5}, r'bound must be a number from 0 to 1. Got 1.5'),
+        ({'rate': 0.0}, r'rate must be a number from 1e-06 to 100. Got 0.0'),
+        ({'method': 'lms', 'rate': 3.0}, r'rate must be a number from 1e-06 to 2. Got 3.0'),
+        ({'memory_s': math.nan}, r'memory_s must be a number from'),
+        ({'lag_s': -1.0}, r'lag_s must be a number from 0 to 10'),
+        ({'window_s': True}, r'window_s must be a number from 0.1 to 60 s. Got True'),
     ],
 )
 def test_settings_out_of_range_are_refused(wrong, message):

@@ -251,7 +251,7 @@ def test_the_scale():
 @pytest.mark.parametrize('value', [-0.1, math.nan, math.inf, -math.inf, 10**400, '1', None, True])
 @pytest.mark.parametrize('name', ['front_m', 'rear_m', 'left_m', 'right_m'])
 def test_a_wrong_edge(name, value):
-    with pytest.raises(InputError, match=f'^{name} must be a finite distance in m, at least 0. Got'):
+    with pytest.raises(InputError, match=f'^{name} must be a number from 0 to 10 m. Got'):
         Footprint(**{name: value})
 
 
@@ -268,9 +268,9 @@ def test_wrong_distances():
         InputError, match=r'stop_distance_m must be less than slow_distance_m. Got 0.5 and slow_distance_m 0.5'
     ):
         GuardSettings(BOX, slow_distance_m=0.5, stop_distance_m=0.5)
-    with pytest.raises(InputError, match='slow_distance_m must be a finite distance'):
+    with pytest.raises(InputError, match='slow_distance_m must be a number from 0 to 100 m'):
         GuardSettings(BOX, slow_distance_m=math.inf)
-    with pytest.raises(InputError, match='stop_distance_m must be a finite distance'):
+    with pytest.raises(InputError, match='stop_distance_m must be a number from 0 to 100 m'):
         GuardSettings(BOX, stop_distance_m=-0.1)
 
 

@@ -125,7 +125,7 @@ def test_the_parameters_reach_the_controller():
     assert set(control_settings(values, None).deadband) == {'linear_x', 'linear_y', 'linear_z', 'angular_z'}
     names = ['control_rate_hz', 'time_scale', 'image_timeout_s', 'image_frozen_timeout_s', 'imu_timeout_s']
     names += ['speed_scale', 'override_timeout_s', 'override_return_s']
-    values |= {name: 0.1 * (index + 1) for index, name in enumerate(names)}
+    values |= {name: 0.1 * (index + 1) for index, name in enumerate(names)} | {'control_rate_hz': 20.0}
     values |= {'guard.source': 'scan', 'guard.timeout_s': 0.7, 'guard.stop_distance_m': 0.2, 'guard.rear_m': 0.5}
     values |= {'linear.x.max_acceleration': 1.5, 'angular.z.max_deceleration': 4.0, 'linear.y.max_acceleration': 3.0}
     values |= {'linear.x.min_velocity': 0.0, 'linear.x.max_velocity': 0.6, 'angular.z.deadband': 0.01}

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from lnn_controller.errors import InputError
+from lnn_controller.settings import settings_of
 from lnn_controller.sim import STEPS_PER_SECOND, CarWorld, Perturbation, Scenario, read_scenario
-from lnn_controller.sim.perturbation import PERTURBATION_RANGES
 
 
 def world(perturbation=None, **options):
@@ -122,9 +122,9 @@ def test_the_camera_is_turned_and_moved():
     assert shifts[int(np.argmin(alike))] > 2
 
 
-@pytest.mark.parametrize('name', PERTURBATION_RANGES)
+@pytest.mark.parametrize('name', settings_of(Perturbation))
 def test_a_perturbation_out_of_range_is_refused(name):
-    low, high, *_ = PERTURBATION_RANGES[name]
+    low, high = settings_of(Perturbation)[name].minimum, settings_of(Perturbation)[name].maximum
     assert low <= getattr(Perturbation(), name) <= high
     for value in (math.nan, math.inf, low - 0.1, high + 0.1, 'much', True):
         with pytest.raises(InputError, match=rf'{name} must be a number from .* Got'):

@@ -1,7 +1,6 @@
 """What an operator may set about control; checked when made, so that a controller never runs on nonsense."""
 
 import math
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -10,21 +9,30 @@ from lnn_controller.control.settings.guard import GuardSettings
 from lnn_controller.errors import InputError
 from lnn_controller.policy import PolicySpec
 from lnn_controller.policy.spec import CHANNEL_UNITS
+from lnn_controller.settings import Setting, check_number, check_settings, setting
 
-__all__ = ['ControlSettings', 'Limits']
+__all__ = ['ACCELERATIONS', 'CHANNEL_SETTINGS', 'ControlSettings', 'Limits']
 
 PerChannel = Mapping[str, float]
-_S = 'a positive number of s'
-_POSITIVE = {'control_rate_hz': 'a positive number of Hz', 'time_scale': 'a positive number'} | dict.fromkeys(
-    ('image_timeout_s', 'imu_timeout_s', 'scan_timeout_s', 'max_step_gap_s', 'override_timeout_s'), _S
-)
-_ACCELERATION = ('a positive number, or inf for no limit', 0.0, math.inf)
-_PER_CHANNEL = {
-    'minimum': ('a number of at most 0', -math.inf, 0.0),
-    'maximum': ('a number of at least 0', 0.0, math.inf),
-    'max_acceleration': _ACCELERATION,
-    'max_deceleration': _ACCELERATION,
-    'deadband': ('a number of at least 0', 0.0, math.inf),
+ACCELERATIONS = ('max_acceleration', 'max_deceleration')
+#: of one channel, by field of :class:`ControlSettings`; an acceleration of 0, or of inf: no limit
+CHANNEL_SETTINGS = {
+    'minimum': Setting(
+        'min_velocity', -100.0, "Smallest command; the policy's own range holds besides.", '', -100.0, 0.0
+    ),
+    'maximum': Setting('max_velocity', 100.0, "Largest command; the policy's own range holds besides.", '', 0.0, 100.0),
+    'max_acceleration': Setting(
+        'max_acceleration', 0.0, 'Largest change per second away from zero; 0: no limit.', '', 0.0, 1000.0
+    ),
+    'max_deceleration': Setting(
+        'max_deceleration',
+        0.0,
+        'Largest change per second towards zero; 0: the same as max_acceleration. A stop ignores it.',
+        '',
+        0.0,
+        1000.0,
+    ),
+    'deadband': Setting('deadband', 0.0, 'A command smaller than this is sent as zero.', '', 0.0, 1.0),
 }
 
 
@@ -54,20 +62,6 @@ class ControlSettings:
     """
     How a controller drives.
 
-    :param control_rate_hz: how often :meth:`Controller.step` is to be called, Hz; gives the first step's Δt
-    :param time_scale: how fast the network's time runs: factor on its Δt, > 0
-    :param image_timeout_s: age of the newest frame beyond which the robot stops, s
-    :param image_frozen_timeout_s: how long the camera may show the very same picture while the robot is commanded to
-        move, s; 0: for ever
-    :param imu_timeout_s: age of the newest IMU sample beyond which the robot stops, s
-    :param scan_timeout_s: age of the newest obstacles beyond which the robot stops, s; with a guard only
-    :param max_step_gap_s: time between two steps beyond which the clock is held to have jumped, s; never less than
-        three control periods
-    :param override_timeout_s: time after which an operator's command no longer holds, s
-    :param override_return_s: time over which the command goes back from the operator's to the policy's, s
-    :param resume_after_s: for how long the cause of a stop that may come back at once (:data:`~.decision.FLICKERING`)
-        must have been gone before the robot drives on, s
-    :param speed_scale: factor on the policy's commands, 0 … 1; all channels alike, so that a car keeps its curvature
     :param minimum: smallest command by channel, ≤ 0, m/s or rad/s; a channel not named has the policy's own
     :param maximum: largest command by channel, ≥ 0, m/s or rad/s; a channel not named has the policy's own
     :param max_acceleration: largest change away from zero by channel, > 0, m/s² or rad/s²; not named: no limit
@@ -78,17 +72,41 @@ class ControlSettings:
     :raises InputError: if a value is out of its range or a channel is unknown
     """
 
-    control_rate_hz: float = 50.0
-    time_scale: float = 1.0
-    image_timeout_s: float = 0.2
-    image_frozen_timeout_s: float = 0.3
-    imu_timeout_s: float = 0.2
-    scan_timeout_s: float = 0.3
-    max_step_gap_s: float = 0.5
-    override_timeout_s: float = 0.5
-    override_return_s: float = 0.5
-    resume_after_s: float = 0.5
-    speed_scale: float = 1.0
+    control_rate_hz: float = setting(50.0, 'Commands per second.', 'Hz', 1.0, 500.0)
+    time_scale: float = setting(1.0, "How fast the network's time runs: 2 makes it react twice as fast.", '', 0.1, 10.0)
+    image_timeout_s: float = setting(0.2, 'Without a newer image for this long the robot stops.', 's', 0.02, 10.0)
+    image_frozen_timeout_s: float = setting(
+        0.3,
+        'When the camera shows the very same picture for this long while the robot moves, it stops; 0: never.',
+        's',
+        0.0,
+        10.0,
+    )
+    imu_timeout_s: float = setting(0.2, 'Without a newer IMU sample for this long the robot stops.', 's', 0.02, 10.0)
+    scan_timeout_s: float = setting(
+        0.3, 'Without a newer scan or point cloud for this long the robot stops.', 's', 0.02, 10.0
+    )
+    max_step_gap_s: float = setting(
+        0.5,
+        'Between two steps; beyond this, and beyond three control periods, the clock is held to have jumped.',
+        's',
+        above=0.0,
+    )
+    override_timeout_s: float = setting(
+        0.5, "An operator's command on cmd_vel_override holds for this long.", 's', 0.05, 10.0
+    )
+    override_return_s: float = setting(
+        0.5, "Time of the passage from the operator's commands to the policy's.", 's', 0.0, 5.0
+    )
+    # Of the causes in decision.FLICKERING.
+    resume_after_s: float = setting(
+        0.5,
+        'After a stop (obstacle, sensor, clock) the robot stands until the cause has been gone for this long.',
+        's',
+        0.0,
+        60.0,
+    )
+    speed_scale: float = setting(1.0, "Factor on the policy's commands, on all channels alike.", '', 0.0, 1.0)
     minimum: PerChannel = field(default_factory=dict)
     maximum: PerChannel = field(default_factory=dict)
     max_acceleration: PerChannel = field(default_factory=dict)
@@ -98,18 +116,16 @@ class ControlSettings:
     adaptation: AdaptationSettings = field(default_factory=AdaptationSettings)
 
     def __post_init__(self) -> None:
-        for name, wanted in _POSITIVE.items():
-            _check(name, getattr(self, name), wanted, 0.0, math.inf, open_low=True)
-        for name in ('image_frozen_timeout_s', 'override_return_s', 'resume_after_s'):
-            _check(name, getattr(self, name), 'a number of s of at least 0', 0.0, math.inf)
-        _check('speed_scale', self.speed_scale, 'from 0 to 1', 0.0, 1.0)
-        for key, (wanted, low, high) in _PER_CHANNEL.items():
-            accelerates = 'celeration' in key
+        check_settings(self)
+        for key, each in CHANNEL_SETTINGS.items():
             for channel, value in getattr(self, key).items():
                 if channel not in CHANNEL_UNITS:
-                    msg = f'{key} must name one of the channels {", ".join(CHANNEL_UNITS)}. Got "{channel}"'
-                    raise InputError(msg)
-                _check(f'{key} of {channel}', value, wanted, low, high, open_low=accelerates, infinite=accelerates)
+                    raise InputError(f'{key} must name one of the channels {", ".join(CHANNEL_UNITS)}. Got "{channel}"')
+                if key in ACCELERATIONS:
+                    if value != math.inf:
+                        check_number(f'{key} of {channel}', value, above=0.0, maximum=each.maximum)
+                else:
+                    each.check(value, f'{key} of {channel}')
 
     @property
     def nominal_dt_s(self) -> float:
@@ -173,14 +189,3 @@ class ControlSettings:
             max_deceleration=of(self.max_deceleration, self.max_acceleration, math.inf),
             deadband=of(self.deadband, {}, 0.0),
         )
-
-
-def _check(
-    name: str, value: object, wanted: str, low: float, high: float, *, open_low: bool = False, infinite: bool = False
-) -> None:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    # Compared, not math.isfinite: an integer of a thousand digits cannot become a float.
-    if not number or not low <= value <= high or (open_low and value == low):  # type: ignore[operator]
-        raise InputError(f'{name} must be {wanted}. Got {value!r}')
-    if abs(value) > sys.float_info.max and not (infinite and value == math.inf):  # type: ignore[arg-type]
-        raise InputError(f'{name} must be {wanted}. Got {value!r}')

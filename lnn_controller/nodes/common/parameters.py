@@ -4,6 +4,7 @@ import math
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -13,13 +14,25 @@ from rclpy.parameter import Parameter
 
 from lnn_controller.errors import InputError, did_you_mean
 from lnn_controller.policy.files import parse_yaml, read_text
-from lnn_controller.settings import CHANGES, Setting
+from lnn_controller.settings import CHANGES, Change, Setting, settings_of
 
-__all__ = ['check', 'check_files', 'declare', 'descriptor', 'on_change', 'usage']
+__all__ = ['as_parameters', 'check', 'check_files', 'declare', 'descriptor', 'on_change', 'usage']
 
 WHAT = 'a parameters file'
 # What rclpy declares by itself.
 EVERY_NODE = ('use_sim_time', 'start_type_description_service')
+
+
+def as_parameters(kind: type, prefix: str = '', *, change: Change) -> dict[str, Setting]:
+    """
+    Make parameters of a dataclass's settings.
+
+    :param kind: the dataclass
+    :param prefix: what the parameters' names begin with: ``wear.``
+    :param change: when they may be set
+    :returns: parameter by field
+    """
+    return {name: replace(each, name=f'{prefix}{name}', change=change) for name, each in settings_of(kind).items()}
 
 
 def check(setting: Setting, value: Any) -> Any:

@@ -1,50 +1,46 @@
 """What one may set about the controller node, and what follows from it for the pure controller."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import fields
+from dataclasses import replace
 from functools import partial
-from typing import Any, get_args
+from typing import Any
 
 from lnn_controller.control import AdaptationSettings, ControlSettings
-from lnn_controller.control.settings.adaptation import FORMER_MODES, AdaptationMode, Method
+from lnn_controller.control.settings.control import ACCELERATIONS, CHANNEL_SETTINGS
 from lnn_controller.control.settings.guard import Footprint, GuardSettings
 from lnn_controller.errors import InputError
+from lnn_controller.nodes.common.parameters import as_parameters
 from lnn_controller.policy import PolicySpec
 from lnn_controller.policy.spec import CHANNEL_UNITS
 from lnn_controller.settings import Setting
 
 __all__ = ['CONFIGURED', 'PARAMETERS', 'check_parameters', 'control_settings', 'neuron_names']
 
-MODES, METHODS = get_args(AdaptationMode), get_args(Method)
 _live = partial(Setting, change='live')
 _inactive = partial(Setting, change='inactive')
+
+# By field: a setting of the controller is a parameter by what its field says, and its default and range are there.
+CONTROL = as_parameters(ControlSettings, change='live')
+del CONTROL['max_step_gap_s']
+SCAN_TIMEOUT = CONTROL['scan_timeout_s'] = replace(CONTROL['scan_timeout_s'], name='guard.timeout_s')
+GUARD = as_parameters(GuardSettings, 'guard.', change='live')
+FOOTPRINT = as_parameters(Footprint, 'guard.', change='live')
+ADAPTATION = as_parameters(AdaptationSettings, 'adaptation.', change='live')
 
 
 def _channel(name: str, unit: str) -> Iterator[Setting]:
     """One channel's limits, by the names that ros2_control's controllers use."""
-    key = name.replace('_', '.')
-    faster = 'Largest change per second away from zero; 0: no limit.'
-    slower = 'Largest change per second towards zero; 0: the same as max_acceleration. A stop ignores it.'
-    yield _live(
-        f'{key}.min_velocity', -100.0, "Smallest command; the policy's own range holds besides.", unit, -100.0, 0.0
-    )
-    yield _live(
-        f'{key}.max_velocity', 100.0, "Largest command; the policy's own range holds besides.", unit, 0.0, 100.0
-    )
-    yield _live(f'{key}.max_acceleration', 0.0, faster, f'{unit}²', 0.0, 1000.0)
-    yield _live(f'{key}.max_deceleration', 0.0, slower, f'{unit}²', 0.0, 1000.0)
-    yield _live(f'{key}.deadband', 0.0, 'A command smaller than this is sent as zero.', unit, 0.0, 1.0)
+    for key, each in CHANNEL_SETTINGS.items():
+        of = f'{unit}²' if key in ACCELERATIONS else unit
+        yield replace(each, name=f'{name.replace("_", ".")}.{each.name}', unit=of, change='live')
 
 
 PARAMETERS = (
     _inactive('policy', 'car_lane', 'What drives: folder of a policy bundle, or the name of one that ships.'),
     Setting('autostart', False, 'Configure and activate at the start, without a lifecycle manager.'),
-    _live('control_rate_hz', 50.0, 'Commands per second.', 'Hz', 1.0, 500.0),
-    _live('time_scale', 1.0, "How fast the network's time runs: 2 makes it react twice as fast.", '', 0.1, 10.0),
     _inactive(
         'image_transport', 'raw', 'Camera topic: image_raw, or image_raw/compressed.', choices=('raw', 'compressed')
     ),
-    _live('image_timeout_s', 0.2, 'Without a newer image for this long the robot stops.', 's', 0.02, 10.0),
     _inactive(
         'image_max_megapixels',
         16.0,
@@ -53,27 +49,8 @@ PARAMETERS = (
         0.01,
         200.0,
     ),
-    _live(
-        'image_frozen_timeout_s',
-        0.3,
-        'When the camera shows the very same picture for this long while the robot moves, it stops; 0: never.',
-        's',
-        0.0,
-        10.0,
-    ),
-    _live('imu_timeout_s', 0.2, 'Without a newer IMU sample for this long the robot stops.', 's', 0.02, 10.0),
-    _live('speed_scale', 1.0, "Factor on the policy's commands, on all channels alike.", '', 0.0, 1.0),
+    *(each for each in CONTROL.values() if each is not SCAN_TIMEOUT),
     *(setting for name, unit in CHANNEL_UNITS.items() for setting in _channel(name, unit)),
-    _live('override_timeout_s', 0.5, "An operator's command on cmd_vel_override holds for this long.", 's', 0.05, 10.0),
-    _live('override_return_s', 0.5, "Time of the passage from the operator's commands to the policy's.", 's', 0.0, 5.0),
-    _live(
-        'resume_after_s',
-        0.5,
-        'After a stop (obstacle, sensor, clock) the robot stands until the cause has been gone for this long.',
-        's',
-        0.0,
-        60.0,
-    ),
     _live(
         'emergency_stop_timeout_s',
         0.0,
@@ -93,28 +70,8 @@ PARAMETERS = (
         'What the obstacle guard looks at: nothing, a laser scan, or a point cloud.',
         choices=('none', 'scan', 'points'),
     ),
-    _live('guard.slow_distance_m', 1.0, 'The robot slows down with less free way than this ahead.', 'm', 0.0, 100.0),
-    _live('guard.stop_distance_m', 0.3, 'The robot stops with less free way than this ahead.', 'm', 0.0, 100.0),
-    _live('guard.reaction_s', 0.1, 'From zeros on cmd_vel until the robot brakes.', 's', 0.0, 5.0),
-    _live(
-        'guard.deceleration',
-        2.0,
-        'How hard the robot brakes: it goes no faster than it can stop before the stop distance.',
-        'm/s²',
-        0.05,
-        100.0,
-    ),
-    _live(
-        'guard.timeout_s', 0.3, 'Without a newer scan or point cloud for this long the robot stops.', 's', 0.02, 10.0
-    ),
-    _live(
-        'guard.min_valid',
-        0.1,
-        'The share of rays or points that must have measured, of all and along the way: else the robot stops.',
-        '',
-        0.001,
-        1.0,
-    ),
+    *GUARD.values(),
+    SCAN_TIMEOUT,
     _live(
         'guard.min_points',
         1,
@@ -123,35 +80,15 @@ PARAMETERS = (
         1,
         100,
     ),
-    _live('guard.front_m', 0.3, "Distance of the robot's front edge from base_link.", 'm', 0.0, 10.0),
-    _live('guard.rear_m', 0.3, "Distance of the robot's rear edge from base_link.", 'm', 0.0, 10.0),
-    _live('guard.left_m', 0.25, "Distance of the robot's left edge from base_link.", 'm', 0.0, 10.0),
-    _live('guard.right_m', 0.25, "Distance of the robot's right edge from base_link.", 'm', 0.0, 10.0),
+    *FOOTPRINT.values(),
     _live('guard.sensor_x_m', 0.0, 'Where the scanner or depth camera sits, forward of base_link.', 'm', -10.0, 10.0),
     _live('guard.sensor_y_m', 0.0, 'Where the scanner or depth camera sits, left of base_link.', 'm', -10.0, 10.0),
     _live('guard.sensor_z_m', 0.0, 'Height of the depth camera above the ground.', 'm', -10.0, 10.0),
     _live('guard.sensor_yaw_rad', 0.0, 'Where it looks, counter-clockwise from forward.', 'rad', -6.2832, 6.2832),
     _live('guard.min_height_m', 0.05, 'Points of a cloud lower above the ground are no obstacles.', 'm', -10.0, 10.0),
     _live('guard.max_height_m', 1.0, 'Points of a cloud higher above the ground are no obstacles.', 'm', -10.0, 10.0),
-    _live(
-        'adaptation.mode',
-        'frozen',
-        'Online adaptation: frozen: none; shadow: learn, but drive as if not; live: learn and drive by it.',
-        choices=MODES,
-        former=FORMER_MODES,
-    ),
-    _live('adaptation.imitate', True, "Learn from the operator's commands what the network should have said."),
-    _live('adaptation.respond', True, 'Learn gain and trim of the body from what it does, and undo them.'),
+    *ADAPTATION.values(),
     _inactive('adaptation.odometry', False, 'Learn the answer in speed too, from the topic odom.'),
-    _live('adaptation.method', 'rls', 'Recursive least squares, or least mean squares.', choices=METHODS),
-    _live(
-        'adaptation.rate', 0.1, "How fast it learns: rls: the weights' variance at first; lms: step.", '', 1e-6, 100.0
-    ),
-    _live('adaptation.memory_s', 10.0, 'Forgetting: time of learning after which a sample counts 1/e.', 's', 0.1, 1e6),
-    _live('adaptation.bound', 0.3, "Largest correction, as a share of the channel's largest command.", '', 0.0, 1.0),
-    _live('adaptation.dead_zone', 0.01, 'A smaller error, as such a share, teaches nothing.', '', 0.0, 1.0),
-    _live('adaptation.lag_s', 0.1, 'Time in which the body follows a command.', 's', 0.0, 10.0),
-    _live('adaptation.window_s', 1.0, 'What was worse than nothing over this time is rolled back.', 's', 0.1, 60.0),
     _inactive('adaptation.snapshot', '', 'File of what was learnt: read when configured if it is there, and saved to.'),
     _inactive('enable_stamped_cmd_vel', True, 'Send and take commands as TwistStamped; false: as Twist.'),
     _inactive('frame_id', 'base_link', 'Frame of the commands.'),
@@ -202,30 +139,17 @@ def control_settings(values: Mapping[str, Any], spec: PolicySpec | None = None) 
     """
     channels = CHANNEL_UNITS if spec is None else spec.channels
 
-    def limits(of: str, *, zero_is_none: bool = False) -> dict[str, float]:
+    def limits(field: str) -> dict[str, float]:
+        of = CHANNEL_SETTINGS[field].name
         by_channel = {name: values[f'{name.replace("_", ".")}.{of}'] for name in channels}
-        return {name: value for name, value in by_channel.items() if value or not zero_is_none}
+        return {name: value for name, value in by_channel.items() if value or field not in ACCELERATIONS}
 
+    limited: dict[str, Any] = {field: limits(field) for field in CHANNEL_SETTINGS}
     return ControlSettings(
-        control_rate_hz=values['control_rate_hz'],
-        time_scale=values['time_scale'],
-        image_timeout_s=values['image_timeout_s'],
-        image_frozen_timeout_s=values['image_frozen_timeout_s'],
-        imu_timeout_s=values['imu_timeout_s'],
-        scan_timeout_s=values['guard.timeout_s'],
-        override_timeout_s=values['override_timeout_s'],
-        override_return_s=values['override_return_s'],
-        resume_after_s=values['resume_after_s'],
-        speed_scale=values['speed_scale'],
-        minimum=limits('min_velocity'),
-        maximum=limits('max_velocity'),
-        max_acceleration=limits('max_acceleration', zero_is_none=True),
-        max_deceleration=limits('max_deceleration', zero_is_none=True),
-        deadband=limits('deadband'),
+        **_by_field(CONTROL, values),
+        **limited,
         guard=None if values['guard.source'] == 'none' else _guard(values),
-        adaptation=AdaptationSettings(
-            **{each.name: values[f'adaptation.{each.name}'] for each in fields(AdaptationSettings)}
-        ),
+        adaptation=AdaptationSettings(**_by_field(ADAPTATION, values)),
     )
 
 
@@ -242,16 +166,13 @@ def neuron_names(spec: PolicySpec) -> list[str]:
     return [f'{role}_{index}' for index, role in enumerate(roles)]
 
 
+def _by_field(parameters: Mapping[str, Setting], values: Mapping[str, Any]) -> dict[str, Any]:
+    return {field: values[each.name] for field, each in parameters.items()}
+
+
 def _guard(values: Mapping[str, Any]) -> GuardSettings:
     try:
-        return GuardSettings(
-            footprint=Footprint(**{key: values[f'guard.{key}'] for key in ('front_m', 'rear_m', 'left_m', 'right_m')}),
-            slow_distance_m=values['guard.slow_distance_m'],
-            stop_distance_m=values['guard.stop_distance_m'],
-            reaction_s=values['guard.reaction_s'],
-            deceleration=values['guard.deceleration'],
-            min_valid=values['guard.min_valid'],
-        )
+        return GuardSettings(Footprint(**_by_field(FOOTPRINT, values)), **_by_field(GUARD, values))
     except InputError as error:
         raise InputError(f'guard.{error}') from None  # its message begins with the field's name
 
