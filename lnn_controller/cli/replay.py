@@ -58,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
     from lnn_controller.data import Topics
     from lnn_controller.errors import InputError
     from lnn_controller.policy import Policy
-    from lnn_controller.replay.bag import replay_bag
+    from lnn_controller.replay.bag import replay_side_by_side
     from lnn_controller.replay.comparison import combine
     from lnn_controller.replay.result import summarise_replay
     from lnn_controller.report.json import to_json
@@ -69,10 +69,7 @@ def run(args: argparse.Namespace) -> int:
     if len({each.spec.channels for each in policies}) > 1:
         each_s = '; '.join(f'{each.spec.name}: {", ".join(each.spec.channels)}' for each in policies)
         raise InputError(f'policies side by side must command the same channels. Got {each_s}')
-    results = [
-        replay_bag(args.bag, policy, rate_hz=args.rate, topics=topics, wheelbase_m=args.wheelbase)
-        for policy in policies
-    ]
+    results = replay_side_by_side(args.bag, policies, rate_hz=args.rate, topics=topics, wheelbase_m=args.wheelbase)
     for note in results[0].episode.notes:
         print(f'warning: {note}', file=sys.stderr)
     summaries = [summarise_replay(result, last=args.last) for result in results]

@@ -1,17 +1,17 @@
 """Replay a bag: exactly, where a controller recorded its ticks and no rate is asked for; else at a control rate."""
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from lnn_controller.data import Bag, Topics, read_episode
-from lnn_controller.policy import Policy
+from lnn_controller.data import Bag, Episode, Topics, read_episode
+from lnn_controller.policy import ImageSpec, Policy
 from lnn_controller.replay.at_rate import DEFAULT_RATE_HZ, check_rate, replay_episode
 from lnn_controller.replay.exact import replay_ticks
-from lnn_controller.replay.recorded_ticks import find_ticks
+from lnn_controller.replay.recorded_ticks import find_ticks, read_configurations, read_ticks
 from lnn_controller.replay.result import Replay
 
-__all__ = ['replay_bag']
+__all__ = ['replay_bag', 'replay_side_by_side']
 
 
 def replay_bag(
@@ -35,24 +35,69 @@ def replay_bag(
     :returns: both commands
     :raises InputError: if ``rate_hz`` is out of range, or the bag cannot be read or lacks what the policy needs
     """
+    return replay_side_by_side(
+        bag, [policy], rate_hz=rate_hz, topics=topics, wheelbase_m=wheelbase_m, progress=progress
+    )[0]
+
+
+def replay_side_by_side(
+    bag: str | Path,
+    policies: Sequence[Policy],
+    *,
+    rate_hz: float | None = None,
+    topics: Topics | None = None,
+    wheelbase_m: float | None = None,
+    progress: Callable[[float], None] | None = None,
+) -> list[Replay]:
+    """
+    Replay a bag through several policies, as :func:`replay_bag` does; what they see alike is read and decoded once.
+
+    :param bag: with images, commands and, where a policy needs it, an IMU
+    :param policies: the policies
+    :param rate_hz: control rate, 1 … 1000 Hz; ``None``: the recorded ticks, or 50 Hz
+    :param topics: names of topics; without, they are found by type
+    :param wheelbase_m: from axle to axle, m, where commands steer by an angle; without, as each was trained with
+    :param progress: called with the recorded seconds since the last call, now and then
+    :returns: both commands, for each policy
+    :raises InputError: if ``rate_hz`` is out of range, or the bag cannot be read or lacks what a policy needs
+    """
     if rate_hz is not None:
         check_rate(rate_hz)
-    spec = policy.spec
-    wheelbase_m = _trained_with(policy, 'wheelbase') if wheelbase_m is None else wheelbase_m
+    views = [_View.of(policy, wheelbase_m) for policy in policies]
     with Bag(bag) as opened:
-        if rate_hz is None and find_ticks(opened) is not None:
-            return replay_ticks(bag, policy, topics=topics, wheelbase_m=wheelbase_m, progress=progress)
-        episode = read_episode(
-            opened,
-            image=spec.image,
-            channels=spec.channels,
-            use_imu=spec.imu is not None,
-            topics=topics,
-            wheelbase_m=wheelbase_m,
-        )
-    hold_s = _trained_with(policy, 'command_hold_s')
-    episode = episode if hold_s is None else replace(episode, command_hold_s=hold_s)
-    return replay_episode(episode, policy, rate_hz=rate_hz or DEFAULT_RATE_HZ, progress=progress)
+        controller = find_ticks(opened) if rate_hz is None else None
+        ticks = {view.channels: read_ticks(opened, controller, view.channels) for view in views} if controller else {}
+        configurations = read_configurations(opened, controller) if controller else {}
+        episodes = {view: view.read(opened, topics) for view in dict.fromkeys(views)}
+    results = []
+    for policy, view in zip(policies, views, strict=True):
+        episode = episodes[view]
+        if controller:
+            results.append(replay_ticks(episode, ticks[view.channels], configurations, policy, progress))
+            continue
+        hold_s = _trained_with(policy, 'command_hold_s')
+        episode = episode if hold_s is None else replace(episode, command_hold_s=hold_s)
+        results.append(replay_episode(episode, policy, rate_hz=rate_hz or DEFAULT_RATE_HZ, progress=progress))
+    return results
+
+
+@dataclass(frozen=True)
+class _View:
+    """What of a policy decides how a bag is read for it: policies with the same see the same episode."""
+
+    image: ImageSpec
+    channels: tuple[str, ...]
+    use_imu: bool
+    wheelbase_m: float | None
+
+    @classmethod
+    def of(cls, policy: Policy, wheelbase_m: float | None) -> '_View':
+        spec = policy.spec
+        trained_m = _trained_with(policy, 'wheelbase')
+        return cls(spec.image, spec.channels, spec.imu is not None, trained_m if wheelbase_m is None else wheelbase_m)
+
+    def read(self, bag: Bag, topics: Topics | None) -> Episode:
+        return read_episode(bag, topics=topics, **vars(self))
 
 
 def _trained_with(policy: Policy, name: str) -> float | None:

@@ -2,28 +2,25 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 
 from lnn_controller.control import STOP_REASONS, Controller, Decision
 from lnn_controller.control.adaptation.adaptation import fingerprint
 from lnn_controller.control.tick_record import Configuration, Tick
-from lnn_controller.data import Bag, Episode, Topics, read_episode
+from lnn_controller.data import Episode
 from lnn_controller.errors import InputError
 from lnn_controller.policy import Policy
-from lnn_controller.replay.recorded_ticks import find_ticks, read_configurations, read_ticks
 from lnn_controller.replay.result import Exactness, Replay, make_replay
 
 __all__ = ['replay_ticks']
 
 
 def replay_ticks(
-    path: str | Path,
+    episode: Episode,
+    ticks: Sequence[Tick],
+    configurations: Mapping[int, Configuration],
     policy: Policy,
-    *,
-    topics: Topics | None = None,
-    wheelbase_m: float | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> Replay:
     """
@@ -32,39 +29,14 @@ def replay_ticks(
     The same policy gives the commands that were published, bit for bit, or within rounding where another processor
     computed them. Another policy gives what it would have said at those ticks, with the same settings.
 
-    :param path: a bag with ``~/ticks`` and ``~/configuration`` of one controller, and its camera
+    :param episode: the recording, read for this policy
+    :param ticks: the controller's, at least one
+    :param configurations: what they refer to, by number
     :param policy: the policy
-    :param topics: names of topics; without, they are found by type
-    :param wheelbase_m: from axle to axle, m, where commands steer by an angle
     :param progress: called with the recorded seconds since the last call, now and then
     :returns: both commands; ``exact`` says how alike they are
-    :raises InputError: if the bag cannot be read or lacks what is needed
+    :raises InputError: if the configuration of a tick is missing
     """
-    spec = policy.spec
-    with Bag(path) as bag:
-        name = find_ticks(bag)
-        if name is None:
-            msg = f'bag {path} must hold the ticks and the configuration of one controller. Got {bag.describe_topics()}'
-            raise InputError(msg)
-        ticks, configurations = read_ticks(bag, name, spec.channels), read_configurations(bag, name)
-        episode = read_episode(
-            bag,
-            image=spec.image,
-            channels=spec.channels,
-            use_imu=spec.imu is not None,
-            topics=topics,
-            wheelbase_m=wheelbase_m,
-        )
-    return _replay(episode, ticks, configurations, policy, progress)
-
-
-def _replay(
-    episode: Episode,
-    ticks: Sequence[Tick],
-    configurations: Mapping[int, Configuration],
-    policy: Policy,
-    progress: Callable[[float], None] | None,
-) -> Replay:
     started = time.perf_counter()
     again = _Again(episode, configurations, policy)
     decisions: list[Decision] = []

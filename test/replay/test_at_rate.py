@@ -4,6 +4,7 @@ from copy import copy
 import numpy as np
 import pytest
 from bundles import make_tiny_bundle
+from drives import POLICY
 from foreign_bags import ACKERMANN, ackermann_types, write_foreign
 
 from lnn_controller.control import Controller
@@ -12,7 +13,7 @@ from lnn_controller.data.messages.build import image_message, imu_message, twist
 from lnn_controller.errors import InputError
 from lnn_controller.policy import Policy
 from lnn_controller.replay.at_rate import replay_episode
-from lnn_controller.replay.bag import replay_bag
+from lnn_controller.replay.bag import replay_bag, replay_side_by_side
 from lnn_controller.replay.result import summarise_replay
 from lnn_controller.sim import CAMERA_PERIOD, CONTROL_PERIOD, IMU_PERIOD, CarWorld
 
@@ -183,3 +184,14 @@ def test_a_policy_that_never_drives_cannot_be_compared(recording, tmp_path):
 def test_a_missing_bag(policy, tmp_path):
     with pytest.raises(InputError, match=r'no bag at .*nowhere'):
         replay_bag(tmp_path / 'nowhere', policy)
+
+
+def test_policies_side_by_side_share_what_was_read(policy, recording, tmp_path):
+    blind = Policy.load(make_tiny_bundle(tmp_path / 'without_imu', imu=False, **POLICY))
+    alike, again, other = replay_side_by_side(recording[0], [policy, policy, blind])
+    assert alike.episode.images is again.episode.images
+    np.testing.assert_array_equal(alike.given, again.given)
+    assert other.episode.imu is None
+    # Each as if it were replayed alone.
+    for one, alone in ((alike, policy), (other, blind)):
+        np.testing.assert_array_equal(one.given, replay_bag(recording[0], alone).given)

@@ -11,7 +11,7 @@ from lnn_controller.control.tick_record import Configuration, tick_names, tick_r
 from lnn_controller.data import BagWriter
 from lnn_controller.data.messages.build import image_message, twist_stamped_message, typestore
 from lnn_controller.policy import Policy
-from lnn_controller.replay.exact import replay_ticks
+from lnn_controller.replay.bag import replay_bag
 
 PERIOD_NS = 20_000_000
 
@@ -72,7 +72,7 @@ def test_a_late_tick_holds_the_robot_as_long_as_it_did(tmp_path):
     made = drive(policy, tmp_path / 'bag', {10: 'tick_late', 20: 'tick_late', 60: 'shutdown'})
     reasons = [decision.reason for decision in made]
     assert reasons == [''] * 10 + ['tick_late'] * 35 + [''] * 15 + ['shutdown'] + [''] * 19
-    exact = replay_ticks(tmp_path / 'bag', policy).exact
+    exact = replay_bag(tmp_path / 'bag', policy).exact
     assert (exact.compared, exact.max_abs_difference) == (80, 0.0)
 
 
@@ -89,5 +89,5 @@ def test_what_holds_the_robot_over_another_stop_and_under_an_operator_comes_back
     assert reasons[10:40] == ['tick_late'] * 2 + ['emergency_stop'] + held
     after = [''] * 23 if formerly else ['image_stale'] * 22 + ['']
     assert reasons[stale:] == ['image_stale'] * (53 - stale) + [''] * 4 + after
-    exact = replay_ticks(tmp_path / 'bag', policy).exact
+    exact = replay_bag(tmp_path / 'bag', policy).exact
     assert (exact.compared, exact.max_abs_difference) == (80, 0.0)
