@@ -2,7 +2,7 @@
 
 from lnn_controller.control.adaptation.adaptation import Adaptation
 from lnn_controller.control.controller import Controller
-from lnn_controller.control.decision import STOP_REASONS, Decision, DriveState, Hold, Used
+from lnn_controller.control.decision import STOP_REASONS, Decision, DriveState, Hold, TickInputs
 from lnn_controller.control.inputs import Encoded
 from lnn_controller.control.safety.limits import limit
 from lnn_controller.control.settings.adaptation import AdaptationSettings
@@ -22,6 +22,6 @@ __all__ = [
     'GuardSettings',
     'Hold',
     'Limits',
-    'Used',
+    'TickInputs',
     'limit',
 ]

@@ -1,4 +1,4 @@
-"""What a controller has been told: frames, IMU samples, obstacles, the operator; and whether it can drive by that."""
+"""What has arrived at a controller: frames, IMU samples, obstacles, the operator; and what a tick sees of it."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -8,12 +8,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from lnn_controller.control.decision import TickInputs
 from lnn_controller.control.imu import ImuMean
+from lnn_controller.control.safety.chain import Obstacles
 from lnn_controller.control.safety.guard import outside, thin
 from lnn_controller.control.safety.limits import all_finite
 from lnn_controller.control.safety.override import Override
 from lnn_controller.control.safety.sight import Sight
-from lnn_controller.control.sensors import Camera, Sensor
+from lnn_controller.control.sensors import LOOP, Reading, Sensor
 from lnn_controller.control.settings.control import ControlSettings
 from lnn_controller.errors import InputError
 from lnn_controller.policy import Policy, fit_frame
@@ -27,8 +29,6 @@ COUNTERS = (
     *('imu_samples', 'imu_not_plausible', *(f'imu_{refusal}' for refusal in REFUSALS)),
     *('scans', *(f'scan_{refusal}' for refusal in REFUSALS), 'overrides', 'override_not_finite'),
 )
-# How a frame, sample or scan that is missing is named as the reason of a stop.
-NAMES = {'image': 'no_image', 'imu': 'no_imu', 'scan': 'no_scan'}
 
 
 class Encoded(NamedTuple):
@@ -47,7 +47,7 @@ class Encoded(NamedTuple):
 
 class Inputs:
     """
-    What a :class:`~lnn_controller.control.Controller` has been told, by stamps, and how old it is.
+    What has arrived at a :class:`~lnn_controller.control.Controller`, by stamps; a tick sees a snapshot of it.
 
     :param policy: the policy
     :param settings: how to drive
@@ -57,40 +57,68 @@ class Inputs:
         self.policy = policy
         self.settings = settings
         self.counters: dict[str, int] = defaultdict(int, dict.fromkeys(COUNTERS, 0))
-        self._sensors = {'image': Camera(), 'imu': Sensor(), 'scan': Sensor(), 'odometry': Sensor()}
+        self._sensors = {'image': Sensor(LOOP), 'imu': Sensor(), 'scan': Sensor(), 'odometry': Sensor()}
         self._imu = ImuMean()
         self._features = np.zeros(policy.spec.network.features, np.float32)
-        self._points = np.zeros((0, 2))
-        self._sight: Sight | None = None
+        self._image_changed_ns = 0
+        self._obstacles = Obstacles(np.zeros((0, 2)))
         self._speed_m_s = 0.0
         self._override = Override()
         self._emergency: set[str] = set()
         self._encode_us = 0.0
-        self._previous_ns: int | None = None
 
-    @property
-    def emergency_stop(self) -> tuple[str, ...]:
-        """Who holds the emergency stop."""
-        return tuple(sorted(self._emergency))
+    def snapshot(self, now_ns: int, stop: str = '') -> TickInputs:
+        """
+        Take what a tick is computed from.
+
+        The next IMU mean begins here. A message from the future counts as stale now and is forgotten, for it would keep
+        out all that comes after; so is an operator's command that no longer holds.
+
+        :param now_ns: when the tick is, ns
+        :param stop: why the caller stops the robot; empty where it does not
+        :returns: the inputs of the tick
+        """
+        encode_us, self._encode_us = self._encode_us, 0.0
+        return TickInputs(
+            stamp_ns=now_ns,
+            features=self._features,
+            image=self._newest('image', now_ns),
+            image_changed_ns=self._image_changed_ns,
+            imu_mean=self._imu.take(),
+            imu=self._newest('imu', now_ns),
+            scan=self._newest('scan', now_ns),
+            odometry=self._newest('odometry', now_ns),
+            speed_m_s=self._speed_m_s,
+            operator=self._override.take(now_ns, self.settings.override_timeout_s),
+            emergency_stop=bool(self._emergency),
+            view=self._obstacles,
+            stop=stop,
+            encode_us=encode_us,
+        )
 
     def ages_s(self, now_ns: int) -> dict[str, float]:
         """
-        Give the ages of what the sensors said last.
+        Return the ages of what the sensors sent last.
 
         :param now_ns: now, ns
-        :returns: s, by 'image', 'imu', 'scan', of those that said anything
+        :returns: s, by 'image', 'imu', 'scan' and 'odometry', of those that sent anything
         """
-        ages = {name: sensor.age_s(now_ns) for name, sensor in self._sensors.items()}
-        return {name: age for name, age in ages.items() if age is not None}
+        newest = {name: sensor.newest for name, sensor in self._sensors.items()}
+        return {name: (now_ns - each.since_ns) / 1e9 for name, each in newest.items() if each is not None}
 
     def repeated_s(self) -> dict[str, float]:
         """
-        Tell for how long a sensor has sent nothing that it had not sent before, while the robot was told to move.
+        Return for how long a sensor has sent nothing that it had not sent before, while the robot was to move.
 
-        :returns: s, by 'image' and 'imu', of those that said anything
+        :returns: s, by 'image' and 'imu', of those that sent anything
         """
         named = {name: self._sensors[name] for name in ('image', 'imu')}
-        return {name: each.repeats.seconds for name, each in named.items() if each.stamp_ns is not None}
+        return {name: each.repeats.seconds for name, each in named.items() if each.newest is not None}
+
+    def on_standing(self) -> None:
+        """The robot stands: its sensors may send the same for ever."""
+        for name in ('image', 'imu'):
+            self._sensors[name].repeats.begin()
 
     def on_image(self, stamp_ns: int, image: NDArray[np.uint8], now_ns: int | None = None) -> bool:
         """
@@ -103,10 +131,7 @@ class Inputs:
             the camera's timeout is counted and left
         :raises InputError: if the array is no rgb8 frame; counted too, and the frame before it stays the newest
         """
-        if not self.takes_image(stamp_ns, now_ns):
-            return False
-        self.on_encoded(stamp_ns, self.encode(image), now_ns)
-        return True
+        return self.on_encoded(stamp_ns, self.encode(image), now_ns)
 
     def on_frame(self, stamp_ns: int, frame: NDArray[np.uint8], now_ns: int | None = None) -> bool:
         """
@@ -118,22 +143,9 @@ class Inputs:
         :returns: whether it was taken, as :meth:`on_image`
         :raises InputError: if the frame is not of the encoder's size
         """
-        if not self.takes_image(stamp_ns, now_ns):
-            return False
         started = perf_counter_ns()
         features = self.policy.encode(frame)
-        self.on_encoded(stamp_ns, Encoded(frame, features, (perf_counter_ns() - started) / 1e3), now_ns)
-        return True
-
-    def takes_image(self, stamp_ns: int, now_ns: int | None = None) -> bool:
-        """
-        Tell whether a frame would be taken, before the work of decoding it; where not, count it.
-
-        :param stamp_ns: when it was taken, ns
-        :param now_ns: when it arrived, ns; ``None``: at its stamp
-        :returns: whether :meth:`on_encoded` may be called with it
-        """
-        return self._takes('image', stamp_ns, now_ns, self.settings.image_timeout_s)
+        return self.on_encoded(stamp_ns, Encoded(frame, features, (perf_counter_ns() - started) / 1e3), now_ns)
 
     def encode(self, image: NDArray[np.uint8]) -> Encoded:
         """
@@ -152,19 +164,24 @@ class Inputs:
             raise
         return Encoded(frame, features, (perf_counter_ns() - started) / 1e3)
 
-    def on_encoded(self, stamp_ns: int, encoded: Encoded, now_ns: int | None = None) -> None:
+    def on_encoded(self, stamp_ns: int, encoded: Encoded, now_ns: int | None = None) -> bool:
         """
-        Take an encoded frame, which :meth:`takes_image` agreed to.
+        Take an encoded frame.
 
         :param stamp_ns: when it was taken, ns
-        :param encoded: what :meth:`encode` gave
+        :param encoded: as :meth:`encode` returns it
         :param now_ns: when the frame arrived, ns; ``None``: at its stamp
+        :returns: whether it was taken, as :meth:`on_image`
         """
+        if not self._takes('image', stamp_ns, now_ns, self.settings.image_timeout_s):
+            return False
         camera = self._sensors['image']
-        assert isinstance(camera, Camera)
-        camera.show(stamp_ns, encoded.frame, now_ns)
+        camera.take(stamp_ns, now_ns)
+        if not camera.repeats.note(stamp_ns, encoded.frame.tobytes()):
+            self._image_changed_ns = stamp_ns
         self._features, self._encode_us = encoded.features, encoded.encode_us
         self.counters['images'] += 1
+        return True
 
     def on_imu(self, stamp_ns: int, gyro: ArrayLike, accel: ArrayLike, now_ns: int | None = None) -> bool:
         """
@@ -203,8 +220,7 @@ class Inputs:
         if guard is None or not self._takes('scan', stamp_ns, now_ns, self.settings.scan_timeout_s):
             return False
         reach_m = self.settings.guard_reach_m(self.policy.spec)
-        self._points = thin(outside(points, guard.footprint), reach_m, guard.footprint)
-        self._sight = sight
+        self._obstacles = Obstacles(thin(outside(points, guard.footprint), reach_m, guard.footprint), sight)
         self._sensors['scan'].take(stamp_ns, now_ns)
         self.counters['scans'] += 1
         return True
@@ -265,47 +281,11 @@ class Inputs:
             self.counters[f'{name}_{refusal}'] += 1
         return not refusal
 
-    def _judge(self, name: str, now_ns: int, timeout_s: float) -> str:
+    def _newest(self, name: str, now_ns: int) -> Reading | None:
+        """Return the newest message; one from the future for the last time."""
         sensor = self._sensors[name]
-        state = sensor.state(now_ns, timeout_s)
-        self.counters[f'{name}_in_future'] += sensor.in_future
-        sensor.in_future = 0
-        return {'': '', 'missing': NAMES[name], 'stale': f'{name}_stale'}[state]
-
-    def _barred(self, now_ns: int) -> str:
-        """Say why nobody may drive now, not even the operator, whatever the sensors see."""
-        if self._previous_ns is not None and not 0 < now_ns - self._previous_ns <= self.settings.step_gap_s * 1e9:
-            return 'clock_jump'
-        return 'emergency_stop' if self._emergency else ''
-
-    def _unguarded(self, now_ns: int) -> str:
-        """Say why the guard cannot judge now: then nobody may drive."""
-        scan = self._judge('scan', now_ns, self.settings.scan_timeout_s)
-        return scan if self.settings.guard is not None else ''
-
-    def _blind(self, now_ns: int, *, moving: bool) -> str:
-        """Say why the network cannot drive now. Both sensors are looked at, whatever is wrong with one."""
-        settings = self.settings
-        image = self._judge('image', now_ns, settings.image_timeout_s)
-        imu = self._judge('imu', now_ns, settings.imu_timeout_s)
-        camera = self._sensors['image']
-        assert isinstance(camera, Camera)
-        if not moving:
-            for each in (camera, self._sensors['imu']):
-                each.repeats.begin()
-        frozen = camera.frozen(now_ns, settings.image_frozen_timeout_s, moving=moving)
-        return image or ('image_frozen' if frozen else '') or (imu if self.policy.spec.imu is not None else '')
-
-    def _measured(self, now_ns: int, imu: NDArray[np.float32]) -> dict[str, float]:
-        """What the body did since the last tick, by channel, of the sensors that are fresh."""
-        timeout_s = self.settings.imu_timeout_s
-        measured = {}
-        if self._sensors['imu'].state(now_ns, timeout_s) == '':
-            measured['angular_z'] = float(imu[2])
-        if self._sensors['odometry'].state(now_ns, timeout_s) == '':
-            measured['linear_x'] = self._speed_m_s
-        return measured
-
-    def _taken_encode_us(self) -> float:
-        encode_us, self._encode_us = self._encode_us, 0.0
-        return encode_us
+        newest = sensor.newest
+        if newest is not None and newest.is_ahead(now_ns):
+            sensor.newest = None
+            self.counters[f'{name}_in_future'] += 1
+        return newest

@@ -1,12 +1,9 @@
 """What the controller knows of a sensor from its stamps alone: is it there, is it fresh, may a message be taken."""
 
 from collections import deque
-from typing import Literal
+from typing import Literal, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
-__all__ = ['FUTURE_TOLERANCE_S', 'LOOP', 'Camera', 'Repeats', 'Sensor']
+__all__ = ['FUTURE_TOLERANCE_S', 'LOOP', 'Reading', 'Repeats', 'Sensor', 'StillImage', 'judge']
 
 # A sensor's clock may run ahead of ours by so much; a stamp further ahead says nothing about the message's age.
 FUTURE_TOLERANCE_S = 0.1
@@ -54,22 +51,52 @@ class Repeats:
         self._since_ns, self.seconds = None, 0.0
 
 
+class Reading(NamedTuple):
+    """
+    The stamps of a message.
+
+    :param stamp_ns: when it was measured, ns
+    :param since_ns: what its age counts from, ns: its stamp, or its arrival if that was earlier. A sensor whose clock
+        runs ahead would otherwise be trusted for longer than its timeout
+    """
+
+    stamp_ns: int
+    since_ns: int
+
+    def is_ahead(self, now_ns: int) -> bool:
+        """
+        Return whether its stamp lies further in the future than a clock may run ahead, as after ours stepped back.
+
+        :param now_ns: now, ns
+        :returns: whether it does
+        """
+        return self.stamp_ns > now_ns + _TOLERANCE_NS
+
+
+def judge(newest: Reading | None, now_ns: int, timeout_s: float) -> Literal['', 'missing', 'stale']:
+    """
+    Judge a sensor by its newest message.
+
+    :param newest: its stamps; ``None``: there is none
+    :param now_ns: now, ns
+    :param timeout_s: age beyond which it counts as stale, s
+    :returns: '' if it is fresh
+    """
+    if newest is None:
+        return 'missing'
+    return 'stale' if newest.is_ahead(now_ns) or now_ns - newest.since_ns > timeout_s * 1e9 else ''
+
+
 class Sensor:
     """
-    The newest stamp of one sensor, and its judgement.
-
-    ``since_ns`` is what the newest message's age counts from: its stamp, or its arrival if that was earlier. A sensor
-    whose clock runs ahead would otherwise be trusted for longer than its timeout. ``in_future`` counts stamps that
-    turned out to be ahead when the clock was looked at, as after it stepped back. ``repeats`` is what it sends again.
+    The newest message of one sensor, by its stamps. ``repeats`` is what it sends again.
 
     :param memory: messages that the next is compared with
     """
 
     def __init__(self, memory: int = 1) -> None:
         self.repeats = Repeats(memory)
-        self.stamp_ns: int | None = None
-        self.since_ns: int | None = None
-        self.in_future = 0
+        self.newest: Reading | None = None
 
     def take(self, stamp_ns: int, now_ns: int | None) -> None:
         """
@@ -78,12 +105,11 @@ class Sensor:
         :param stamp_ns: its stamp, ns
         :param now_ns: when it arrived, ns; ``None``: at its stamp
         """
-        self.stamp_ns = stamp_ns
-        self.since_ns = stamp_ns if now_ns is None else min(stamp_ns, now_ns)
+        self.newest = Reading(stamp_ns, stamp_ns if now_ns is None else min(stamp_ns, now_ns))
 
     def refuses(self, stamp_ns: int, now_ns: int | None, timeout_s: float) -> Refusal:
         """
-        Say why a message must not be taken.
+        Return why a message must not be taken.
 
         :param stamp_ns: its stamp, ns
         :param now_ns: when it arrived, ns; ``None``: at its stamp
@@ -94,73 +120,39 @@ class Sensor:
             return 'in_future'
         if now_ns is not None and now_ns - stamp_ns > timeout_s * 1e9:
             return 'too_old'
-        return 'not_newer' if self.stamp_ns is not None and stamp_ns <= self.stamp_ns else ''
+        return 'not_newer' if self.newest is not None and stamp_ns <= self.newest.stamp_ns else ''
 
-    def state(self, now_ns: int, timeout_s: float) -> Literal['', 'missing', 'stale']:
+
+class StillImage(NamedTuple):
+    """
+    Whether a camera is frozen: it goes on sending the very same picture although the robot moves.
+
+    A real camera's noise makes every frame differ, even after it was averaged down to the network's size. A robot that
+    stands may see the same for ever: a simulated camera has no noise.
+
+    :param changed_ns: when the picture that it shows was new, ns
+    :param since_ns: from when on it should have shown another, ns
+    :param frozen: whether it is frozen; that ends with the first other picture
+    """
+
+    changed_ns: int = 0
+    since_ns: int = 0
+    frozen: bool = False
+
+    def update(self, now_ns: int, changed_ns: int, timeout_s: float, *, repeated: bool, moving: bool) -> 'StillImage':
         """
-        Judge the sensor; a stamp from the future is forgotten, for it would keep out all that comes after.
+        Look at the camera at a tick.
 
         :param now_ns: now, ns
-        :param timeout_s: age beyond which it counts as stale, s
-        :returns: '' if it is fresh
-        """
-        if self.stamp_ns is None or self.since_ns is None:
-            return 'missing'
-        if self.stamp_ns > now_ns + _TOLERANCE_NS:
-            self.stamp_ns = self.since_ns = None
-            self.in_future += 1
-            return 'stale'
-        return 'stale' if now_ns - self.since_ns > timeout_s * 1e9 else ''
-
-    def age_s(self, now_ns: int) -> float | None:
-        """
-        Give the age of the newest message.
-
-        :param now_ns: now, ns
-        :returns: s; ``None`` where there is none
-        """
-        return None if self.since_ns is None else (now_ns - self.since_ns) / 1e9
-
-
-class Camera(Sensor):
-    """A camera, which can also be frozen: it goes on sending the very same picture."""
-
-    def __init__(self) -> None:
-        super().__init__(LOOP)
-        self._changed_ns = 0
-        self._again = self._frozen = False
-
-    def show(self, stamp_ns: int, picture: NDArray[np.uint8], now_ns: int | None = None) -> None:
-        """
-        Take a frame as the network sees it.
-
-        A real camera's noise makes every frame differ, even after it was averaged down to the network's size.
-
-        :param stamp_ns: when it was taken, ns
-        :param picture: (H, W, 3) uint8
-        :param now_ns: when it arrived, ns; ``None``: at its stamp
-        """
-        self.take(stamp_ns, now_ns)
-        self._again = self.repeats.note(stamp_ns, picture.tobytes())
-        if not self._again:
-            self._changed_ns, self._frozen = stamp_ns, False
-
-    def frozen(self, now_ns: int, timeout_s: float, *, moving: bool) -> bool:
-        """
-        Tell whether the picture stands still although the robot does not; that ends with the first other picture.
-
-        A robot that stands may see the same for ever: a simulated camera has no noise.
-
-        :param now_ns: now, ns
+        :param changed_ns: when the picture that it shows was new, ns
         :param timeout_s: for how long the picture may stand still, s; 0: for ever
+        :param repeated: whether the newest frame is the same as the one before
         :param moving: whether the robot was last commanded to move
-        :returns: whether the camera is frozen
+        :returns: the same at this tick
         """
-        if not timeout_s:
-            return False
-        if not self._frozen and not (self._again and moving):
-            # The time counts from here: while it stood, or the pictures changed, nothing was wrong.
-            self._changed_ns = max(self._changed_ns, now_ns) if not moving else self._changed_ns
-            return False
-        self._frozen = self._frozen or now_ns - self._changed_ns > timeout_s * 1e9
-        return self._frozen
+        since_ns, frozen = (self.since_ns, self.frozen) if changed_ns == self.changed_ns else (changed_ns, False)
+        if timeout_s and (frozen or (repeated and moving)):
+            frozen = frozen or now_ns - since_ns > timeout_s * 1e9
+        elif timeout_s and not moving:
+            since_ns = max(since_ns, now_ns)  # the time counts from here: while it stood nothing was wrong
+        return StillImage(changed_ns, since_ns, frozen and timeout_s > 0.0)

@@ -1,4 +1,4 @@
-"""What each control tick went by, as a row of named numbers: written by a controller, read out of its recording."""
+"""Inputs, state and command of each control tick as a row of named numbers, for exact replay."""
 
 import json
 import math
@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from lnn_controller.control import (
+    STOP_REASONS,
     AdaptationSettings,
     ControlSettings,
     Decision,
@@ -16,9 +17,11 @@ from lnn_controller.control import (
     Footprint,
     GuardSettings,
     Hold,
-    Used,
+    TickInputs,
 )
 from lnn_controller.control.decision import FLICKERING
+from lnn_controller.control.safety.chain import GuardVerdict
+from lnn_controller.control.sensors import Reading
 from lnn_controller.control.settings.adaptation import FORMER_MODES
 from lnn_controller.errors import InputError, short
 from lnn_controller.policy.files import parse_json
@@ -43,7 +46,7 @@ BY_CHANNEL = ('override', 'returning', 'ramp', 'command')
 @dataclass(frozen=True)
 class Configuration:
     """
-    What a controller drove by, until the next one.
+    What a controller's ticks are decided by, until the next one.
 
     :param number: of this configuration, which ticks refer to
     :param policy: name of the policy
@@ -102,19 +105,19 @@ class Tick:
     One tick of a recording.
 
     :param number: how many ticks the controller had made before, since it was configured
-    :param stamp_ns: when it decided, ns
-    :param configuration: number of what it drove by
+    :param configuration: number of what it was decided by
     :param reason: why it stopped; empty while it drives
-    :param used: what it went by
+    :param inputs: what it was computed from, but for what only the frame tells
+    :param state: what was carried into it, as far as it is recorded
     :param command: what it published, (C,), m/s and rad/s
     :param latency_us: what encoding a new frame and the step of the core took, µs
     """
 
     number: int
-    stamp_ns: int
     configuration: int
     reason: str
-    used: Used
+    inputs: TickInputs
+    state: DriveState
     command: tuple[float, ...]
     latency_us: float
 
@@ -131,31 +134,35 @@ def tick_names(channels: Sequence[str]) -> list[str]:
 
 def tick_row(decision: Decision, number: int, configuration: int) -> list[float]:
     """
-    Lay out what a decision went by. Stamps are ages: a float holds ns of days exactly, but not a stamp.
+    Lay out a decision: its inputs, its state, its command.
+
+    Stamps are ages: a float holds ns of days exactly, but not a stamp.
 
     :param decision: the decision
     :param number: of the tick
     :param configuration: number of what it was decided by
     :returns: numbers in the order of :func:`tick_names`; NaN stands for "none"
     """
-    used, state = decision.used, decision.used.state
-    stamps = [state.previous_ns, *(getattr(used, f'{name}_stamp_ns') for name in STAMPED)]
+    inputs, state, verdict = decision.inputs, decision.state, decision.verdict
+    image_ns, image_since_ns = inputs.image or (None, None)
 
     def age(stamp_ns: int | None) -> float:
-        return math.nan if stamp_ns is None else float(decision.stamp_ns - stamp_ns)
+        return math.nan if stamp_ns is None else float(inputs.stamp_ns - stamp_ns)
 
+    since = (None if each is None else each.since_ns for each in (inputs.imu, inputs.scan, inputs.odometry))
     until = (None if hold is None else hold.until_ns for hold in (state.hold, state.network_hold))
     nobody = (math.nan,) * decision.command.size
     returned_ns, returning = state.returning or (None, nobody)
     return [
-        *(float(number), float(configuration), decision.encode_us + decision.step_us, float(used.resets)),
-        *(*map(age, stamps), *used.imu.tolist()),
-        *(used.speed_m_s, used.guard_scale, float(used.emergency_stop), float(used.operator is not None)),
-        *(float(state.begins), float(state.running)),
+        *(float(number), float(configuration), decision.encode_us + decision.step_us, float(state.resets)),
+        *(age(each) for each in (state.previous_ns, image_ns, *since)),
+        *inputs.imu_mean.tolist(),
+        *(inputs.speed_m_s, verdict.scale, float(inputs.emergency_stop), float(inputs.operator is not None)),
+        *(float(state.is_first_step), float(state.network_ran)),
         age(returned_ns),
-        used.ramp_scale,
-        *(age(each) for each in (used.image_since_ns, *until)),
-        *(used.operator or nobody),
+        verdict.ramp_scale,
+        *(age(each) for each in (image_since_ns, *until)),
+        *(inputs.operator or nobody),
         *returning,
         *state.ramp,
         *decision.command.tolist(),
@@ -186,6 +193,10 @@ def read_tick(row: Any, channels: Sequence[str]) -> Tick:
     def by_channel(what: str) -> tuple[float, ...]:
         return tuple(values[f'{what}_{name}'] for name in channels)
 
+    def reading(name: str) -> Reading | None:
+        since_ns = stamp(name)
+        return None if since_ns is None else Reading(since_ns, since_ns)
+
     def hold(name: str) -> Hold | None:
         # Of a tick that a hold stopped the reason is that hold's cause; of others it does not matter.
         until_ns = stamp(name)
@@ -194,38 +205,44 @@ def read_tick(row: Any, channels: Sequence[str]) -> Tick:
     # Where earlier recordings tell one hold for all, it was over once anything else stopped or drove the robot.
     over = 'network_resume_age_ns' not in row.name and reason not in FLICKERING
     returned_ns = stamp('returning')
+    image_ns, image_since_ns = stamp('image'), stamp('image_since')
+    inputs = TickInputs(
+        stamp_ns=stamp_ns,
+        features=np.zeros(0, np.float32),
+        image=None if image_ns is None else Reading(image_ns, image_ns if image_since_ns is None else image_since_ns),
+        image_changed_ns=0,
+        imu_mean=np.array([values[name] for name in IMU], np.float32),
+        imu=reading('imu'),
+        scan=reading('scan'),
+        odometry=reading('odometry'),
+        speed_m_s=values['speed_m_s'],
+        operator=by_channel('override') if values['override'] else None,
+        emergency_stop=bool(values['emergency_stop']),
+        view=GuardVerdict(
+            values['guard_scale'], values['ramp_scale'], 'way_unseen' if reason == 'way_unseen' else 'obstacle'
+        ),
+        stop='' if reason in STOP_REASONS else reason,
+        encode_us=0.0,
+    )
     state = DriveState(
         hx=row.velocity.astype(np.float32),
         ramp=by_channel('ramp'),
+        sent=by_channel('ramp'),
         previous_ns=stamp('previous'),
-        begins=bool(values['begins']),
-        running=bool(values['running']),
+        is_first_step=bool(values['begins']),
+        network_ran=bool(values['running']),
         returning=None if returned_ns is None else (returned_ns, by_channel('returning')),
         stopped_for=reason,
         hold=None if over else hold('resume'),
         network_hold=hold('network_resume'),
-    )
-    used = Used(
-        state=state,
-        image_stamp_ns=stamp('image'),
-        image_since_ns=stamp('image') if (since := stamp('image_since')) is None else since,
-        imu_stamp_ns=stamp('imu'),
-        imu=np.array([values[name] for name in IMU], np.float32),
-        scan_stamp_ns=stamp('scan'),
-        odometry_stamp_ns=stamp('odometry'),
-        speed_m_s=values['speed_m_s'],
-        operator=by_channel('override') if values['override'] else None,
-        emergency_stop=bool(values['emergency_stop']),
-        guard_scale=values['guard_scale'],
-        ramp_scale=values['ramp_scale'],
         resets=int(values['resets']),
     )
     return Tick(
         number=int(values['tick']),
-        stamp_ns=stamp_ns,
         configuration=int(values['configuration']),
         reason=reason,
-        used=used,
+        inputs=inputs,
+        state=state,
         command=by_channel('command'),
         latency_us=values['latency_us'],
     )

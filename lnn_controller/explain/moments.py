@@ -51,11 +51,12 @@ def worst_moments(result: Replay, policy: Policy, *, last: float = 1.0) -> list[
     for tick in np.argsort(-error, kind='stable').tolist():
         if error[tick] < 0.0 or len(moments) == MOMENTS:
             break
-        used = result.decisions[tick].used
-        frames = np.flatnonzero(episode.image_stamps_ns == used.image_stamp_ns)
+        decision = result.decisions[tick]
+        image, imu = decision.inputs.image, decision.inputs.imu_mean
+        frames = np.flatnonzero(episode.image_stamps_ns == (-1 if image is None else image.stamp_ns))
         if not frames.size or any(abs(at_s[tick] - each.at_s) < APART_S for each in moments):
             continue
         frame = episode.images[frames[0]]
-        looked = attention(policy, frame, used.state.hx, used.imu, result.decisions[tick].dt_s)
+        looked = attention(policy, frame, decision.state.hx, imu, decision.dt_s)
         moments.append(Moment(float(at_s[tick]), frame, looked, result.recorded[tick], result.given[tick]))
     return moments

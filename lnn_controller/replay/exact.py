@@ -1,11 +1,11 @@
-"""Replay what a recorded controller did, tick by tick, by what it said of each: the same inputs in the same order."""
+"""Replay what a recorded controller did, tick by tick, by the inputs of each that it recorded."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from lnn_controller.control import STOP_REASONS, Controller, Decision
+from lnn_controller.control import Controller, Decision, TickInputs
 from lnn_controller.control.adaptation.adaptation import fingerprint
 from lnn_controller.control.tick_record import Configuration, Tick
 from lnn_controller.data import Episode
@@ -38,14 +38,14 @@ def replay_ticks(
     :raises InputError: if the configuration of a tick is missing
     """
     started = time.perf_counter()
-    again = _Again(episode, configurations, policy)
+    replayer = _TickReplayer(episode, configurations, policy)
     decisions: list[Decision] = []
-    told_ns = ticks[0].stamp_ns
+    reported_ns = ticks[0].inputs.stamp_ns
     for tick in ticks:
-        decisions.append(again.decide(tick))
-        if progress and tick.stamp_ns - told_ns >= 1_000_000_000:
-            progress((tick.stamp_ns - told_ns) / 1e9)
-            told_ns = tick.stamp_ns
+        decisions.append(replayer.decide(tick))
+        if progress and tick.inputs.stamp_ns - reported_ns >= 1_000_000_000:
+            progress((tick.inputs.stamp_ns - reported_ns) / 1e9)
+            reported_ns = tick.inputs.stamp_ns
     wall_s = time.perf_counter() - started
     nothing = np.full(len(policy.spec.outputs), np.nan)
     recorded = [nothing if tick.reason else np.array(tick.command) for tick in ticks]
@@ -54,15 +54,15 @@ def replay_ticks(
         episode,
         decisions,
         recorded=np.array(recorded),
-        rate_hz=again.controller.settings.control_rate_hz,
-        counters=again.controller.counters,
+        rate_hz=replayer.controller.settings.control_rate_hz,
+        counters=replayer.controller.counters,
         wall_s=wall_s,
-        exact=again.exactness(len(ticks)),
+        exact=replayer.exactness(len(ticks)),
     )
 
 
-class _Again:
-    """A controller that is told, before each tick, what the recorded one knew."""
+class _TickReplayer:
+    """A controller that decides by recorded inputs; what only the camera's frames tell is added to them."""
 
     def __init__(self, episode: Episode, configurations: Mapping[int, Configuration], policy: Policy) -> None:
         self._episode = episode
@@ -70,39 +70,41 @@ class _Again:
         self._configurations = configurations
         self._fingerprint = fingerprint(policy.spec)
         self._policy = policy
-        self.controller = Controller(self._policy)
-        self._last: Tick | None = None
         self._same_policy = True
         # What had been learnt when the bag begins, nobody knows, unless it begins with the controller.
         self._learnt_known = False
-        self._frame_known = True
         self._differences: list[float] = []
         self._missing: set[int] = set()
+        self._begin()
+
+    def _begin(self) -> None:
+        """A controller that has just been configured."""
+        self.controller = Controller(self._policy)
+        self._last: Tick | None = None
+        self._frame_known, self._frame_ns, self._frame = True, 0, b''
+        self._features, self._changed_ns = np.zeros(self._policy.spec.network.features, np.float32), 0
 
     def decide(self, tick: Tick) -> Decision:
-        """Tell the controller what the tick went by, let it decide, and compare."""
-        if tick.number == 0:  # a controller that has just been configured
-            self.controller, self._last = Controller(self._policy), None
-        controller, last = self.controller, self._last
-        # After a frame that is missing the state has another past, until it is told again.
+        """Decide as the recorded controller did, and compare."""
+        if tick.number == 0:
+            self._begin()
+        controller, last, then = self.controller, self._last, tick.state
+        # After a frame that is missing the state has another past, until the recorded one takes its place.
         gap = tick.number != (0 if last is None else last.number + 1) or not self._frame_known
         if last is None or tick.configuration != last.configuration:
             self._configure(tick)
         if gap:
             self._learnt_known = False
-            controller.state = tick.used.state
-        elif last is None or tick.used.resets != last.used.resets:
+            state = controller.state
+            hx = then.hx if self._same_policy else state.hx
+            controller.state = then._replace(hx=hx, sent=state.sent, still_image=state.still_image)
+        elif then.resets != controller.state.resets:
             controller.reset()
-        # A stop from outside and one that was held on to are told alike: until when it holds, the recording says.
-        then = tick.used.state
-        controller.state = controller.state._replace(hold=then.hold, network_hold=then.network_hold)
-        frame_known = self._tell(tick)
-        if tick.reason in ('', *STOP_REASONS):
-            decision = controller.step(tick.stamp_ns)
-        else:
-            decision = controller.stop(tick.stamp_ns, tick.reason)
+        # A stop from outside and one that was held on to look alike: until when it holds, the recording says.
+        controller.state = controller.state._replace(hold=then.hold, network_hold=then.network_hold, resets=then.resets)
+        decision = controller.decide(self._with_frame(tick.inputs))
         learnt_known = self._learnt_known or controller.settings.adaptation.mode == 'frozen'
-        if self._same_policy and learnt_known and frame_known:
+        if self._same_policy and learnt_known and self._frame_known:
             self._differences.append(float(np.abs(decision.command - np.array(tick.command)).max()))
         self._last = tick
         return decision
@@ -130,29 +132,18 @@ class _Again:
             if self._same_policy:
                 self.controller.adaptation.load(found.adaptation)
 
-    def _tell(self, tick: Tick) -> bool:
-        """Tell all that came since the last tick; and whether the frame that the tick saw is there."""
-        controller, used = self.controller, tick.used
-        before = None if self._last is None else self._last.used
-        if used.image_stamp_ns is not None and (before is None or used.image_stamp_ns != before.image_stamp_ns):
-            index = self._frames.get(used.image_stamp_ns)
+    def _with_frame(self, inputs: TickInputs) -> TickInputs:
+        """Add what the encoder makes of the frame that the tick saw; of one that is missing, the last one's."""
+        encode_us = 0.0
+        if inputs.image is not None and inputs.image.stamp_ns != self._frame_ns:
+            self._frame_ns = inputs.image.stamp_ns
+            index = self._frames.get(self._frame_ns)
             self._frame_known = index is not None
             if index is None:
-                self._missing.add(used.image_stamp_ns)
+                self._missing.add(self._frame_ns)
             else:
-                controller.on_frame(used.image_stamp_ns, self._episode.images[index], used.image_since_ns)
-        if used.imu_stamp_ns is not None and (before is None or used.imu_stamp_ns != before.imu_stamp_ns):
-            controller.on_imu(used.imu_stamp_ns, used.imu[:3], used.imu[3:])
-        if used.scan_stamp_ns is not None and (before is None or used.scan_stamp_ns != before.scan_stamp_ns):
-            controller.on_obstacles(used.scan_stamp_ns, np.zeros((0, 2)))
-        if used.odometry_stamp_ns is not None and (
-            before is None or used.odometry_stamp_ns != before.odometry_stamp_ns
-        ):
-            controller.on_odometry(used.odometry_stamp_ns, used.speed_m_s)
-        controller.give_guard_scales(used.guard_scale, used.ramp_scale, tick.reason)
-        controller.set_emergency_stop('recording', used.emergency_stop)
-        if used.operator is None:
-            controller.release_override()
-        else:
-            controller.on_override(tick.stamp_ns, used.operator)
-        return self._frame_known
+                frame, before, started = self._episode.images[index], self._frame, time.perf_counter()
+                self._features, self._frame = self._policy.encode(frame), frame.tobytes()
+                self._changed_ns = self._changed_ns if self._frame == before else self._frame_ns
+                encode_us = (time.perf_counter() - started) * 1e6
+        return inputs._replace(features=self._features, image_changed_ns=self._changed_ns, encode_us=encode_us)

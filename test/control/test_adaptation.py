@@ -84,7 +84,7 @@ def test_a_stuck_stick_and_a_standing_picture_teach_nothing():
     basis, command, target = lesson()
     imitation = Imitation(REACH, 6, ON)
     assert teach(imitation, basis, command, np.tile([1.0, 1.0], (500, 1))) == 0
-    imitation.let_go()
+    imitation.end_override()
     assert teach(imitation, np.tile(basis[0], (500, 1)), command, target) == 0
     assert not imitation.weights.any()
 
@@ -111,7 +111,7 @@ def test_what_is_worse_than_nothing_is_rolled_back_until_the_operator_lets_go():
     assert ticks * DT_S <= 2.0
     assert not imitation.weights.any()
     assert teach(imitation, basis, command, target) == 0
-    imitation.let_go()
+    imitation.end_override()
     assert teach(imitation, basis, command, target) > 0
 
 

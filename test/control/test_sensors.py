@@ -29,7 +29,9 @@ def drive(policy, picture, sample, *, seconds=3.0, stands=False):
         if since % TICK_NS == 0:
             controller.set_emergency_stop('test', stands)
             moved += any(controller.step(now_ns).command)
-            longest = {name: max(longest[name], each) for name, each in controller.repeated_s().items()} or longest
+            longest = {
+                name: max(longest[name], each) for name, each in controller.inputs.repeated_s().items()
+            } or longest
     assert bool(moved) != stands
     return longest
 

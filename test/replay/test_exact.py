@@ -60,7 +60,7 @@ def drive(policy, path, events, *, formerly=False):
                 header=header,
                 name=list(values),
                 position=np.array(list(values.values())),
-                velocity=decision.used.state.hx.astype(float),
+                velocity=decision.state.hx.astype(float),
                 effort=np.zeros(0),
             )
             bag.write('/controller/ticks', now_ns, row)

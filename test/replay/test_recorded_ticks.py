@@ -52,7 +52,7 @@ def write(folder, decisions, lacking=()):
                 header=header,
                 name=list(row),
                 position=np.array(list(row.values())),
-                velocity=decision.used.state.hx.astype(float),
+                velocity=decision.state.hx.astype(float),
                 effort=np.zeros(0),
             )
             writer.write('/controller/ticks', stamp_ns, message)
@@ -67,23 +67,23 @@ def read(path):
 def test_a_tick_tells_what_held_the_robot(decisions, tmp_path):
     ticks = read(write(tmp_path, decisions))
     assert [tick.reason for tick in ticks] == ['tick_late', 'tick_late', '', 'image_stale']
-    assert [tick.used.state.hold for tick in ticks[:2]] == [None, Hold('tick_late', 1_500_000_000)]
-    assert [tick.used.state.network_hold for tick in ticks[2:]] == [None, Hold('image_stale', 2_000_000_000)]
+    assert [tick.state.hold for tick in ticks[:2]] == [None, Hold('tick_late', 1_500_000_000)]
+    assert [tick.state.network_hold for tick in ticks[2:]] == [None, Hold('image_stale', 2_000_000_000)]
 
 
 def test_where_one_time_was_told_for_all_holds_it_is_that_of_a_tick_that_it_held(decisions, tmp_path):
     ticks = read(write(tmp_path, decisions, ['network_resume_age_ns']))
-    assert [tick.used.state.hold for tick in ticks[:3]] == [None, Hold('tick_late', 1_500_000_000), None]
-    assert all(tick.used.state.network_hold is None for tick in ticks)
+    assert [tick.state.hold for tick in ticks[:3]] == [None, Hold('tick_late', 1_500_000_000), None]
+    assert all(tick.state.network_hold is None for tick in ticks)
 
 
 @pytest.mark.parametrize('since', range(len(SINCE)))
 def test_what_an_earlier_version_did_not_write(decisions, tmp_path, since):
     lacking = list(SINCE)[since:]
     tick = read(write(tmp_path, decisions, lacking))[1]
-    assert (tick.used.state.hold is None) == ('resume_age_ns' in lacking)
-    assert tick.used.image_since_ns == 1_010_000_000
-    assert tick.used.ramp_scale == 1.0
+    assert (tick.state.hold is None) == ('resume_age_ns' in lacking)
+    assert tick.inputs.image.since_ns == 1_010_000_000
+    assert tick.inputs.view.ramp_scale == 1.0
 
 
 def test_a_row_that_no_version_wrote(decisions, tmp_path):

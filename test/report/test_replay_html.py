@@ -90,15 +90,15 @@ def test_commands_are_held_where_the_next_is_long_in_coming_and_none_is_drawn_ac
 def test_attention_is_where_the_command_hangs_on_the_frame(car_lane, episode):
     result = replay_episode(episode, car_lane)
     tick = len(result.decisions) // 2
-    used = result.decisions[tick].used
-    frame = episode.images[np.flatnonzero(episode.image_stamps_ns == used.image_stamp_ns)[0]]
-    seen = attention(car_lane, frame, used.state.hx, used.imu, 0.02)
+    inputs, hx_then = result.decisions[tick].inputs, result.decisions[tick].state.hx
+    frame = episode.images[np.flatnonzero(episode.image_stamps_ns == inputs.image.stamp_ns)[0]]
+    seen = attention(car_lane, frame, hx_then, inputs.imu_mean, 0.02)
     assert seen.shape == frame.shape[:2]
     assert np.all(seen >= 0.0)
     assert seen.max() > 0.0
     # A frame of one colour has nothing to hide: every patch is as plain as before.
     plain = np.full_like(frame, 90)
-    assert attention(car_lane, plain, used.state.hx, used.imu, 0.02).max() == 0.0
+    assert attention(car_lane, plain, hx_then, inputs.imu_mean, 0.02).max() == 0.0
     # Hiding where it looks most changes the command more than hiding where it looks least.
     size = frame.shape[0] // 4
 
@@ -108,9 +108,9 @@ def test_attention_is_where_the_command_hangs_on_the_frame(car_lane, episode):
         hidden[top : top + size, left : left + size] = hidden[top : top + size, left : left + size].mean(axis=(0, 1))
         commands = []
         for image in (frame, hidden):
-            features, hx = car_lane.encode(image), used.state.hx
+            features, hx = car_lane.encode(image), hx_then
             for _ in range(25):
-                made = car_lane.step(features, used.imu, hx, 0.02)
+                made = car_lane.step(features, inputs.imu_mean, hx, 0.02)
                 hx = made.hx
             commands.append(made.command)
         return float(np.abs((commands[1] - commands[0]) / car_lane.spec.command_range).mean())

@@ -123,16 +123,16 @@ class Adaptation:
                 if name in measured:
                     learnt |= response.learn(value, measured[name], dt_s, moving=moving)
         if operator is None:
-            self.imitation.let_go()
+            self.imitation.end_override()
         elif settings.imitate and basis is not None:
             learnt |= self.imitation.learn(basis, np.asarray(command), np.array(self._motion(operator)), dt_s)
         self.learnt_ticks += learnt
 
-    def rest(self) -> None:
+    def on_stop(self) -> None:
         """The robot was stopped: nothing is learnt from standing, nor from moving off."""
-        self.imitation.let_go()
+        self.imitation.end_override()
         for response in self.responses.values():
-            response.rest()
+            response.on_stop()
 
     def reset(self) -> None:
         """Forget all that was learnt."""

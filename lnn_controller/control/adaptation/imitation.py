@@ -134,7 +134,7 @@ class Imitation:
             self.rollbacks += 1
         return True
 
-    def let_go(self) -> None:
+    def end_override(self) -> None:
         """The operator has let go: the next takeover is another lesson."""
         self.suspended = False
         self._state_moves.reset()

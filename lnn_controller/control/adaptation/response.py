@@ -143,7 +143,7 @@ class Response:
         self._project()
         return True
 
-    def rest(self) -> None:
+    def on_stop(self) -> None:
         """The robot was stopped: what it does next is acceleration."""
         self._sent = self._moving_s = 0.0
         self._moves.reset()

@@ -1,4 +1,4 @@
-"""From what the network or the operator wants to what the robot is sent: the safety chain with its one memory."""
+"""From what the network or the operator wants to what the robot is sent: the safety chain."""
 
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
@@ -12,7 +12,35 @@ from lnn_controller.control.safety.sight import Sight
 from lnn_controller.control.settings.control import ControlSettings
 from lnn_controller.policy import PolicySpec
 
-__all__ = ['SafetyChain', 'Sent']
+__all__ = ['GuardVerdict', 'Obstacles', 'SafetyChain', 'Sent']
+
+Blocked = Literal['', 'obstacle', 'way_unseen']
+
+
+class Obstacles(NamedTuple):
+    """
+    What the guard's sensor saw last.
+
+    :param points: obstacles in the robot's frame, x ahead, y left, m, (P, 2)
+    :param sight: where the sensor measured; ``None``: that is not known, and a way without points is free
+    """
+
+    points: NDArray[np.float64]
+    sight: Sight | None = None
+
+
+class GuardVerdict(NamedTuple):
+    """
+    What the guard made of a command; it takes the place of :class:`Obstacles` where a recording has it.
+
+    :param scale: what it left of the wanted command, 0 … 1
+    :param ramp_scale: what it left of that after the ramp, 0 … 1
+    :param blocked: why it made it zeros: an obstacle, or a way that its sensor did not see; '' where it did not
+    """
+
+    scale: float = 1.0
+    ramp_scale: float = 1.0
+    blocked: Blocked = ''
 
 
 class Sent(NamedTuple):
@@ -20,35 +48,27 @@ class Sent(NamedTuple):
     What came out of the chain.
 
     :param command: to publish, C numbers
-    :param limited: which limits bit, in the order they were applied
-    :param blocked: why the guard made it zeros: an obstacle, or a way that its sensor did not see; '' where it did not
+    :param ramp: the same before its deadband, which the next command's accelerations count from, (C,)
+    :param limited: the active limits, in the order they were applied
+    :param verdict: the guard's
     """
 
     command: list[float]
+    ramp: tuple[float, ...]
     limited: tuple[str, ...]
-    blocked: Literal['', 'obstacle', 'way_unseen']
+    verdict: GuardVerdict
 
 
-class _View(NamedTuple):
-    """What the guard's sensor saw: as of :meth:`SafetyChain.send`."""
-
-    points: NDArray[np.float64]
-    sight: Sight | None
-    moved_m: float
-
-
-class _Verdict(NamedTuple):
-    """
-    The guard's judgement of a command.
-
-    :param share: of the robot's range that its way leaves, 0 … 1
-    :param stoppable: the factor that lets it come to rest in time, 0 … 1
-    :param unseen: whether its way was not seen
-    """
+class _Judgement(NamedTuple):
+    """The share of the robot's range that a command's way leaves, the factor that lets it stop, whether it was seen."""
 
     share: float
     stoppable: float
     unseen: bool = False
+
+    @property
+    def blocked(self) -> Blocked:
+        return 'way_unseen' if self.unseen else 'obstacle'
 
 
 class SafetyChain:
@@ -64,43 +84,18 @@ class SafetyChain:
 
     A way that the guard's sensor did not see counts as blocked.
 
-    ``ramp`` is the last command before its deadband, which accelerations count from. ``guard_scale`` is what the guard
-    left of the last wanted command, ``ramp_scale`` what it left of that after the ramp; ``given_guard_scales`` takes
-    the place of both judgements where a recording has them, and ``given_blocked`` of why they blocked it.
+    It has no memory: what a command leaves for the next comes out with it, and goes in again.
 
     :param spec: of the policy: its channels and their ranges
-    :param settings: how to drive; may be replaced between two commands
+    :param settings: how to drive
     """
 
     def __init__(self, spec: PolicySpec, settings: ControlSettings) -> None:
-        self._spec = spec
-        self.settings = settings
-        self.guard_scale = self.ramp_scale = 1.0
-        self.given_guard_scales: tuple[float, float] | None = None
-        self.given_blocked: Literal['obstacle', 'way_unseen'] = 'obstacle'
-        self.reset()
-
-    @property
-    def settings(self) -> ControlSettings:
-        """How to drive."""
-        return self._settings
-
-    @settings.setter
-    def settings(self, settings: ControlSettings) -> None:
-        self._settings = settings
-        self._limits = settings.limits(self._spec)
-        self._wide_limits = settings.override_limits(self._spec)
+        self.spec, self.settings = spec, settings
+        self._limits = settings.limits(spec)
+        self._wide_limits = settings.override_limits(spec)
         ends = zip(self._wide_limits.minimum, self._wide_limits.maximum, strict=True)
         self._most = tuple(max(-low, high) for low, high in ends)
-
-    @property
-    def moving(self) -> bool:
-        """Whether the robot was last commanded to move."""
-        return any(self.ramp)
-
-    def reset(self) -> None:
-        """Begin from standstill."""
-        self.ramp = [0.0] * len(self._spec.outputs)
 
     def hold(self, command: Sequence[float], *, operator: bool) -> tuple[list[float], tuple[str, ...]]:
         """
@@ -108,95 +103,103 @@ class SafetyChain:
 
         :param command: finite, (C,)
         :param operator: whether the operator wants it
-        :returns: the command, (C,); which limits bit
+        :returns: the command, (C,); the active limits
         """
         return limit_speed(command, self._wide_limits if operator else self._limits)
+
+    def pace(self, command: Sequence[float]) -> float:
+        """
+        Return how fast a command goes along its way.
+
+        :param command: (C,)
+        :returns: pace, m/s, as :meth:`Footprint.pace` returns it; 0 without a guard
+        """
+        guard = self.settings.guard
+        return 0.0 if guard is None else guard.footprint.pace(self._velocity(command))
 
     def send(
         self,
         wanted: Sequence[float],
-        points: NDArray[np.float64],
+        ramp: Sequence[float],
         dt_s: float,
-        sight: Sight | None = None,
+        view: Obstacles | GuardVerdict,
         moved_m: float = 0.0,
     ) -> Sent:
         """
         Take a wanted command to what is sent.
 
         :param wanted: within its range, (C,)
-        :param points: obstacles in the robot's frame, m, (P, 2)
+        :param ramp: of the last command, (C,); zeros at standstill
         :param dt_s: time since the last command, s, > 0
-        :param sight: where the sensor of the obstacles measured; ``None``: that is not known
+        :param view: the obstacles, or what the guard made of them
         :param moved_m: how far the robot has gone since the obstacles were measured: all are taken to be nearer by that
         :returns: what to publish
         """
-        given = self.given_guard_scales
-        view = _View(points, sight, moved_m)
-        self.ramp_scale = 1.0
-        if given and any(wanted):
-            scale, unseen = given[0], False
+        limited: tuple[str, ...] = ()
+        scale = 1.0
+        if any(wanted):
+            if isinstance(view, GuardVerdict):
+                scale, blocked = view.scale, view.blocked
+            else:
+                judged = self._judge(wanted, view, moved_m)
+                scale, blocked = min(judged.share, judged.stoppable), judged.blocked
+            if scale == 0.0:
+                return self._stop(GuardVerdict(0.0, 1.0, blocked))
+            if scale < 1.0:
+                wanted = [value * scale for value in wanted]
+                limited = ('obstacle_slow',)
+        ramped, active_limits = limit(wanted, ramp, dt_s, self._wide_limits)
+        if isinstance(view, GuardVerdict):
+            ramp_scale, blocked = view.ramp_scale, view.blocked
         else:
-            verdict = self._guard(wanted, view)
-            scale, unseen = min(verdict.share, verdict.stoppable), verdict.unseen
-        self.guard_scale = scale
-        if scale == 0.0:
-            return self._blocked(unseen=unseen)
-        bitten: tuple[str, ...] = ()
-        if scale < 1.0:
-            wanted = [value * scale for value in wanted]
-            bitten = ('obstacle_slow',)
-        ramp, ramped = limit(wanted, self.ramp, dt_s, self._wide_limits)
-        if given:
-            self.ramp_scale = given[1]
-            self.ramp = [value * self.ramp_scale for value in ramp]
-            sent = apply_deadband(self.ramp, self._wide_limits)
-        else:
-            sent, unseen = self._slow_ramp(wanted, ramp, view)
-        if self.ramp_scale == 0.0:
-            return self._blocked(unseen=unseen)
-        if self.ramp_scale < 1.0:
-            bitten = ('obstacle_slow',)
-        return Sent(sent, bitten + ramped, '')
+            ramp_scale, blocked = self._slow_ramp(wanted, ramped, view, moved_m)
+        if ramp_scale == 0.0:
+            return self._stop(GuardVerdict(scale, 0.0, blocked))
+        if ramp_scale < 1.0:
+            ramped = [value * ramp_scale for value in ramped]
+            limited = ('obstacle_slow',)
+        sent = apply_deadband(ramped, self._wide_limits)
+        return Sent(sent, tuple(ramped), limited + active_limits, GuardVerdict(scale, ramp_scale))
 
-    def _slow_ramp(self, judged: Sequence[float], ramp: Sequence[float], view: _View) -> tuple[list[float], bool]:
-        """
-        Slow what came out of the ramp until the guard agrees to what is sent; sets ramp and ramp_scale.
-
-        :returns: what is sent, (C,); whether the way of what it slowed last was unseen
-        """
-        unseen = False
+    def _slow_ramp(
+        self, judged: Sequence[float], ramp: Sequence[float], view: Obstacles, moved_m: float
+    ) -> tuple[float, Blocked]:
+        """Find what is left of what came out of the ramp when the guard agrees to what is sent of it, 0 … 1."""
+        scale = 1.0
+        blocked: Blocked = ''
         while True:
-            self.ramp = [value * self.ramp_scale for value in ramp]
-            sent = apply_deadband(self.ramp, self._wide_limits)
+            sent = apply_deadband([value * scale for value in ramp], self._wide_limits)
             if sent == judged or not any(sent):
-                return sent, unseen
+                return scale, blocked
             # A share of the robot's range, not of the ramp: that would be slowed anew at each tick.
-            share, stoppable, unseen = self._guard(sent, view)
+            way = self._judge(sent, view, moved_m)
             pairs = zip(sent, self._most, strict=True)
-            allowed = min((share * most / abs(value) for value, most in pairs if value), default=1.0)
-            allowed = min(allowed, stoppable)
+            allowed = min((way.share * most / abs(value) for value, most in pairs if value), default=1.0)
+            allowed = min(allowed, way.stoppable)
             if allowed > 1.0 - 1e-9:
-                return sent, unseen
+                return scale, ''
             # Again, for the slower command may have other channels within their deadband: it leads elsewhere.
-            self.ramp_scale *= allowed
+            scale, blocked = scale * allowed, way.blocked
 
-    def _blocked(self, *, unseen: bool) -> Sent:
-        self.reset()  # past the ramp, as every stop
-        blocked = self.given_blocked if self.given_guard_scales else 'way_unseen' if unseen else 'obstacle'
-        return Sent([0.0] * len(self._spec.outputs), ('obstacle_stop',), blocked)
+    def _stop(self, verdict: GuardVerdict) -> Sent:
+        """Zeros past the ramp, as every stop."""
+        zeros = [0.0] * len(self.spec.outputs)
+        return Sent(zeros, tuple(zeros), ('obstacle_stop',), verdict)
 
-    def _guard(self, command: Sequence[float], view: _View) -> _Verdict:
-        guard = self._settings.guard
-        if guard is None or not any(command):
-            return _Verdict(1.0, 1.0)
-        by_channel = dict(zip(self._spec.channels, command, strict=True))
-        velocity = tuple(by_channel.get(name, 0.0) for name in ('linear_x', 'linear_y', 'angular_z'))
+    def _judge(self, command: Sequence[float], view: Obstacles, moved_m: float) -> _Judgement:
+        guard = self.settings.guard
+        if guard is None:
+            return _Judgement(1.0, 1.0)
+        velocity = self._velocity(command)
         pace = guard.footprint.pace(velocity)
         if not pace:  # straight up or down: the robot stays where it is seen from above
-            return _Verdict(1.0, 1.0)
-        points, sight, moved_m = view
+            return _Judgement(1.0, 1.0)
         reach_m = guard.reach_m(pace) + moved_m
-        if sight is not None and not sight.covers(velocity, guard.footprint, reach_m, guard.min_valid):
-            return _Verdict(0.0, 0.0, unseen=True)
-        free_m = clearance(velocity, points, guard.footprint, reach_m) - moved_m
-        return _Verdict(guard_scale(free_m, guard), min(guard.most_pace(free_m) / pace, 1.0))
+        if view.sight is not None and not view.sight.covers(velocity, guard.footprint, reach_m, guard.min_valid):
+            return _Judgement(0.0, 0.0, unseen=True)
+        free_m = clearance(velocity, view.points, guard.footprint, reach_m) - moved_m
+        return _Judgement(guard_scale(free_m, guard), min(guard.most_pace(free_m) / pace, 1.0))
+
+    def _velocity(self, command: Sequence[float]) -> tuple[float, ...]:
+        by_channel = dict(zip(self.spec.channels, command, strict=True))
+        return tuple(by_channel.get(name, 0.0) for name in ('linear_x', 'linear_y', 'angular_z'))

@@ -15,7 +15,7 @@ from rclpy.subscription import Subscription
 from sensor_msgs.msg import LaserScan, PointCloud2
 
 from lnn_controller.control import Controller
-from lnn_controller.data.messages.cdr import IncompleteImuError, imu_from_cdr, stamp_from_cdr
+from lnn_controller.data.messages.cdr import IncompleteImuError, imu_from_cdr
 from lnn_controller.data.messages.images import compressed_from_cdr, image_from_cdr
 from lnn_controller.data.messages.stamp import stamp_ns_of
 from lnn_controller.data.topic_names import COMPRESSED_IMAGE, IMAGE, IMU, ODOMETRY, OVERRIDE, POINTS, SCAN
@@ -161,22 +161,16 @@ class InputTopics:
 
     def _encode(self, item: tuple[int, bytes]) -> None:
         arrived_ns, data = item
-        controller = self._controller
         try:
-            stamp_ns = stamp_from_cdr(data) or arrived_ns
-            with self._exclusive.turn():
-                taken = controller.takes_image(stamp_ns, arrived_ns)
-            if not taken:
-                why = 'its stamp is old, or ahead of the clock'
-                if arrived_ns:  # before the first /clock it is not the stamp that is wrong
-                    self._log.warn('image', f'a camera image was refused: {why}')
-                return
-            encoded = controller.encode(self._decode(data, round(self._values['image_max_megapixels'] * 1e6))[2])
+            stamp_ns, _, image = self._decode(data, round(self._values['image_max_megapixels'] * 1e6))
+            encoded = self._controller.encode(image)
         except InputError as error:
             self._count_undecodable('image', error)
             return
         with self._exclusive.turn():
-            controller.on_encoded(stamp_ns, encoded, arrived_ns)
+            taken = self._controller.on_encoded(stamp_ns or arrived_ns, encoded, arrived_ns)
+        if not taken and arrived_ns:  # before the first /clock it is not the stamp that is wrong
+            self._log.warn('image', 'a camera image was refused: its stamp is old, or ahead of the clock')
 
     def _on_scan(self, message: LaserScan) -> None:
         self._take_obstacles(message, lambda scan: scan_points(scan, self._values['guard.min_valid']))

@@ -111,8 +111,8 @@ class Session:
         controller = self._controller
         figures = {} if self._loop is None else self._loop.figures(now_ns)
         figures |= self._inputs.figures(now_ns) | self._outputs.statistics.figures()
-        figures |= {f'{name}_age_ms': 1e3 * age_s for name, age_s in controller.ages_s(now_ns).items()}
-        figures |= {f'{name}_repeated_s': each_s for name, each_s in controller.repeated_s().items()}
+        figures |= {f'{name}_age_ms': 1e3 * age_s for name, age_s in controller.inputs.ages_s(now_ns).items()}
+        figures |= {f'{name}_repeated_s': each_s for name, each_s in controller.inputs.repeated_s().items()}
         if self.values['adaptation.mode'] != 'frozen':
             figures |= {f'adaptation.{name}': value for name, value in controller.adaptation.figures().items()}
         return figures | dict(controller.counters)

@@ -77,7 +77,7 @@ class Telemetry:
         message = JointState(name=self._tick_names, position=array('d', row))
         message.header.stamp = stamp(decision.stamp_ns)
         message.header.frame_id = decision.reason
-        message.velocity = array('d', decision.used.state.hx.astype(np.float64).tobytes())
+        message.velocity = array('d', decision.state.hx.astype(np.float64).tobytes())
         self._ticks_out.publish(message)
 
     def publish_at_rate(self, decision: Decision, values: Mapping[str, Any]) -> None:

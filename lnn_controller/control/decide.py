@@ -1,0 +1,278 @@
+"""One tick as a function of its inputs: what watches first, then the network, then the safety chain."""
+
+from time import perf_counter_ns
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lnn_controller.control.adaptation.adaptation import Adaptation
+from lnn_controller.control.decision import (
+    FLICKERING,
+    GUARD_STOPS,
+    NETWORK_STOPS,
+    Decision,
+    DriveState,
+    Hold,
+    TickInputs,
+)
+from lnn_controller.control.safety.chain import GuardVerdict, SafetyChain
+from lnn_controller.control.safety.limits import all_finite
+from lnn_controller.control.safety.override import Returning, blend
+from lnn_controller.control.safety.travel import Paces, add_pace, distance_since
+from lnn_controller.control.sensors import Reading, StillImage, judge
+from lnn_controller.control.settings.control import ControlSettings
+from lnn_controller.policy import Policy, PolicyStep
+
+__all__ = ['decide']
+
+
+_Holds = tuple[Hold | None, Hold | None]  # whoever drives, and while the network does
+
+
+class _Run(NamedTuple):
+    """The network at a tick: ``made`` is ``None`` where it did not run, or its outputs are not finite."""
+
+    made: PolicyStep | None = None
+    step_us: float = 0.0
+    dt_outside_training: bool = False
+
+
+_NOT_RUN = _Run()
+
+
+def decide(
+    policy: Policy, chain: SafetyChain, adaptation: Adaptation, inputs: TickInputs, state: DriveState
+) -> tuple[Decision, DriveState]:
+    """
+    Decide one tick. The same arguments give the same decision to the bit; only ``step_us`` is measured.
+
+    Nothing is changed but what ``adaptation`` has learnt, and that only where its mode is not 'frozen'.
+
+    :param policy: the policy
+    :param chain: how to drive, and what may happen to a command
+    :param adaptation: what is learnt on top of the policy
+    :param inputs: what the tick is computed from
+    :param state: what the last tick left
+    :returns: the decision; never a command that is not finite or outside the limits, and always zeros where a sensor
+        that is needed is stale, the clock jumped, the network's output is not finite, or the emergency stop is
+        engaged; and what it leaves for the next tick
+    """
+    settings, now_ns, operator = chain.settings, inputs.stamp_ns, inputs.operator
+    still_image = state.still_image.update(
+        now_ns,
+        inputs.image_changed_ns,
+        settings.image_frozen_timeout_s,
+        repeated=inputs.image is not None and inputs.image.stamp_ns != inputs.image_changed_ns,
+        moving=state.moving,
+    )
+    fault = _sensor_fault(policy, settings, inputs, frozen=still_image.frozen)
+    unguarded = '' if settings.guard is None else _fault('scan', inputs.scan, now_ns, settings.scan_timeout_s)
+    reason = inputs.stop or _stop_reason(settings, inputs, state) or unguarded
+    holds = state.hold, state.network_hold
+    if state.previous_ns is not None and now_ns < state.previous_ns:
+        holds = None, None  # by a clock that was set back since, they would last too long
+    holds = _hold(settings, now_ns, holds, fault, unguarded, reason)
+    held, network_held = (each.cause if each is not None and now_ns < each.until_ns else '' for each in holds)
+    reason = reason or ('' if operator else fault) or ('' if held in GUARD_STOPS else held)
+    if reason := reason or ('' if operator else network_held):
+        return _stop(policy, chain, inputs, state, reason, still_image, holds)
+    dt_s = settings.nominal_dt_s
+    if state.previous_ns is not None and not state.is_first_step:
+        dt_s = (now_ns - state.previous_ns) / 1e9
+    # The network runs on while the operator drives, so that it knows where it is when it takes over.
+    run = _NOT_RUN if fault else _run(policy, settings, inputs, state, dt_s)
+    made = run.made
+    if made is None and not fault:
+        holds = _hold(settings, now_ns, holds, 'not_finite')
+    if made is None and operator is None:
+        return _stop(policy, chain, inputs, state, 'not_finite', still_image, holds, run)
+    if not state.is_first_step and settings.adaptation.mode != 'frozen':
+        _learn(adaptation, settings, inputs, state, dt_s, made)
+    if operator is not None:
+        wanted, limited = chain.hold(operator, operator=True)
+        returning: Returning | None = (now_ns, tuple(wanted))
+    else:
+        assert made is not None
+        adapted = adaptation.wanted(made.basis, made.command)
+        scaled = [value * settings.speed_scale for value in adapted]
+        wanted, limited = chain.hold(adaptation.sent(scaled), operator=False)
+        wanted, returning = blend(wanted, state.returning, now_ns, settings.override_return_s)
+    sent = chain.send(wanted, state.ramp, dt_s, inputs.view, _moved_m(settings, inputs, state))
+    command, ramp, limited = np.array(sent.command), sent.ramp, limited + sent.limited
+    # Where an obstacle stops it, the network runs on, so that it can steer away.
+    stopped = sent.verdict.blocked or held
+    if stopped:
+        command[:], ramp, limited = 0.0, (0.0,) * len(ramp), ('obstacle_stop',)
+    mode: Literal['policy', 'override', 'stop'] = 'stop' if stopped else 'policy' if operator is None else 'override'
+    hold, network_hold = _hold(settings, now_ns, holds, sent.verdict.blocked)
+    decision = Decision(
+        command=_frozen(command),
+        mode=mode,
+        reason=stopped,
+        dt_s=0.0 if stopped else dt_s,
+        dt_outside_training=run.dt_outside_training,
+        neurons=_no_neurons(policy) if made is None else made.basis,
+        time_constants=None if made is None else made.time_constants,
+        limited=limited,
+        step_us=run.step_us,
+        verdict=sent.verdict,
+        inputs=inputs,
+        state=state,
+    )
+    return decision, DriveState(
+        hx=policy.initial_state() if made is None else made.hx,
+        ramp=ramp,
+        sent=tuple(command.tolist()),
+        previous_ns=now_ns,
+        is_first_step=False,
+        network_ran=made is not None,
+        returning=returning,
+        stopped_for=stopped,
+        hold=hold,
+        network_hold=network_hold,
+        still_image=still_image,
+        paces=_paces(chain, state.paces, now_ns, command),
+        resets=state.resets,
+    )
+
+
+def _stop_reason(settings: ControlSettings, inputs: TickInputs, state: DriveState) -> str:
+    """Return why nobody may drive now, not even the operator, whatever the sensors see; empty where somebody may."""
+    previous_ns = state.previous_ns
+    if previous_ns is not None and not 0 < inputs.stamp_ns - previous_ns <= settings.step_gap_s * 1e9:
+        return 'clock_jump'
+    return 'emergency_stop' if inputs.emergency_stop else ''
+
+
+def _sensor_fault(policy: Policy, settings: ControlSettings, inputs: TickInputs, *, frozen: bool) -> str:
+    """Return why the network cannot drive now; empty where it can."""
+    now_ns = inputs.stamp_ns
+    fault = _fault('image', inputs.image, now_ns, settings.image_timeout_s) or ('image_frozen' if frozen else '')
+    if fault or policy.spec.imu is None:
+        return fault
+    return _fault('imu', inputs.imu, now_ns, settings.imu_timeout_s)
+
+
+def _fault(name: str, newest: Reading | None, now_ns: int, timeout_s: float) -> str:
+    return {'': '', 'missing': f'no_{name}', 'stale': f'{name}_stale'}[judge(newest, now_ns, timeout_s)]
+
+
+def _run(policy: Policy, settings: ControlSettings, inputs: TickInputs, state: DriveState, dt_s: float) -> _Run:
+    """Run the liquid core."""
+    spec = policy.spec
+    scaled_s = (dt_s if state.network_ran else settings.nominal_dt_s) * settings.time_scale
+    network_dt_s = min(max(scaled_s, spec.dt_min_s), spec.dt_max_s)
+    started = perf_counter_ns()
+    made = policy.step(inputs.features, inputs.imu_mean if spec.imu else None, state.hx, network_dt_s)
+    step_us = (perf_counter_ns() - started) / 1e3
+    # A hidden state that is not finite would spoil every later command, a basis what is learnt: they count as well.
+    finite = all(all_finite(each.tolist()) for each in (made.command, made.hx, made.basis))
+    return _Run(made if finite else None, step_us, network_dt_s != scaled_s)
+
+
+def _learn(
+    adaptation: Adaptation,
+    settings: ControlSettings,
+    inputs: TickInputs,
+    state: DriveState,
+    dt_s: float,
+    made: PolicyStep | None,
+) -> None:
+    """Learn from what followed the last command, and from what the operator demonstrates now."""
+    scale, now_ns, operator = settings.speed_scale, inputs.stamp_ns, inputs.operator
+    measured = {}
+    if judge(inputs.imu, now_ns, settings.imu_timeout_s) == '':
+        measured['angular_z'] = float(inputs.imu_mean[2])
+    if judge(inputs.odometry, now_ns, settings.imu_timeout_s) == '':
+        measured['linear_x'] = inputs.speed_m_s
+    # It is demonstrated before the scale; and a robot that stands before an obstacle demonstrates nothing.
+    demonstrated = None if operator is None or not scale or state.stopped_for else [each / scale for each in operator]
+    adaptation.learn(
+        dt_s,
+        measured=measured,
+        sent=state.sent,
+        basis=None if made is None else made.basis,
+        command=() if made is None else made.command.tolist(),
+        operator=demonstrated,
+    )
+
+
+def _stop(
+    policy: Policy,
+    chain: SafetyChain,
+    inputs: TickInputs,
+    state: DriveState,
+    reason: str,
+    still_image: StillImage,
+    holds: _Holds,
+    run: _Run = _NOT_RUN,
+) -> tuple[Decision, DriveState]:
+    """Stop at once, past every ramp, and begin anew."""
+    command, now_ns = np.zeros(len(policy.spec.outputs)), inputs.stamp_ns
+    decision = Decision(
+        command=_frozen(command),
+        mode='stop',
+        reason=reason,
+        dt_s=0.0,
+        dt_outside_training=run.dt_outside_training,
+        neurons=_no_neurons(policy),
+        time_constants=None,
+        limited=(),
+        step_us=run.step_us,
+        verdict=GuardVerdict(),
+        inputs=inputs,
+        state=state,
+    )
+    return decision, state.begin()._replace(
+        previous_ns=now_ns,
+        stopped_for=reason,
+        hold=holds[0],
+        network_hold=holds[1],
+        still_image=still_image,
+        paces=_paces(chain, () if reason == 'clock_jump' else state.paces, now_ns, command),
+    )
+
+
+def _hold(settings: ControlSettings, now_ns: int, holds: _Holds, *causes: str) -> _Holds:
+    """
+    Have each cause that is there now hold the robot for a while after it, if it is of those that flicker.
+
+    Whatever else stops the robot meanwhile, or drives it, takes nothing off that. Of two that hold whoever drives, the
+    last holds the longest.
+    """
+    hold, network_hold = holds
+    after_ns = round(settings.resume_after_s * 1e9)
+    for cause in causes:
+        new = Hold(cause, now_ns + after_ns) if after_ns else None
+        if cause in NETWORK_STOPS:
+            network_hold = new
+        elif cause in FLICKERING:
+            hold = new
+    return hold, network_hold
+
+
+def _moved_m(settings: ControlSettings, inputs: TickInputs, state: DriveState) -> float:
+    """Return how far the robot has gone since the guard's sensor saw what it saw, m."""
+    if settings.guard is None or inputs.scan is None:
+        return 0.0
+    # What was commanded within the reaction time before the reading, the robot does after it.
+    since_ns = inputs.scan.since_ns - round(settings.guard.reaction_s * 1e9)
+    return distance_since(state.paces, since_ns, inputs.stamp_ns)
+
+
+def _paces(chain: SafetyChain, paces: Paces, now_ns: int, command: NDArray[np.float64]) -> Paces:
+    """Add a command's pace, where there is a guard that asks how far the robot has gone."""
+    guard = chain.settings.guard
+    if guard is None:
+        return paces
+    return add_pace(paces, now_ns, chain.pace(command.tolist()), chain.settings.scan_timeout_s + guard.reaction_s)
+
+
+def _no_neurons(policy: Policy) -> NDArray[np.float32]:
+    return _frozen(np.zeros(policy.spec.network.units, np.float32))
+
+
+def _frozen(array: NDArray) -> NDArray:
+    array.flags.writeable = False
+    return array
