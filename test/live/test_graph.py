@@ -78,7 +78,7 @@ def test_what_does_not_end_is_ended(tmp_path):
 def test_the_nodes_end_with_the_process_that_started_them(domain_id, tmp_path):
     (tmp_path / 'starter.py').write_text(
         'import sys\n'
-        'from lnn_controller.nodes import Graph\n'
+        'from lnn_controller.live.graph import Graph\n'
         f'graph = Graph(log_folder={str(tmp_path)!r})\n'
         f'node = graph.start("record", "{NODES}.record_node", parameters={{"bag": {str(tmp_path / "bag")!r}}})\n'
         'print(node.pid, flush=True)\n'
