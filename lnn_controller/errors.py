@@ -45,7 +45,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 
 def how_to_install(extra: str) -> str:
     """
-    Tell how to install what a part of the package needs. On no index is there a package of ours: only sources.
+    Return how to install what a part of the package needs. On no index is there a package of ours: only sources.
 
     :param extra: of setup.py: ros, sim, train or video
     :returns: the command, and where it is to be given

@@ -130,7 +130,7 @@ def _run(argv: list[str]) -> int:
 
 def tell_mistake(message: str) -> int:
     """
-    Tell a user's mistake in one line on stderr.
+    Print a user's mistake in one line on stderr.
 
     :param message: what was required, what was given, what to do
     :returns: the exit status

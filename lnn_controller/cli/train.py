@@ -112,7 +112,7 @@ def _table(metrics: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
 
 
 def _against_constant(metrics: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
-    """Whether anything was learnt, in a sentence: by what was kept for the test or, without any, the validation."""
+    """Return whether anything was learnt, in a sentence: by what was kept for the test or, without it, validation."""
     part = 'test' if 'test' in metrics else 'validation'
     better = [name for name, m in metrics[part].items() if m['mae'] < BETTER * m['constant_mae']]
     rest = ', '.join(name for name in metrics[part] if name not in better)

@@ -110,7 +110,7 @@ def read_episode(
 
 def camera_size(bag: str | Path | Bag, topics: Topics | None = None) -> tuple[int, int]:
     """
-    Tell the size of a bag's camera frames from the first that decodes.
+    Return the size of a bag's camera frames, from the first that decodes.
 
     :param bag: path of the bag, or the open bag
     :param topics: names of topics; without, they are found by type
@@ -137,7 +137,7 @@ def camera_size(bag: str | Path | Bag, topics: Topics | None = None) -> tuple[in
 
 def camera_bits(bag: str | Path | Bag, topics: Topics | None = None) -> int:
     """
-    Tell how many bits the values of a 16-bit camera use: many have 10 or 12, and would be nearly black.
+    Count the bits that the values of a 16-bit camera use: many have 10 or 12, and would be nearly black.
 
     :param bag: path of the bag, or the open bag
     :param topics: names of topics; without, they are found by type

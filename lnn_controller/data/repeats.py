@@ -17,7 +17,7 @@ _STANDS = 0.02  # m/s or rad/s; of a robot that stands, the sensors may be still
 
 def repeated_pictures_s(episode: Episode) -> float:
     """
-    Tell for how long a camera shows nothing but pictures that were among its last.
+    Compute for how long a camera shows nothing but pictures that were among its last.
 
     :param episode: a demonstration
     :returns: all such stretches of a second and more, s
@@ -27,7 +27,7 @@ def repeated_pictures_s(episode: Episode) -> float:
 
 def repeated_samples_s(episode: Episode) -> float:
     """
-    Tell for how long an IMU gives the very same sample.
+    Compute for how long an IMU gives the very same sample.
 
     :param episode: a demonstration
     :returns: all such stretches of a second and more, s; 0 without an IMU

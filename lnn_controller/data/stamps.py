@@ -122,7 +122,7 @@ def choose_stamps(
 
 def is_bridged(stamps_ns: NDArray[np.int64], index: NDArray[np.int64], hold_s: float) -> NDArray[np.bool_]:
     """
-    Tell from which commands one goes over to the next, and which are held: those that the next is long in coming after.
+    Return which commands are followed closely by the next, and so interpolated to it; the others are held.
 
     :param stamps_ns: stamps of commands, ns, (K,)
     :param index: of the commands in question, any shape; −1 stands for the last
@@ -148,7 +148,7 @@ def recorded_stretches(*streams: NDArray[np.int64]) -> list[tuple[int, int]]:
 
 def goes_on(stamps_ns: NDArray[np.int64]) -> NDArray[np.bool_]:
     """
-    Tell where a series goes on from its last sample, without a pause and without a jump of the clock, either way.
+    Return where a series goes on from its last sample, without a pause and without a jump of the clock, either way.
 
     :param stamps_ns: in the order of the recording, ns, (N,)
     :returns: mask, (N,); that of the first sample is set
@@ -159,7 +159,7 @@ def goes_on(stamps_ns: NDArray[np.int64]) -> NDArray[np.bool_]:
 
 def recorded_time_s(stamps_ns: NDArray[np.int64], period_s: float) -> NDArray[np.float64]:
     """
-    Tell how much had been recorded by each of some times.
+    Compute how much had been recorded by each of some times.
 
     :param stamps_ns: in the order of the recording, ns, (N,)
     :param period_s: what a pause, or a jump of the clock, counts as, s
@@ -219,7 +219,7 @@ def _clocks_off(samples: Mapping[str, Stamps], by_header: Mapping[str, Stream]) 
 
 def _recorder_set(stamps: Stamps) -> tuple[str, str] | None:
     """
-    Tell how the recorder's clock was set while the headers of a stream went on, and what to do; nothing if it was not.
+    Find how the recorder's clock was set while the headers of a stream went on, and what to do; nothing if it was not.
 
     By the clock that goes on, the delay steps once, and between two of its stamps that are no farther apart than
     others; by one that was set back the samples of two pieces lie in one, and the delay steps to and fro.

@@ -53,7 +53,7 @@ def counting_spans(episode: Episode) -> list[tuple[int, int]]:
 
 def usable_at_ns(episode: Episode, share: float) -> float:
     """
-    Tell when a share of what can be used of an episode is over.
+    Find when a share of what can be used of an episode is over.
 
     :param episode: the whole
     :param share: of its usable time, 0–1: pauses and what lacks a frame, a command or the IMU count for nothing

@@ -17,12 +17,12 @@ from lnn_controller.data.usable import usable_spans
 from lnn_controller.errors import InputError
 from lnn_controller.policy.spec import ImageSpec
 
-__all__ = ['between', 'is_override', 'read_demonstrations']
+__all__ = ['is_override', 'read_demonstrations', 'slice_by_time']
 
 SHORTEST_OVERRIDE_S = 1.0
 
 
-def between(episode: Episode, low_ns: float, high_ns: float) -> Episode:
+def slice_by_time(episode: Episode, low_ns: float, high_ns: float) -> Episode:
     """
     Slice an episode by time.
 
@@ -125,7 +125,7 @@ def _sections(episode: Episode) -> list[Episode]:
         end = int(stamps[(stamps >= low) & (stamps <= high)].max(initial=low))
         longest_s = max(longest_s, (end - low) * 1e-9)
         if end - low >= SHORTEST_OVERRIDE_S * 1e9:
-            sections.append(between(episode, low, end))
+            sections.append(slice_by_time(episode, low, end))
     if not sections:
         msg = (
             f'{episode.name}: an override must last at least {SHORTEST_OVERRIDE_S:g} s to be learnt. '

@@ -17,7 +17,7 @@ from lnn_controller.errors import InputError
 from lnn_controller.learning.build import frame_size
 from lnn_controller.learning.checks import Finding, Recording, check_recordings, count_once, refuse
 from lnn_controller.learning.config import TrainConfig
-from lnn_controller.learning.demonstrations import between, is_override, read_demonstrations
+from lnn_controller.learning.demonstrations import is_override, read_demonstrations, slice_by_time
 from lnn_controller.learning.odometry import check_odometry
 from lnn_controller.policy.spec import ImageSpec
 
@@ -207,7 +207,7 @@ def divide(whole: Episode, config: TrainConfig) -> tuple[tuple[Episode, ...], tu
     pieces = max(1, min(PIECES, int(_usable_s(whole) * end * fraction / SHORTEST_PIECE_S)))
 
     def piece(start: float, stop: float) -> Episode:
-        return between(whole, usable_at_ns(whole, start), usable_at_ns(whole, stop))
+        return slice_by_time(whole, usable_at_ns(whole, start), usable_at_ns(whole, stop))
 
     train, validation = [], []
     for i in range(pieces):

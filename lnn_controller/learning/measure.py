@@ -15,7 +15,7 @@ from lnn_controller.learning.windows import Batch, collate, cut
 from lnn_controller.liquid.network import PolicyNetwork
 from lnn_controller.metrics.commands import error_figures
 
-__all__ = ['Metrics', 'augmented', 'held_out', 'measure', 'whole']
+__all__ = ['Metrics', 'batch_of_episodes', 'held_out', 'measure', 'recoloured']
 
 #: figures by part, channel and name; NaN where one is not defined
 Metrics = dict[str, dict[str, dict[str, float]]]
@@ -28,7 +28,7 @@ def _ticks(low_ns: int, high_ns: int) -> np.ndarray:
     return np.arange(low_ns, high_ns, round(1e9 / VALIDATION_RATE_HZ), dtype=np.int64)
 
 
-def whole(episodes: Sequence[Episode]) -> Batch:
+def batch_of_episodes(episodes: Sequence[Episode]) -> Batch:
     """
     Lay out whole episodes at a steady rate, as one batch.
 
@@ -44,7 +44,7 @@ def whole(episodes: Sequence[Episode]) -> Batch:
     return collate(windows)
 
 
-def augmented(batch: Batch, config: TrainConfig) -> Batch:
+def recoloured(batch: Batch, config: TrainConfig) -> Batch:
     """
     Recolour episodes: as near to another season as a training on one season gets.
 
@@ -66,12 +66,12 @@ def held_out(split: Split, rehearsed: Split | None = None) -> dict[str, Batch]:
     :returns: ``validation``; ``test`` where there is one: the state runs warm through the whole recording and only its
         end counts; ``rehearsed``: what of the old demonstrations validates
     """
-    parts = {'validation': whole(split.validation)}
+    parts = {'validation': batch_of_episodes(split.validation)}
     if split.test:
         episode, fraction = split.test
         parts['test'] = _end(episode, usable_at_ns(episode, 1.0 - fraction))
     if rehearsed:
-        parts['rehearsed'] = whole(rehearsed.validation)
+        parts['rehearsed'] = batch_of_episodes(rehearsed.validation)
     return parts
 
 

@@ -31,7 +31,7 @@ def provenance(
     started: datetime.datetime,
 ) -> dict[str, Any]:
     """
-    Tell of a training.
+    Describe a training, for the card.
 
     :param split: the episodes by use
     :param config: of the run

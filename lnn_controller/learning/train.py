@@ -17,7 +17,7 @@ from lnn_controller.learning.config import TrainConfig
 from lnn_controller.learning.episodes import Split, load
 from lnn_controller.learning.fit import Data, check_out, fit, training_folder
 from lnn_controller.learning.loss_curve import draw_loss_curve
-from lnn_controller.learning.measure import Metrics, augmented, held_out, measure
+from lnn_controller.learning.measure import Metrics, held_out, measure, recoloured
 from lnn_controller.learning.module import PolicyModule
 from lnn_controller.learning.provenance import provenance
 from lnn_controller.liquid.network import PolicyNetwork
@@ -117,7 +117,7 @@ def train_network(
     before = measure(network, parts, config.outputs) if init else {}
     validation = {'val': parts['validation']}
     if config.augmentation == 'wide':
-        validation['val_hard'] = augmented(validation['val'], config)
+        validation['val_hard'] = recoloured(validation['val'], config)
     if rehearsed:
         validation['val_rehearsed'] = parts['rehearsed']
     module = PolicyModule(network, config, validation)

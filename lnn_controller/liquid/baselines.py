@@ -1,7 +1,5 @@
 """The cells that liquid networks are compared with: LSTM, GRU, CT-RNN and a feed-forward layer without memory."""
 
-from __future__ import annotations
-
 import math
 
 import torch

@@ -1,7 +1,5 @@
 """What every recurrent cell of this package shares: one signature, one flat state, and work hoisted out of the loop."""
 
-from __future__ import annotations
-
 import math
 from typing import NamedTuple
 
@@ -122,7 +120,7 @@ class Cell(nn.Module):
         self, batch: int, *, device: torch.device | str | None = None, dtype: torch.dtype | None = None
     ) -> Tensor:
         """
-        Give the state to start from: zeros.
+        Return the state to start from: zeros.
 
         :param batch: B
         :param device: None for the weights' device
@@ -160,7 +158,7 @@ class Cell(nn.Module):
 
     def time_constants(self, x: Tensor, hx: Tensor, dt: Tensor | float) -> Tensor | None:
         """
-        Give each neuron's effective time constant for the step that starts at ``hx``.
+        Compute each neuron's effective time constant for the step that starts at ``hx``.
 
         LTC: τ = c / (g + Σ w σ(·) + S_d). CfC: see
         :meth:`~lnn_controller.liquid.cfc.ClosedForm.time_constants`. CT-RNN: as trained.

@@ -1,7 +1,5 @@
 """Cells by name: what a configuration file or a policy bundle says, checked strictly, made into a cell."""
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Callable
 from typing import Any

@@ -4,8 +4,6 @@ The closed-form continuous-time cell.
 Source: Hasani et al., *Closed-form continuous-time neural networks*, Nature Machine Intelligence 2022.
 """
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Callable
 

@@ -4,8 +4,6 @@ From ncps.torch to here: the same numbers, in cells that export, keep one state 
 Checked against ncps 1.0.1. What differs on purpose is listed at :func:`from_ncps`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence as Many
 from typing import Any
 
@@ -204,7 +202,7 @@ def _copy_stage(stage: Stage, heads: Many[nn.Linear], mask: Tensor, rows: int) -
 
 
 def _layered_wiring(cell: Any) -> Wiring:
-    """Give the wiring that the layers' own masks show; polarities, which a CfC does not use, from ncps' wiring."""
+    """Return the wiring that the layers' own masks show; polarities, which a CfC does not use, from ncps' wiring."""
     source = cell._wiring
     if cell.num_layers not in (1, 3):
         msg = f'A wired CfC must have 1 layer, or 3 (inter, command, motor). Got {cell.num_layers}.'

@@ -1,16 +1,12 @@
 """A picture of a wiring. matplotlib is loaded only when one is asked for."""
 
-from __future__ import annotations
-
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from lnn_controller.errors import InputError
-
-if TYPE_CHECKING:
-    from lnn_controller.liquid.wiring import Wiring
+from lnn_controller.liquid.wiring import Wiring
 
 __all__ = ['draw_wiring']
 
@@ -69,7 +65,7 @@ def draw_wiring(wiring: Wiring, path: str | Path | None = None, *, title: str | 
 
 
 def _places(columns: list[tuple[str, list[int]]]) -> dict[tuple[bool, int], tuple[float, float]]:
-    """Give (is sensory, number) → (x, y): columns fill the height in proportion to the root of their size."""
+    """Return (is sensory, number) → (x, y): columns fill the height in proportion to the root of their size."""
     tallest = max(len(ids) for _, ids in columns)
     places = {}
     for column, (role, ids) in enumerate(columns):

@@ -1,7 +1,5 @@
 """The liquid time-constant cell. Source: Hasani et al., *Liquid Time-constant Networks*, AAAI 2021."""
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 import torch.nn.functional as F

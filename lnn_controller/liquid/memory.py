@@ -4,8 +4,6 @@ Mixed memory: an LSTM keeps the long-term memory, the liquid cell then rewrites 
 Source: Lechner and Hasani, *Learning long-term dependencies in irregularly-sampled time series*, 2020.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

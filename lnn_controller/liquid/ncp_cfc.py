@@ -5,8 +5,6 @@ Sources: Hasani et al., *Closed-form continuous-time neural networks*, Nature Ma
 *Neural circuit policies enabling auditable autonomy*, Nature Machine Intelligence 2020.
 """
 
-from __future__ import annotations
-
 from typing import cast
 
 import numpy as np

@@ -1,7 +1,5 @@
 """A cell over whole sequences: irregular time steps, padding, and no more work inside the loop than must be."""
 
-from __future__ import annotations
-
 from typing import Literal, overload
 
 import torch
@@ -88,7 +86,7 @@ class Sequence(nn.Module):
         return (y, states[:, -1], neurons) if return_neurons else (y, states[:, -1])
 
     def _loop(self, x: Tensor, dt: Tensor, hx: Tensor, valid: Tensor | None) -> Tensor:
-        """Give the states after each step, (B, T, S); a sequence past its length keeps its state."""
+        """Compute the states after each step, (B, T, S); a sequence past its length keeps its state."""
         prepared = self.cell.prepare()
         projected = [p.unbind(1) for p in self.cell.project(x)]
         dts = dt.expand(-1, x.shape[1], -1).unbind(1)

@@ -6,11 +6,9 @@ Neurons are numbered as in the field's code: motor neurons first, then command, 
 Source: Lechner et al., *Neural circuit policies enabling auditable autonomy*, Nature Machine Intelligence 2020.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -86,7 +84,7 @@ class Wiring:
 
     def neurons(self, role: str) -> range:
         """
-        Give the numbers of the neurons of one role; they are always contiguous.
+        Return the numbers of the neurons of one role; they are always contiguous.
 
         :param role: 'motor', 'command' or 'inter'
         :returns: a range, empty if the wiring has none
@@ -112,7 +110,7 @@ class Wiring:
         }
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Wiring:
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """
         Rebuild a wiring from what :meth:`to_dict` gave.
 

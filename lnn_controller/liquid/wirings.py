@@ -4,8 +4,6 @@ Ways to draw a wiring: neural circuit policies, everything connected, or at rand
 Source: Lechner et al., *Neural circuit policies enabling auditable autonomy*, Nature Machine Intelligence 2020.
 """
 
-from __future__ import annotations
-
 import operator
 from typing import Any
 
@@ -154,7 +152,7 @@ def random_wiring(
 def _connect(
     matrix: Matrix, src: npt.NDArray[Any], dst: npt.NDArray[Any], fanout: int, rng: np.random.Generator
 ) -> None:
-    """Give each source ``fanout`` random destinations; then give forgotten destinations the mean number of sources."""
+    """Draw ``fanout`` random destinations for each source; then, for forgotten ones, the mean number of sources."""
     for s in src:
         matrix[s, rng.choice(dst, size=fanout, replace=False)] = _signs(fanout, rng)
     fanin = int(np.clip(len(src) * fanout // len(dst), 1, len(src)))

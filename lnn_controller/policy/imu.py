@@ -13,7 +13,7 @@ MAX_ACCEL_M_S2 = 2000.0
 
 def is_plausible(gyro: ArrayLike, accel: ArrayLike) -> bool:
     """
-    Tell whether an IMU can have measured this.
+    Return whether an IMU can have measured this.
 
     :param gyro: angular velocity xyz, rad/s, (3,)
     :param accel: linear acceleration xyz with gravity, m/s², (3,)

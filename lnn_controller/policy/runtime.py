@@ -84,7 +84,7 @@ class Policy:
 
     def initial_state(self) -> Array:
         """
-        Give the hidden state that a drive starts with.
+        Return the hidden state that a drive starts with.
 
         :returns: zeros, (S,) float32
         """

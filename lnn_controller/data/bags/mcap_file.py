@@ -442,7 +442,7 @@ class McapFile:
     # Both.
 
     def _connect(self) -> dict[int, Connection]:
-        """Tell the channels of ROS 2 messages from others, which are left out with their encoding."""
+        """Separate the channels of ROS 2 messages from others, which are left out with their encoding."""
         counts: Counter[int] = Counter()
         for block in self._blocks:
             counts.update(block.counts)

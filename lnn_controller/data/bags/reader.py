@@ -179,7 +179,7 @@ class Bag:
         return [*self._missing, *self._lost_rows(), *(each for file in files for each in file.damage.values())]
 
     def _lost_rows(self) -> list[Damage]:
-        """What a sqlite3 bag lacks of what its metadata.yaml tells, as where a log was not copied with it."""
+        """What a sqlite3 bag lacks of what its metadata.yaml lists, as where a log was not copied with it."""
         if self._alone or not self._readers or isinstance(self._readers[0], McapFile):
             return []
         storage: Any = self._readers[0].storage
@@ -249,7 +249,7 @@ class Bag:
 
     def offered(self, name: str) -> Offered:
         """
-        Tell how a topic was published.
+        Return how a topic was published.
 
         :param name: of a topic
         :returns: what its publishers offered; where the bag does not say, reliable and not latched
@@ -332,10 +332,10 @@ class Bag:
         return [lost_log(file) for file in self._files if lost_log(file)]
 
     def _damaged(self, error: Exception, file: Path | None = None) -> InputError:
-        """Say what is wrong, in words of the kind of file, and what helps: a copy only where this one is not whole."""
+        """Return what is wrong, in words of the kind of file, and what helps: a copy only where this is not whole."""
         for each in [file] if file else self._files:
-            if told := why_damaged(each):
-                return InputError(f'bag {self.path} is damaged: {each.name} {told}')
+            if reason := why_damaged(each):
+                return InputError(f'bag {self.path} is damaged: {each.name} {reason}')
         reason = ' '.join(str(error).split()).removesuffix('.') or type(error).__name__
         of = f'{file.name}: ' if file else ''
         saved = ' `sqlite3 FILE .recover` saves what can be saved.' if 'malformed' in reason else ''

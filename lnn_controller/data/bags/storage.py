@@ -74,7 +74,7 @@ def storage_files(folder: Path) -> list[Path]:
 
 def is_bag(path: Path) -> bool:
     """
-    Tell whether a path looks like a bag's.
+    Return whether a path looks like a bag's.
 
     :param path: any path
     :returns: whether it is a storage file, or a folder with one or with a bag's metadata
@@ -125,7 +125,7 @@ def locate(path: Path) -> Path:
 
 def check_whole(bag: Path, file: Path) -> bool:
     """
-    Tell a file that is empty, foreign or cut off, which rosbags' own errors do not tell apart.
+    Check for a file that is empty, foreign or cut off, which rosbags' own errors do not distinguish.
 
     :param bag: the bag's path, for errors
     :param file: one of its storage files
@@ -158,7 +158,7 @@ def check_whole(bag: Path, file: Path) -> bool:
 
 def is_packed(file: Path) -> bool:
     """
-    Tell whether a file is compressed as a whole.
+    Return whether a file is compressed as a whole.
 
     :param file: a storage file, or another
     :returns: whether it is one of zstd with a storage file in it
@@ -230,7 +230,7 @@ def _listed_files(source: Path) -> set[str]:
 
 def why_damaged(file: Path) -> str:
     """
-    Say why a sqlite3 file cannot be read, as far as it shows: it is not whole, or its log is missing.
+    Return why a sqlite3 file cannot be read, as far as it shows: it is not whole, or its log is missing.
 
     :param file: a storage file
     :returns: what is wrong with it and what helps, to follow its name; empty where nothing shows
@@ -266,7 +266,7 @@ def lost_log(file: Path) -> str:
 
 def has_log(file: Path) -> bool:
     """
-    Tell whether a sqlite3 file is to be read with a log beside it, as where its recorder was killed.
+    Return whether a sqlite3 file is to be read with a log beside it, as where its recorder was killed.
 
     That is a write-ahead log with rows in it, or a journal of how the file was before what was begun and not ended.
 

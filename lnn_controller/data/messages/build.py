@@ -26,7 +26,7 @@ _ZEROS_36 = np.zeros(36)
 @lru_cache(maxsize=1)
 def typestore() -> Typestore:
     """
-    Give the store of message types that bags are written with: ROS 2 Kilted, as the rclpy wheels.
+    Return the store of message types that bags are written with: ROS 2 Kilted, as the rclpy wheels.
 
     The usual sensor and command types are byte for byte the same from Humble on.
 

@@ -117,7 +117,7 @@ def image_from_cdr(
 
 def bits_used(buffer: Any) -> int:
     """
-    Tell how many bits the values of a 16-bit image use.
+    Count the bits that the values of a 16-bit image use.
 
     :param buffer: CDR of a sensor_msgs/Image with its encapsulation header, bytes-like
     :returns: bits of its largest value; 16 for every other encoding
@@ -134,7 +134,7 @@ def bits_used(buffer: Any) -> int:
 
 def compressed_bits_used(buffer: Any) -> int:
     """
-    Tell how many bits the values of a PNG of 16 bits use.
+    Count the bits that the values of a PNG of 16 bits use.
 
     :param buffer: CDR of a sensor_msgs/CompressedImage with its encapsulation header, bytes-like
     :returns: bits of its largest value; 16 for every other picture

@@ -49,7 +49,7 @@ def is_video(data: bytes) -> bool:
 
 def codec_of(name: str, data: bytes) -> str:
     """
-    Tell the codec of a packet, by what its message calls it, else by its first unit.
+    Return the codec of a packet, by what its message calls it, else by its first unit.
 
     :param name: such as ``h264``, ``hevc_nvenc``, ``libx264;yuv420p;bgr8;bgr8`` or ``video``
     :param data: the packet
