@@ -7,8 +7,8 @@ import time
 import numpy as np
 
 from lnn_controller.control import AdaptationSettings
+from lnn_controller.control.adaptation.actuator import ActuatorModel
 from lnn_controller.control.adaptation.imitation import Imitation
-from lnn_controller.control.adaptation.response import Response
 
 DT_S = 0.02
 
@@ -17,7 +17,7 @@ def measure(neurons: int, method: str, ticks: int) -> np.ndarray:
     """Time of each tick, µs."""
     settings = AdaptationSettings(mode='live', method=method, window_s=60.0)
     reach = np.array([2.0, 2.0])
-    imitation, responses = Imitation(reach, neurons, settings), [Response(2.0, settings) for _ in reach]
+    imitation, actuators = Imitation(reach, neurons, settings), [ActuatorModel(2.0, settings) for _ in reach]
     rng = np.random.default_rng(0)
     spent = np.empty(ticks)
     for tick in range(ticks):
@@ -25,12 +25,12 @@ def measure(neurons: int, method: str, ticks: int) -> np.ndarray:
         command, target = np.array([0.5, 0.1]), np.array([0.5 + 0.3 * basis[0], 0.1 + 0.4 * basis[1]], np.float64)
         measured = (0.6 * target + 0.1).tolist()
         started = time.perf_counter_ns()
-        for response, sent, answer in zip(responses, target.tolist(), measured, strict=True):
-            response.learn(sent, answer, DT_S, moving=True)
+        for actuator, sent, answer in zip(actuators, target.tolist(), measured, strict=True):
+            actuator.learn(sent, answer, DT_S, moving=True)
         imitation.learn(basis, command, target, DT_S)
         wanted = command + imitation.correction(basis)
-        for response, value in zip(responses, wanted.tolist(), strict=True):
-            response.sent(value)
+        for actuator, value in zip(actuators, wanted.tolist(), strict=True):
+            actuator.invert(value)
         spent[tick] = (time.perf_counter_ns() - started) / 1e3
     return spent
 

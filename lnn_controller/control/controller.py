@@ -98,7 +98,7 @@ class Controller:
         """
         Begin a new drive: hidden state and last command zero, no previous step.
 
-        What the sensors said last stays; the watchdogs judge it by its age. The emergency stop stays. Counters go on.
+        What the sensors sent last stays, and is judged by its age. The emergency stop stays. Counters go on.
         """
         self.state = self.state.begin()._replace(resets=self.state.resets + 1)
         self.adaptation.on_stop()

@@ -94,9 +94,9 @@ def decide(
         returning: Returning | None = (now_ns, tuple(wanted))
     else:
         assert made is not None
-        adapted = adaptation.wanted(made.basis, made.command)
+        adapted = adaptation.correct(made.basis, made.command)
         scaled = [value * settings.speed_scale for value in adapted]
-        wanted, limited = chain.hold(adaptation.sent(scaled), operator=False)
+        wanted, limited = chain.hold(adaptation.invert(scaled), operator=False)
         wanted, returning = blend(wanted, state.returning, now_ns, settings.override_return_s)
     sent = chain.send(wanted, state.ramp, dt_s, inputs.view, _moved_m(settings, inputs, state))
     command, ramp, limited = np.array(sent.command), sent.ramp, limited + sent.limited

@@ -46,7 +46,7 @@ class ImuMean:
 
     def take(self) -> NDArray[np.float32]:
         """
-        Give the mean and begin the next one.
+        Return the mean and begin the next one.
 
         :returns: gyro (rad/s) then accelerometer (m/s²), (6,) float32; the last mean again where no sample came
         """

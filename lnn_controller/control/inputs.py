@@ -267,7 +267,7 @@ class Inputs:
         """
         Engage or release the emergency stop; it holds as long as any source holds it.
 
-        :param source: who says so
+        :param source: who engages or releases it
         :param engaged: whether it holds the robot
         """
         if engaged:

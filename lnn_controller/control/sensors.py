@@ -14,10 +14,10 @@ Refusal = Literal['', 'not_newer', 'in_future', 'too_old']
 
 class Repeats:
     """
-    Whether a sensor sends what it has sent before, bit by bit, while the robot is told to move.
+    Whether a sensor sends what it has sent before, bit by bit, while the robot is commanded to move.
 
     No sensor that measures does: it has noise. But a simulated one may have none, and a base that something holds moves
-    as little as it is told to: that is worth a warning, and no reason to stop.
+    as little as it is commanded to: that is worth a warning, and no reason to stop.
 
     :param memory: with how many of the newest messages the next is compared
     """

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lnn_controller.control import Adaptation, AdaptationSettings, Controller, ControlSettings
+from lnn_controller.control.adaptation.actuator import MAX_GAIN, MIN_GAIN, ActuatorModel
 from lnn_controller.control.adaptation.imitation import WEIGHT_ROOM, Imitation
-from lnn_controller.control.adaptation.response import MAX_GAIN, MIN_GAIN, Response
 from lnn_controller.control.adaptation.snapshots import read_snapshot, write_snapshot
 from lnn_controller.errors import InputError
 from lnn_controller.policy import Policy
@@ -115,42 +115,42 @@ def test_what_is_worse_than_nothing_is_rolled_back_until_the_operator_lets_go():
     assert teach(imitation, basis, command, target) > 0
 
 
-def drive(response, gain, trim, seconds=20.0, *, moving=True, seed=0, lag_s=0.1):
+def drive(actuator, gain, trim, seconds=20.0, *, moving=True, seed=0, lag_s=0.1):
     """A body with a lag, under a command that swings."""
     rng, body, sent = np.random.default_rng(seed), 0.0, 0.0
     for tick in range(round(seconds / DT_S)):
         body += (1.0 - math.exp(-DT_S / lag_s)) * (gain * sent + trim - body)
-        response.learn(sent, body + rng.normal(0.0, 0.02), DT_S, moving=moving)
+        actuator.learn(sent, body + rng.normal(0.0, 0.02), DT_S, moving=moving)
         sent = 0.6 * math.sin(1.3 * tick * DT_S) + 0.3 * math.sin(3.1 * tick * DT_S)
 
 
 @pytest.mark.parametrize(('gain', 'trim'), [(0.6, 0.15), (1.4, -0.2), (1.0, 0.0)])
 def test_it_finds_gain_and_trim(gain, trim):
-    response = Response(1.5, ON)
-    drive(response, gain, trim)
-    assert response.gain == pytest.approx(gain, abs=0.05)
-    assert response.trim == pytest.approx(trim, abs=0.03)
-    assert gain * response.sent(0.7) + trim == pytest.approx(0.7, abs=0.05)
-    assert response.answer(response.sent(0.7)) == pytest.approx(0.7)
-    assert response.sent(0.0) == 0.0
-    assert response.rollbacks == 0
+    actuator = ActuatorModel(1.5, ON)
+    drive(actuator, gain, trim)
+    assert actuator.gain == pytest.approx(gain, abs=0.05)
+    assert actuator.offset == pytest.approx(trim, abs=0.03)
+    assert gain * actuator.sent(0.7) + trim == pytest.approx(0.7, abs=0.05)
+    assert actuator.predict(actuator.invert(0.7)) == pytest.approx(0.7)
+    assert actuator.sent(0.0) == 0.0
+    assert actuator.rollbacks == 0
 
 
 def test_nothing_is_learnt_from_standing_or_from_a_command_that_never_changes():
-    response = Response(1.5, ON)
-    drive(response, 0.6, 0.15, moving=False)
-    assert (response.gain, response.trim) == (1.0, 0.0)
+    actuator = ActuatorModel(1.5, ON)
+    drive(actuator, 0.6, 0.15, moving=False)
+    assert (actuator.gain, actuator.offset) == (1.0, 0.0)
     for _ in range(500):
-        assert not response.learn(0.5, 0.4, DT_S, moving=True)
-    assert (response.gain, response.trim) == (1.0, 0.0)
+        assert not actuator.learn(0.5, 0.4, DT_S, moving=True)
+    assert (actuator.gain, actuator.offset) == (1.0, 0.0)
 
 
 def test_an_imu_that_is_mounted_upside_down_is_not_acted_on():
-    response = Response(1.5, ON)
-    drive(response, -1.0, 0.0)
-    assert response.rollbacks > 0
-    assert response.gain >= MIN_GAIN
-    assert abs(response.trim) <= ON.bound * 1.5
+    actuator = ActuatorModel(1.5, ON)
+    drive(actuator, -1.0, 0.0)
+    assert actuator.rollbacks > 0
+    assert actuator.gain >= MIN_GAIN
+    assert abs(actuator.offset) <= ON.bound * 1.5
 
 
 numbers = st.floats(-1e3, 1e3) | st.sampled_from([1e300, -1e300, 0.0])
@@ -159,11 +159,11 @@ numbers = st.floats(-1e3, 1e3) | st.sampled_from([1e300, -1e300, 0.0])
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(numbers, numbers, st.floats(0.001, 0.5), st.booleans()), min_size=5, max_size=80))
 def test_gain_and_trim_stay_within_their_bounds_whatever_is_measured(rows):
-    response = Response(1.5, ON)
+    actuator = ActuatorModel(1.5, ON)
     for sent, measured, dt_s, moving in rows:
-        response.learn(max(min(sent, 1.5), -1.5), measured, dt_s, moving=moving)
-        assert MIN_GAIN <= response.gain <= MAX_GAIN
-        assert abs(response.trim) <= ON.bound * 1.5 + 1e-12
+        actuator.learn(max(min(sent, 1.5), -1.5), measured, dt_s, moving=moving)
+        assert MIN_GAIN <= actuator.gain <= MAX_GAIN
+        assert abs(actuator.offset) <= ON.bound * 1.5 + 1e-12
 
 
 def learnt(policy):
@@ -181,16 +181,16 @@ def test_a_snapshot_brings_back_what_was_learnt(policy):
     adaptation = learnt(policy)
     kept = json.loads(json.dumps(adaptation.snapshot()))
     basis, command = states(1, policy.spec.network.units)[0], np.array([0.5, 0.1], np.float32)
-    assert adaptation.wanted(basis, command) != command.tolist()
+    assert adaptation.correct(basis, command) != command.tolist()
     fresh = Adaptation(policy.spec, replace(ON, respond=False))
     fresh.load(kept)
-    assert fresh.wanted(basis, command) == adaptation.wanted(basis, command)
-    wanted = adaptation.wanted(basis, command)
+    assert fresh.correct(basis, command) == adaptation.correct(basis, command)
+    wanted = adaptation.correct(basis, command)
     adaptation.keep()
     adaptation.reset()
-    assert adaptation.wanted(basis, command) == command.tolist()
+    assert adaptation.correct(basis, command) == command.tolist()
     adaptation.roll_back()
-    assert adaptation.wanted(basis, command) == wanted
+    assert adaptation.correct(basis, command) == wanted
 
 
 def test_a_snapshot_of_another_policy_or_format_is_refused(policy, tmp_path):
@@ -219,14 +219,14 @@ def test_shadow_learns_but_does_not_act(policy):
     adaptation = learnt(policy)
     adaptation.settings = replace(ON, mode='shadow')
     basis, command = states(1, policy.spec.network.units)[0], np.array([0.5, 0.1], np.float32)
-    assert adaptation.wanted(basis, command) == command.tolist()
-    assert adaptation.sent([0.5, 0.1]) == [0.5, 0.1]
+    assert adaptation.correct(basis, command) == command.tolist()
+    assert adaptation.invert([0.5, 0.1]) == [0.5, 0.1]
     assert adaptation.figures()['angular_z.imitate_norm'] > 0.0
-    before = adaptation.learnt_ticks
+    before = adaptation.updates
     adaptation.learn(DT_S, measured={}, sent=[0.5, 0.1], basis=basis, command=[0.5, 0.1], operator=[0.9, 0.5])
     adaptation.settings = replace(ON, mode='frozen')
     adaptation.learn(DT_S, measured={}, sent=[0.5, 0.1], basis=basis, command=[0.5, 0.1], operator=[0.9, 0.5])
-    assert adaptation.learnt_ticks <= before + 1
+    assert adaptation.updates <= before + 1
 
 
 @pytest.mark.parametrize(
@@ -272,10 +272,10 @@ class Worn:
 def test_a_controller_learns_the_answer_of_its_body(policy):
     worn = Worn(policy, AdaptationSettings(mode='live', lag_s=0.0, memory_s=30.0))
     worn.run(1000, operator=lambda tick: (0.5, 0.6 * math.sin(tick / 20)))
-    response = worn.controller.adaptation.responses['angular_z']
-    assert response.gain == pytest.approx(0.7, abs=0.02)
-    assert response.trim == pytest.approx(0.2, abs=0.02)
-    assert worn.controller.adaptation.responses['linear_x'].gain == 1.0  # nothing measures it
+    actuator = worn.controller.adaptation.actuators['angular_z']
+    assert actuator.gain == pytest.approx(0.7, abs=0.02)
+    assert actuator.offset == pytest.approx(0.2, abs=0.02)
+    assert worn.controller.adaptation.actuators['linear_x'].gain == 1.0  # nothing measures it
 
 
 def test_speed_is_learnt_from_odometry(policy):
@@ -288,8 +288,8 @@ def test_speed_is_learnt_from_odometry(policy):
         assert controller.on_odometry(now_ns, 0.8 * sent)
         controller.on_override(now_ns, (0.6 + 0.3 * math.sin(tick / 20), 0.1))
         sent = float(controller.step(now_ns).command[0])
-    response = controller.adaptation.responses['linear_x']
-    assert [response.answer(sent) for sent in (0.3, 0.9)] == pytest.approx([0.24, 0.72], abs=0.03)
+    actuator = controller.adaptation.actuators['linear_x']
+    assert [actuator.predict(sent) for sent in (0.3, 0.9)] == pytest.approx([0.24, 0.72], abs=0.03)
     assert not controller.on_odometry(now_ns, 1.0)  # not newer
     assert not controller.on_odometry(now_ns + 1, math.nan)
 
@@ -298,10 +298,10 @@ def test_a_stop_teaches_nothing_and_forgets_nothing(policy):
     worn = Worn(policy, AdaptationSettings(mode='live'))
     worn.run(500, operator=lambda tick: (0.5, 0.6 * math.sin(tick / 20)))
     adaptation = worn.controller.adaptation
-    kept, count = adaptation.snapshot(), adaptation.learnt_ticks
+    kept, count = adaptation.snapshot(), adaptation.updates
     worn.controller.set_emergency_stop('test', True)
     assert worn.run(200, operator=lambda tick: (0.5, 0.6 * math.sin(tick / 7))).mode == 'stop'
-    assert (adaptation.snapshot(), adaptation.learnt_ticks) == (kept, count)
+    assert (adaptation.snapshot(), adaptation.updates) == (kept, count)
 
 
 def test_what_the_operator_teaches_does_not_depend_on_the_speed_scale(policy):

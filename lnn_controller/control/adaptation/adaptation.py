@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lnn_controller.control.adaptation.actuator import MAX_GAIN, MIN_GAIN, ActuatorModel
 from lnn_controller.control.adaptation.imitation import Imitation
-from lnn_controller.control.adaptation.response import MAX_GAIN, MIN_GAIN, Response
 from lnn_controller.control.settings.adaptation import AdaptationSettings
 from lnn_controller.errors import InputError, short
 from lnn_controller.policy import PolicySpec
@@ -34,7 +34,7 @@ class Adaptation:
     """
     What is learnt on top of a frozen policy.
 
-    *Imitate* corrects the network's command, *respond* undoes how the body answers it; in this order, so that what the
+    *Imitate* corrects the network's command, *respond* inverts each channel's actuator; in this order, so that what the
     operator teaches is meant as motion, whatever state the body is in. Both learn in shadow and live, and act in live.
 
     :param spec: of the policy
@@ -45,10 +45,9 @@ class Adaptation:
         self._spec = spec
         self._settings = settings
         self.imitation = Imitation(spec.command_range, spec.network.units, settings)
-        self.responses = {
-            name: Response(float(most), settings) for name, most in zip(spec.channels, spec.command_range, strict=True)
-        }
-        self.learnt_ticks = 0
+        ranges = zip(spec.channels, spec.command_range, strict=True)
+        self.actuators = {name: ActuatorModel(float(most), settings) for name, most in ranges}
+        self.updates = 0
         self._kept = self.snapshot()
 
     @property
@@ -62,17 +61,17 @@ class Adaptation:
             return
         self._settings = settings
         self.imitation.settings = settings
-        for response in self.responses.values():
-            response.settings = settings
+        for actuator in self.actuators.values():
+            actuator.settings = settings
 
     @property
     def rollbacks(self) -> int:
         """How often what was learnt turned out worse than nothing."""
-        return self.imitation.rollbacks + sum(each.rollbacks for each in self.responses.values())
+        return self.imitation.rollbacks + sum(each.rollbacks for each in self.actuators.values())
 
-    def wanted(self, basis: NDArray[np.float32], command: NDArray[np.float32]) -> list[float]:
+    def correct(self, basis: NDArray[np.float32], command: NDArray[np.float32]) -> list[float]:
         """
-        Say what the adapted network wants.
+        Return what the adapted network wants.
 
         :param basis: the neurons' states, (N,)
         :param command: what the frozen network wants, (C,)
@@ -82,16 +81,16 @@ class Adaptation:
             return command.tolist()
         return (command + self.imitation.correction(basis)).tolist()
 
-    def sent(self, wanted: Sequence[float]) -> list[float]:
+    def invert(self, wanted: Sequence[float]) -> list[float]:
         """
-        Say what to ask of the body, so that it does what is wanted.
+        Return what to send, so that the body does what is wanted.
 
         :param wanted: motion, (C,)
         :returns: command, (C,), not yet limited
         """
         if self._settings.mode != 'live' or not self._settings.respond:
             return list(wanted)
-        return [response.sent(value) for response, value in zip(self.responses.values(), wanted, strict=True)]
+        return [actuator.invert(value) for actuator, value in zip(self.actuators.values(), wanted, strict=True)]
 
     def learn(
         self,
@@ -119,26 +118,26 @@ class Adaptation:
         learnt = False
         if settings.respond:
             moving = any(sent)
-            for (name, response), value in zip(self.responses.items(), sent, strict=True):
+            for (name, actuator), value in zip(self.actuators.items(), sent, strict=True):
                 if name in measured:
-                    learnt |= response.learn(value, measured[name], dt_s, moving=moving)
+                    learnt |= actuator.learn(value, measured[name], dt_s, moving=moving)
         if operator is None:
             self.imitation.end_override()
         elif settings.imitate and basis is not None:
             learnt |= self.imitation.learn(basis, np.asarray(command), np.array(self._motion(operator)), dt_s)
-        self.learnt_ticks += learnt
+        self.updates += learnt
 
     def on_stop(self) -> None:
         """The robot was stopped: nothing is learnt from standing, nor from moving off."""
         self.imitation.end_override()
-        for response in self.responses.values():
-            response.on_stop()
+        for actuator in self.actuators.values():
+            actuator.on_stop()
 
     def reset(self) -> None:
         """Forget all that was learnt."""
         self.imitation.reset()
-        for response in self.responses.values():
-            response.reset()
+        for actuator in self.actuators.values():
+            actuator.reset()
 
     def roll_back(self) -> None:
         """Go back to the last snapshot that was kept or loaded; without one, to nothing learnt."""
@@ -155,7 +154,7 @@ class Adaptation:
 
     def snapshot(self) -> dict[str, Any]:
         """
-        Give what was learnt.
+        Return what was learnt.
 
         :returns: an object that JSON can hold
         """
@@ -165,7 +164,7 @@ class Adaptation:
             'policy_sha256': fingerprint(self._spec),
             'channels': list(self._spec.channels),
             'imitate': self.imitation.weights.tolist(),
-            'respond': {name: [each.gain, each.trim] for name, each in self.responses.items()},
+            'respond': {name: [each.gain, each.offset] for name, each in self.actuators.items()},
         }
 
     def load(self, snapshot: Any) -> None:
@@ -183,40 +182,40 @@ class Adaptation:
                 msg = f'a snapshot must have been learnt on this policy: {key} {self._kept[key]!r}. '
                 raise InputError(f'{msg}Got {short(snapshot[key])}')
         weights = _numbers(snapshot['imitate'], self.imitation.weights.shape, 'imitate')
-        names = list(self.responses)
+        names = list(self.actuators)
         respond = snapshot['respond']
         if not isinstance(respond, Mapping) or list(respond) != names:
             raise InputError(f'a snapshot\'s "respond" must name {", ".join(names)}. Got {short(respond)}')
-        answers = {name: _numbers(respond[name], (2,), f'respond.{name}') for name in names}
-        for name, (gain, _) in answers.items():
+        models = {name: _numbers(respond[name], (2,), f'respond.{name}') for name in names}
+        for name, (gain, _) in models.items():
             if not MIN_GAIN <= gain <= MAX_GAIN:
                 raise InputError(f"a snapshot's gain of {name} must be from {MIN_GAIN} to {MAX_GAIN}. Got {gain:g}")
         self.reset()  # also of how sure it was: the same from here, however it came here
         self.imitation.weights = weights
-        for name, (gain, trim) in answers.items():
-            self.responses[name].set(float(gain), float(trim))
+        for name, (gain, offset) in models.items():
+            self.actuators[name].set(float(gain), float(offset))
         self._kept = dict(snapshot)
 
     def figures(self) -> dict[str, float]:
         """
-        Say how it goes.
+        Return how it goes.
 
         :returns: by channel the prequential errors, frozen and adapted, of the operator's command (``imitate_…``) and
-            of the body's answer (``respond_…``), m/s or rad/s; ‖ΔW‖ as a share of its bound; gain and trim; and how
+            of the body's motion (``respond_…``), m/s or rad/s; ‖ΔW‖ as a share of its bound; gain and offset; and how
             many ticks taught something, and how often it was rolled back
         """
-        figures = {'learnt_ticks': float(self.learnt_ticks), 'rollbacks': float(self.rollbacks)}
+        figures = {'learnt_ticks': float(self.updates), 'rollbacks': float(self.rollbacks)}
         norm, judged = self.imitation.norm, self.imitation.judge.rms
-        for index, (name, response) in enumerate(self.responses.items()):
-            most = response.command_range
+        for index, (name, actuator) in enumerate(self.actuators.items()):
+            most = actuator.command_range
             figures |= {
                 f'{name}.imitate_error_frozen': float(judged[0, index]) * most,
                 f'{name}.imitate_error_adapted': float(judged[1, index]) * most,
                 f'{name}.imitate_norm': float(norm[index]),
-                f'{name}.respond_error_frozen': float(response.judge.rms[0]) * most,
-                f'{name}.respond_error_adapted': float(response.judge.rms[1]) * most,
-                f'{name}.respond_gain': response.gain,
-                f'{name}.respond_trim': response.trim,
+                f'{name}.respond_error_frozen': float(actuator.judge.rms[0]) * most,
+                f'{name}.respond_error_adapted': float(actuator.judge.rms[1]) * most,
+                f'{name}.respond_gain': actuator.gain,
+                f'{name}.respond_trim': actuator.offset,
             }
         return figures
 
@@ -224,7 +223,7 @@ class Adaptation:
         """The motion that a command of the operator's brings about: who drives a worn robot steers against its wear."""
         if not self._settings.respond or self._settings.mode != 'live':
             return list(command)
-        return [each.answer(value) for each, value in zip(self.responses.values(), command, strict=True)]
+        return [each.predict(value) for each, value in zip(self.actuators.values(), command, strict=True)]
 
 
 def _numbers(value: Any, shape: tuple[int, ...], name: str) -> Floats:

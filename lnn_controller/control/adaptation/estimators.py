@@ -105,7 +105,7 @@ class LeastMeanSquares:
 
 class Excitation:
     """
-    How much a signal has moved of late: the standard deviation of its liveliest entry in an exponential window.
+    How much a signal has moved of late: its largest per-component standard deviation in an exponential window.
 
     Without movement there is nothing to tell slope from offset, and what would be learnt is an accident (persistent
     excitation: Åström and Wittenmark, Adaptive Control, 1995, section 2.4).

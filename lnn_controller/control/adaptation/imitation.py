@@ -1,4 +1,4 @@
-"""Imitate: while the operator drives, learn what the readout should have said in this state."""
+"""Imitate: while the operator drives, learn what the readout should have given in this state."""
 
 import math
 
@@ -89,7 +89,7 @@ class Imitation:
 
     def correction(self, basis: NDArray[np.float32]) -> Floats:
         """
-        Say what to add to the network's command.
+        Return what to add to the network's command.
 
         :param basis: the neurons' states, (N,)
         :returns: m/s and rad/s, within the bound, (C,)
@@ -102,8 +102,8 @@ class Imitation:
         Predict, compare, then learn from one tick of the operator's.
 
         :param basis: the neurons' states, (N,)
-        :param command: what the network said, (C,)
-        :param target: what the operator says, (C,)
+        :param command: what the network wants, (C,)
+        :param target: what the operator commands, (C,)
         :param dt_s: time since the previous tick, s
         :returns: whether it learnt; not where neither state nor operator moves (a stuck stick teaches nothing), where
             the error is in the dead zone, or after a rollback until the operator has let go
@@ -114,13 +114,13 @@ class Imitation:
         most = self._range
         # What lies beyond the command range is never driven, neither the operator's nor the network's.
         target = _within(target, most)
-        lacking = target - _within(command, most)
-        adapted = lacking - self.correction(basis)
+        residual = target - _within(command, most)
+        adapted = residual - self.correction(basis)
         moving = self._state_moves.update(basis.astype(np.float64), dt_s) >= EXCITED_STATE
         moving &= self._command_moves.update(target / most, dt_s) >= EXCITED_COMMAND
         if not moving:
             return False
-        share = lacking / most
+        share = residual / most
         self.judge.update(share, adapted / most, dt_s)
         error = share - self.weights @ self._x
         error[np.abs(error) < self._settings.dead_zone] = 0.0

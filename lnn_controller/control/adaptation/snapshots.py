@@ -17,7 +17,7 @@ def write_snapshot(path: str | Path, snapshot: Mapping[str, Any]) -> Path:
     Write what was learnt; a file that is there is replaced.
 
     :param path: of the file; its folder is made
-    :param snapshot: as :meth:`Adaptation.snapshot` gives it
+    :param snapshot: as :meth:`Adaptation.snapshot` returns it
     :returns: the file
     :raises InputError: if it cannot be written
     """

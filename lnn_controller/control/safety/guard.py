@@ -26,7 +26,7 @@ _TOUCH_M = 1e-7
 
 def guard_scale(clearance_m: float, settings: GuardSettings) -> float:
     """
-    Tell how much of its speed the robot may keep; one factor for all channels, so that the path stays the same.
+    Return how much of its speed the robot may keep; one factor for all channels, so that the path stays the same.
 
     :param clearance_m: from :func:`clearance`, m; NaN stops
     :param settings: where to slow down and to stop
@@ -41,7 +41,7 @@ def guard_scale(clearance_m: float, settings: GuardSettings) -> float:
 
 def inside(points: Floats, footprint: Footprint) -> NDArray[np.bool_]:
     """
-    Tell which points lie within the robot's outline, its edge not counted.
+    Return which points lie within the robot's outline, its edge not counted.
 
     :param points: (N, 2)
     :param footprint: the robot's outline

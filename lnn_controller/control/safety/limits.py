@@ -15,7 +15,7 @@ __all__ = ['all_finite', 'apply_deadband', 'limit', 'limit_acceleration', 'limit
 
 def all_finite(command: Sequence[float]) -> bool:
     """
-    Tell whether a command may be looked at further; one bad channel spoils the whole command.
+    Return whether a command may be looked at further; one bad channel spoils the whole command.
 
     :param command: any numbers, (C,)
     :returns: ``False`` if any is NaN or infinite
@@ -29,18 +29,18 @@ def limit_speed(command: Sequence[float], limits: Limits) -> tuple[list[float], 
 
     :param command: finite, (C,)
     :param limits: the limits
-    :returns: the command, (C,); which limits bit, such as ``linear_x_maximum``
+    :returns: the command, (C,); the active limits, such as ``linear_x_maximum``
     """
-    result, bitten = [], []
+    result, active = [], []
     for channel, value, low, high in zip(limits.channels, command, limits.minimum, limits.maximum, strict=True):
         if value > high:
-            bitten.append(f'{channel}_maximum')
+            active.append(f'{channel}_maximum')
             value = high
         elif value < low:
-            bitten.append(f'{channel}_minimum')
+            active.append(f'{channel}_minimum')
             value = low
         result.append(value)
-    return result, tuple(bitten)
+    return result, tuple(active)
 
 
 def limit_acceleration(
@@ -55,9 +55,9 @@ def limit_acceleration(
     :param previous: the command of the last tick, before its deadband, (C,)
     :param dt_s: time since then, s, > 0
     :param limits: the limits
-    :returns: the command, (C,); which limits bit, such as ``linear_x_acceleration``
+    :returns: the command, (C,); the active limits, such as ``linear_x_acceleration``
     """
-    result, bitten = [], []
+    result, active = [], []
     rows = zip(limits.channels, command, previous, limits.max_acceleration, limits.max_deceleration, strict=True)
     for channel, value, before, acceleration, deceleration in rows:
         # Mirrored so that the robot moves forwards or stands.
@@ -65,9 +65,9 @@ def limit_acceleration(
         reached, slowing = _ramp(sign * value, sign * before, dt_s, acceleration, deceleration)
         reached *= sign
         if reached != value:
-            bitten.append(f'{channel}_{"deceleration" if slowing else "acceleration"}')
+            active.append(f'{channel}_{"deceleration" if slowing else "acceleration"}')
         result.append(reached)
-    return result, tuple(bitten)
+    return result, tuple(active)
 
 
 def _ramp(value: float, before: float, dt_s: float, acceleration: float, deceleration: float) -> tuple[float, bool]:
@@ -107,7 +107,7 @@ def limit(
     :param previous: the command of the last tick, before its deadband, (C,)
     :param dt_s: time since then, s, > 0
     :param limits: the limits
-    :returns: the command to publish, (C,); which limits bit, in the order they were applied
+    :returns: the command to publish, (C,); the active limits, in the order they were applied
     :raises ValueError: if a number is not finite, ``dt_s`` is not positive, or a length is not C
     """
     count = len(limits.channels)

@@ -41,7 +41,7 @@ class Sight:
 
     def covers(self, velocity: Sequence[float], footprint: Footprint, reach_m: float, min_valid: float) -> bool:
         """
-        Tell whether the sensor measured all along the way of a command.
+        Return whether the sensor measured all along the way of a command.
 
         The outline is moved along the way; at each place, enough of what each leading edge sweeps must lie in bearings
         that have measured. So a blind sector that hides the far end of the way counts, however wide the near end is
@@ -79,7 +79,7 @@ class Sight:
 
 def half_turn(angles: Floats) -> Floats:
     """
-    Give the same directions within half a turn either way.
+    Return the same directions within half a turn either way.
 
     :param angles: rad, of any shape
     :returns: −π … π, rad, of the same shape

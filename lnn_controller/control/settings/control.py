@@ -139,7 +139,7 @@ class ControlSettings:
 
     def guard_reach_m(self, spec: PolicySpec) -> float:
         """
-        Tell how far away a point may matter to the guard, with what the robot goes until its data are stale.
+        Return how far away a point may matter to the guard, with what the robot goes until its data are stale.
 
         :param spec: the policy's spec
         :returns: m; 0 without a guard
@@ -167,7 +167,7 @@ class ControlSettings:
 
     def override_limits(self, spec: PolicySpec) -> Limits:
         """
-        Give the operator's limits: as fast as the policy may, in either direction, within the settings' range.
+        Return the operator's limits: as fast as the policy may, in either direction, within the settings' range.
 
         A policy that never reverses has a range without negative speeds; its operator must get out of a corner.
 

@@ -81,7 +81,7 @@ class GuardSettings:
 
     def reach_m(self, pace: float) -> float:
         """
-        Tell how far the guard must look.
+        Return how far the guard must look.
 
         :param pace: of the command, m/s, as :meth:`Footprint.pace` returns it
         :returns: clearance from which on the command is left alone, m
@@ -91,7 +91,7 @@ class GuardSettings:
 
     def most_pace(self, clearance_m: float) -> float:
         """
-        Tell how fast the robot may go so that it comes to rest at the stop distance.
+        Return how fast the robot may go so that it comes to rest at the stop distance.
 
         :param clearance_m: from :func:`clearance`, m
         :returns: pace, m/s, ≥ 0; ``inf`` where nothing is in the way

@@ -1,4 +1,4 @@
-"""Respond: learn how the body answers a command, measured = gain · sent + trim, and ask for what gives the wanted."""
+"""Respond: learn an actuator's gain and offset, measured = gain · sent + offset, and send what gives the wanted."""
 
 import math
 
@@ -13,24 +13,24 @@ from lnn_controller.control.adaptation.estimators import (
 )
 from lnn_controller.control.settings.adaptation import AdaptationSettings
 
-__all__ = ['MAX_GAIN', 'MIN_GAIN', 'Response']
+__all__ = ['MAX_GAIN', 'MIN_GAIN', 'ActuatorModel']
 
 MIN_GAIN, MAX_GAIN = 0.4, 2.5  # a body further off than this needs a mechanic
 NOISE = 0.05  # of a measurement, in shares of the command range: what lag and road add to the model
 GAIN_SPREAD = 0.3  # how far a gain lies from 1 before anything was measured
 EXCITED = 0.01  # of the sent command, in shares of the command range
 SETTLED_S = 1.0  # the body must have moved for so long: what comes before is acceleration from rest
-PLAUSIBLE = 2.0  # a measurement beyond so many reaches is a blow, not an answer
+PLAUSIBLE = 2.0  # a measurement beyond so many command ranges is a blow, no answer to a command
 WORSE = 1.1
 SHORTEST_JUDGED_S = 0.5
 
 
-class Response:
+class ActuatorModel:
     """
-    One channel's answer, by recursive least squares in the two numbers gain − 1 and trim.
+    One channel's actuator, by recursive least squares in the two numbers gain − 1 and offset.
 
     What was sent goes through a first-order lag first, for motor and steering take their time. Undoing the estimate,
-    sent = (wanted − trim) / gain, is certainty-equivalence control (Åström and Wittenmark, Adaptive Control, 1995).
+    sent = (wanted − offset) / gain, is certainty-equivalence control (Åström and Wittenmark, Adaptive Control, 1995).
 
     :param command_range: the channel's largest command, m/s or rad/s
     :param settings: how to learn
@@ -54,7 +54,7 @@ class Response:
     @settings.setter
     def settings(self, settings: AdaptationSettings) -> None:
         self._settings = settings
-        kept = None if self._estimator is None else (self.gain, self.trim)
+        kept = None if self._estimator is None else (self.gain, self.offset)
         prior = (np.array([GAIN_SPREAD, max(settings.bound, 1e-6)]) / NOISE) ** 2
         self._estimator = (
             RecursiveLeastSquares(1, 2, prior=prior, memory_s=settings.memory_s)
@@ -67,44 +67,44 @@ class Response:
 
     @property
     def gain(self) -> float:
-        """What of a command's change the body does."""
+        """Share of a command's change that the body does."""
         assert self._estimator is not None
         return 1.0 + float(self._estimator.weights[0, 0])
 
     @property
-    def trim(self) -> float:
-        """What the body does unasked, m/s or rad/s."""
+    def offset(self) -> float:
+        """What the body does without a command, m/s or rad/s."""
         assert self._estimator is not None
         return float(self._estimator.weights[0, 1]) * self.command_range
 
-    def set(self, gain: float, trim: float) -> None:
+    def set(self, gain: float, offset: float) -> None:
         """
         Take values learnt before, held within the bounds.
 
         :param gain: see :attr:`gain`
-        :param trim: see :attr:`trim`, m/s or rad/s
+        :param offset: see :attr:`offset`, m/s or rad/s
         """
         assert self._estimator is not None
-        self._estimator.weights[0] = gain - 1.0, trim / self.command_range
+        self._estimator.weights[0] = gain - 1.0, offset / self.command_range
         self._project()
 
-    def sent(self, wanted: float) -> float:
+    def invert(self, wanted: float) -> float:
         """
-        Say what to ask of the body.
+        Return what to send.
 
         :param wanted: what it should do, m/s or rad/s; zero stays zero
         :returns: what to send, m/s or rad/s
         """
-        return (wanted - self.trim) / self.gain if wanted else 0.0
+        return (wanted - self.offset) / self.gain if wanted else 0.0
 
-    def answer(self, sent: float) -> float:
+    def predict(self, sent: float) -> float:
         """
-        Say what the body will do.
+        Return what the body will do.
 
         :param sent: command, m/s or rad/s
         :returns: m/s or rad/s
         """
-        return self.gain * sent + self.trim
+        return self.gain * sent + self.offset
 
     def learn(self, sent: float, measured: float, dt_s: float, *, moving: bool) -> bool:
         """
@@ -127,8 +127,8 @@ class Response:
         assert self._estimator is not None
         measured = min(max(measured, -PLAUSIBLE * self.command_range), PLAUSIBLE * self.command_range)
         frozen = (measured - self._sent) / self.command_range
-        ((gain_off, trim),) = self._estimator.weights.tolist()
-        error = frozen - (gain_off * asked + trim)
+        ((gain_off, offset),) = self._estimator.weights.tolist()
+        error = frozen - (gain_off * asked + offset)
         self.judge.update(frozen, error, dt_s)
         if abs(error) < self._settings.dead_zone:
             return False
@@ -149,7 +149,7 @@ class Response:
         self._moves.reset()
 
     def reset(self) -> None:
-        """Forget all that was learnt: the body does as it is told."""
+        """Forget all that was learnt: the body does what is sent."""
         assert self._estimator is not None
         self._estimator.reset()
         self.judge.reset()
@@ -157,5 +157,5 @@ class Response:
     def _project(self) -> None:
         assert self._estimator is not None
         weights, bound = self._estimator.weights, self._settings.bound
-        ((gain_off, trim),) = weights.tolist()
-        weights[0] = min(max(gain_off, MIN_GAIN - 1.0), MAX_GAIN - 1.0), min(max(trim, -bound), bound)
+        ((gain_off, offset),) = weights.tolist()
+        weights[0] = min(max(gain_off, MIN_GAIN - 1.0), MAX_GAIN - 1.0), min(max(offset, -bound), bound)
