@@ -130,9 +130,9 @@ def test_it_finds_gain_and_trim(gain, trim):
     drive(actuator, gain, trim)
     assert actuator.gain == pytest.approx(gain, abs=0.05)
     assert actuator.offset == pytest.approx(trim, abs=0.03)
-    assert gain * actuator.sent(0.7) + trim == pytest.approx(0.7, abs=0.05)
+    assert gain * actuator.invert(0.7) + trim == pytest.approx(0.7, abs=0.05)
     assert actuator.predict(actuator.invert(0.7)) == pytest.approx(0.7)
-    assert actuator.sent(0.0) == 0.0
+    assert actuator.invert(0.0) == 0.0
     assert actuator.rollbacks == 0
 
 
