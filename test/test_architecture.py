@@ -27,7 +27,7 @@ MAY_IMPORT = {
     'report': {'data', 'sim', 'metrics', 'evaluation', 'replay', 'explain'},
     'studies': {'policy', 'control', 'data', 'sim', 'metrics', 'evaluation', 'replay', 'explain'},
     'nodes': {'share', 'policy', 'control', 'data', 'sim', 'replay', 'report'},
-    'live': {'libraries', 'data', 'policy', 'sim', 'metrics', 'evaluation', 'report', 'nodes'},
+    'live': {'libraries', 'data', 'policy', 'control', 'sim', 'metrics', 'evaluation', 'report', 'nodes'},
     'doctor': {'libraries', 'policy', 'sim', 'nodes'},
     'libraries': set(),
     'start': {'nodes'},

@@ -7,8 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from lnn_controller.errors import InputError
+from lnn_controller.settings import check_number
 
-__all__ = ['Cell', 'CellStep', 'column', 'inverse_softplus', 'lecun_tanh', 'positive_int', 'xavier_']
+__all__ = ['Cell', 'CellStep', 'column', 'inverse_softplus', 'lecun_tanh', 'xavier_']
 
 
 class CellStep(NamedTuple):
@@ -45,9 +46,9 @@ class Cell(nn.Module):
 
     def __init__(self, input_size: int, units: int, outputs: int | None, state_size: int | None = None) -> None:
         super().__init__()
-        self.input_size = positive_int('input_size', input_size)
-        self.units = positive_int('units', units)
-        self.output_size = units if outputs is None else positive_int('outputs', outputs)
+        self.input_size: int = check_number('input_size', input_size, whole=True, minimum=1)
+        self.units: int = check_number('units', units, whole=True, minimum=1)
+        self.output_size: int = check_number('outputs', units if outputs is None else outputs, whole=True, minimum=1)
         if self.output_size > units:
             msg = f'A cell has at most as many outputs as neurons ({units}). Got {outputs}; raise units.'
             raise InputError(msg)
@@ -223,18 +224,3 @@ def xavier_(weight: Tensor, fan_in: int, fan_out: int) -> None:
     """
     bound = math.sqrt(6.0 / max(fan_in + fan_out, 1))
     nn.init.uniform_(weight, -bound, bound)
-
-
-def positive_int(name: str, value: object) -> int:
-    """
-    Check a size.
-
-    :param name: for the message
-    :param value: what arrived
-    :returns: the same number
-    :raises InputError: if it is not a whole number of at least 1
-    """
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        msg = f'{name} must be a whole number, at least 1. Got {value!r}.'
-        raise InputError(msg)
-    return value

@@ -6,13 +6,14 @@ from typing import Any
 
 from lnn_controller.errors import InputError
 from lnn_controller.liquid.baselines import CTRNN, GRU, LSTM, FeedForward
-from lnn_controller.liquid.cell import Cell, positive_int
+from lnn_controller.liquid.cell import Cell
 from lnn_controller.liquid.cfc import CfC
 from lnn_controller.liquid.ltc import LTC
 from lnn_controller.liquid.memory import MixedMemory
 from lnn_controller.liquid.ncp_cfc import NcpCfC
 from lnn_controller.liquid.wiring import Wiring
 from lnn_controller.liquid.wirings import auto_ncp
+from lnn_controller.settings import check_number
 
 __all__ = ['CELLS', 'WIRED', 'cell_options', 'make_cell']
 
@@ -78,7 +79,7 @@ def make_cell(
     if unknown:
         msg = f'Cell {name!r} has no option {", ".join(unknown)}; it has: {", ".join(allowed) or "none"}.'
         raise InputError(msg)
-    positive_int('input_size', input_size)
+    check_number('input_size', input_size, whole=True, minimum=1)
     if mixed_memory and name not in _LIQUID:
         msg = f'mixed_memory goes with the cells {_LIQUID}. Got {name!r}; leave mixed_memory out.'
         raise InputError(msg)
@@ -88,7 +89,7 @@ def make_cell(
         msg = f'A wiring goes with the cells {WIRED}. Got one for {name!r}; give units instead.'
         raise InputError(msg)
     else:
-        cell = _CLASSES[name](input_size, positive_int('units', units), outputs, **options)
+        cell = _CLASSES[name](input_size, check_number('units', units, whole=True, minimum=1), outputs, **options)
     return MixedMemory(cell) if mixed_memory else cell
 
 

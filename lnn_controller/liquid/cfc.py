@@ -12,7 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lnn_controller.errors import InputError
-from lnn_controller.liquid.cell import Cell, lecun_tanh, positive_int, xavier_
+from lnn_controller.liquid.cell import Cell, lecun_tanh, xavier_
+from lnn_controller.settings import check_number
 
 __all__ = ['ACTIVATIONS', 'HEADS', 'MODES', 'CfC', 'ClosedForm']
 
@@ -120,18 +121,16 @@ class CfC(Cell):
         backbone_dropout: float = 0.0,
     ) -> None:
         super().__init__(input_size, units, outputs)
-        if backbone_layers != 0:
-            positive_int('backbone_layers', backbone_layers)
+        check_number('backbone_layers', backbone_layers, whole=True, minimum=0)
+        check_number('backbone_units', backbone_units, whole=True, minimum=1)
         if backbone_activation not in ACTIVATIONS:
             msg = f'backbone_activation must be one of {tuple(ACTIVATIONS)}. Got {backbone_activation!r}.'
             raise InputError(msg)
-        if not 0.0 <= backbone_dropout < 1.0:
-            msg = f'backbone_dropout must be at least 0 and below 1. Got {backbone_dropout!r}.'
-            raise InputError(msg)
+        check_number('backbone_dropout', backbone_dropout, minimum=0.0, below=1.0)
         self.closed_form = ClosedForm(mode, units)
         self.activation = ACTIVATIONS[backbone_activation]
         self.backbone_dropout = backbone_dropout
-        widths = [positive_int('backbone_units', backbone_units)] * backbone_layers + [HEADS[mode] * units]
+        widths = [backbone_units] * backbone_layers + [HEADS[mode] * units]
         # The first layer is split into its input part, computed for a whole sequence at once, and its recurrent part.
         self.input_map = nn.Linear(input_size, widths[0])
         self.recurrent_map = nn.Linear(units, widths[0], bias=False)

@@ -6,8 +6,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lnn_controller.errors import InputError
-from lnn_controller.liquid.cell import Cell, inverse_softplus, positive_int
+from lnn_controller.liquid.cell import Cell, inverse_softplus
 from lnn_controller.liquid.wiring import Matrix, Wiring
+from lnn_controller.settings import check_number
 
 __all__ = ['LTC']
 
@@ -99,7 +100,7 @@ class LTC(Cell):
         epsilon: float = 1e-8,
     ) -> None:
         super().__init__(wiring.input_dim, wiring.units, wiring.output_dim)
-        self.ode_unfolds = positive_int('ode_unfolds', ode_unfolds)
+        self.ode_unfolds: int = check_number('ode_unfolds', ode_unfolds, whole=True, minimum=1)
         self.epsilon = epsilon
         self._roles = wiring.roles
         self.sensory = Synapses(wiring.sensory_adjacency)

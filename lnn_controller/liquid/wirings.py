@@ -4,14 +4,13 @@ Ways to draw a wiring: neural circuit policies, everything connected, or at rand
 Source: Lechner et al., *Neural circuit policies enabling auditable autonomy*, Nature Machine Intelligence 2020.
 """
 
-import operator
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from lnn_controller.errors import InputError
 from lnn_controller.liquid.wiring import Matrix, Wiring
+from lnn_controller.settings import check_number
 
 __all__ = ['auto_ncp', 'fully_connected', 'ncp', 'random_wiring']
 
@@ -49,7 +48,7 @@ def ncp(
     """
     sizes = {'input_dim': input_dim, 'inter': inter, 'command': command, 'motor': motor}
     for name, size in sizes.items():
-        _at_least(name, size, 1)
+        check_number(name, size, whole=True, minimum=1)
     _within('sensory_fanout', sensory_fanout, 1, inter, 'inter neurons')
     _within('inter_fanout', inter_fanout, 1, command, 'command neurons')
     _within('motor_fanin', motor_fanin, 1, command, 'command neurons')
@@ -84,10 +83,10 @@ def auto_ncp(input_dim: int, units: int, outputs: int, sparsity: float = 0.5, se
     :returns: the wiring
     :raises InputError: if fewer than two neurons are left beside the motor ones, or sparsity is out of range
     """
-    _at_least('input_dim', input_dim, 1)
-    _at_least('outputs', outputs, 1)
-    _at_least(f'units (outputs {outputs} + one inter + one command neuron)', units, outputs + 2)
-    density = 1.0 - _sparsity(sparsity)
+    check_number('input_dim', input_dim, whole=True, minimum=1)
+    check_number('outputs', outputs, whole=True, minimum=1)
+    check_number(f'units (outputs {outputs} + one inter + one command neuron)', units, whole=True, minimum=outputs + 2)
+    density = 1.0 - check_number('sparsity', sparsity, minimum=0.0, below=1.0)
     command = max(int(0.4 * (units - outputs)), 1)
     inter = units - outputs - command
     return ncp(
@@ -139,7 +138,7 @@ def random_wiring(
     :raises InputError: if a size is below 1, there are more outputs than neurons, or sparsity is out of range
     """
     rng, roles = _unlayered(input_dim, units, outputs, seed)
-    density = 1.0 - _sparsity(sparsity)
+    density = 1.0 - check_number('sparsity', sparsity, minimum=0.0, below=1.0)
     matrices = []
     for shape in ((units, units), (input_dim, units)):
         matrix = np.zeros(shape, np.int8)
@@ -167,40 +166,17 @@ def _signs(count: int, rng: np.random.Generator, excitatory: float = 0.5) -> Mat
 def _unlayered(
     input_dim: int, units: int, outputs: int | None, seed: int
 ) -> tuple[np.random.Generator, tuple[str, ...]]:
-    _at_least('input_dim', input_dim, 1)
-    _at_least('units', units, 1)
+    check_number('input_dim', input_dim, whole=True, minimum=1)
+    check_number('units', units, whole=True, minimum=1)
     motor = units if outputs is None else outputs
     _within('outputs', motor, 1, units, 'neurons')
     return _generator(seed), ('motor',) * motor + ('inter',) * (units - motor)
 
 
 def _generator(seed: int) -> np.random.Generator:
-    _at_least('seed', seed, 0)
+    check_number('seed', seed, whole=True, minimum=0)
     return np.random.default_rng(seed)
 
 
-def _at_least(name: str, value: int, minimum: int) -> None:
-    if not _is_int(value) or value < minimum:
-        msg = f'{name} must be a whole number, at least {minimum}. Got {value!r}.'
-        raise InputError(msg)
-
-
 def _within(name: str, value: int, minimum: int, maximum: int, of: str) -> None:
-    if not _is_int(value) or not minimum <= value <= maximum:
-        msg = f'{name} must be {minimum} to {maximum}, as there are {maximum} {of}. Got {value!r}.'
-        raise InputError(msg)
-
-
-def _is_int(value: object) -> bool:
-    try:
-        operator.index(value)  # type: ignore[arg-type]
-    except TypeError:
-        return False
-    return not isinstance(value, bool)
-
-
-def _sparsity(value: float) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0.0 <= value < 1.0:
-        msg = f'sparsity must be at least 0 and below 1 (0: every synapse). Got {value!r}.'
-        raise InputError(msg)
-    return float(value)
+    check_number(f'{name} (of {maximum} {of})', value, whole=True, minimum=minimum, maximum=maximum)

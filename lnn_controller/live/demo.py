@@ -13,6 +13,7 @@ import rclpy
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.signals import SignalHandlerOptions
 
+from lnn_controller.control import ControlSettings
 from lnn_controller.errors import InputError
 from lnn_controller.evaluation.drive import summarise
 from lnn_controller.evaluation.from_bag import read_drive, read_frames, read_stamps
@@ -25,6 +26,7 @@ from lnn_controller.policy import find_policy, read_spec
 from lnn_controller.report.drive_plot import draw_path
 from lnn_controller.report.json import write_json
 from lnn_controller.report.video import write_video
+from lnn_controller.settings import check_settings, setting, settings_of
 from lnn_controller.sim.render.gl import choose_backend
 from lnn_controller.sim.render.scenes import find_scene
 
@@ -47,8 +49,6 @@ class Demo:
 
     :param policy: folder of a bundle, or a shipped policy's name
     :param scene: how the world looks
-    :param track: seed of the road
-    :param seconds: simulated time to drive, s
     :param out: folder for the results
     :param control_rate_hz: of the controller, Hz
     :param video: whether to make the video
@@ -58,27 +58,22 @@ class Demo:
 
     policy: str = 'car_lane'
     scene: str = 'summer'
-    track: int = 21
-    seconds: float = 60.0
+    track: int = setting(21, 'Seed of the road.', '', 0)
+    seconds: float = setting(60.0, 'Simulated time to drive.', 's', 1.0, 3600.0)
     out: Path = Path('out/demo')
     control_rate_hz: float = 50.0
     video: bool = True
     camera_fault_s: float | None = None
 
     def __post_init__(self) -> None:
-        if not 1.0 <= self.seconds <= 3600.0:
-            msg = f'the time to drive must be from 1 to 3600 s. Got {self.seconds:g}'
-            raise InputError(msg)
-        if not 1.0 <= self.control_rate_hz <= 500.0:
-            msg = f'the control rate must be from 1 to 500 Hz. Got {self.control_rate_hz:g}'
-            raise InputError(msg)
-        if self.track < 0:
-            msg = f'a track is named by an integer seed ≥ 0. Got {self.track}'
-            raise InputError(msg)
+        check_settings(self)
+        settings_of(ControlSettings)['control_rate_hz'].check(self.control_rate_hz)
         latest_s = self.seconds - CAMERA_FAULT_S - AFTER_FAULT_S
         if self.camera_fault_s is not None and not 1.0 <= self.camera_fault_s <= latest_s:
-            msg = f'a camera fault must begin from 1 s to {CAMERA_FAULT_S + AFTER_FAULT_S:g} s before the end '
-            raise InputError(msg + f'({latest_s:g} s). Got {self.camera_fault_s:g} s')
+            raise InputError(
+                f'a camera fault must begin from 1 s to {CAMERA_FAULT_S + AFTER_FAULT_S:g} s before the end '
+                f'({latest_s:g} s). Got {self.camera_fault_s:g} s'
+            )
 
 
 def run_demo(demo: Demo) -> dict[str, Any]:

@@ -2,8 +2,7 @@
 
 import json
 import re
-import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from lnn_controller.errors import InputError, short
 from lnn_controller.policy.files import parse_json
+from lnn_controller.settings import check_number
 
 __all__ = [
     'BUNDLE_FILES',
@@ -27,25 +27,12 @@ __all__ = [
 FORMAT_VERSION = 1
 BUNDLE_FILES = ('weights.safetensors', 'encoder.onnx', 'core.onnx')
 CHANNEL_UNITS = {'linear_x': 'm/s', 'linear_y': 'm/s', 'linear_z': 'm/s', 'angular_z': 'rad/s'}
-_MOST = sys.float_info.max
 
 _EVERY_BIT = 16
 
 
 def _refuse(key: str, wanted: str, value: object) -> InputError:
     return InputError(f'"{key}" must be {wanted}. Got {short(value)}')
-
-
-def _integer(key: str, value: object, at_least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < at_least:
-        raise _refuse(key, f'an integer of at least {at_least}', value)
-
-
-def _number(key: str, value: object, wanted: str, holds: Callable[[float], bool]) -> None:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    # Compared, not math.isfinite: an integer of a thousand digits cannot become a float.
-    if not number or not -_MOST <= value <= _MOST or not holds(value):  # type: ignore[operator, arg-type]
-        raise _refuse(key, wanted, value)
 
 
 def _text(key: str, value: object) -> None:
@@ -84,15 +71,13 @@ class ImageSpec:
     bits: int = 16
 
     def __post_init__(self) -> None:
-        _integer('image.height', self.height, 1)
-        _integer('image.width', self.width, 1)
+        for key in ('height', 'width'):
+            check_number(f'"image.{key}"', getattr(self, key), whole=True, minimum=1)
         if self.channels != 3 or isinstance(self.channels, bool) or not isinstance(self.channels, int):
             raise _refuse('image.channels', '3 (rgb8 frames)', self.channels)
-        _integer('image.bits', self.bits, 8)
-        if self.bits > 16:
-            raise _refuse('image.bits', 'at most 16', self.bits)
+        check_number('"image.bits"', self.bits, whole=True, minimum=8, maximum=16)
         for key in ('crop_top', 'crop_bottom'):
-            _number(f'image.{key}', getattr(self, key), 'a fraction from 0 to below 1', lambda crop: 0 <= crop < 1)
+            check_number(f'"image.{key}"', getattr(self, key), minimum=0.0, below=1.0)
         if self.crop_top + self.crop_bottom >= 1:
             raise _refuse('image.crop_top + image.crop_bottom', 'below 1', self.crop_top + self.crop_bottom)
 
@@ -112,7 +97,7 @@ class ImuSpec:
 
     def __post_init__(self) -> None:
         for key in ('gyro_scale', 'accel_scale'):
-            _number(f'imu.{key}', getattr(self, key), 'a positive number', lambda scale: scale > 0)
+            check_number(f'"imu.{key}"', getattr(self, key), above=0.0)
 
 
 @dataclass(frozen=True)
@@ -138,8 +123,8 @@ class OutputSpec:
             raise _refuse('outputs.name', f'one of {", ".join(CHANNEL_UNITS)}', self.name)
         if self.unit != CHANNEL_UNITS[self.name]:
             raise _refuse(f'outputs.{self.name}.unit', f'"{CHANNEL_UNITS[self.name]}"', self.unit)
-        _number(f'outputs.{self.name}.minimum', self.minimum, 'a number of at most 0', lambda low: low <= 0)
-        _number(f'outputs.{self.name}.maximum', self.maximum, 'a number of at least 0', lambda high: high >= 0)
+        check_number(f'"outputs.{self.name}.minimum"', self.minimum, maximum=0.0)
+        check_number(f'"outputs.{self.name}.maximum"', self.maximum, minimum=0.0)
         if self.minimum >= self.maximum:
             raise _refuse(f'outputs.{self.name}.maximum', f'above the minimum, {self.minimum}', self.maximum)
 
@@ -170,8 +155,8 @@ class NetworkSpec:
     def __post_init__(self) -> None:
         _text('network.cell', self.cell)
         for key in ('units', 'state_size', 'features'):
-            _integer(f'network.{key}', getattr(self, key), 1)
-        _number('network.time_scale', self.time_scale, 'a positive number', lambda scale: scale > 0)
+            check_number(f'"network.{key}"', getattr(self, key), whole=True, minimum=1)
+        check_number('"network.time_scale"', self.time_scale, above=0.0)
         if self.wiring is not None:
             _mapping('network.wiring', self.wiring)
         _mapping('network.options', self.options)
@@ -214,8 +199,10 @@ class PolicySpec:
         names = [output.name for output in self.outputs]
         if not names or len(set(names)) != len(names):
             raise _refuse('outputs', 'at least one channel, each once', names)
-        _number('dt_min_s', self.dt_min_s, 'a positive number', lambda dt: dt > 0)
-        _number('dt_max_s', self.dt_max_s, f'at least dt_min_s, {self.dt_min_s}', lambda dt: dt >= self.dt_min_s)
+        check_number('"dt_min_s"', self.dt_min_s, above=0.0)
+        check_number('"dt_max_s"', self.dt_max_s, above=0.0)
+        if self.dt_max_s < self.dt_min_s:
+            raise _refuse('dt_max_s', f'at least dt_min_s, {self.dt_min_s}', self.dt_max_s)
         _mapping('provenance', self.provenance)
         # Names of files are ours, never the bundle's: nothing in a policy.json can point outside its folder.
         if self.files and sorted(self.files) != sorted(BUNDLE_FILES):

@@ -50,10 +50,10 @@ def changed(path, value):
         (('name',), '../else', 'one word of letters'),
         (('name',), 3, 'one word of letters'),
         (('image',), None, '"image" must be an object. Got None'),
-        (('image', 'height'), 0, '"image.height" must be an integer of at least 1. Got 0'),
-        (('image', 'width'), '200', "must be an integer of at least 1. Got '200'"),
+        (('image', 'height'), 0, '"image.height" must be a whole number of at least 1. Got 0'),
+        (('image', 'width'), '200', "must be a whole number of at least 1. Got '200'"),
         (('image', 'channels'), 1, r'must be 3 \(rgb8 frames\). Got 1'),
-        (('image', 'crop_top'), 1.0, 'a fraction from 0 to below 1'),
+        (('image', 'crop_top'), 1.0, 'a number of at least 0 and below 1'),
         (('image', 'crop_bottom'), 0.75, r'"image.crop_top \+ image.crop_bottom" must be below 1. Got 1.0'),
         (('imu', 'gyro_scale'), 0, '"imu.gyro_scale" must be a positive number. Got 0'),
         (('imu', 'accel_scale'), True, '"imu.accel_scale" must be a positive number. Got True'),
@@ -67,7 +67,7 @@ def changed(path, value):
         (('outputs', 0, 'maximum'), 0.0, 'above the minimum, 0.0. Got 0.0'),
         (('outputs', 1), 4, r'"outputs\[1\]" must be an object. Got 4'),
         (('network', 'cell'), '', 'a non-empty text'),
-        (('network', 'units'), 1.5, '"network.units" must be an integer of at least 1. Got 1.5'),
+        (('network', 'units'), 1.5, '"network.units" must be a whole number of at least 1. Got 1.5'),
         (('network', 'time_scale'), -1, '"network.time_scale" must be a positive number'),
         (('network', 'wiring'), [1], '"network.wiring" must be an object'),
         (('network', 'options'), None, '"network.options" must be an object'),
@@ -118,7 +118,7 @@ def test_what_is_no_json_object(text, message):
 @pytest.mark.parametrize('number', ['1e999', '1' + 400 * '0', '1' + 9000 * '0'])
 def test_a_number_too_big_is_no_finite_number(number):
     text = changed(('dt_max_s',), 0.5).replace('"dt_max_s": 0.5', f'"dt_max_s": {number}')
-    with pytest.raises(InputError, match=r'must be (at least dt_min_s|JSON)'):
+    with pytest.raises(InputError, match=r'must be (a positive number|JSON)'):
         PolicySpec.from_json(text)
 
 
