@@ -23,11 +23,6 @@ REACH = np.array([2.0, 1.5])
 ON = AdaptationSettings(mode='live', bound=0.5, memory_s=30.0)
 
 
-@pytest.fixture(scope='module')
-def policy(tiny_bundle):
-    return Policy.load(tiny_bundle)
-
-
 def states(count, neurons=6, seed=0):
     """Neurons' states that wander smoothly."""
     phase = np.random.default_rng(seed).uniform(0.0, 6.0, neurons)

@@ -6,14 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lnn_controller.control import Controller
-from lnn_controller.policy import Policy
 
 FRAME_NS, SAMPLE_NS, TICK_NS = 33_000_000, 10_000_000, 20_000_000
-
-
-@pytest.fixture(scope='module')
-def policy(tiny_bundle):
-    return Policy.load(tiny_bundle)
 
 
 def drive(policy, picture, sample, *, seconds=3.0, stands=False):
