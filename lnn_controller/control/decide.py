@@ -1,7 +1,7 @@
 """One tick as a function of its inputs: what watches first, then the network, then the safety chain."""
 
 from time import perf_counter_ns
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,24 @@ __all__ = ['decide']
 
 
 _Holds = tuple[Hold | None, Hold | None]  # whoever drives, and while the network does
+
+
+class _Watched(NamedTuple):
+    """
+    What is known before anything runs.
+
+    :param reason: why the robot stops; empty where somebody may drive
+    :param fault: why the network cannot drive, though the operator may; empty where it can
+    :param blocked: by which of :data:`GUARD_STOPS` the robot is still held, though the network runs; empty: by none
+    :param still_image: whether the camera is frozen
+    :param holds: what holds the robot from here
+    """
+
+    reason: str
+    fault: str
+    blocked: str
+    still_image: StillImage
+    holds: _Holds
 
 
 class _Run(NamedTuple):
@@ -59,34 +77,19 @@ def decide(
         engaged; and what it leaves for the next tick
     """
     settings, now_ns, operator = chain.settings, inputs.stamp_ns, inputs.operator
-    still_image = state.still_image.update(
-        now_ns,
-        inputs.image_changed_ns,
-        settings.image_frozen_timeout_s,
-        repeated=inputs.image is not None and inputs.image.stamp_ns != inputs.image_changed_ns,
-        moving=state.moving,
-    )
-    fault = _sensor_fault(policy, settings, inputs, frozen=still_image.frozen)
-    unguarded = '' if settings.guard is None else _fault('scan', inputs.scan, now_ns, settings.scan_timeout_s)
-    reason = inputs.stop or _stop_reason(settings, inputs, state) or unguarded
-    holds = state.hold, state.network_hold
-    if state.previous_ns is not None and now_ns < state.previous_ns:
-        holds = None, None  # by a clock that was set back since, they would last too long
-    holds = _hold(settings, now_ns, holds, fault, unguarded, reason)
-    held, network_held = (each.cause if each is not None and now_ns < each.until_ns else '' for each in holds)
-    reason = reason or ('' if operator else fault) or ('' if held in GUARD_STOPS else held)
-    if reason := reason or ('' if operator else network_held):
-        return _stop(policy, chain, inputs, state, reason, still_image, holds)
+    watched = _watch(policy, settings, inputs, state)
+    if watched.reason:
+        return _stop(policy, chain, inputs, state, watched)
     dt_s = settings.nominal_dt_s
     if state.previous_ns is not None and not state.is_first_step:
         dt_s = (now_ns - state.previous_ns) / 1e9
     # The network runs on while the operator drives, so that it knows where it is when it takes over.
-    run = _NOT_RUN if fault else _run(policy, settings, inputs, state, dt_s)
-    made = run.made
-    if made is None and not fault:
+    run = _NOT_RUN if watched.fault else _run(policy, settings, inputs, state, dt_s)
+    made, holds = run.made, watched.holds
+    if made is None and not watched.fault:
         holds = _hold(settings, now_ns, holds, 'not_finite')
-    if made is None and operator is None:
-        return _stop(policy, chain, inputs, state, 'not_finite', still_image, holds, run)
+        if operator is None:
+            return _stop(policy, chain, inputs, state, watched._replace(reason='not_finite', holds=holds), run)
     if not state.is_first_step and settings.adaptation.mode != 'frozen':
         _learn(adaptation, settings, inputs, state, dt_s, made)
     if operator is not None:
@@ -101,14 +104,13 @@ def decide(
     sent = chain.send(wanted, state.ramp, dt_s, inputs.view, _moved_m(settings, inputs, state))
     command, ramp, limited = np.array(sent.command), sent.ramp, limited + sent.limited
     # Where an obstacle stops it, the network runs on, so that it can steer away.
-    stopped = sent.verdict.blocked or held
+    stopped = sent.verdict.blocked or watched.blocked
     if stopped:
         command[:], ramp, limited = 0.0, (0.0,) * len(ramp), ('obstacle_stop',)
-    mode: Literal['policy', 'override', 'stop'] = 'stop' if stopped else 'policy' if operator is None else 'override'
     hold, network_hold = _hold(settings, now_ns, holds, sent.verdict.blocked)
     decision = Decision(
         command=_frozen(command),
-        mode=mode,
+        mode='stop' if stopped else 'policy' if operator is None else 'override',
         reason=stopped,
         dt_s=0.0 if stopped else dt_s,
         dt_outside_training=run.dt_outside_training,
@@ -131,10 +133,33 @@ def decide(
         stopped_for=stopped,
         hold=hold,
         network_hold=network_hold,
-        still_image=still_image,
+        still_image=watched.still_image,
         paces=_paces(chain, state.paces, now_ns, command),
         resets=state.resets,
     )
+
+
+def _watch(policy: Policy, settings: ControlSettings, inputs: TickInputs, state: DriveState) -> _Watched:
+    """Judge clock, sensors and stops: first what stops everybody, then what stops the network alone."""
+    now_ns, operated = inputs.stamp_ns, inputs.operator is not None
+    still_image = state.still_image.update(
+        now_ns,
+        inputs.image_changed_ns,
+        settings.image_frozen_timeout_s,
+        repeated=inputs.image is not None and inputs.image.stamp_ns != inputs.image_changed_ns,
+        moving=state.moving,
+    )
+    fault = _sensor_fault(policy, settings, inputs, frozen=still_image.frozen)
+    unguarded = '' if settings.guard is None else _fault('scan', inputs.scan, now_ns, settings.scan_timeout_s)
+    reason = inputs.stop or _stop_reason(settings, inputs, state) or unguarded
+    holds = state.hold, state.network_hold
+    if state.previous_ns is not None and now_ns < state.previous_ns:
+        holds = None, None  # by a clock that was set back since, they would last too long
+    holds = _hold(settings, now_ns, holds, fault, unguarded, reason)
+    held, network_held = (each.cause if each is not None and now_ns < each.until_ns else '' for each in holds)
+    blocked = held if held in GUARD_STOPS else ''
+    reason = reason or ('' if operated else fault) or ('' if blocked else held) or ('' if operated else network_held)
+    return _Watched(reason, fault, blocked, still_image, holds)
 
 
 def _stop_reason(settings: ControlSettings, inputs: TickInputs, state: DriveState) -> str:
@@ -199,17 +224,10 @@ def _learn(
 
 
 def _stop(
-    policy: Policy,
-    chain: SafetyChain,
-    inputs: TickInputs,
-    state: DriveState,
-    reason: str,
-    still_image: StillImage,
-    holds: _Holds,
-    run: _Run = _NOT_RUN,
+    policy: Policy, chain: SafetyChain, inputs: TickInputs, state: DriveState, watched: _Watched, run: _Run = _NOT_RUN
 ) -> tuple[Decision, DriveState]:
     """Stop at once, past every ramp, and begin anew."""
-    command, now_ns = np.zeros(len(policy.spec.outputs)), inputs.stamp_ns
+    command, now_ns, reason = np.zeros(len(policy.spec.outputs)), inputs.stamp_ns, watched.reason
     decision = Decision(
         command=_frozen(command),
         mode='stop',
@@ -224,12 +242,13 @@ def _stop(
         inputs=inputs,
         state=state,
     )
+    hold, network_hold = watched.holds
     return decision, state.begin()._replace(
         previous_ns=now_ns,
         stopped_for=reason,
-        hold=holds[0],
-        network_hold=holds[1],
-        still_image=still_image,
+        hold=hold,
+        network_hold=network_hold,
+        still_image=watched.still_image,
         paces=_paces(chain, () if reason == 'clock_jump' else state.paces, now_ns, command),
     )
 
