@@ -24,7 +24,7 @@ MAY_IMPORT = {
     'explain': {'policy', 'replay'},
     'replay': {'policy', 'control', 'data', 'metrics'},
     'evaluation': {'policy', 'control', 'data', 'sim', 'metrics'},
-    'report': {'data', 'sim', 'metrics', 'evaluation', 'replay', 'explain'},
+    'report': {'policy', 'data', 'sim', 'metrics', 'evaluation', 'replay', 'explain'},
     'studies': {'policy', 'control', 'data', 'sim', 'metrics', 'evaluation', 'replay', 'explain'},
     'nodes': {'share', 'policy', 'control', 'data', 'sim', 'replay', 'report'},
     'live': {'libraries', 'data', 'policy', 'control', 'sim', 'metrics', 'evaluation', 'report', 'nodes'},

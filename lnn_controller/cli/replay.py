@@ -2,14 +2,16 @@
 
 import argparse
 import sys
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lnn_controller.cli.arguments import add_topic_arguments
 
 if TYPE_CHECKING:
     from lnn_controller.data import Episode
     from lnn_controller.policy import Policy
+    from lnn_controller.replay.corruptions import Curves
 
 __all__ = ['EXAMPLE', 'SUMMARY', 'add_arguments', 'run']
 
@@ -59,9 +61,9 @@ def run(args: argparse.Namespace) -> int:
     from lnn_controller.errors import InputError
     from lnn_controller.policy import Policy
     from lnn_controller.replay.bag import replay_side_by_side
-    from lnn_controller.replay.comparison import combine
     from lnn_controller.replay.result import summarise_replay
     from lnn_controller.report.json import to_json
+    from lnn_controller.report.replay_report import ReplayReport, as_json
     from lnn_controller.report.text import replay_table
 
     topics = Topics(image=args.image_topic, imu=args.imu_topic, command=args.command_topic)
@@ -72,24 +74,26 @@ def run(args: argparse.Namespace) -> int:
     results = replay_side_by_side(args.bag, policies, rate_hz=args.rate, topics=topics, wheelbase_m=args.wheelbase)
     for note in results[0].episode.notes:
         print(f'warning: {note}', file=sys.stderr)
-    summaries = [summarise_replay(result, last=args.last) for result in results]
+    reports = [ReplayReport(result, summarise_replay(result, last=args.last)) for result in results]
     if args.sweep:
-        summaries = [
-            summary | {'robustness': _sweep(result.episode, policy)}
-            for summary, result, policy in zip(summaries, results, policies, strict=True)
+        reports = [
+            replace(report, robustness=_sweep(result.episode, policy))
+            for report, result, policy in zip(reports, results, policies, strict=True)
         ]
     if args.out:
         from lnn_controller.explain.moments import worst_moments
         from lnn_controller.report.replay_html import write_report
 
-        pairs = zip(results, policies, strict=True)
-        moments = [worst_moments(result, policy, last=args.last) for result, policy in pairs]
-        write_report(args.out, results, summaries, moments=moments, last=args.last)
-    print(to_json(combine(summaries)) if args.json else replay_table(summaries))
+        reports = [
+            replace(report, moments=worst_moments(result, policy, last=args.last))
+            for report, result, policy in zip(reports, results, policies, strict=True)
+        ]
+        write_report(args.out, reports)
+    print(to_json(as_json(reports)) if args.json else replay_table(reports))
     return 0
 
 
-def _sweep(episode: 'Episode', policy: 'Policy') -> dict[str, Any]:
+def _sweep(episode: 'Episode', policy: 'Policy') -> 'Curves':
     from tqdm import tqdm
 
     from lnn_controller.replay.corruptions import SWEEPS, sweep_recording

@@ -24,14 +24,14 @@ class Moment:
     :param frame: the newest frame then, (H, W, 3) uint8
     :param attention: as :func:`attention` gives it, (H, W)
     :param recorded: the recording's command, (C,)
-    :param given: the policy's command, (C,)
+    :param policy_command: the policy's command, (C,)
     """
 
     at_s: float
     frame: NDArray[np.uint8]
     attention: NDArray[np.float64]
     recorded: NDArray[np.float64]
-    given: NDArray[np.float64]
+    policy_command: NDArray[np.float64]
 
 
 def worst_moments(result: Replay, policy: Policy, *, last: float = 1.0) -> list[Moment]:
@@ -44,7 +44,7 @@ def worst_moments(result: Replay, policy: Policy, *, last: float = 1.0) -> list[
     :returns: at most four, the worst first, two seconds apart at least
     """
     episode, at_s = result.episode, result.at_s
-    error = np.abs(result.given - result.recorded) / policy.spec.command_range
+    error = np.abs(result.policy_command - result.recorded) / policy.spec.command_range
     counted = result.both & (at_s >= result.counted_from_s(last))
     error = np.where(counted, np.nan_to_num(error).sum(axis=1), -1.0)
     moments: list[Moment] = []
@@ -58,5 +58,5 @@ def worst_moments(result: Replay, policy: Policy, *, last: float = 1.0) -> list[
             continue
         frame = episode.images[frames[0]]
         looked = attention(policy, frame, decision.state.hx, imu, decision.dt_s)
-        moments.append(Moment(float(at_s[tick]), frame, looked, result.recorded[tick], result.given[tick]))
+        moments.append(Moment(float(at_s[tick]), frame, looked, result.recorded[tick], result.policy_command[tick]))
     return moments

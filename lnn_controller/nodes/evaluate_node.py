@@ -27,6 +27,7 @@ from lnn_controller.nodes.common.topics import EVALUATOR, QUEUE_DEPTH, find
 from lnn_controller.replay.comparison import Comparison, commands_at, summarise_comparison, usual_period_s
 from lnn_controller.report.drive_plot import load_matplotlib
 from lnn_controller.report.replay_html import write_report
+from lnn_controller.report.replay_report import ReplayReport
 from lnn_controller.report.text import replay_table
 from lnn_controller.settings import Setting
 
@@ -84,10 +85,10 @@ class EvaluateNode(Node):
         if not ticks or not recorded:
             heard = f'{ticks} ticks of the controller, {recorded} commands on {self._topic}'
             raise InputError(f'an evaluation needs commands of both, the controller and the recording. Got {heard}')
-        result = self._comparison()
-        summary = summarise_comparison(result)
-        write_report(self._values['out'], [result], [summary])
-        self.get_logger().info(f'{self._values["out"]}/report.html shows more:\n{replay_table([summary])}')
+        comparison = self._comparison()
+        report = ReplayReport(comparison, summarise_comparison(comparison))
+        write_report(self._values['out'], [report])
+        self.get_logger().info(f'{self._values["out"]}/report.html shows more:\n{replay_table([report])}')
 
     @property
     def _topic(self) -> str:
@@ -106,7 +107,7 @@ class EvaluateNode(Node):
             recorded_period_s=usual_period_s(known_ns),
             stamp_ns=stamp_ns,
             recorded=commands_at(stamp_ns, known_ns, np.array([known[at] for at in known_ns.tolist()])),
-            given=np.array(given),
+            policy_command=np.array(given),
             latency_us=np.array(latency_us),
             stops=dict(self._stops),
         )

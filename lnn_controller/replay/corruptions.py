@@ -11,8 +11,9 @@ from lnn_controller.data import Episode
 from lnn_controller.errors import InputError
 from lnn_controller.policy import Policy
 from lnn_controller.replay.at_rate import replay_episode
+from lnn_controller.replay.result import Replay
 
-__all__ = ['LONGEST_S', 'SWEEPS', 'Sweep', 'sweep_recording']
+__all__ = ['LONGEST_S', 'SWEEPS', 'Curves', 'Sweep', 'SweepRow', 'sweep_recording']
 
 LONGEST_S = 60.0  # of a recording: a sweep replays it some thirty times
 RATE_HZ = 50.0
@@ -68,6 +69,25 @@ def _bias(episode: Episode, bias_rad_s: float) -> Episode:
     return replace(episode, imu=episode.imu + np.array([bias_rad_s] * 3 + [0.0] * 3, np.float32))
 
 
+@dataclass(frozen=True)
+class SweepRow:
+    """
+    One replay of a sweep.
+
+    :param level: how much the recording was worsened
+    :param error: mean over the channels of MAE as a share of the channel's command range; NaN where it never drove
+    :param mae: by channel, m/s or rad/s; NaN where it never drove
+    :param driven: share of the ticks with a recorded command at which the policy drove
+    """
+
+    level: float
+    error: float
+    mae: dict[str, float]
+    driven: float
+
+
+Curves = dict[str, list[SweepRow]]
+
 SWEEPS = {
     'noise': Sweep(
         'camera noise', 'σ, of 255', 0.0, (0.0, 5.0, 10.0, 20.0, 40.0),
@@ -83,9 +103,7 @@ SWEEPS = {
 }  # fmt: skip
 
 
-def sweep_recording(
-    episode: Episode, policy: Policy, *, progress: Callable[[int], None] | None = None
-) -> dict[str, list[dict[str, Any]]]:
+def sweep_recording(episode: Episode, policy: Policy, *, progress: Callable[[int], None] | None = None) -> Curves:
     """
     Replay a recording again and again, worse each time: noise, blur, brightness, lost frames, IMU bias, control rate.
 
@@ -95,24 +113,22 @@ def sweep_recording(
     :param episode: the recording, read for this policy
     :param policy: the policy
     :param progress: called with the number of replays made since the last call
-    :returns: by name in :data:`SWEEPS` (``imu_bias`` where the policy reads an IMU), a row for each level: ``level``;
-        ``error``, the mean over the channels of MAE as a share of the channel's command range; ``mae`` by channel;
-        ``driven``, the share of the ticks with a recorded command at which the policy drove. NaN where it never did
+    :returns: a row for each level, by name in :data:`SWEEPS` (``imu_bias`` where the policy reads an IMU)
     :raises InputError: if nobody drives in the recording, or it is too short to replay
     """
     episode = _first_minute(episode)
-    far = policy.spec.command_range
-    curves: dict[str, list[dict[str, Any]]] = {}
+    command_range = policy.spec.command_range
+    curves: Curves = {}
     as_it_is = None
     for name, sweep, level in _all(episode):
         if level == sweep.usual:
-            as_it_is = as_it_is or _row(replay_episode(episode, policy, rate_hz=RATE_HZ), far)
-            row = as_it_is
+            as_it_is = as_it_is or replay_episode(episode, policy, rate_hz=RATE_HZ)
+            replay = as_it_is
         elif sweep.worsen is None:
-            row = _row(replay_episode(episode, policy, rate_hz=level), far)
+            replay = replay_episode(episode, policy, rate_hz=level)
         else:
-            row = _row(replay_episode(sweep.worsen(episode, level), policy, rate_hz=RATE_HZ), far)
-        curves.setdefault(name, []).append({'level': level} | row)
+            replay = replay_episode(sweep.worsen(episode, level), policy, rate_hz=RATE_HZ)
+        curves.setdefault(name, []).append(_row(level, replay, command_range))
         if progress:
             progress(1)
     return curves
@@ -124,15 +140,16 @@ def _all(episode: Episode) -> Iterator[tuple[str, Sweep, float]]:
             yield from ((name, sweep, level) for level in sweep.levels)
 
 
-def _row(result: Any, far: NDArray[np.float64]) -> dict[str, Any]:
-    both, recorded = result.both, np.isfinite(result.recorded).all(axis=1)
-    error = np.abs(result.given - result.recorded)[both]
-    mae = error.mean(axis=0) if len(error) else np.full(far.size, np.nan)
-    return {
-        'error': float((mae / far).mean()),
-        'mae': dict(zip(result.channels, mae.tolist(), strict=True)),
-        'driven': float(both.sum() / recorded.sum()) if recorded.any() else float('nan'),
-    }
+def _row(level: float, replay: Replay, command_range: NDArray[np.float64]) -> SweepRow:
+    both, recorded = replay.both, np.isfinite(replay.recorded).all(axis=1)
+    error = np.abs(replay.policy_command - replay.recorded)[both]
+    mae = error.mean(axis=0) if len(error) else np.full(command_range.size, np.nan)
+    return SweepRow(
+        level=level,
+        error=float((mae / command_range).mean()),
+        mae=dict(zip(replay.channels, mae.tolist(), strict=True)),
+        driven=float(both.sum() / recorded.sum()) if recorded.any() else float('nan'),
+    )
 
 
 def _first_minute(episode: Episode) -> Episode:

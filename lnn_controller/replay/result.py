@@ -1,8 +1,7 @@
 """What a replay gives: both commands at each tick, and how exactly a recorded controller's ticks came back."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +10,9 @@ from lnn_controller.control import Decision
 from lnn_controller.data import Episode
 from lnn_controller.data.usable import counting_spans, usable_at_ns
 from lnn_controller.policy import Policy, PolicySpec
-from lnn_controller.replay.comparison import Comparison, summarise_comparison, usual_period_s
+from lnn_controller.replay.comparison import Comparison, ComparisonSummary, summarise_comparison, usual_period_s
 
-__all__ = ['Exactness', 'Replay', 'make_replay', 'summarise_replay']
+__all__ = ['Exactness', 'Replay', 'ReplaySummary', 'make_replay', 'summarise_replay']
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +52,7 @@ class Replay(Comparison):
 
     def counted_from_s(self, last: float) -> float:
         """
-        Tell where the part of the recording begins that counts: the share that training would keep for its test.
+        Return where the part of the recording begins that counts: the share that training would keep for its test.
 
         :param last: share at the end of what has a fresh frame, IMU and command
         :returns: recorded time since the first tick, s
@@ -97,7 +96,7 @@ def make_replay(
         recorded_period_s=usual_period_s(episode.command_stamps_ns),
         stamp_ns=np.array([each.stamp_ns for each in decisions], np.int64),
         recorded=recorded,
-        given=np.array([each.command if each.mode == 'policy' else nothing for each in decisions]),
+        policy_command=np.array([each.command if each.mode == 'policy' else nothing for each in decisions]),
         latency_us=np.array([each.encode_us + each.step_us for each in decisions]),
         stops={name.removeprefix('stop_'): n for name, n in counters.items() if name.startswith('stop_')},
         training_mean=_training_mean(policy.spec),
@@ -108,24 +107,40 @@ def make_replay(
     )
 
 
-def summarise_replay(result: Replay, *, last: float = 1.0) -> dict[str, Any]:
+@dataclass(frozen=True, kw_only=True)
+class ReplaySummary(ComparisonSummary):
+    """
+    The figures of a replay.
+
+    :param realtime_factor: recorded time by the time that replaying it took
+    :param drops: samples that were left out in reading, by reason
+    :param max_abs_difference: that of ``exact``
+    :param exact: how exactly a recorded controller's ticks came back; ``None``: none were recorded
+    """
+
+    realtime_factor: float
+    drops: dict[str, int]
+    max_abs_difference: float | None
+    exact: Exactness | None
+
+
+def summarise_replay(replay: Replay, *, last: float = 1.0) -> ReplaySummary:
     """
     Sum a replay up.
 
-    :param result: the replay
+    :param replay: the replay
     :param last: share of the recording at its end that counts, 0 < ``last`` ≤ 1; the rest only warms the state up
-    :returns: as :func:`~.comparison.summarise_comparison`, and ``realtime_factor``, ``drops`` of the reading,
-        ``max_abs_difference`` and ``exact``
+    :returns: the figures
     :raises InputError: if ``last`` is out of range, or no tick in that part has both commands
     """
-    summary = summarise_comparison(result, last=last)
-    exact = result.exact
-    return summary | {
-        'realtime_factor': summary['seconds'] / result.wall_s if result.wall_s > 0 else float('nan'),
-        'drops': dict(result.episode.drops),
-        'max_abs_difference': None if exact is None else exact.max_abs_difference,
-        'exact': None if exact is None else asdict(exact),
-    }
+    summary = summarise_comparison(replay, last=last)
+    return ReplaySummary(
+        **vars(summary),
+        realtime_factor=summary.seconds / replay.wall_s if replay.wall_s > 0 else float('nan'),
+        drops=dict(replay.episode.drops),
+        max_abs_difference=None if replay.exact is None else replay.exact.max_abs_difference,
+        exact=replay.exact,
+    )
 
 
 def _training_mean(spec: PolicySpec) -> tuple[float, ...] | None:

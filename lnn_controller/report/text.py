@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lnn_controller.data.drops import explain_drops
+from lnn_controller.replay.result import Exactness, ReplaySummary
+from lnn_controller.report.replay_report import ReplayReport
 
 __all__ = ['drive_card', 'drives_table', 'exactness', 'replay_table', 'stops_text']
 
@@ -26,7 +28,7 @@ def drive_card(summary: Mapping[str, Any]) -> str:
             f'{100 * summary["cross_track_error_max_m"]:.1f} cm at most',
         ),
         ('control rate', f'{summary["control_rate_hz"]:.1f} Hz'),
-        ('step latency', _latency(summary)),
+        ('step latency', _latency(summary['step_latency_p50_us'], summary['step_latency_p99_us'])),
         ('real-time factor', f'{summary["realtime_factor"]:.2f}'),
         ('stops', stops_text(summary['stops'])),
     ]
@@ -54,24 +56,26 @@ def drives_table(summaries: Sequence[Mapping[str, Any]]) -> str:
     return '\n'.join([f'{summaries[0]["policy"]}, {summaries[0]["seconds"]:.0f} s each', head, *rows])
 
 
-def replay_table(summaries: Sequence[Mapping[str, Any]]) -> str:
+def replay_table(reports: Sequence[ReplayReport]) -> str:
     """
     Lay replays of one recording out, one row a channel and policy.
 
-    :param summaries: as :func:`~.replay.summarise_replay` gives them, at least one
+    :param reports: one a policy, at least one
     :returns: text without a closing newline
     """
+    summaries = [each.summary for each in reports]
     keys = ('mae', 'rmse', 'r2', 'constant_mae', 'median_mae', 'lag_s', 'jerk_rms', 'recorded_jerk_rms')
     heads = ('MAE', 'RMSE', 'R²', 'const. MAE', 'median MAE', 'lag s', 'jerk rms', 'recorded')
-    width = 2 + max(len('channel'), *(len(each['policy']) for each in summaries)) if len(summaries) > 1 else 0
+    width = 2 + max(len('channel'), *(len(each.policy) for each in summaries)) if len(summaries) > 1 else 0
     policy = f'{"policy":<{width}}' if width else ''
     lines = [f'{"channel":<12}{policy}' + ''.join(f'{head:>12}' for head in heads)]
-    for name in summaries[0]['channels']:
+    for name in summaries[0].channels:
         for each in summaries:
-            policy = f'{each["policy"]:<{width}}' if width else ''
-            lines.append(f'{name:<12}{policy}' + ''.join(f'{each["channels"][name][key]:>12.3f}' for key in keys))
-    for each in summaries:
-        lines += ['', *_replay_lines(each)]
+            policy = f'{each.policy:<{width}}' if width else ''
+            figures = each.channels[name]
+            lines.append(f'{name:<12}{policy}' + ''.join(f'{getattr(figures, key):>12.3f}' for key in keys))
+    for report in reports:
+        lines += ['', *_replay_lines(report)]
     return '\n'.join(lines)
 
 
@@ -85,41 +89,42 @@ def stops_text(counts: Mapping[str, int]) -> str:
     return ', '.join(f'{reason} {count}' for reason, count in counts.items()) or 'none'
 
 
-def exactness(exact: Mapping[str, Any]) -> str:
+def exactness(exact: Exactness) -> str:
     """
     Word how exactly a replay gave a controller's commands back.
 
     :param exact: of a summary
     :returns: text
     """
-    if not exact['same_policy']:
+    if not exact.same_policy:
         return 'no: another policy drove'
-    if exact['max_abs_difference'] is None:
+    if exact.max_abs_difference is None:
         return 'no: the recording does not tell enough of any tick'
-    missing = f', {exact["frames_missing"]} frames are not in the recording' if exact['frames_missing'] else ''
-    compared = f'{exact["compared"]} of {exact["ticks"]} ticks compared{missing}'
-    return f'largest difference {exact["max_abs_difference"]:.1e}; {compared}'
+    missing = f', {exact.frames_missing} frames are not in the recording' if exact.frames_missing else ''
+    compared = f'{exact.compared} of {exact.ticks} ticks compared{missing}'
+    return f'largest difference {exact.max_abs_difference:.1e}; {compared}'
 
 
-def _replay_lines(summary: Mapping[str, Any]) -> list[str]:
+def _replay_lines(report: ReplayReport) -> list[str]:
+    summary = report.summary
+    recording = f'{summary.bag}, {summary.seconds:.1f} s'
+    if isinstance(summary, ReplaySummary):
+        recording += f', {summary.realtime_factor:.0f} × real time'
     lines = [
-        f'{"policy":<20}{summary["policy"]}',
-        f'{"recording":<20}{summary["bag"]}, {summary["seconds"]:.1f} s',
-        f'{"ticks":<20}{summary["ticks"]} at {summary["control_rate_hz"]:g} Hz, {summary["compared"]} compared',
-        f'{"step latency":<20}{_latency(summary)}',
-        f'{"stops":<20}{stops_text(summary["stops"])}',
+        f'{"policy":<20}{summary.policy}',
+        f'{"recording":<20}{recording}',
+        f'{"ticks":<20}{summary.ticks} at {summary.control_rate_hz:g} Hz, {summary.compared} compared',
+        f'{"step latency":<20}{_latency(summary.step_latency_p50_us, summary.step_latency_p99_us)}',
+        f'{"stops":<20}{stops_text(summary.stops)}',
     ]
-    if 'drops' in summary:
-        first, *others = explain_drops(summary['drops']) or ['nothing']
+    if isinstance(summary, ReplaySummary):
+        first, *others = explain_drops(summary.drops) or ['nothing']
         lines += [f'{"left out":<20}{first}', *(f'{"":<20}{each}' for each in others)]
-    if 'realtime_factor' in summary:
-        lines[1] += f', {summary["realtime_factor"]:.0f} × real time'
-    if exact := summary.get('exact'):
-        lines.append(f'{"exact replay":<20}{exactness(exact)}')
-    if robustness := summary.get('robustness'):
-        for name, curve in robustness.items():
-            said = ', '.join(f'{row["level"]:g}: {row["error"]:.3f}' for row in curve)
-            lines.append(f'{name.replace("_", " "):<20}{said}')
+        if summary.exact is not None:
+            lines.append(f'{"exact replay":<20}{exactness(summary.exact)}')
+    for name, curve in (report.robustness or {}).items():
+        errors = ', '.join(f'{row.level:g}: {row.error:.3f}' for row in curve)
+        lines.append(f'{name.replace("_", " "):<20}{errors}')
     return lines
 
 
@@ -131,5 +136,5 @@ def _outage(outage: Mapping[str, float]) -> str:
     )
 
 
-def _latency(summary: Mapping[str, Any]) -> str:
-    return f'{summary["step_latency_p50_us"]:.0f} µs median, {summary["step_latency_p99_us"]:.0f} µs p99'
+def _latency(p50_us: float, p99_us: float) -> str:
+    return f'{p50_us:.0f} µs median, {p99_us:.0f} µs p99'

@@ -53,10 +53,10 @@ def test_a_bag_becomes_a_policy_and_the_same_seed_the_same_weights(tmp_path):
     # A replay of what was kept for the test has the same figures, and the same constant beside them.
     replayed = summarise_replay(replay_bag(REAL_CAR, policy), last=TrainConfig().test_fraction)
     for channel, figures in result.metrics['test'].items():
-        again = replayed['channels'][channel]
-        assert again['r2'] == pytest.approx(figures['r2'], abs=0.1)
+        again = replayed.channels[channel]
+        assert again.r2 == pytest.approx(figures['r2'], abs=0.1)
         for name in ('mae', 'constant_mae'):
-            assert again[name] == pytest.approx(figures[name], rel=0.03)
+            assert getattr(again, name) == pytest.approx(figures[name], rel=0.03)
     run_dir = tmp_path / 'a.training'
     assert (run_dir / 'loss.png').stat().st_size > 1000
     rows = list(csv.DictReader((run_dir / 'csv' / 'metrics.csv').open()))

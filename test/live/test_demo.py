@@ -128,7 +128,7 @@ def test_a_demo_drives_and_leaves_whole_files_and_no_process(demo, bundle, tmp_p
 
     # What the controller decided live, it decides again from the bag.
     again = summarise_replay(replay_bag(out / 'bag', Policy.load(bundle)))
-    assert again['channels']['angular_z']['r2'] > 0.9
+    assert again.channels['angular_z'].r2 > 0.9
 
 
 def test_a_camera_that_fails_stops_the_car_until_it_works_again(demo):

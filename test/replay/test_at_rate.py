@@ -59,21 +59,21 @@ def test_a_replayed_bag_gives_the_commands_that_the_robot_gave(policy, recording
     ticks = len(result.stamp_ns)
     assert ticks >= 50 * SECONDS - 2
     # An episode keeps IMU samples as float32: the mean over a tick differs from the robot's by rounding.
-    np.testing.assert_allclose(result.given[STANDING_TICKS:], given[STANDING_TICKS:ticks], atol=1e-6)
+    np.testing.assert_allclose(result.policy_command[STANDING_TICKS:], given[STANDING_TICKS:ticks], atol=1e-6)
     assert sum(told) == pytest.approx(SECONDS - 1)
 
     summary = summarise_replay(result)
     # Until the first command to move nobody drove: that is not compared.
-    assert summary['compared'] == ticks - STANDING_TICKS
-    turn = summary['channels']['angular_z']
-    assert turn['mae'] < 1e-6
-    assert turn['r2'] == pytest.approx(1.0)
-    assert turn['lag_s'] == pytest.approx(0.0, abs=1e-3)
-    assert turn['jerk_rms'] == pytest.approx(turn['recorded_jerk_rms'], rel=1e-3)
-    assert summary['stops'] == summary['drops'] == {}
-    assert (summary['ticks'], summary['control_rate_hz']) == (ticks, 50.0)
-    assert 0 < summary['step_latency_p50_us'] <= summary['step_latency_p99_us']
-    assert summary['realtime_factor'] > 0
+    assert summary.compared == ticks - STANDING_TICKS
+    turn = summary.channels['angular_z']
+    assert turn.mae < 1e-6
+    assert turn.r2 == pytest.approx(1.0)
+    assert turn.lag_s == pytest.approx(0.0, abs=1e-3)
+    assert turn.jerk_rms == pytest.approx(turn.recorded_jerk_rms, rel=1e-3)
+    assert summary.stops == summary.drops == {}
+    assert (summary.ticks, summary.control_rate_hz) == (ticks, 50.0)
+    assert 0 < summary.step_latency_p50_us <= summary.step_latency_p99_us
+    assert summary.realtime_factor > 0
 
 
 @pytest.mark.parametrize(
@@ -128,8 +128,8 @@ def test_a_recording_that_steers_by_an_angle_is_read_with_the_policys_wheelbase(
 def test_the_last_part_alone_counts_but_all_of_it_runs(policy, recording):
     result = replay_bag(recording[0], policy, rate_hz=20.0)
     summary = summarise_replay(result, last=0.25)
-    assert summary['ticks'] == len(result.decisions) == 60
-    assert summary['compared'] == pytest.approx(15, abs=1)
+    assert summary.ticks == len(result.decisions) == 60
+    assert summary.compared == pytest.approx(15, abs=1)
     assert result.counted_from_s(0.25) == pytest.approx(0.75 * result.at_s[-1])
 
 
@@ -143,10 +143,10 @@ def test_stops_are_counted_by_reason_and_not_compared(policy, recording):
     }))  # fmt: skip
     result = replay_episode(cut, policy)
     assert result.stops == {'image_stale': 1}
-    stopped = np.isnan(result.given).all(axis=1)
+    stopped = np.isnan(result.policy_command).all(axis=1)
     assert stopped.sum() == pytest.approx((1.5 - 0.2 + 0.5) * 50, abs=3)
     summary = summarise_replay(result)
-    assert summary['compared'] == np.isfinite(result.recorded).all(axis=1)[~stopped].sum()
+    assert summary.compared == np.isfinite(result.recorded).all(axis=1)[~stopped].sum()
 
 
 @pytest.mark.parametrize('rate_hz', [0.0, 1001.0, float('nan')])
@@ -190,8 +190,8 @@ def test_policies_side_by_side_share_what_was_read(policy, recording, tmp_path):
     blind = Policy.load(make_tiny_bundle(tmp_path / 'without_imu', imu=False, **POLICY))
     alike, again, other = replay_side_by_side(recording[0], [policy, policy, blind])
     assert alike.episode.images is again.episode.images
-    np.testing.assert_array_equal(alike.given, again.given)
+    np.testing.assert_array_equal(alike.policy_command, again.policy_command)
     assert other.episode.imu is None
     # Each as if it were replayed alone.
     for one, alone in ((alike, policy), (other, blind)):
-        np.testing.assert_array_equal(one.given, replay_bag(recording[0], alone).given)
+        np.testing.assert_array_equal(one.policy_command, replay_bag(recording[0], alone).policy_command)

@@ -14,6 +14,7 @@ from lnn_controller.policy import Policy
 from lnn_controller.replay.at_rate import replay_episode
 from lnn_controller.replay.result import summarise_replay
 from lnn_controller.report.replay_plots import draw_commands
+from lnn_controller.report.replay_report import ReplayReport
 from lnn_controller.report.text import replay_table
 
 MS = 1_000_000
@@ -67,23 +68,25 @@ def test_a_replay_begins_anew_after_a_pause(tiny, tmp_path, pause_s):
     result = replay_episode(parted(drive(), 15, pause_s), tiny)
     second = replay_episode(after(drive(), 15), tiny)
     count = len(second.stamp_ns)
-    np.testing.assert_array_equal(result.given[-count:], second.given)
+    np.testing.assert_array_equal(result.policy_command[-count:], second.policy_command)
     np.testing.assert_array_equal(result.recorded[-count:], second.recorded)
     np.testing.assert_array_equal(result.stamp_ns[-count:], second.stamp_ns + round(pause_s * S))
     whole = replay_episode(drive(), tiny)
     # The ticks are those of what was recorded; what the network remembered of before the pause is what differs.
     assert len(result.stamp_ns) == pytest.approx(len(whole.stamp_ns), abs=4)
     assert result.at_s[-1] == pytest.approx(whole.at_s[-1], abs=0.1)
-    assert not np.array_equal(result.given[-count:], whole.given[-count:])
+    assert not np.array_equal(result.policy_command[-count:], whole.policy_command[-count:])
     summary, unbroken = summarise_replay(result), summarise_replay(whole)
-    assert summary['seconds'] == pytest.approx(SECONDS, abs=0.2)
-    assert [each['end_s'] for each in summary['segments']] == pytest.approx([10, 20, 30, SECONDS], abs=0.2)
-    for name, figures in summary['channels'].items():
+    assert summary.seconds == pytest.approx(SECONDS, abs=0.2)
+    assert [each.end_s for each in summary.segments] == pytest.approx([10, 20, 30, SECONDS], abs=0.2)
+    for name, figures in summary.channels.items():
         for key in ('mae', 'recorded_jerk_rms'):
-            assert figures[key] == pytest.approx(unbroken['channels'][name][key], rel=0.05)
-    told = replay_table([summary | {'drops': {'pause': 1, 'image_undecodable': 2}}])
-    assert all(each in told for each in explain_drops({'pause': 1, 'image_undecodable': 2}))
-    draw_commands(tmp_path / 'commands.png', [result], [summary], last=0.5)
+            assert getattr(figures, key) == pytest.approx(getattr(unbroken.channels[name], key), rel=0.05)
+    report = ReplayReport(result, summarise_replay(result, last=0.5))
+    drops = {'pause': 1, 'image_undecodable': 2}
+    table = replay_table([ReplayReport(result, dataclasses.replace(summary, drops=drops))])
+    assert all(each in table for each in explain_drops(drops))
+    draw_commands(tmp_path / 'commands.png', [report])
     assert (tmp_path / 'commands.png').stat().st_size > 0
 
 

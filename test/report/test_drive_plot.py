@@ -9,6 +9,7 @@ from lnn_controller.errors import InputError
 from lnn_controller.replay.comparison import Comparison, summarise_comparison
 from lnn_controller.report.drive_plot import draw_path
 from lnn_controller.report.replay_plots import draw_commands
+from lnn_controller.report.replay_report import ReplayReport
 
 
 def red_pixels(picture):
@@ -39,11 +40,11 @@ def test_the_picture_of_commands(tmp_path):
         recorded_period_s=0.02,
         stamp_ns=(at_s * 1e9).astype(np.int64),
         recorded=recorded,
-        given=given,
+        policy_command=given,
         latency_us=np.ones(at_s.size),
         stops={},
     )
-    draw_commands(tmp_path / 'commands.png', [result], [summarise_comparison(result, last=0.2)], last=0.2)
+    draw_commands(tmp_path / 'commands.png', [ReplayReport(result, summarise_comparison(result, last=0.2))])
     picture = cv2.imread(str(tmp_path / 'commands.png'))
     assert picture.shape == (787, 1620, 3)
     # Both curves are there: the recording's blue and the policy's orange (BGR).

@@ -49,7 +49,7 @@ def episode(bag, car_lane):
 def comparison(*, stamp_ns, recorded, given, **others):
     figures = {'policy': 'p', 'recording': 'r', 'channels': ('linear_x',), 'rate_hz': 50.0, 'recorded_period_s': 0.02}
     figures |= {'latency_us': np.ones(len(stamp_ns)), 'stops': {}} | others
-    return Comparison(stamp_ns=stamp_ns, recorded=recorded, given=given, **figures)
+    return Comparison(stamp_ns=stamp_ns, recorded=recorded, policy_command=given, **figures)
 
 
 def test_segments_are_ten_seconds_of_the_recording_each():
@@ -61,13 +61,12 @@ def test_segments_are_ten_seconds_of_the_recording_each():
     given[at_s < 2.0] = np.nan
     summary = summarise_comparison(comparison(stamp_ns=stamp_ns, recorded=recorded, given=given))
     found = [
-        (each['start_s'], each['end_s'], each['compared'], round(each['channels']['linear_x']['mae'], 6))
-        for each in summary['segments']
+        (each.start_s, each.end_s, each.compared, round(each.channels['linear_x'].mae, 6)) for each in summary.segments
     ]
     assert found == [(0.0, 10.0, 400, 0.1), (10.0, 20.0, 500, 0.2), (20.0, 24.98, 250, 0.4)]
     late = summarise_comparison(comparison(stamp_ns=stamp_ns, recorded=recorded, given=given), last=0.2)
-    assert [each['start_s'] for each in late['segments']] == [10.0, 20.0][-len(late['segments']) :]
-    assert late['compared'] == 250
+    assert [each.start_s for each in late.segments] == [10.0, 20.0][-len(late.segments) :]
+    assert late.compared == 250
 
 
 def test_commands_between_two_of_the_recording_and_none_where_nobody_drove():
@@ -122,9 +121,9 @@ def test_attention_is_where_the_command_hangs_on_the_frame(car_lane, episode):
 def test_the_worst_moments_are_the_worst_and_apart(car_lane, episode):
     result = replay_episode(episode, car_lane)
     moments = worst_moments(result, car_lane)
-    error = np.abs((result.given - result.recorded) / car_lane.spec.command_range).sum(axis=1)
+    error = np.abs((result.policy_command - result.recorded) / car_lane.spec.command_range).sum(axis=1)
     assert len(moments) == 4
-    assert np.abs(moments[0].given - moments[0].recorded).sum() > 0
+    assert np.abs(moments[0].policy_command - moments[0].recorded).sum() > 0
     tick = int(np.argmin(np.abs(result.at_s - moments[0].at_s)))
     assert error[tick] == np.nanmax(error)
     at_s = sorted(each.at_s for each in moments)
@@ -134,7 +133,7 @@ def test_the_worst_moments_are_the_worst_and_apart(car_lane, episode):
 def test_the_worst_moments_are_of_the_part_that_counts(car_lane, episode):
     result = replay_episode(episode, car_lane)
     begins_s = 0.8 * result.at_s[-1]
-    error = np.abs((result.given - result.recorded) / car_lane.spec.command_range).sum(axis=1)
+    error = np.abs((result.policy_command - result.recorded) / car_lane.spec.command_range).sum(axis=1)
     error[result.at_s < begins_s] = np.nan
     moments = worst_moments(result, car_lane, last=0.2)
     assert moments[0].at_s == result.at_s[np.nanargmax(error)]
@@ -148,15 +147,15 @@ def test_every_sweep_passes_the_recording_as_it_is(car_lane, episode):
     assert sum(told) == sum(len(each.levels) for each in SWEEPS.values())
     summary = summarise_replay(replay_episode(episode, car_lane))
     for name, curve in curves.items():
-        assert [row['level'] for row in curve] == list(SWEEPS[name].levels)
-        (usual,) = (row for row in curve if row['level'] == SWEEPS[name].usual)
-        assert usual['mae']['angular_z'] == pytest.approx(summary['channels']['angular_z']['mae'], rel=0.02)
-        assert usual['driven'] == pytest.approx(1.0, abs=0.01)
-    at = {name: {row['level']: row for row in curve} for name, curve in curves.items()}
+        assert [row.level for row in curve] == list(SWEEPS[name].levels)
+        (usual,) = (row for row in curve if row.level == SWEEPS[name].usual)
+        assert usual.mae['angular_z'] == pytest.approx(summary.channels['angular_z'].mae, rel=0.02)
+        assert usual.driven == pytest.approx(1.0, abs=0.01)
+    at = {name: {row.level: row for row in curve} for name, curve in curves.items()}
     # A frame twice as bright, a gyroscope that is off, and frames too far apart are all felt.
-    assert at['brightness'][2.0]['error'] > 1.2 * at['brightness'][1.0]['error']
-    assert at['imu_bias'][0.2]['error'] != at['imu_bias'][0.0]['error']
-    assert at['dropped_frames'][0.8]['driven'] < 0.95
+    assert at['brightness'][2.0].error > 1.2 * at['brightness'][1.0].error
+    assert at['imu_bias'][0.2].error != at['imu_bias'][0.0].error
+    assert at['dropped_frames'][0.8].driven < 0.95
     # Noise is the same noise again.
     noise = SWEEPS['noise'].worsen
     assert np.array_equal(noise(episode, 10.0).images, noise(episode, 10.0).images)

@@ -1,16 +1,47 @@
+from dataclasses import fields, replace
+
+import numpy as np
 import pytest
 from drives import straight_drive
 
 from lnn_controller.evaluation.drive import summarise
+from lnn_controller.metrics.commands import CommandErrors
+from lnn_controller.replay.comparison import Comparison, ComparisonSummary
+from lnn_controller.replay.result import Exactness, ReplaySummary
+from lnn_controller.report.replay_report import ReplayReport
 from lnn_controller.report.text import drive_card, drives_table, replay_table
 
-KEYS = ('mae', 'rmse', 'r2', 'constant_mae', 'median_mae', 'lag_s', 'jerk_rms', 'recorded_jerk_rms')
-REPLAY = {
-    'policy': 'p', 'bag': 'b', 'seconds': 2.0, 'realtime_factor': 100.0, 'ticks': 100, 'compared': 90,
-    'control_rate_hz': 50.0, 'step_latency_p50_us': 80.0, 'step_latency_p99_us': 120.0,
-    'stops': {}, 'drops': {'image_undecodable': 3}, 'exact': None,
-    'channels': {'angular_z': dict.fromkeys(KEYS, 0.25)},
-}  # fmt: skip
+FIGURES = CommandErrors(**dict.fromkeys(CommandErrors.__dataclass_fields__, 0.25))
+COMPARISON = Comparison(
+    policy='p',
+    recording='b',
+    channels=('angular_z',),
+    rate_hz=50.0,
+    recorded_period_s=0.02,
+    stamp_ns=np.zeros(1, np.int64),
+    recorded=np.zeros((1, 1)),
+    policy_command=np.zeros((1, 1)),
+    latency_us=np.zeros(1),
+    stops={},
+)
+SUMMARY = ReplaySummary(
+    policy='p',
+    bag='b',
+    seconds=2.0,
+    last=1.0,
+    ticks=100,
+    compared=90,
+    channels={'angular_z': FIGURES},
+    segments=[],
+    control_rate_hz=50.0,
+    step_latency_p50_us=80.0,
+    step_latency_p99_us=120.0,
+    stops={},
+    realtime_factor=100.0,
+    drops={'image_undecodable': 3},
+    max_abs_difference=None,
+    exact=None,
+)
 
 
 def test_a_card_tells_departures_and_stops():
@@ -30,7 +61,7 @@ def test_a_table_has_a_row_for_each_drive():
 
 
 def test_a_replays_table_has_a_row_for_each_channel():
-    text = replay_table([REPLAY])
+    text = replay_table([ReplayReport(COMPARISON, SUMMARY)])
     assert text.splitlines()[1].split() == ['angular_z'] + ['0.250'] * 8
     assert '3 frames whose bytes or encoding do not decode (image_undecodable)' in text
 
@@ -46,4 +77,12 @@ def test_a_replays_table_has_a_row_for_each_channel():
 )
 def test_an_exact_replay_says_how_exact_it_was(change, words):
     exact = {'same_policy': True, 'ticks': 10, 'compared': 9, 'max_abs_difference': 0.0, 'frames_missing': 0}
-    assert replay_table([REPLAY | {'exact': exact | change}]).splitlines()[-1].endswith(words)
+    summary = replace(SUMMARY, exact=Exactness(**exact | change))
+    assert replay_table([ReplayReport(COMPARISON, summary)]).splitlines()[-1].endswith(words)
+
+
+def test_a_live_comparison_has_no_figures_of_a_replay():
+    shared = {each.name: getattr(SUMMARY, each.name) for each in fields(ComparisonSummary)}
+    text = replay_table([ReplayReport(COMPARISON, ComparisonSummary(**shared))])
+    assert 'real time' not in text
+    assert 'left out' not in text

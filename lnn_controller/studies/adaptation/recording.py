@@ -163,11 +163,11 @@ def _ticks(episode: Episode, policy: Policy) -> tuple[Floats, Floats, Floats, Fl
     """Commands and neurons of the frozen policy at the ticks of the second half that were driven."""
     replayed = replay_episode(episode, policy, rate_hz=RATE_HZ)
     basis = np.array([each.neurons for each in replayed.decisions], np.float64)
-    driven = np.isfinite(replayed.recorded).all(axis=1) & np.isfinite(replayed.given).all(axis=1)
+    driven = np.isfinite(replayed.recorded).all(axis=1) & np.isfinite(replayed.policy_command).all(axis=1)
     driven &= replayed.at_s >= BEGINS * replayed.at_s[-1]
     if not driven.any():
         raise InputError(f'{episode.name}: somebody must drive in its second half. Got no command there')
-    return replayed.at_s[driven], replayed.recorded[driven], replayed.given[driven], basis[driven]
+    return replayed.at_s[driven], replayed.recorded[driven], replayed.policy_command[driven], basis[driven]
 
 
 def _online(imitation: Imitation, basis: Floats, command: Floats, recorded: Floats, at_s: Floats) -> Floats:
