@@ -191,9 +191,12 @@ def add_flag(parser: argparse._ActionsContainer, each: Setting, *names: str, **m
     :param names: of the flag; by default ``--`` and the setting's name with dashes
     :param more: what ``add_argument`` is to take instead
     """
-    default = each.default
+    default, text = each.default, each.help
+    if text.endswith('.') and text[1:2].islower():  # a sentence; the help of flags is none
+        text = text[0].lower() + text[1:-1]
     shown = ' '.join(default) if isinstance(default, list | tuple) else default
-    text = each.help + ('' if shown == '' or shown is False else f' (default: {shown})')
+    if shown != '' and shown is not False and 'required' not in more:
+        text += f' (default: {shown})'
     options: dict[str, Any] = {'dest': each.name, 'default': None, 'help': text.replace('%', '%%')}
     if 'action' in more:
         pass

@@ -22,6 +22,7 @@ from lnn_controller.data.bags.damage import explain_damage
 from lnn_controller.data.bags.reader import Bag, Message
 from lnn_controller.data.topic_names import CLOCK
 from lnn_controller.errors import InputError, printable
+from lnn_controller.nodes.common.bag_settings import PLAYER_SETTINGS
 from lnn_controller.nodes.common.message_types import message_class
 from lnn_controller.nodes.common.messages import stamp
 from lnn_controller.nodes.common.parameters import declare, on_change
@@ -29,20 +30,10 @@ from lnn_controller.nodes.common.playback_clock import Timeline
 from lnn_controller.nodes.common.qos import qos_profile
 from lnn_controller.nodes.common.run import run_node
 from lnn_controller.nodes.common.topics import PLAYER, find
-from lnn_controller.settings import Setting
 
 __all__ = ['PARAMETERS', 'PlayNode', 'main']
 
-PARAMETERS = (
-    Setting('bag', 'bag', 'The bag: a folder, a .mcap or a .db3 file.'),
-    Setting('rate', 1.0, 'How fast: 1 is as recorded.', '', 0.01, 100.0, change='live'),
-    Setting('start_s', 0.0, 'Where to begin, from the start of the bag.', 's', 0.0, 1e9),
-    Setting('loop', False, 'Begin again at the end; the time jumps back then.'),
-    Setting('paused', False, 'Begin paused.'),
-    Setting('clock_hz', 0.0, 'Messages per second on /clock, in the time of the bag; 0: none.', 'Hz', 0.0, 1000.0),
-    Setting('topics', [''], 'What to play; "": everything. Remap topics as those of any node.'),
-    Setting('exclude', '', 'Regular expression: topics that match it as a whole are not played.'),
-)
+PARAMETERS = PLAYER_SETTINGS
 DEPTH = 100
 ACK_S = 1.0
 # Nobody waits longer than this for the next message: a night's pause, or a clock that was set while it was recorded.

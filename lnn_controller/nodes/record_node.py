@@ -7,6 +7,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -19,35 +20,18 @@ from rclpy.task import Future
 from lnn_controller.data.bags.writer import BagWriter, offered_qos
 from lnn_controller.errors import InputError, printable
 from lnn_controller.nodes.common.arrival import Arrival
+from lnn_controller.nodes.common.bag_settings import RECORDER_SETTINGS
 from lnn_controller.nodes.common.message_types import message_class
 from lnn_controller.nodes.common.parameters import declare
 from lnn_controller.nodes.common.qos import all_latched, all_reliable, qos_profile
 from lnn_controller.nodes.common.run import drain, run_node, spin
 from lnn_controller.nodes.common.topics import QUEUE_DEPTH, RECORDED
 from lnn_controller.nodes.controller.polled import take_all
-from lnn_controller.settings import Setting
 
 __all__ = ['PARAMETERS', 'RecordNode', 'main']
 
-PARAMETERS = (
-    Setting('bag', 'bag', 'Folder of the new bag; an existing one is never overwritten.'),
-    Setting('storage', 'mcap', 'Format of the bag.', choices=('mcap', 'sqlite3')),
-    Setting(
-        'topics',
-        RECORDED,
-        'What to record, as soon as it is published; "": the usual topics. Relative names are remapped.',
-    ),
-    Setting('all', False, 'Record every topic of the graph, also those that come later.'),
-    Setting('exclude', '', 'Regular expression: topics that match it as a whole are not recorded.'),
-    Setting('compression', 'none', 'Of what is written: none, or zstd (mcap alone).', choices=('none', 'zstd')),
-    Setting(
-        'max_size_mb', 0.0, 'Begin another file when one has grown to this; 0: never (mcap alone).', 'MB', 0.0, 1e6
-    ),
-    Setting('max_duration_s', 0.0, 'Begin another file after this time; 0: never (mcap alone).', 's', 0.0, 1e6),
-    Setting(
-        'report_s', 5.0, 'Tell rates that changed, and losses, in the log at this interval; 0: never.', 's', 0.0, 3600.0
-    ),
-)
+# The usual topics stand in the table of topics, which a command that only prints its help does not load.
+PARAMETERS = tuple(replace(each, default=RECORDED) if each.name == 'topics' else each for each in RECORDER_SETTINGS)
 DISCOVERY_PERIOD_S = 0.1
 LOOKS = 5  # of them, after which the publishers of what is recorded are looked at again
 FLUSH_S = 0.5  # so much is lost at most when the process is killed
