@@ -49,7 +49,7 @@ def tiny_bundle_without_imu(tmp_path_factory):
 @pytest.fixture(scope='session')
 def policy(tmp_path_factory):
     """A tiny car policy with IMU that moves, and leaves its lane now and then."""
-    from drives import POLICY
+    from trials import POLICY
 
     from lnn_controller.policy import Policy
 

@@ -20,7 +20,7 @@ MAY_IMPORT = {
     'data': {'policy', 'control'},
     'metrics': {'data'},
     'learning': {'liquid', 'policy', 'data', 'export', 'metrics'},
-    'sim': {'policy', 'data'},
+    'sim': {'policy', 'data', 'metrics'},
     'explain': {'policy', 'replay'},
     'replay': {'policy', 'control', 'data', 'metrics'},
     'evaluation': {'policy', 'control', 'data', 'sim', 'metrics'},

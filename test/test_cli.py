@@ -40,7 +40,7 @@ def bundle(tmp_path_factory):
 def bag(tmp_path_factory):
     """A demonstration of the simulated car; read only."""
     folder = tmp_path_factory.mktemp('demos')
-    return collect(folder, tracks=[1], seconds=3.0, progress=False)[0]
+    return collect(folder, seeds=[1], seconds=3.0, progress=False)[0]
 
 
 def test_help_names_every_command(tmp_path):

@@ -23,7 +23,7 @@ def run(args: argparse.Namespace) -> int:
 
     bags = collect(
         args.out,
-        tracks=args.tracks,
+        seeds=args.tracks,
         scene=args.scene,
         seconds=args.seconds,
         seed=args.seed,

@@ -24,8 +24,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     from tqdm import tqdm
 
-    from lnn_controller.evaluation.closed_loop import drive_closed_loop
-    from lnn_controller.evaluation.drive import summarise
+    from lnn_controller.evaluation.closed_loop import run_trial
+    from lnn_controller.evaluation.trial import summarise
     from lnn_controller.policy import Policy
     from lnn_controller.report.drive_plot import draw_path
     from lnn_controller.report.json import to_json, write_json
@@ -37,12 +37,12 @@ def run(args: argparse.Namespace) -> int:
     summaries = []
     with tqdm(total=args.seconds * len(drives), unit='s', desc='drive', disable=args.json or None, leave=False) as bar:
         for scene, track in drives:
-            drive = drive_closed_loop(
-                policy, track=track, scene=scene, seconds=args.seconds, rate_hz=args.rate, progress=bar.update
+            trial = run_trial(
+                policy, seed=track, scene=scene, seconds=args.seconds, rate_hz=args.rate, progress=bar.update
             )
-            summaries.append(summarise(drive))
+            summaries.append(summarise(trial))
             if args.out:
-                draw_path(args.out / ('path.png' if len(drives) == 1 else f'path_{scene}_{track:03d}.png'), drive)
+                draw_path(args.out / ('path.png' if len(drives) == 1 else f'path_{scene}_{track:03d}.png'), trial)
     result = summaries[0] if len(summaries) == 1 else summaries
     if args.out:
         write_json(args.out / 'summary.json', result)

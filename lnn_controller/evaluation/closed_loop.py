@@ -1,31 +1,35 @@
-"""Drive the simulated car in this very process, without ROS: the same controller, the same world, exact rates."""
+"""Run a trial in this very process, without ROS: the same controller, the same world, exact rates."""
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from lnn_controller.control import Controller, ControlSettings, Decision
 from lnn_controller.errors import InputError
-from lnn_controller.evaluation.drive import Drive
+from lnn_controller.evaluation.trial import Trial
 from lnn_controller.metrics.statistics import percentiles
 from lnn_controller.policy import Policy
-from lnn_controller.sim import CAMERA_PERIOD, CONTROL_PERIOD, IMU_PERIOD, STEPS_PER_SECOND, CarWorld, Scenario
+from lnn_controller.sim import Scenario, find_robot, schedule
+from lnn_controller.sim.interface import Odometry, Perturbable, Task
 
-__all__ = ['DEFAULT_RATE_HZ', 'Operator', 'Watch', 'drive_closed_loop']
+__all__ = ['DEFAULT_RATE_HZ', 'Operator', 'Watch', 'run_trial']
 
 DEFAULT_RATE_HZ = 50.0
-TRUTH_PERIOD = CONTROL_PERIOD  # steps: pose and cross-track error are sampled at 50 Hz, whatever the control rate
 Progress = Callable[[float], None]
-Operator = Callable[[CarWorld, float], Sequence[float] | None]
+Operator = Callable[[Any, float], Sequence[float] | None]  # takes the robot's own kind of world
 Watch = Callable[[Controller, Decision, float], None]
 
 
-def drive_closed_loop(
+def run_trial(
     policy: Policy,
     *,
-    track: int,
+    seed: int,
+    robot: str = 'car',
+    task: str = 'lane',
     scene: str = 'summer',
     seconds: float = 60.0,
     rate_hz: float = DEFAULT_RATE_HZ,
@@ -34,109 +38,129 @@ def drive_closed_loop(
     operator: Operator | None = None,
     watch: Watch | None = None,
     progress: Progress | None = None,
-) -> Drive:
+) -> Trial:
     """
     Let a policy drive and record ground truth.
 
-    Camera 30 Hz, IMU 200 Hz, control as asked; all that is measured at one moment reaches the controller before the
-    decision of that moment, and the command is applied at once. A car that leaves its lane is counted, put back on
-    the lane's centre at rest, and the controller starts afresh. The same arguments give the same drive; only its
-    latency and wall time differ.
+    Camera, IMU and odometry have the world's rates, control has its own; all that is measured at one moment reaches
+    the controller before the decision of that moment, and the command is applied at once. Where the task puts the
+    robot somewhere else, the controller starts afresh. The same arguments give the same trial; only its latency and
+    wall time differ.
 
     :param policy: the policy
-    :param track: seed of the road
+    :param seed: of the world: for a car the road
+    :param robot: a key of :data:`~lnn_controller.sim.robots.ROBOTS`
+    :param task: what is asked of it
     :param scene: how the world looks
-    :param seconds: simulated time, s
-    :param rate_hz: control rate, 1 … 600 Hz
+    :param seconds: simulated time, s; less if the task has an outcome before
+    :param rate_hz: control rate, from 1 Hz to the rate of the physics
     :param settings: how the controller drives; its control rate is ``rate_hz``
-    :param scenario: perturbations of the car, and when they begin
-    :param operator: who may override: takes the world and the time since the start (s), gives linear_x and angular_z,
-        or ``None`` where the policy shall drive
+    :param scenario: perturbations of the robot, and when they begin
+    :param operator: who may override: takes the world and the time since the start (s), gives the command by the
+        world's channels, or ``None`` where the policy shall drive
     :param watch: called after each decision with the controller, the decision and the time since the start (s)
     :param progress: called with the simulated seconds since the last call, now and then
-    :returns: the drive
-    :raises InputError: if a number is out of range, the scene is unknown, the policy's channels are not a car's, or
-        OpenGL is missing
+    :returns: the trial
+    :raises InputError: if robot, task or scene is unknown, a number is out of range, the policy's channels are not the
+        robot's, a scenario is given and it cannot be perturbed, or OpenGL is missing
     """
-    if not 1.0 <= rate_hz <= STEPS_PER_SECOND:
-        msg = f'the control rate must be from 1 to {STEPS_PER_SECOND} Hz. Got {rate_hz:g}'
-        raise InputError(msg)
+    entry = find_robot(robot)
+    make_task = entry.find_task(task)
     if not 1.0 <= seconds <= 86400.0:
-        msg = f'the time to drive must be from 1 to 86400 s. Got {seconds:g}'
-        raise InputError(msg)
-    channels = policy.spec.channels
-    if sorted(channels) != ['angular_z', 'linear_x']:
-        msg = f'the car takes linear_x and angular_z. Got a policy that gives {", ".join(channels)}'
-        raise InputError(msg)
-    controller = Controller(policy, replace(settings or ControlSettings(), control_rate_hz=rate_hz))
-    with CarWorld(track, scene) as world:
-        loop = _Loop(controller, world, [channels.index('linear_x'), channels.index('angular_z')])
-        loop.scenario, loop.operator, loop.watch = scenario, operator, watch
+        raise InputError(f'the time to drive must be from 1 to 86400 s. Got {seconds:g}')
+    with closing(entry.world(seed, entry.find_scene(scene))) as world:
+        steps_per_second, channels = world.clock.steps_per_second, policy.spec.channels
+        if not 1.0 <= rate_hz <= steps_per_second:
+            raise InputError(f'the control rate must be from 1 to {steps_per_second} Hz. Got {rate_hz:g}')
+        if sorted(channels) != sorted(world.channels):
+            takes = ' and '.join(sorted(world.channels, reverse=True))
+            raise InputError(f'the {robot} takes {takes}. Got a policy that gives {", ".join(channels)}')
+        if scenario is not None and not isinstance(world, Perturbable):
+            raise InputError(f'a scenario must be for a robot that can be perturbed. Got the {robot}')
+        asked = make_task(world)
+        asked.begin()
+        controller = Controller(policy, replace(settings or ControlSettings(), control_rate_hz=rate_hz))
+        loop = _Loop(controller, asked, [channels.index(name) for name in world.channels], scenario, operator, watch)
         started = time.perf_counter()
-        loop.run(round(seconds * STEPS_PER_SECOND), rate_hz, progress)
+        outcome = loop.run(round(seconds * steps_per_second), rate_hz, progress)
         wall_s = time.perf_counter() - started
+        pose = np.array([each.pose for each in loop.truth])
+        figures = asked.figures(pose)
     decisions = loop.decisions
     acting = [each for each in decisions if each.mode == 'policy']
-    truth = np.array(loop.truth)
-    return Drive(
+    return Trial(
         policy=policy.spec.name,
+        robot=robot,
+        task=task,
         scene=scene,
-        track=track,
+        seed=seed,
+        channels=world.channels,
         stamp_ns=np.array(loop.truth_stamp_ns, np.int64),
-        pose=truth[:, :3],
-        speed_m_s=truth[:, 3],
-        cross_track_error_m=truth[:, 4],
+        pose=pose,
+        twist=np.array([each.twist for each in loop.truth]),
         command_stamp_ns=np.array([each.stamp_ns for each in decisions], np.int64),
-        command=np.array([each.command[loop.order] for each in decisions]),
+        command=np.array([each.command[loop.order] for each in decisions]).reshape(len(decisions), -1),
         neuron_stamp_ns=np.array([each.stamp_ns for each in acting], np.int64),
         neurons=np.array([each.neurons for each in acting], np.float64).reshape(len(acting), -1),
+        outcome=outcome,
+        figures=figures,
         step_latency_us=percentiles([each.encode_us + each.step_us for each in acting]),
         stops={name.removeprefix('stop_'): n for name, n in controller.counters.items() if name.startswith('stop_')},
-        put_back=loop.put_back,
         wall_s=wall_s,
     )
 
 
 class _Loop:
-    """One drive under way."""
+    """One trial under way."""
 
-    def __init__(self, controller: Controller, world: CarWorld, order: list[int]) -> None:
+    def __init__(
+        self,
+        controller: Controller,
+        task: Task,
+        order: list[int],
+        scenario: Scenario | None,
+        operator: Operator | None,
+        watch: Watch | None,
+    ) -> None:
         self.controller = controller
-        self.world = world
-        self.order = order  # where linear_x and angular_z stand in the policy's command
+        self.task = task
+        self.world = task.world
+        self.order = order  # where the world's channels stand in the policy's command
         self.decisions: list[Decision] = []
         self.truth_stamp_ns: list[int] = []
-        self.truth: list[tuple[float, float, float, float, float]] = []
-        self.put_back = 0
-        self.scenario: Scenario | None = None
-        self.operator: Operator | None = None
-        self.watch: Watch | None = None
+        self.truth: list[Odometry] = []
+        self._scenario = scenario
+        self._operator = operator
+        self._watch = watch
 
-    def run(self, steps: int, rate_hz: float, progress: Progress | None) -> None:
-        """Events fall on physics steps; a control rate that does not divide them is met on average."""
-        step, tick, next_tick = 0, 0, 0
-        while step < steps:
-            self._sense(step)
-            if step == next_tick:
-                decision = self._decide(step / STEPS_PER_SECOND)
-                self.decisions.append(decision)
-                linear_x, angular_z = decision.command[self.order]
-                self.world.apply(float(linear_x), float(angular_z))
-                tick += 1
-                next_tick = round(tick * STEPS_PER_SECOND / rate_hz)
-            ahead = min(period - step % period for period in (IMU_PERIOD, CAMERA_PERIOD, TRUTH_PERIOD))
-            ahead = min(ahead, next_tick - step, steps - step)
-            self.world.advance(ahead)
-            step += ahead
-            if progress and step % STEPS_PER_SECOND == 0:
+    def run(self, steps: int, rate_hz: float, progress: Progress | None) -> str:
+        """Drive until the time is up or the task has an outcome, which is returned."""
+        world, controller, per_second = self.world, self.controller, self.world.clock.steps_per_second
+        for due in schedule(world, steps=steps, control_rate_hz=rate_hz):
+            if progress and due.step and due.step % per_second == 0:
                 progress(1.0)
+            if due.odometry and (outcome := self._observe()):
+                return outcome
+            if due.imu:
+                controller.on_imu(world.time_ns, *world.imu())
+            if due.camera:
+                controller.on_image(world.time_ns, world.camera())
+            if due.control:
+                decision = self._decide(due.step / per_second)
+                self.decisions.append(decision)
+                world.apply(decision.command[self.order])
+        if progress and steps % per_second == 0:
+            progress(1.0)
+        return ''
 
     def _decide(self, at_s: float) -> Decision:
         world, controller = self.world, self.controller
-        if self.scenario is not None and (perturbation := self.scenario.at(at_s)) != world.perturbation:
-            world.perturbation = perturbation
-        if self.operator is not None:
-            command = self.operator(world, at_s)
+        if self._scenario is not None and isinstance(world, Perturbable):
+            perturbation = self._scenario.at(at_s)
+            if perturbation != world.perturbation:
+                world.perturbation = perturbation
+        if self._operator is not None:
+            command = self._operator(world, at_s)
             if command is None:
                 controller.release_override()
             else:
@@ -145,25 +169,14 @@ class _Loop:
                     override[place] = value
                 controller.on_override(world.time_ns, override)
         decision = controller.step(world.time_ns)
-        if self.watch is not None:
-            self.watch(controller, decision, at_s)
+        if self._watch is not None:
+            self._watch(controller, decision, at_s)
         return decision
 
-    def _sense(self, step: int) -> None:
-        if step % TRUTH_PERIOD == 0:
-            self._observe()
-        stamp_ns = self.world.time_ns
-        if step % IMU_PERIOD == 0:
-            self.controller.on_imu(stamp_ns, *self.world.imu())
-        if step % CAMERA_PERIOD == 0:
-            self.controller.on_image(stamp_ns, self.world.camera())
-
-    def _observe(self) -> None:
-        s_m, _ = self.world.place()
-        error = self.world.cross_track_error_m
+    def _observe(self) -> str:
         self.truth_stamp_ns.append(self.world.time_ns)
-        self.truth.append((*self.world.pose(), self.world.speed_m_s, error))
-        if self.world.departed:
-            self.put_back += 1
-            self.world.reset(s_m=s_m)
+        self.truth.append(self.world.odometry())
+        verdict = self.task.update()
+        if verdict.moved:
             self.controller.reset()
+        return verdict.outcome

@@ -1,4 +1,4 @@
-"""A drive out of the bag that was recorded during it."""
+"""A trial of the lane out of the bag that was recorded during it."""
 
 import math
 from collections import Counter
@@ -15,10 +15,12 @@ from lnn_controller.data.messages.cdr import stamp_from_cdr
 from lnn_controller.data.messages.stamp import stamp_ns_of
 from lnn_controller.data.topic_names import CONTROLLER_NODE, DIAGNOSTICS, SIMULATOR_NODE, resolve
 from lnn_controller.errors import InputError
-from lnn_controller.evaluation.drive import Drive
-from lnn_controller.sim import LANE_OFFSET_M, Track
+from lnn_controller.evaluation.trial import Trial
+from lnn_controller.metrics.lane import lane_figures
+from lnn_controller.sim import CarWorld, Track
+from lnn_controller.sim.tasks.lane import cross_track_errors
 
-__all__ = ['read_drive', 'read_frames', 'read_stamps']
+__all__ = ['read_frames', 'read_stamps', 'read_trial']
 
 ODOMETRY, COMMAND, IMAGE = (resolve(name) for name in (topic_names.ODOMETRY, topic_names.COMMAND, topic_names.IMAGE))
 NEURONS, TICKS = (resolve(name, CONTROLLER_NODE) for name in (topic_names.NEURONS, topic_names.TICKS))
@@ -28,21 +30,21 @@ STOPS = 'stop_'
 WAITING, ENDS = ('no_image', 'no_imu'), ('inactive', 'shutdown')
 
 
-def read_drive(
-    bag: str | Path, *, policy: str, scene: str, track: int, seconds: float = math.inf, wall_s: float = math.nan
-) -> Drive:
+def read_trial(
+    bag: str | Path, *, policy: str, scene: str, seed: int, seconds: float = math.inf, wall_s: float = math.nan
+) -> Trial:
     """
-    Read a drive on a simulated road from a recording of its topics.
+    Read a car's trial on a simulated road from a recording of its topics.
 
-    The drive begins with the first command to move and ends ``seconds`` later, or with the controller's last command.
+    It begins with the first command to move and ends ``seconds`` later, or with the controller's last command.
 
     :param bag: recorded by the recorder node, or by ``ros2 bag record``
     :param policy: name of the policy that drove
     :param scene: how the world looked
-    :param track: seed of the road
+    :param seed: of the road
     :param seconds: what of it counts, s
     :param wall_s: how long it took in real time, s
-    :returns: the drive; the cross-track error is computed from the odometry's poses, which are the truth
+    :returns: the trial; its figures are computed from the odometry's poses, which are ground truth
     :raises InputError: if the bag cannot be read, or has no odometry or no command to move
     """
     rows: dict[str, list[Any]] = {name: [] for name in (ODOMETRY, COMMAND, NEURONS, DEPARTURES, TICKS, DIAGNOSTICS)}
@@ -53,43 +55,47 @@ def read_drive(
             opened.topic(name)
         for message in opened.messages([name for name in rows if name in opened.topics]):
             rows[message.topic].append((message.stamp_ns, opened.deserialize(message)))
-    commands = np.array([_command(message) for _, message in rows[COMMAND]]).reshape(-1, 3)
-    moving = np.flatnonzero(np.any(commands[:, 1:] != 0.0, axis=1))
+    channels = CarWorld.channels
+    command_stamps = np.array([stamp_ns_of(message) for _, message in rows[COMMAND]], np.int64)
+    commands = np.array([_velocities(message.twist)[[0, 5]] for _, message in rows[COMMAND]]).reshape(-1, len(channels))
+    moving = np.flatnonzero(np.any(commands != 0.0, axis=1))
     if not moving.size or not rows[ODOMETRY]:
         msg = f'bag {bag} must hold a drive: odometry and a command to move. Got only commands to stand still'
         raise InputError(msg)
-    start_ns, end_ns = int(commands[moving[0], 0]), int(commands[-1, 0])
+    start_ns, end_ns = int(command_stamps[moving[0]]), int(command_stamps[-1])
     end_ns = min(end_ns, start_ns + int(seconds * 1e9)) if math.isfinite(seconds) else end_ns
 
-    road = Track(track)
-    truth = np.array([_truth(message, road) for _, message in rows[ODOMETRY]])
-    truth = truth[_inside(truth[:, 0], start_ns, end_ns)]
-    commands = commands[_inside(commands[:, 0], start_ns, end_ns)]
+    truth_stamps = np.array([stamp_ns_of(message) for _, message in rows[ODOMETRY]], np.int64)
+    seen, sent = _inside(truth_stamps, start_ns, end_ns), _inside(command_stamps, start_ns, end_ns)
+    pose = np.array([_pose(message.pose.pose) for _, message in rows[ODOMETRY]])[seen]
     states = [(stamp_ns_of(message), message.position) for _, message in rows[NEURONS]]
     states = [row for row in states if start_ns <= row[0] <= end_ns]
     within = [message.data for stamp_ns, message in rows[DEPARTURES] if stamp_ns <= end_ns]
     before = [message.data for stamp_ns, message in rows[DEPARTURES] if stamp_ns < start_ns]
+    put_back = max(within, default=0) - max(before, default=0)
     if rows[TICKS]:
         ticks = [message for _, message in rows[TICKS] if start_ns <= stamp_ns_of(message) <= end_ns]
         latency_us, stops = _latency_us(ticks), _stops(ticks)
     else:
         figures = _controller_figures([each for at_ns, each in rows.get(DIAGNOSTICS, []) if at_ns <= end_ns])
         latency_us, stops = _reported_latency_us(figures), _reported_stops(figures)
-    return Drive(
+    return Trial(
         policy=policy,
+        robot='car',
+        task='lane',
         scene=scene,
-        track=track,
-        stamp_ns=truth[:, 0].astype(np.int64),
-        pose=truth[:, 1:4],
-        speed_m_s=truth[:, 4],
-        cross_track_error_m=truth[:, 5],
-        command_stamp_ns=commands[:, 0].astype(np.int64),
-        command=commands[:, 1:],
+        seed=seed,
+        channels=channels,
+        stamp_ns=truth_stamps[seen],
+        pose=pose,
+        twist=np.array([_velocities(message.twist.twist) for _, message in rows[ODOMETRY]])[seen],
+        command_stamp_ns=command_stamps[sent],
+        command=commands[sent],
         neuron_stamp_ns=np.array([stamp_ns for stamp_ns, _ in states], np.int64),
         neurons=np.array([state for _, state in states], np.float64).reshape(len(states), -1 if states else 0),
+        figures=lane_figures(cross_track_errors(Track(seed), pose), put_back),
         step_latency_us=latency_us,
         stops=stops,
-        put_back=max(within, default=0) - max(before, default=0),
         wall_s=wall_s,
     )
 
@@ -123,18 +129,17 @@ def read_stamps(bag: str | Path, topic: str = IMAGE) -> NDArray[np.int64]:
         return np.array([stamp_from_cdr(message.data) for message in opened.messages([name])], np.int64)
 
 
-def _command(message: Any) -> tuple[float, float, float]:
-    return float(stamp_ns_of(message)), message.twist.linear.x, message.twist.angular.z
+def _velocities(twist: Any) -> NDArray[np.float64]:
+    linear, angular = twist.linear, twist.angular
+    return np.array([linear.x, linear.y, linear.z, angular.x, angular.y, angular.z], np.float64)
 
 
-def _truth(message: Any, road: Track) -> tuple[float, ...]:
-    position, turn = message.pose.pose.position, message.pose.pose.orientation
-    yaw = 2.0 * math.atan2(turn.z, turn.w)
-    error = road.project(position.x, position.y)[1] - LANE_OFFSET_M
-    return float(stamp_ns_of(message)), position.x, position.y, yaw, message.twist.twist.linear.x, error
+def _pose(pose: Any) -> tuple[float, ...]:
+    position, turn = pose.position, pose.orientation
+    return position.x, position.y, position.z, turn.x, turn.y, turn.z, turn.w
 
 
-def _inside(stamps_ns: NDArray[np.float64], start_ns: int, end_ns: int) -> NDArray[np.bool_]:
+def _inside(stamps_ns: NDArray[np.int64], start_ns: int, end_ns: int) -> NDArray[np.bool_]:
     return np.asarray((stamps_ns >= start_ns) & (stamps_ns <= end_ns))
 
 

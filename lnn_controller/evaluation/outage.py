@@ -6,46 +6,46 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lnn_controller.errors import InputError
-from lnn_controller.evaluation.drive import Drive
+from lnn_controller.evaluation.trial import Trial
 
 __all__ = ['STANDS_M_S', 'camera_outage']
 
 STANDS_M_S = 0.02
 
 
-def camera_outage(image_stamps_ns: NDArray[np.int64], drive: Drive) -> dict[str, float]:
+def camera_outage(image_stamps_ns: NDArray[np.int64], trial: Trial) -> dict[str, float]:
     """
-    Measure the longest silence of the camera within a drive, and what the car did in it.
+    Measure the longest silence of the camera within a trial, and what the car did in it.
 
     :param image_stamps_ns: of all images recorded, increasing, (I,), ns
-    :param drive: the drive
+    :param trial: the trial
     :returns: ``lasted_s``: from the last image to the next one; after the last image: ``stopped_after_s`` (the first
         command to stand still), ``stood_after_s`` (the car is slower than 0.02 m/s, interpolated between the
         odometry's samples); after the next image:
         ``drove_again_after_s`` (the first command to move). NaN for what did not happen in that time
-    :raises InputError: if there are not two images in the drive
+    :raises InputError: if there are not two images in the trial
     """
-    stamps = image_stamps_ns[(image_stamps_ns >= drive.stamp_ns[0]) & (image_stamps_ns <= drive.stamp_ns[-1])]
+    stamps = image_stamps_ns[(image_stamps_ns >= trial.stamp_ns[0]) & (image_stamps_ns <= trial.stamp_ns[-1])]
     if stamps.size < 2:
         raise InputError(f'an outage lies between two images of the drive. Got {stamps.size} images')
     longest = int(np.argmax(np.diff(stamps)))
     last_ns, next_ns = int(stamps[longest]), int(stamps[longest + 1])
-    moves = np.any(drive.command != 0.0, axis=1)
+    moves = np.any(trial.command != 0.0, axis=1)
     return {
         'lasted_s': (next_ns - last_ns) / 1e9,
-        'stopped_after_s': _first(drive.command_stamp_ns[~moves], last_ns, next_ns),
-        'stood_after_s': _first(_comes_to_stand(drive), last_ns, next_ns),
-        'drove_again_after_s': _first(drive.command_stamp_ns[moves], next_ns, int(drive.stamp_ns[-1])),
+        'stopped_after_s': _first(trial.command_stamp_ns[~moves], last_ns, next_ns),
+        'stood_after_s': _first(_comes_to_stand(trial), last_ns, next_ns),
+        'drove_again_after_s': _first(trial.command_stamp_ns[moves], next_ns, int(trial.stamp_ns[-1])),
     }
 
 
-def _comes_to_stand(drive: Drive) -> NDArray[np.int64]:
+def _comes_to_stand(trial: Trial) -> NDArray[np.int64]:
     """The moments at which the speed falls below what counts as standing."""
-    speed = np.abs(drive.speed_m_s)
+    speed = trial.speed_m_s
     falls = np.flatnonzero((speed[:-1] >= STANDS_M_S) & (speed[1:] < STANDS_M_S))
     share = (speed[falls] - STANDS_M_S) / (speed[falls] - speed[falls + 1])
-    steps = np.diff(drive.stamp_ns)[falls]
-    moments: NDArray[np.int64] = drive.stamp_ns[falls] + (share * steps).astype(np.int64)
+    steps = np.diff(trial.stamp_ns)[falls]
+    moments: NDArray[np.int64] = trial.stamp_ns[falls] + (share * steps).astype(np.int64)
     return moments
 
 

@@ -15,9 +15,9 @@ from rclpy.signals import SignalHandlerOptions
 
 from lnn_controller.control import ControlSettings
 from lnn_controller.errors import InputError
-from lnn_controller.evaluation.drive import summarise
-from lnn_controller.evaluation.from_bag import read_drive, read_frames, read_stamps
+from lnn_controller.evaluation.from_bag import read_frames, read_stamps, read_trial
 from lnn_controller.evaluation.outage import camera_outage
+from lnn_controller.evaluation.trial import summarise
 from lnn_controller.live.domain import choose_domain
 from lnn_controller.live.graph import Graph
 from lnn_controller.live.monitor import Monitor
@@ -112,26 +112,26 @@ def run_demo(demo: Demo) -> dict[str, Any]:
         rclpy.try_shutdown()
     if driven_s == 0.0:
         raise KeyboardInterrupt
-    drive = read_drive(
+    trial = read_trial(
         demo.out / 'bag',
         policy=name,
         scene=demo.scene,
-        track=demo.track,
+        seed=demo.track,
         seconds=demo.seconds,
         wall_s=driven_s / factor if factor > 0 else math.nan,
     )
-    summary = summarise(drive)
+    summary = summarise(trial)
     if demo.camera_fault_s is not None:
-        summary['camera_fault'] = camera_outage(read_stamps(demo.out / 'bag'), drive)
+        summary['camera_fault'] = camera_outage(read_stamps(demo.out / 'bag'), trial)
     write_json(demo.out / 'summary.json', summary)
-    draw_path(demo.out / 'path.png', drive)
+    draw_path(demo.out / 'path.png', trial)
     if interrupted:
         raise KeyboardInterrupt
     if demo.video:
         line = _Line()
         write_video(
             demo.out / 'demo.mp4',
-            drive,
+            trial,
             read_frames(demo.out / 'bag'),
             progress=lambda share: line.show(f'video    {_bar(share)} {100 * share:3.0f} %', last=share == 1.0),
         )

@@ -1,11 +1,15 @@
 """How a lane was kept: departures, and the distance driven. Pure functions of arrays."""
 
+import math
+
 import numpy as np
 from numpy.typing import ArrayLike
 
-__all__ = ['DEPARTURE_M', 'count_departures', 'distance']
+from lnn_controller.metrics.statistics import rms
 
-DEPARTURE_M = 0.6  # half a lane: the reference point is out of the lane; the simulator's own limit, as a test holds
+__all__ = ['DEPARTURE_M', 'count_departures', 'distance', 'lane_figures']
+
+DEPARTURE_M = 0.6  # half a lane: beyond it the reference point is out of the lane
 
 
 def count_departures(cross_track_error_m: ArrayLike, *, limit_m: float = DEPARTURE_M) -> int:
@@ -31,3 +35,20 @@ def distance(speed_m_s: ArrayLike, stamps_ns: ArrayLike) -> float:
     speed = np.abs(np.asarray(speed_m_s, np.float64))
     dt_s = np.diff(np.asarray(stamps_ns, np.int64)) * 1e-9
     return float(np.sum((speed[1:] + speed[:-1]) / 2 * dt_s))
+
+
+def lane_figures(cross_track_error_m: ArrayLike, put_back: int) -> dict[str, float | int]:
+    """
+    Sum up how a lane was kept.
+
+    :param cross_track_error_m: signed distance from the lane's centre, in order of time, (K,), m
+    :param put_back: how often the robot was put back on the lane
+    :returns: ``departures``, ``cross_track_error_rms_m``, ``cross_track_error_max_m``; NaN of no values
+    """
+    error = np.asarray(cross_track_error_m, np.float64)
+    return {
+        # A robot that is put back at once may never be seen outside at a sample, and the other way round.
+        'departures': max(count_departures(error), put_back),
+        'cross_track_error_rms_m': rms(error),
+        'cross_track_error_max_m': float(np.max(np.abs(error))) if error.size else math.nan,
+    }

@@ -21,8 +21,6 @@ from std_msgs.msg import Float64, UInt32
 from lnn_controller.data.topic_names import (
     CLOCK,
     COMMAND,
-    CROSS_TRACK_ERROR,
-    DEPARTURES,
     DIAGNOSTICS,
     IMAGE,
     IMU,
@@ -30,12 +28,13 @@ from lnn_controller.data.topic_names import (
     SIMULATOR_NODE,
 )
 from lnn_controller.nodes.common.diagnostics import DIAGNOSTICS_PERIOD_S, diagnostics
-from lnn_controller.nodes.common.messages import image_message, imu_message, stamp, velocities
+from lnn_controller.nodes.common.messages import channel_velocities, image_message, imu_message, stamp
 from lnn_controller.nodes.common.parameters import as_parameters, declare, on_change
 from lnn_controller.nodes.common.run import run_node
 from lnn_controller.nodes.common.topics import SIMULATOR, find
 from lnn_controller.settings import Setting
-from lnn_controller.sim import CAMERA_PERIOD, CONTROL_PERIOD, IMU_PERIOD, STEPS_PER_SECOND, CarWorld, read_scenario
+from lnn_controller.sim import find_robot, read_scenario, schedule
+from lnn_controller.sim.interface import Due, Perturbable
 from lnn_controller.sim.perturbation import Perturbation, Scenario
 
 __all__ = ['PARAMETERS', 'SimNode', 'main']
@@ -62,9 +61,7 @@ LATE_S = 0.25  # beyond this the schedule starts anew instead of racing after lo
 
 class SimNode(Node):
     """
-    A :class:`~lnn_controller.sim.CarWorld` behind the topics of a real car, all in one thread.
-
-    A car out of its lane is counted as a departure and put back on the lane, at rest.
+    A simulated robot behind the topics of a real one, and the task that it is given there, all in one thread.
 
     :raises InputError: if a parameter is wrong, the scene is unknown, or OpenGL is missing
     """
@@ -76,23 +73,29 @@ class SimNode(Node):
         scenario = read_scenario(values['scenario']) if values['scenario'] else Scenario()
         self._changes = list(scenario.changes)
         self._moved_ns: int | None = None
-        self.world = CarWorld(values['track'], values['scene'], seed=values['seed'])
-        self.steps = 0
-        self.departures = 0
-        self._command = (0.0, 0.0)
+        robot = find_robot('car')
+        self.world = robot.world(values['track'], robot.find_scene(values['scene']), scenery_seed=values['seed'])
+        self.task = robot.find_task('lane')(self.world)
+        self.task.begin()
+        self._schedule = schedule(self.world)
+        next(self._schedule)  # the world's first moment is past when somebody may listen
+        self._zeros = [0.0] * len(self.world.channels)
+        self._command = self._zeros
         self._command_ns: int | None = None
         self._measured = (time.monotonic(), self.world.time_ns)
         self._clock_out = find(SIMULATOR, CLOCK).advertise(self)
         self._image_out = find(SIMULATOR, IMAGE).advertise(self)
         self._imu_out = find(SIMULATOR, IMU).advertise(self)
         self._odom_out = find(SIMULATOR, ODOMETRY).advertise(self)
-        self._error_out = find(SIMULATOR, CROSS_TRACK_ERROR).advertise(self)
-        self._departures_out = find(SIMULATOR, DEPARTURES).advertise(self)
+        status = self.task.status()
+        self._counts = {name: value for name, value in status.items() if isinstance(value, int)}
+        self._status_out = {name: find(SIMULATOR, f'~/{name}').advertise(self) for name in status}
         self._diagnostics_out = find(SIMULATOR, DIAGNOSTICS).advertise(self)
         find(SIMULATOR, COMMAND, values).subscribe(self, self._on_command)
         on_change(self, PARAMETERS, values, lambda _: None, self._change, active=lambda: False)
         self._change({})
-        self._departures_out.publish(UInt32(data=0))
+        for name, count in self._counts.items():
+            self._status_out[name].publish(UInt32(data=count))
         factor = values['realtime_factor']
         speed = f'{factor:g} × real time' if factor else 'as fast as possible'
         self.get_logger().info(f'road {values["track"]}, {values["scene"]}, {speed}')
@@ -127,26 +130,25 @@ class SimNode(Node):
         """Let time pass to the next sample of a sensor, and publish what is due then; the clock comes last."""
         self._apply_scenario()
         self._apply_command()
-        steps = min(period - self.steps % period for period in (IMU_PERIOD, CAMERA_PERIOD))
-        self.world.advance(steps)
-        self.steps += steps
+        due: Due = next(self._schedule)
         now_ns = self.world.time_ns
-        if self.steps % IMU_PERIOD == 0 and self._values['imu']:
+        if due.imu and self._values['imu']:
             self._imu_out.publish(imu_message(now_ns, self._values['imu_frame_id'], *self.world.imu()))
-        if self.steps % CAMERA_PERIOD == 0 and self._values['camera']:
+        if due.camera and self._values['camera']:
             picture = self.world.camera()
             self._image_out.publish(image_message(now_ns, self._values['camera_frame_id'], picture))
-        if self.steps % CONTROL_PERIOD == 0:
+        if due.odometry:
             self._publish_ground_truth(now_ns)
+            self._judge()
         # Whoever acts on this time then has, most likely, what was measured at it.
         self._clock_out.publish(Clock(clock=stamp(now_ns)))
-        if self.steps % round(DIAGNOSTICS_PERIOD_S * STEPS_PER_SECOND) == 0:
+        if due.step % round(DIAGNOSTICS_PERIOD_S * self.world.clock.steps_per_second) == 0:
             self._publish_diagnostics(now_ns)
 
     def _change(self, changed: Mapping[str, Any]) -> None:
         self._values.update(changed)
         perturbation = Perturbation(**{name: self._values[each.name] for name, each in PERTURBATION.items()})
-        if perturbation != self.world.perturbation:
+        if isinstance(self.world, Perturbable) and perturbation != self.world.perturbation:
             self.world.perturbation = perturbation
 
     def _apply_scenario(self) -> None:
@@ -165,11 +167,11 @@ class SimNode(Node):
             self.get_logger().info(f'scenario, {at_s:g} s: {words}')
 
     def _on_command(self, message: Any) -> None:
-        linear_x, angular_z = velocities(message)
-        if math.isfinite(linear_x) and math.isfinite(angular_z):
-            if self._moved_ns is None and (linear_x or angular_z):
+        command = channel_velocities(self.world.channels, message)
+        if all(map(math.isfinite, command)):
+            if self._moved_ns is None and any(command):
                 self._moved_ns = self.world.time_ns
-            self._command, self._command_ns = (linear_x, angular_z), self.world.time_ns
+            self._command, self._command_ns = command, self.world.time_ns
         else:
             self.get_logger().warning('a command that is not finite was dropped', throttle_duration_sec=5.0)
 
@@ -177,34 +179,42 @@ class SimNode(Node):
         timeout_ns = self._values['cmd_vel_timeout_s'] * 1e9
         if self._command_ns is not None and self.world.time_ns - self._command_ns > timeout_ns:
             # A robot's base stops by itself when its computer falls silent.
-            self._command, self._command_ns = (0.0, 0.0), None
+            self._command, self._command_ns = self._zeros, None
             self.get_logger().warning('no command arrives: the car stops')
-        self.world.apply(*self._command)
+        self.world.apply(self._command)
 
     def _publish_ground_truth(self, now_ns: int) -> None:
-        error_m = self.world.cross_track_error_m
-        self._error_out.publish(Float64(data=error_m))
         odometry = Odometry(child_frame_id=self._values['base_frame_id'])
         odometry.header.stamp = stamp(now_ns)
         odometry.header.frame_id = self._values['odom_frame_id']
-        x, y, yaw = self.world.pose()
-        pose, velocity = odometry.pose.pose, odometry.twist.twist
-        pose.position.x, pose.position.y = x, y
-        pose.orientation.z, pose.orientation.w = math.sin(yaw / 2), math.cos(yaw / 2)
-        velocity.linear.x, velocity.angular.z = self.world.speed_m_s, self.world.yaw_rate_rad_s
+        pose, twist = (each.tolist() for each in self.world.odometry())
+        position, orientation = odometry.pose.pose.position, odometry.pose.pose.orientation
+        position.x, position.y, position.z = pose[:3]
+        orientation.x, orientation.y, orientation.z, orientation.w = pose[3:]
+        linear, angular = odometry.twist.twist.linear, odometry.twist.twist.angular
+        linear.x, linear.y, linear.z = twist[:3]
+        angular.x, angular.y, angular.z = twist[3:]
         self._odom_out.publish(odometry)
-        if self.world.departed:
-            self.departures += 1
-            self._departures_out.publish(UInt32(data=self.departures))
-            self.get_logger().warning(f'lane departure {self.departures} ({error_m:+.2f} m): the car is put back')
-            self.world.reset(s_m=self.world.place()[0])
+
+    def _judge(self) -> None:
+        """Publish what the task measures and counts; measured is what was before the task moved the robot."""
+        measured = self.task.status()
+        event = self.task.update().event
+        for name, value in self.task.status().items():
+            if name not in self._counts:
+                self._status_out[name].publish(Float64(data=measured[name]))
+            elif value != self._counts[name]:
+                self._counts[name] = int(value)
+                self._status_out[name].publish(UInt32(data=int(value)))
+        if event:
+            self.get_logger().warning(event)
 
     def _publish_diagnostics(self, now_ns: int) -> None:
         (real_s, sim_ns), self._measured = self._measured, (time.monotonic(), now_ns)
         factor = (now_ns - sim_ns) / 1e9 / max(self._measured[0] - real_s, 1e-9)
         values = {
             'realtime_factor': f'{factor:.3f}',
-            'departures': str(self.departures),
+            **{name: str(count) for name, count in self._counts.items()},
             'scene': self._values['scene'],
             'track': str(self._values['track']),
         }

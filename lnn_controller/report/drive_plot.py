@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lnn_controller.errors import InputError, how_to_install
-from lnn_controller.evaluation.drive import Drive
+from lnn_controller.evaluation.trial import Trial
 from lnn_controller.metrics.lane import DEPARTURE_M
 from lnn_controller.metrics.statistics import rms
 
@@ -16,20 +16,21 @@ __all__ = ['draw_path', 'load_matplotlib', 'save']
 ASPHALT, EDGE, LANE, INK, PAPER = '#d9dbdf', '#9a9fa8', '#6b7280', '#1f2937', '#ffffff'
 
 
-def draw_path(path: str | Path, drive: Drive) -> None:
+def draw_path(path: str | Path, trial: Trial) -> None:
     """
     Draw where a car drove: its path on the road, coloured by its distance from the lane's centre.
 
     :param path: picture to write; its suffix decides the format
-    :param drive: the drive
+    :param trial: of a lane
     :raises InputError: if matplotlib is missing or the file cannot be written
     """
     # Here, so that a replay's picture needs no MuJoCo.
     from lnn_controller.sim import Track
+    from lnn_controller.sim.tasks.lane import cross_track_errors
 
     figure_class, collections = load_matplotlib()
-    road = Track(drive.track)
-    error_m = np.abs(drive.cross_track_error_m)
+    road = Track(trial.seed)
+    error_m = np.abs(cross_track_errors(road, trial.pose))
     figure = figure_class(figsize=(10.0, 6.3), dpi=130, facecolor=PAPER, layout='constrained')
     axes = figure.add_subplot()
     left, right = _closed(road.left_edge), _closed(road.right_edge)
@@ -40,7 +41,7 @@ def draw_path(path: str | Path, drive: Drive) -> None:
         *_closed(road.lane_centre).T, color=LANE, linewidth=0.9, linestyle=(0, (5, 4)), zorder=3, label='lane centre'
     )
 
-    points = drive.pose[:, :2]
+    points = trial.pose[:, :2]
     pieces = np.stack([points[:-1], points[1:]], axis=1)
     driven = np.hypot(*np.diff(points, axis=0).T) < 0.5  # a car that is put back has not driven there
     scale_m = float(max(0.05, np.percentile(error_m, 99.5))) if error_m.size else 0.05
@@ -71,7 +72,7 @@ def draw_path(path: str | Path, drive: Drive) -> None:
     axes.legend(loc='center', frameon=False)  # a closed road leaves its middle free
     departures = 'no lane departure' if not outside.size else f'lane departures: {outside.size}'
     axes.set_title(
-        f'{drive.policy} on road {drive.track}, {drive.scene}: {drive.seconds:.0f} s, {departures}, '
+        f'{trial.policy} on road {trial.seed}, {trial.scene}: {trial.seconds:.0f} s, {departures}, '
         f'{100 * rms(error_m):.1f} cm rms from the lane centre',
         loc='left', color=INK, fontsize=11,
     )  # fmt: skip

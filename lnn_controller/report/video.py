@@ -13,9 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lnn_controller.errors import InputError, how_to_install
-from lnn_controller.evaluation.drive import Drive
+from lnn_controller.evaluation.trial import Trial
 from lnn_controller.metrics.lane import count_departures
 from lnn_controller.report.video_frame import SIZE, FramePainter, Moment, Theme
+from lnn_controller.sim import Track
+from lnn_controller.sim.tasks.lane import cross_track_errors
 
 __all__ = ['FRAMES_PER_SECOND', 'moments', 'write_video']
 
@@ -32,13 +34,13 @@ _painter: FramePainter | None = None
 
 
 def write_video(
-    path: str | Path, drive: Drive, frames: Frames, *, progress: Callable[[float], None] | None = None
+    path: str | Path, trial: Trial, frames: Frames, *, progress: Callable[[float], None] | None = None
 ) -> None:
     """
     Write the video of a drive, H.264 in MP4; the file appears when it is whole.
 
     :param path: the file, ending in .mp4
-    :param drive: the drive
+    :param trial: of a lane
     :param frames: the front camera's pictures in order of time: stamp (ns), rgb8 (H, W, 3)
     :param progress: called after each frame with the share that is done, 0 … 1
     :raises InputError: if PyAV, Pillow, matplotlib or OpenGL is missing, or the file cannot be written
@@ -50,7 +52,7 @@ def write_video(
         raise InputError(msg) from None
     path = Path(path)
     beside = path.with_name(f'.{path.name}.part')
-    count = int(drive.seconds * FRAMES_PER_SECOND) + 1
+    count = int(trial.seconds * FRAMES_PER_SECOND) + 1
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         beside.touch()
@@ -61,7 +63,7 @@ def write_video(
             stream = container.add_stream('libx264', rate=FRAMES_PER_SECOND)
             stream.width, stream.height, stream.pix_fmt = *SIZE, 'yuv420p'
             stream.options = {'crf': '23', 'preset': 'veryfast'}
-            for number, picture in enumerate(_painted(drive, frames, count), 1):
+            for number, picture in enumerate(_painted(trial, frames, count), 1):
                 container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format='rgb24')))
                 if progress:
                     progress(number / count)
@@ -77,37 +79,38 @@ def _unwritable(path: Path, error: OSError) -> InputError:
     return InputError(f'the video must go to a folder that can be written. Got {path}: {error.strerror or error}')
 
 
-def moments(drive: Drive, frames: Frames) -> Iterator[Moment]:
+def moments(trial: Trial, frames: Frames) -> Iterator[Moment]:
     """
     Say what each frame of the video shows: at its time, the newest of everything.
 
-    :param drive: the drive
+    :param trial: of a lane
     :param frames: the front camera's pictures in order of time
     :returns: moments, :data:`FRAMES_PER_SECOND` for each second of the drive
     """
     pictures = iter(frames)
     following = next(pictures, None)
     camera: Pixels = np.zeros((66, 200, 3), np.uint8)
-    colours = _neuron_colours(drive)
-    start_ns = int(drive.stamp_ns[0])
-    for number in range(int(drive.seconds * FRAMES_PER_SECOND) + 1):
+    colours = _neuron_colours(trial)
+    errors_m, poses = cross_track_errors(Track(trial.seed), trial.pose), trial.planar_pose
+    start_ns = int(trial.stamp_ns[0])
+    for number in range(int(trial.seconds * FRAMES_PER_SECOND) + 1):
         now_ns = start_ns + number * 1_000_000_000 // FRAMES_PER_SECOND
         while following is not None and following[0] <= now_ns:
             camera, following = following[1], next(pictures, None)
-        index = _newest(drive.stamp_ns, now_ns)
-        x, y, yaw = drive.pose[index]
-        told = _newest(drive.command_stamp_ns, now_ns)
+        index = _newest(trial.stamp_ns, now_ns)
+        x, y, yaw = poses[index]
+        told = _newest(trial.command_stamp_ns, now_ns)
         shown_ns = now_ns - np.linspace(HISTORY_S * 1e9, 0.0, HISTORY_COLUMNS).astype(np.int64)
         yield Moment(
             at_s=number / FRAMES_PER_SECOND,
             pose=(float(x), float(y), float(yaw)),
             index=index,
-            speed_m_s=float(drive.speed_m_s[index]),
-            cross_track_error_m=float(drive.cross_track_error_m[index]),
-            departures=count_departures(drive.cross_track_error_m[: index + 1]),
-            command=(float(drive.command[told, 0]), float(drive.command[told, 1])),
+            speed_m_s=float(trial.twist[index, 0]),
+            cross_track_error_m=float(errors_m[index]),
+            departures=count_departures(errors_m[: index + 1]),
+            command=(float(trial.command[told, 0]), float(trial.command[told, 1])),
             camera=camera,
-            neurons=np.ascontiguousarray(colours[:, np.searchsorted(drive.neuron_stamp_ns, shown_ns, side='right')]),
+            neurons=np.ascontiguousarray(colours[:, np.searchsorted(trial.neuron_stamp_ns, shown_ns, side='right')]),
         )
 
 
@@ -115,11 +118,11 @@ def _newest(stamps_ns: NDArray[np.int64], now_ns: int) -> int:
     return max(0, int(np.searchsorted(stamps_ns, now_ns, side='right')) - 1)
 
 
-def _neuron_colours(drive: Drive) -> Pixels:
+def _neuron_colours(trial: Trial) -> Pixels:
     """Each neuron's colour after k of its L states, (N, 1 + L, 3); first the colour of none."""
-    states = drive.neurons.T
+    states = trial.neurons.T
     if not states.size:
-        return np.full((1, drive.neuron_stamp_ns.size + 1, 3), NEUTRAL, np.uint8)
+        return np.full((1, trial.neuron_stamp_ns.size + 1, 3), NEUTRAL, np.uint8)
     # Each about its own median and to its own scale: what moves is seen, however small it is.
     moved = states - np.median(states, axis=1, keepdims=True)
     moved /= np.maximum(np.percentile(np.abs(moved), 98, axis=1, keepdims=True), 1e-6)
@@ -129,29 +132,29 @@ def _neuron_colours(drive: Drive) -> Pixels:
     return np.concatenate([np.full((len(states), 1, 3), NEUTRAL), colours], axis=1).astype(np.uint8)
 
 
-def _theme(drive: Drive) -> Theme:
+def _theme(trial: Trial) -> Theme:
     def axis_limit(values: NDArray[np.float64], least: float) -> float:
         return max(least, float(np.max(np.abs(values), initial=0.0)))
 
     return Theme(
-        policy=drive.policy,
-        scene=drive.scene,
-        track=drive.track,
-        neurons=drive.neurons.shape[1] if drive.neurons.size else 0,
+        policy=trial.policy,
+        scene=trial.scene,
+        track=trial.seed,
+        neurons=trial.neurons.shape[1] if trial.neurons.size else 0,
         history_s=HISTORY_S,
-        max_speed_m_s=axis_limit(drive.command[:, 0], 1.0),
-        max_turn_rad_s=axis_limit(drive.command[:, 1], 0.5),
-        path=drive.pose[:, :2],
+        max_speed_m_s=axis_limit(trial.command[:, 0], 1.0),
+        max_turn_rad_s=axis_limit(trial.command[:, 1], 0.5),
+        path=trial.pose[:, :2],
     )
 
 
-def _painted(drive: Drive, frames: Frames, count: int) -> Iterator[Pixels]:
-    theme = _theme(drive)
+def _painted(trial: Trial, frames: Frames, count: int) -> Iterator[Pixels]:
+    theme = _theme(trial)
     workers = min(len(os.sched_getaffinity(0)), MOST_WORKERS, count // FRAMES_PER_SECOND + 1)
     if workers == 1:
         painter = FramePainter(theme)
         try:
-            yield from map(painter.paint, moments(drive, frames))
+            yield from map(painter.paint, moments(trial, frames))
         finally:
             painter.close()
         return
@@ -161,7 +164,7 @@ def _painted(drive: Drive, frames: Frames, count: int) -> Iterator[Pixels]:
     with _ignoring_sigint():  # the workers inherit it: Ctrl-C is for the parent, which ends its workers
         pool = multiprocessing.get_context('spawn').Pool(workers, _start_worker, (theme,))
     with pool:
-        yield from pool.imap(_paint, moments(drive, frames), chunksize=4)
+        yield from pool.imap(_paint, moments(trial, frames), chunksize=4)
 
 
 @contextmanager

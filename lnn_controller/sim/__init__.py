@@ -1,38 +1,35 @@
 """
-Worlds to try a policy in: a car on random roads, its looks, its expert driver, and demonstrations as bags.
+Worlds to try a policy in: robots, their looks, what is asked of them, expert drivers, and demonstrations as bags.
 
-``CarWorld`` is the world; ``Track`` its road, for plots too; ``SCENES`` the looks; ``PurePursuit`` the expert;
+``ROBOTS`` lists what can be simulated, behind the protocols of ``sim.interface``; ``CarWorld`` is the car's world,
+``Track`` its road, for plots too; ``SCENES`` the looks; ``Lane`` the task, ``PurePursuit`` the expert's law;
 ``Perturbation`` is how the car may differ from the nominal one, ``Scenario`` when;
 ``collect`` (in ``sim.collect``, apart because it alone needs the bag writer) records demonstrations.
 """
 
 from lnn_controller.sim.car.expert import PurePursuit
-from lnn_controller.sim.car.world import (
-    CAMERA_PERIOD,
-    CONTROL_PERIOD,
-    DEPARTURE_M,
-    IMU_PERIOD,
-    STEPS_PER_SECOND,
-    CarWorld,
-)
+from lnn_controller.sim.car.world import CarWorld
+from lnn_controller.sim.interface import schedule
 from lnn_controller.sim.perturbation import Perturbation, Scenario, read_scenario
 from lnn_controller.sim.render.scenes import SCENES, Scene
-from lnn_controller.sim.tasks.lane import LANE_OFFSET_M, ROAD_WIDTH_M, Track
+from lnn_controller.sim.robots import ROBOTS, Robot, find_robot
+from lnn_controller.sim.tasks.lane import Lane
+from lnn_controller.sim.tasks.track import LANE_OFFSET_M, ROAD_WIDTH_M, Track
 
 __all__ = [
-    'CAMERA_PERIOD',
-    'CONTROL_PERIOD',
-    'DEPARTURE_M',
-    'IMU_PERIOD',
     'LANE_OFFSET_M',
     'ROAD_WIDTH_M',
+    'ROBOTS',
     'SCENES',
-    'STEPS_PER_SECOND',
     'CarWorld',
+    'Lane',
     'Perturbation',
     'PurePursuit',
+    'Robot',
     'Scenario',
     'Scene',
     'Track',
+    'find_robot',
     'read_scenario',
+    'schedule',
 ]

@@ -1,8 +1,9 @@
 """Demonstrations: the expert drives, is disturbed and recovers; what it saw and would have done goes into bags."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
@@ -10,12 +11,10 @@ from tqdm import tqdm
 from lnn_controller.data.bags.writer import BagWriter
 from lnn_controller.data.messages.build import image_message, imu_message, odometry_message, twist_stamped_message
 from lnn_controller.errors import InputError
-from lnn_controller.sim.car.expert import PurePursuit
-from lnn_controller.sim.car.world import CAMERA_PERIOD, CONTROL_PERIOD, IMU_PERIOD, STEPS_PER_SECOND, CarWorld
-from lnn_controller.sim.render.scenes import find_scene
-from lnn_controller.sim.tasks.lane import LANE_OFFSET_M, Track
+from lnn_controller.sim.interface import Disturbance, Expert, Task, check_seed, schedule
+from lnn_controller.sim.robots import find_robot
 
-__all__ = ['TOPICS', 'Disturbance', 'collect', 'record_episode']
+__all__ = ['TOPICS', 'collect', 'record_episode']
 
 TOPICS = {
     '/image_raw': 'sensor_msgs/msg/Image',
@@ -25,148 +24,108 @@ TOPICS = {
 }
 EPISODE_S = 30.0
 SHORTEST_EPISODE_S = 2.0
-OFF_ROAD_M = 1.1  # cross-track error that ends an episode: there is nothing to learn from the meadow
 
 
-@dataclass
-class Disturbance:
+def record_episode(task: Task, expert: Expert, disturbance: Disturbance, path: Path, *, seconds: float) -> float:
     """
-    Bursts of a curvature bias on the expert's command, at the control rate.
+    Record one demonstration from where the task has begun, until the time is up or the task has an outcome.
 
-    :param rng: source of when, how long and how much
-    :param rate_hz: bursts a second, when none is running
-    :param deviation: standard deviation of the bias, 1/m
-    :param shortest_ticks: of a burst, control ticks
-    :param longest_ticks: of a burst, control ticks
-    """
+    The bag holds what a robot's bag would: ``/image_raw``, ``/imu/data``, ``/odom`` (ground truth) and, as often as
+    it, ``/cmd_vel``: the expert's command for that moment, without the disturbance that is driven.
 
-    rng: np.random.Generator
-    rate_hz: float = 0.5
-    deviation: float = 0.5
-    shortest_ticks: int = 10
-    longest_ticks: int = 30
-    _remaining: int = field(default=0, init=False)
-    _bias: float = field(default=0.0, init=False)
-
-    def bias(self, cross_track_error_m: float) -> float:
-        """
-        Draw this tick's bias.
-
-        :param cross_track_error_m: a burst ends once it has driven the car so far aside that more would teach nothing
-        :returns: curvature to add to the driven command, 1/m
-        """
-        if self._remaining > 0:
-            self._remaining -= 1
-            if self._bias * cross_track_error_m > 0 and abs(cross_track_error_m) > 0.4:
-                self._remaining = 0
-        elif self.rng.random() < self.rate_hz * CONTROL_PERIOD / STEPS_PER_SECOND:
-            self._remaining = int(self.rng.integers(self.shortest_ticks, self.longest_ticks))
-            self._bias = float(np.clip(self.rng.normal(0.0, self.deviation), -1.0, 1.0))
-        return self._bias if self._remaining > 0 else 0.0
-
-
-def record_episode(world: CarWorld, path: Path, *, seconds: float, rng: np.random.Generator) -> float:
-    """
-    Record one demonstration from a random start, at rest, until the time is up or the car has left the road.
-
-    The bag holds what a car's bag would: ``/image_raw`` (30 Hz), ``/imu/data`` (200 Hz), ``/odom`` (ground truth,
-    50 Hz) and ``/cmd_vel`` (50 Hz): the expert's command for that moment, without the disturbance that is driven.
-
-    :param world: with pictures
+    :param task: begun
+    :param expert: who demonstrates
+    :param disturbance: what is driven instead of the expert's command
     :param path: of the bag
     :param seconds: of simulated time
-    :param rng: source of start and disturbances
     :returns: simulated time recorded, s
     :raises InputError: if the bag cannot be written
     """
-    expert = PurePursuit(world.track)
-    disturbance = Disturbance(rng)
-    aside, turned = np.clip(rng.normal(0.0, (0.15, 0.08)), (-0.4, -0.25), (0.4, 0.25))
-    world.reset(
-        s_m=rng.uniform(0.0, world.track.length_m), lateral_m=LANE_OFFSET_M + float(aside), yaw_rad=float(turned)
-    )
-    steps = round(seconds * STEPS_PER_SECOND)
+    world = task.world
+    steps_per_second = world.clock.steps_per_second
     with BagWriter(path) as bag:
         for topic, msgtype in TOPICS.items():
             bag.add_topic(topic, msgtype)
-        step = 0
-        while step < steps:
+        for due in schedule(world, steps=round(seconds * steps_per_second)):
             stamp = world.time_ns
-            if step % IMU_PERIOD == 0:
+            if due.imu:
                 gyro, accel = world.imu()
                 bag.write('/imu/data', stamp, imu_message(stamp, gyro, accel))
-            if step % CAMERA_PERIOD == 0:
+            if due.camera:
                 bag.write('/image_raw', stamp, image_message(stamp, world.camera()))
-            if step % CONTROL_PERIOD == 0:
-                x, y, yaw = world.pose()
-                speed, turn = expert.command(x, y, yaw)
-                command = twist_stamped_message(stamp, linear=(speed, 0.0, 0.0), angular=(0.0, 0.0, turn))
-                bag.write('/cmd_vel', stamp, command)
+            if due.odometry:
+                command = expert.command()
+                linear, angular = _twist(world.channels, command)
+                bag.write('/cmd_vel', stamp, twist_stamped_message(stamp, linear=linear, angular=angular))
+                pose, twist = world.odometry()
                 odometry = odometry_message(
-                    stamp,
-                    position=(x, y, 0.0),
-                    yaw=yaw,
-                    linear=(world.speed_m_s, 0.0, 0.0),
-                    angular=(0.0, 0.0, world.yaw_rate_rad_s),
+                    stamp, position=pose[:3], orientation=pose[3:], linear=twist[:3], angular=twist[3:]
                 )
                 bag.write('/odom', stamp, odometry)
-                error = world.cross_track_error_m
-                if abs(error) > OFF_ROAD_M:
-                    return step / STEPS_PER_SECOND
-                world.apply(speed, turn + speed * disturbance.bias(error))
-            ahead = min(period - step % period for period in (IMU_PERIOD, CAMERA_PERIOD, CONTROL_PERIOD))
-            world.advance(ahead)
-            step += ahead
+                if task.update().outcome:
+                    return due.step / steps_per_second
+                world.apply(disturbance(command))
     return seconds
+
+
+def _twist(channels: Sequence[str], command: Any) -> tuple[list[float], list[float]]:
+    """Linear and angular velocity, x, y and z each; zero where there is no such channel."""
+    values = dict(zip(channels, command, strict=True))
+    linear, angular = ([float(values.get(f'{kind}_{axis}', 0.0)) for axis in 'xyz'] for kind in ('linear', 'angular'))
+    return linear, angular
 
 
 def collect(
     out_dir: str | Path,
     *,
-    tracks: Sequence[int],
+    seeds: Sequence[int],
+    robot: str = 'car',
+    task: str = 'lane',
     scene: str = 'summer',
     seconds: float = 60.0,
     seed: int = 0,
     progress: bool = True,
 ) -> list[Path]:
     """
-    Record demonstrations on several roads, one MCAP bag per episode.
+    Record demonstrations in several worlds, one MCAP bag per episode.
 
-    :param out_dir: folder for the bags, made if missing; each is named scene_track_episode
-    :param tracks: seeds of the roads
+    :param out_dir: folder for the bags, made if missing; each is named scene_seed_episode
+    :param seeds: of the worlds: for a car the roads
+    :param robot: a key of :data:`~lnn_controller.sim.robots.ROBOTS`
+    :param task: what is demonstrated
     :param scene: how the world looks
-    :param seconds: simulated time on each road, in episodes of up to 30 s; a rest under 2 s is left out
+    :param seconds: simulated time in each, in episodes of up to 30 s; a rest under 2 s is left out
     :param seed: of starts, disturbances and scenery
     :param progress: whether to show a progress bar
     :returns: the bags, in the order of recording
-    :raises InputError: if the scene is unknown, a number is out of range, OpenGL is missing, or a bag of that name
-        exists or cannot be written
+    :raises InputError: if robot, task or scene is unknown, a number is out of range, OpenGL is missing, or a bag of
+        that name exists or cannot be written
     """
-    find_scene(scene)
-    if len(tracks) == 0:
-        msg = 'Collecting needs at least one track. Got none.'
-        raise InputError(msg)
+    entry = find_robot(robot)
+    make_task = entry.find_task(task)
+    entry.find_scene(scene)
+    if len(seeds) == 0:
+        raise InputError('collecting must have at least one seed of a world. Got none')
     if not SHORTEST_EPISODE_S <= seconds < float('inf'):
-        msg = f'Collecting needs at least {SHORTEST_EPISODE_S:g} s on each track. Got {seconds:g}.'
-        raise InputError(msg)
-    seeds = [Track(track).seed for track in tracks]
+        raise InputError(f'collecting must last at least {SHORTEST_EPISODE_S:g} s in each world. Got {seconds:g}')
+    seeds = [check_seed(each, 'a world') for each in seeds]
     if len(set(seeds)) < len(seeds):
-        msg = f'Collecting goes to each track once. Got {seeds}.'
-        raise InputError(msg)
-    taken = [path for track in seeds for path in sorted(Path(out_dir).glob(f'{scene}_{track:03d}_*'))]
+        raise InputError(f'collecting must go to each world once. Got the seeds {seeds}')
+    taken = [path for each in seeds for path in sorted(Path(out_dir).glob(f'{scene}_{each:03d}_*'))]
     if taken:
-        msg = f'{taken[0]} exists already and is not overwritten: choose another folder or remove it.'
-        raise InputError(msg)
+        raise InputError(f'{taken[0]} exists already and is not overwritten: choose another folder or remove it')
     bags: list[Path] = []
     bar = tqdm(total=round(seconds * len(seeds), 3), unit='s', desc=f'collect ({scene})', disable=not progress)
     with bar:
-        for track in seeds:
-            with CarWorld(track, scene, seed=seed) as world:
-                rng = np.random.default_rng([seed, track, 2])
+        for each in seeds:
+            with closing(entry.world(each, scene, scenery_seed=seed)) as world:
+                asked, rng = make_task(world), np.random.default_rng([seed, each, 2])
                 left, episode = seconds, 0
                 while left >= SHORTEST_EPISODE_S:
-                    path = Path(out_dir) / f'{scene}_{track:03d}_{episode:02d}'
-                    recorded = record_episode(world, path, seconds=min(left, EPISODE_S), rng=rng)
+                    path = Path(out_dir) / f'{scene}_{each:03d}_{episode:02d}'
+                    asked.begin(rng)
+                    expert, disturbance = entry.expert(asked), entry.disturbance(asked, rng)
+                    recorded = record_episode(asked, expert, disturbance, path, seconds=min(left, EPISODE_S))
                     bags.append(path)
                     left, episode = left - recorded, episode + 1
                     bar.update(recorded)

@@ -3,9 +3,11 @@ import pytest
 from bundles import make_tiny_bundle
 
 from lnn_controller.errors import InputError
-from lnn_controller.evaluation.closed_loop import drive_closed_loop
-from lnn_controller.evaluation.drive import summarise
+from lnn_controller.evaluation.closed_loop import run_trial
+from lnn_controller.evaluation.trial import summarise
 from lnn_controller.policy import OutputSpec, Policy
+from lnn_controller.sim import Track
+from lnn_controller.sim.tasks.lane import cross_track_errors
 
 pytestmark = pytest.mark.slow
 
@@ -14,7 +16,7 @@ SECONDS = 6.0
 
 @pytest.fixture(scope='module')
 def drive(policy):
-    return drive_closed_loop(policy, track=21, seconds=SECONDS)
+    return run_trial(policy, seed=21, seconds=SECONDS)
 
 
 def test_rates_are_exact(drive):
@@ -28,29 +30,33 @@ def test_rates_are_exact(drive):
     assert 0 < summary['step_latency_p50_us'] <= summary['step_latency_p99_us']
 
 
+def errors_m(drive):
+    return cross_track_errors(Track(drive.seed), drive.pose)
+
+
 def test_a_departure_is_counted_and_the_car_put_back(drive):
-    outside = np.flatnonzero(np.abs(drive.cross_track_error_m) > 0.6)
-    assert len(outside) == drive.put_back == summarise(drive)['departures'] > 0
+    outside = np.flatnonzero(np.abs(errors_m(drive)) > 0.6)
+    assert len(outside) == drive.figures['departures'] == summarise(drive)['departures'] > 0
     following = outside[outside + 1 < len(drive.speed_m_s)] + 1
-    assert np.abs(drive.cross_track_error_m[following]).max() < 0.05
+    assert np.abs(errors_m(drive)[following]).max() < 0.05
     assert drive.speed_m_s[following].max() < 0.5 < drive.speed_m_s[outside].min()
     assert drive.stops == {}
 
 
 def test_the_controller_starts_afresh_after_a_departure(drive):
-    outside = np.flatnonzero(np.abs(drive.cross_track_error_m) > 0.6)[0]
+    outside = np.flatnonzero(np.abs(errors_m(drive)) > 0.6)[0]
     assert np.abs(drive.neurons[outside]).max() < 0.2 * np.abs(drive.neurons[outside - 1]).max()
 
 
 def test_the_same_arguments_give_the_same_drive(policy, drive):
-    again = drive_closed_loop(policy, track=21, seconds=2.0)
+    again = run_trial(policy, seed=21, seconds=2.0)
     np.testing.assert_array_equal(again.command, drive.command[:100])
     np.testing.assert_array_equal(again.pose, drive.pose[:100])
 
 
 def test_a_rate_that_does_not_divide_the_physics_is_met_on_average(policy):
     told = []
-    drive = drive_closed_loop(policy, track=33, scene='winter', seconds=3.0, rate_hz=70.0, progress=told.append)
+    drive = run_trial(policy, seed=33, scene='winter', seconds=3.0, rate_hz=70.0, progress=told.append)
     assert len(drive.command) == 210
     assert summarise(drive)['control_rate_hz'] == pytest.approx(70.0, rel=0.002)
     assert told == [1.0, 1.0, 1.0]
@@ -59,30 +65,30 @@ def test_a_rate_that_does_not_divide_the_physics_is_met_on_average(policy):
 @pytest.mark.parametrize('rate_hz', [0.0, -1.0, 601.0, float('nan')])
 def test_a_rate_out_of_range(policy, rate_hz):
     with pytest.raises(InputError, match=r'control rate must be from 1 to 600 Hz. Got'):
-        drive_closed_loop(policy, track=21, rate_hz=rate_hz)
+        run_trial(policy, seed=21, rate_hz=rate_hz)
 
 
 @pytest.mark.parametrize('seconds', [0.0, float('inf'), float('nan')])
 def test_a_time_out_of_range(policy, seconds):
     with pytest.raises(InputError, match=r'time to drive must be from 1 to 86400 s. Got'):
-        drive_closed_loop(policy, track=21, seconds=seconds)
+        run_trial(policy, seed=21, seconds=seconds)
 
 
 def test_an_unknown_scene(policy):
     with pytest.raises(InputError, match=r"scene must be one of summer, winter.* Got 'mars'"):
-        drive_closed_loop(policy, track=21, scene='mars')
+        run_trial(policy, seed=21, scene='mars')
 
 
 def test_a_policy_for_another_robot(tmp_path):
     outputs = (OutputSpec('linear_z', 'm/s', -1.0, 1.0), OutputSpec('angular_z', 'rad/s', -1.0, 1.0))
     policy = Policy.load(make_tiny_bundle(tmp_path / 'drone', outputs=outputs))
     with pytest.raises(InputError, match=r'takes linear_x and angular_z. Got a policy that gives linear_z, angular_z'):
-        drive_closed_loop(policy, track=21)
+        run_trial(policy, seed=21)
 
 
 def test_channels_in_another_order_reach_their_actuators(tmp_path):
     outputs = (OutputSpec('angular_z', 'rad/s', -1.5, 1.5), OutputSpec('linear_x', 'm/s', 0.0, 2.0))
     policy = Policy.load(make_tiny_bundle(tmp_path / 'swapped', height=66, width=200, seed=1, outputs=outputs))
-    drive = drive_closed_loop(policy, track=21, seconds=1.0)
+    drive = run_trial(policy, seed=21, seconds=1.0)
     assert np.all(drive.command[:, 0] >= 0.0)
     assert np.any(drive.command[:, 1] < 0.0) or np.any(drive.command[:, 1] > 0.0)

@@ -1,15 +1,15 @@
 import numpy as np
 import pytest
-from drives import MS
+from trials import MS
 
 from lnn_controller.data import BagWriter
 from lnn_controller.data.messages.build import image_message, odometry_message, twist_stamped_message, typestore
 from lnn_controller.errors import InputError
-from lnn_controller.evaluation.drive import summarise
-from lnn_controller.evaluation.from_bag import read_drive, read_frames
+from lnn_controller.evaluation.from_bag import read_frames, read_trial
+from lnn_controller.evaluation.trial import summarise
 from lnn_controller.sim import LANE_OFFSET_M, Track
 
-WHERE = {'policy': 'p', 'scene': 'summer', 'track': 21}
+WHERE = {'policy': 'p', 'scene': 'summer', 'seed': 21}
 TOPICS = {
     '/odom': 'nav_msgs/msg/Odometry',
     '/cmd_vel': 'geometry_msgs/msg/TwistStamped',
@@ -87,13 +87,13 @@ def bag(tmp_path_factory):
 
 
 def test_a_drive_begins_with_the_first_command_to_move(bag):
-    drive = read_drive(bag, **WHERE, wall_s=1.5)
+    drive = read_trial(bag, **WHERE, wall_s=1.5)
     assert drive.stamp_ns[0] == drive.command_stamp_ns[0] == 2 * 10**9
     assert drive.seconds == pytest.approx(2.98)
-    np.testing.assert_allclose(drive.cross_track_error_m, 0.05, atol=2e-3)
+    assert drive.figures['cross_track_error_rms_m'] == pytest.approx(0.05, abs=2e-3)
     np.testing.assert_allclose(drive.command[0], (2.0, 0.2))
     np.testing.assert_allclose(drive.neurons[0], (50.0, -50.0))
-    assert drive.put_back == 1
+    assert drive.figures['departures'] == 1
     assert drive.stops == {'image_stale': 2}  # waiting for the first image is no stop
     assert drive.step_latency_us == (80.5, 120.0)
     summary = summarise(drive)
@@ -113,23 +113,23 @@ def test_what_the_controller_did_is_read_from_its_ticks_where_they_are_recorded(
             writer.write('/cmd_vel', now, twist_stamped_message(now, linear=(speed, 0, 0)))
             writer.write('/controller/ticks', now, tick_message(now, reason, 0.0 if reason else 100.0 + tick))
             writer.write('/diagnostics', now, diagnostics_message(now, {'stop_clock_jump': '7'}))
-    drive = read_drive(tmp_path / 'drive', **WHERE)
+    drive = read_trial(tmp_path / 'drive', **WHERE)
     assert drive.stops == {'image_stale': 2, 'obstacle': 1}
     assert drive.step_latency_us == pytest.approx((102.0, 104.94))
-    assert read_drive(tmp_path / 'drive', **WHERE, seconds=0.03).stops == {}
+    assert read_trial(tmp_path / 'drive', **WHERE, seconds=0.03).stops == {}
 
 
 def test_only_the_wanted_time_counts(bag):
-    drive = read_drive(bag, **WHERE, seconds=0.5)
+    drive = read_trial(bag, **WHERE, seconds=0.5)
     assert drive.seconds == pytest.approx(0.5)
-    assert drive.put_back == 0
+    assert drive.figures['departures'] == 0
     assert drive.step_latency_us == (1.0, 2.0)
     assert drive.stops == {}
 
 
 def test_the_pose_is_the_recorded_one(bag):
-    drive = read_drive(bag, **WHERE)
-    np.testing.assert_allclose(drive.pose[0], Track(21).at(0.0, LANE_OFFSET_M + 0.05), atol=1e-9)
+    drive = read_trial(bag, **WHERE)
+    np.testing.assert_allclose(drive.planar_pose[0], Track(21).at(0.0, LANE_OFFSET_M + 0.05), atol=1e-9)
     assert drive.speed_m_s[0] == 2.0
 
 
@@ -151,7 +151,7 @@ def test_a_bag_in_which_nobody_drove(tmp_path):
         writer.write('/odom', 5, odometry_message(5, position=(0, 0, 0), yaw=0.0))
         writer.write('/cmd_vel', 5, twist_stamped_message(5))
     with pytest.raises(InputError, match=r'must hold a drive: odometry and a command to move. Got only'):
-        read_drive(tmp_path / 'still', **WHERE)
+        read_trial(tmp_path / 'still', **WHERE)
 
 
 def test_a_bag_without_odometry(tmp_path):
@@ -159,4 +159,4 @@ def test_a_bag_without_odometry(tmp_path):
         writer.add_topic('/cmd_vel', TOPICS['/cmd_vel'])
         writer.write('/cmd_vel', 5, twist_stamped_message(5))
     with pytest.raises(InputError, match=r'has no topic /odom'):
-        read_drive(tmp_path / 'blind', **WHERE)
+        read_trial(tmp_path / 'blind', **WHERE)

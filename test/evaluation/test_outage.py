@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 import pytest
-from drives import MS, straight_drive
+from trials import MS, straight_trial
 
 from lnn_controller.errors import InputError
 from lnn_controller.evaluation.outage import camera_outage
@@ -16,7 +16,7 @@ def braking_drive(*, stops=True):
     halted = (at_ms >= 300) & (at_ms < 700) & stops
     speed = np.where(halted, np.clip(2.0 - (at_ms - 310) / 20.0, 0.0, 2.0), 2.0)
     command = np.where(halted[:, None], 0.0, [2.0, 0.1])
-    return straight_drive(cross_track_error_m=np.zeros(50), speed_m_s=speed, command=command)
+    return straight_trial(cross_track_error_m=np.zeros(50), speed_m_s=speed, command=command)
 
 
 def images(*at_ms):

@@ -14,9 +14,9 @@ import cv2
 import numpy as np
 import pytest
 from bundles import make_tiny_bundle
+from trials import LANE_KEYS
 
-from lnn_controller.evaluation.drive import SUMMARY_KEYS
-from lnn_controller.evaluation.from_bag import read_drive
+from lnn_controller.evaluation.from_bag import read_trial
 from lnn_controller.policy import ImageSpec, Policy
 from lnn_controller.replay.bag import replay_bag
 from lnn_controller.replay.result import summarise_replay
@@ -106,7 +106,7 @@ def test_a_demo_drives_and_leaves_whole_files_and_no_process(demo, bundle, tmp_p
     assert (out / 'notes.txt').read_text() == 'mine'
 
     summary = json.loads(printed)
-    assert tuple(summary) == SUMMARY_KEYS
+    assert tuple(summary) == LANE_KEYS
     assert summary == json.loads((out / 'summary.json').read_text())
     assert summary['seconds'] == pytest.approx(6.0, abs=0.05)
     assert summary['distance_m'] > 3.0
@@ -116,7 +116,7 @@ def test_a_demo_drives_and_leaves_whole_files_and_no_process(demo, bundle, tmp_p
     assert 'm/s' in told
     assert 'cross-track' in told
 
-    drive = read_drive(out / 'bag', policy='swerver', scene='summer', track=21, seconds=6.0)
+    drive = read_trial(out / 'bag', policy='swerver', scene='summer', seed=21, seconds=6.0)
     # Nothing moved before all was ready: the first of the drive was recorded too, at rest and in the lane.
     assert abs(drive.speed_m_s[0]) < 0.1
     assert abs(drive.cross_track_error_m[0]) < 0.05
@@ -166,7 +166,7 @@ def test_a_demo_that_is_interrupted_leaves_whole_files_and_no_process(demo, bund
     assert running.processes() == {}
     summary = json.loads((running.out / 'summary.json').read_text())
     assert 0 < summary['seconds'] < 60
-    drive = read_drive(running.out / 'bag', policy='swerver', scene='summer', track=21)
+    drive = read_trial(running.out / 'bag', policy='swerver', scene='summer', seed=21)
     assert drive.seconds == pytest.approx(summary['seconds'], abs=1e-3)
     assert cv2.imread(str(running.out / 'path.png')) is not None
     assert not (running.out / 'demo.mp4').exists()

@@ -1,11 +1,6 @@
 import pytest
 
 from lnn_controller.metrics import lane
-from lnn_controller.sim import DEPARTURE_M
-
-
-def test_departure_limit_is_the_simulators():
-    assert lane.DEPARTURE_M == DEPARTURE_M
 
 
 @pytest.mark.parametrize(
@@ -26,3 +21,11 @@ def test_distance_by_the_trapezoidal_rule():
     # 0…2 m/s over 1 s, then 2 m/s over 2 s, backwards alike.
     assert lane.distance([0.0, 2.0, -2.0], [0, 1_000_000_000, 3_000_000_000]) == pytest.approx(1.0 + 4.0)
     assert lane.distance([1.0], [5]) == 0.0
+
+
+@pytest.mark.parametrize(('put_back', 'departures'), [(0, 1), (1, 1), (2, 2)])
+def test_a_departure_counts_however_it_was_seen(put_back, departures):
+    figures = lane.lane_figures([0.0, 0.7, 0.0, -0.4, 0.0], put_back)
+    assert figures['departures'] == departures
+    assert figures['cross_track_error_rms_m'] == pytest.approx((0.65 / 5) ** 0.5)
+    assert figures['cross_track_error_max_m'] == 0.7

@@ -4,8 +4,8 @@ from copy import copy
 import numpy as np
 import pytest
 from bundles import make_tiny_bundle
-from drives import POLICY
 from foreign_bags import ACKERMANN, ackermann_types, write_foreign
+from trials import POLICY
 
 from lnn_controller.control import Controller
 from lnn_controller.data import Bag, BagWriter
@@ -15,7 +15,7 @@ from lnn_controller.policy import Policy
 from lnn_controller.replay.at_rate import replay_episode
 from lnn_controller.replay.bag import replay_bag, replay_side_by_side
 from lnn_controller.replay.result import summarise_replay
-from lnn_controller.sim import CAMERA_PERIOD, CONTROL_PERIOD, IMU_PERIOD, CarWorld
+from lnn_controller.sim import CarWorld, schedule
 
 S = 1_000_000_000
 SECONDS = 3
@@ -31,24 +31,23 @@ def recording(policy, tmp_path_factory):
         bag.add_topic('/image_raw', 'sensor_msgs/msg/Image')
         bag.add_topic('/imu/data', 'sensor_msgs/msg/Imu')
         bag.add_topic('/cmd_vel', 'geometry_msgs/msg/TwistStamped')
-        for step in range(SECONDS * 600):
+        for due in schedule(world, steps=SECONDS * world.clock.steps_per_second):
             now = world.time_ns
-            if step % IMU_PERIOD == 0:
+            if due.imu:
                 gyro, accel = world.imu()
                 controller.on_imu(now, gyro, accel)
                 bag.write('/imu/data', now, imu_message(now, gyro, accel))
-            if step % CAMERA_PERIOD == 0:
+            if due.camera:
                 image = world.camera()
                 controller.on_image(now, image)
                 bag.write('/image_raw', now, image_message(now, image))
-            if step % CONTROL_PERIOD == 0:
+            if due.odometry:
                 command = controller.step(now).command
                 command = np.zeros(2) if len(given) < STANDING_TICKS else command
                 given.append(command)
-                world.apply(*command)
+                world.apply(command)
                 twist = twist_stamped_message(now, linear=(command[0], 0, 0), angular=(0, 0, command[1]))
                 bag.write('/cmd_vel', now, twist)
-            world.advance(1)
     return path, np.array(given)
 
 

@@ -3,7 +3,7 @@ import sys
 import cv2
 import numpy as np
 import pytest
-from drives import road_drive
+from trials import road_trial
 
 from lnn_controller.errors import InputError
 from lnn_controller.replay.comparison import Comparison, summarise_comparison
@@ -17,11 +17,10 @@ def red_pixels(picture):
 
 
 def test_the_path_picture_marks_departures(tmp_path):
-    draw_path(tmp_path / 'deep' / 'good.png', road_drive(4.0))
-    drive = road_drive(4.0)
-    error = drive.cross_track_error_m.copy()
+    draw_path(tmp_path / 'deep' / 'good.png', road_trial(4.0))
+    error = np.zeros(201)
     error[100] = 0.7
-    draw_path(tmp_path / 'left.png', road_drive(4.0, cross_track_error_m=error))
+    draw_path(tmp_path / 'left.png', road_trial(4.0, cross_track_error_m=error))
     good, left = cv2.imread(str(tmp_path / 'deep' / 'good.png')), cv2.imread(str(tmp_path / 'left.png'))
     assert good.shape == left.shape == (819, 1300, 3)
     assert red_pixels(good) == 0 < red_pixels(left)
@@ -55,7 +54,7 @@ def test_the_picture_of_commands(tmp_path):
 def test_a_picture_that_cannot_be_written(tmp_path):
     (tmp_path / 'file').write_text('')
     with pytest.raises(InputError, match=r'folder of pictures must be writable. Got .*path.png'):
-        draw_path(tmp_path / 'file' / 'path.png', road_drive(1.0))
+        draw_path(tmp_path / 'file' / 'path.png', road_trial(1.0))
 
 
 def test_without_matplotlib(tmp_path, monkeypatch):
@@ -63,4 +62,4 @@ def test_without_matplotlib(tmp_path, monkeypatch):
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, 'matplotlib', None)
     with pytest.raises(InputError, match=r"Pictures need matplotlib\. Install it: .* pip install '\.\[sim\]'"):
-        draw_path(tmp_path / 'p.png', road_drive(1.0))
+        draw_path(tmp_path / 'p.png', road_trial(1.0))

@@ -32,7 +32,7 @@ POLICIES = ('car_lane', 'car_lane_lstm')
 def bag(tmp_path_factory):
     """The expert's drive in winter, which no shipped policy was trained on."""
     folder = tmp_path_factory.mktemp('bags')
-    return collect(folder, tracks=[33], scene='winter', seconds=SECONDS, seed=0, progress=False)[0]
+    return collect(folder, seeds=[33], scene='winter', seconds=SECONDS, seed=0, progress=False)[0]
 
 
 @pytest.fixture(scope='module')

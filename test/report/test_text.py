@@ -2,9 +2,9 @@ from dataclasses import fields, replace
 
 import numpy as np
 import pytest
-from drives import straight_drive
+from trials import straight_trial
 
-from lnn_controller.evaluation.drive import summarise
+from lnn_controller.evaluation.trial import summarise
 from lnn_controller.metrics.commands import CommandErrors
 from lnn_controller.replay.comparison import Comparison, ComparisonSummary
 from lnn_controller.replay.result import Exactness, ReplaySummary
@@ -45,7 +45,7 @@ SUMMARY = ReplaySummary(
 
 
 def test_a_card_tells_departures_and_stops():
-    drive = straight_drive(cross_track_error_m=[0.0, 0.7, 0.0, 0.0, 0.0], stops={'image_stale': 2}, wall_s=0.08)
+    drive = straight_trial(cross_track_error_m=[0.0, 0.7, 0.0, 0.0, 0.0], stops={'image_stale': 2}, wall_s=0.08)
     lines = dict(line.split(maxsplit=1) for line in drive_card(summarise(drive)).splitlines())
     assert lines['lane'] == 'departures     1'
     assert lines['stops'] == 'image_stale 2'
@@ -54,7 +54,7 @@ def test_a_card_tells_departures_and_stops():
 
 
 def test_a_table_has_a_row_for_each_drive():
-    drives = [straight_drive(cross_track_error_m=[0.0, 0.1, 0.0], track=track) for track in (21, 33)]
+    drives = [straight_trial(cross_track_error_m=[0.0, 0.1, 0.0], seed=track) for track in (21, 33)]
     rows = drives_table([summarise(drive) for drive in drives]).splitlines()
     assert [row.split()[:3] for row in rows[2:]] == [['summer', '21', '0'], ['summer', '33', '0']]
     assert len({len(row) for row in rows[1:]}) == 1

@@ -3,7 +3,7 @@ import sys
 import av
 import numpy as np
 import pytest
-from drives import MS, road_drive
+from trials import MS, road_trial
 
 from lnn_controller.errors import InputError
 from lnn_controller.report.video import moments, write_video
@@ -32,7 +32,7 @@ def decode(path):
 def test_a_video_is_whole_and_shows_what_happened(tmp_path, monkeypatch, cores):
     monkeypatch.setattr('os.sched_getaffinity', lambda _pid: set(range(cores)))
     shares = []
-    write_video(tmp_path / 'demo.mp4', road_drive(SECONDS), frames(), progress=shares.append)
+    write_video(tmp_path / 'demo.mp4', road_trial(SECONDS), frames(), progress=shares.append)
     pictures = decode(tmp_path / 'demo.mp4')
     assert len(pictures) == len(shares) == int(SECONDS * 15) + 1
     assert shares[-1] == 1.0
@@ -47,12 +47,12 @@ def test_a_video_is_whole_and_shows_what_happened(tmp_path, monkeypatch, cores):
 
 
 def test_moments_take_the_newest_of_everything():
-    drive = road_drive(SECONDS)
+    drive = road_trial(SECONDS)
     shown = list(moments(drive, frames()))
     assert [round(moment.at_s * 15) for moment in shown] == list(range(22))
     last = shown[15]  # one second
     assert last.index == 50
-    assert last.pose == tuple(drive.pose[50])
+    assert last.pose == tuple(drive.planar_pose[50])
     assert last.speed_m_s == 2.0
     assert last.command == (2.0, 0.1)
     assert int(last.camera[0, 0, 0]) == 180
@@ -64,14 +64,14 @@ def test_moments_take_the_newest_of_everything():
 def test_moments_count_departures():
     error = np.zeros(71)
     error[[20, 40]] = 0.7
-    shown = list(moments(road_drive(SECONDS, cross_track_error_m=error), []))
+    shown = list(moments(road_trial(SECONDS, cross_track_error_m=error), []))
     assert [shown[k].departures for k in (0, 7, 21)] == [0, 1, 2]
 
 
 def test_a_drive_without_neurons_can_be_shown(tmp_path, monkeypatch):
     monkeypatch.setattr('os.sched_getaffinity', lambda _pid: {0})
     nothing = {'neurons': np.zeros((0, 0)), 'neuron_stamp_ns': np.zeros(0, np.int64)}
-    drive = road_drive(0.2)
+    drive = road_trial(0.2)
     drive = type(drive)(**(vars(drive) | nothing))
     write_video(tmp_path / 'demo.mp4', drive, [])
     assert len(decode(tmp_path / 'demo.mp4')) == 4
@@ -84,14 +84,14 @@ def test_an_interrupted_video_leaves_no_file(tmp_path, monkeypatch):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        write_video(tmp_path / 'demo.mp4', road_drive(0.5), frames(), progress=interrupt)
+        write_video(tmp_path / 'demo.mp4', road_trial(0.5), frames(), progress=interrupt)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_video_that_cannot_be_written(tmp_path):
     (tmp_path / 'file').write_text('')
     with pytest.raises(InputError, match=r'video must go to a folder that can be written. Got .*demo.mp4'):
-        write_video(tmp_path / 'file' / 'demo.mp4', road_drive(0.2), [])
+        write_video(tmp_path / 'file' / 'demo.mp4', road_trial(0.2), [])
 
 
 @pytest.mark.parametrize(('library', 'named'), [('av', 'PyAV'), ('PIL', 'Pillow')])
@@ -101,15 +101,15 @@ def test_without_a_library(tmp_path, monkeypatch, library, named):
     monkeypatch.setattr('os.sched_getaffinity', lambda _pid: {0})
     monkeypatch.setitem(sys.modules, library, None)
     with pytest.raises(InputError, match=rf"Videos need .*{named}. Install it: .* pip install '.\[sim\]'"):
-        write_video(tmp_path / 'demo.mp4', road_drive(0.2), [])
+        write_video(tmp_path / 'demo.mp4', road_trial(0.2), [])
 
 
 def test_an_unknown_scene(tmp_path, monkeypatch):
     monkeypatch.setattr('os.sched_getaffinity', lambda _pid: {0, 1})
     with pytest.raises(InputError, match=r"scene must be one of .* Got 'mars'"):
-        write_video(tmp_path / 'demo.mp4', road_drive(2.0, scene='mars'), [])
+        write_video(tmp_path / 'demo.mp4', road_trial(2.0, scene='mars'), [])
 
 
 def test_stamps_start_where_the_drive_does():
-    shown = next(iter(moments(road_drive(0.2), [(1_000_000_000 - 5 * MS, np.full((66, 200, 3), 9, np.uint8))])))
+    shown = next(iter(moments(road_trial(0.2), [(1_000_000_000 - 5 * MS, np.full((66, 200, 3), 9, np.uint8))])))
     assert int(shown.camera[0, 0, 0]) == 9

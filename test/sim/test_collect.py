@@ -6,8 +6,9 @@ import pytest
 
 from lnn_controller.data import Bag
 from lnn_controller.errors import InputError
-from lnn_controller.sim import LANE_OFFSET_M, CarWorld, PurePursuit, Track
-from lnn_controller.sim.collect import TOPICS, Disturbance, collect, record_episode
+from lnn_controller.sim import LANE_OFFSET_M, CarWorld, Lane, PurePursuit, Track
+from lnn_controller.sim.car.expert import CurvatureBursts, LaneDriver, disturb
+from lnn_controller.sim.collect import TOPICS, collect, record_episode
 
 pytestmark = pytest.mark.slow
 
@@ -19,7 +20,7 @@ def messages(bag, topic):
 
 @pytest.fixture(scope='module')
 def bags(tmp_path_factory):
-    return collect(tmp_path_factory.mktemp('demonstrations'), tracks=[5, 60], seconds=6, seed=1, progress=False)
+    return collect(tmp_path_factory.mktemp('demonstrations'), seeds=[5, 60], seconds=6, seed=1, progress=False)
 
 
 def test_each_road_gets_its_bags_with_everything_at_its_rate(bags):
@@ -45,7 +46,7 @@ def test_images_are_the_cameras(bags):
     assert (first.height, first.width, first.encoding) == (66, 200, 'rgb8')
     _, odometry = messages(bags[0], '/odom')[0]
     yaw = 2 * np.arctan2(odometry.pose.pose.orientation.z, odometry.pose.pose.orientation.w)
-    with CarWorld(5, seed=1) as world:
+    with CarWorld(5, scenery_seed=1) as world:
         world.set_pose(odometry.pose.pose.position.x, odometry.pose.pose.position.y, yaw)
         again = world.camera()
     difference = np.abs(again.astype(int) - first.data.reshape(66, 200, 3))
@@ -69,11 +70,11 @@ def test_the_label_is_the_experts_command_and_the_car_was_disturbed(bags):
 
 
 def test_the_same_seed_writes_the_same_demonstrations(bags, tmp_path):
-    again = collect(tmp_path, tracks=[60], seconds=6, seed=1, progress=False)
+    again = collect(tmp_path, seeds=[60], seconds=6, seed=1, progress=False)
     for topic in TOPICS:
         with Bag(again[0]) as new, Bag(bags[1]) as old:
             assert [m.data for m in new.messages([topic])] == [m.data for m in old.messages([topic])]
-    other = collect(tmp_path / 'other', tracks=[60], seconds=2, seed=2, progress=False)
+    other = collect(tmp_path / 'other', seeds=[60], seconds=2, seed=2, progress=False)
     assert (
         messages(other[0], '/odom')[0][1].pose.pose.position.x != messages(bags[1], '/odom')[0][1].pose.pose.position.x
     )
@@ -83,7 +84,9 @@ def test_leaving_the_road_ends_an_episode(tmp_path):
     with CarWorld(5) as world:
         # An expert that makes for the meadow: its lane lies six metres aside.
         world.track.lane_ahead = lambda s_m, _distance_m: world.track.at(s_m + 2.0, 6.0)[:2]
-        recorded = record_episode(world, tmp_path / 'astray', seconds=20, rng=np.random.default_rng(0))
+        lane, rng = Lane(world), np.random.default_rng(0)
+        lane.begin(rng)
+        recorded = record_episode(lane, LaneDriver(lane), disturb(lane, rng), tmp_path / 'astray', seconds=20)
     assert 0.5 < recorded < 19
     odometry = messages(tmp_path / 'astray', '/odom')
     assert len(odometry) == round(recorded * 50) + 1
@@ -92,21 +95,21 @@ def test_leaving_the_road_ends_an_episode(tmp_path):
 
 
 def test_bursts_last_begin_at_their_rate_and_end_far_aside():
-    disturbance = Disturbance(np.random.default_rng(0))
+    disturbance = CurvatureBursts(np.random.default_rng(0), 0.02)
     biases = np.array([disturbance.bias(0.0) for _ in range(50 * 600)])
     running = biases != 0
     begins = np.count_nonzero(running[1:] & ~running[:-1])
     assert begins / 600 == pytest.approx(0.5 / (1 + 0.5 * 0.38), rel=0.2)
     assert np.abs(biases).max() <= 1.0
     assert abs(np.mean(biases)) < 0.03
-    far = Disturbance(np.random.default_rng(0))
+    far = CurvatureBursts(np.random.default_rng(0), 0.02)
     biases = [far.bias(math.copysign(0.5, far._bias)) for _ in range(5000)]
     assert np.count_nonzero(biases) > 10
     assert not any(first and second for first, second in itertools.pairwise(biases))
 
 
 def test_the_progress_bar_counts_simulated_seconds(tmp_path, capsys):
-    collect(tmp_path, tracks=[3], scene='winter', seconds=2, progress=True)
+    collect(tmp_path, seeds=[3], scene='winter', seconds=2, progress=True)
     shown = capsys.readouterr().err
     assert 'collect (winter): 100%' in shown
     assert '2/2' in shown
@@ -114,23 +117,27 @@ def test_the_progress_bar_counts_simulated_seconds(tmp_path, capsys):
 
 def test_bad_wishes_are_refused_before_anything_is_written(tmp_path, bags):
     with pytest.raises(InputError, match='one of summer, winter'):
-        collect(tmp_path, tracks=[1], scene='mars')
-    with pytest.raises(InputError, match='at least one track'):
-        collect(tmp_path, tracks=[])
-    with pytest.raises(InputError, match=r'at least 2 s on each track\. Got 1'):
-        collect(tmp_path, tracks=[1], seconds=1)
-    with pytest.raises(InputError, match=r'at least 2 s on each track\. Got nan'):
-        collect(tmp_path, tracks=[1], seconds=float('nan'))
-    with pytest.raises(InputError, match='each track once'):
-        collect(tmp_path, tracks=[1, 2, 1])
+        collect(tmp_path, seeds=[1], scene='mars')
+    with pytest.raises(InputError, match='at least one seed'):
+        collect(tmp_path, seeds=[])
+    with pytest.raises(InputError, match=r'at least 2 s in each world. Got 1'):
+        collect(tmp_path, seeds=[1], seconds=1)
+    with pytest.raises(InputError, match=r'at least 2 s in each world. Got nan'):
+        collect(tmp_path, seeds=[1], seconds=float('nan'))
+    with pytest.raises(InputError, match='each world once'):
+        collect(tmp_path, seeds=[1, 2, 1])
     with pytest.raises(InputError, match='integer seed ≥ 0'):
-        collect(tmp_path, tracks=[-1])
+        collect(tmp_path, seeds=[-1])
+    with pytest.raises(InputError, match=r"a robot must be one of car. Got 'boat'"):
+        collect(tmp_path, seeds=[1], robot='boat')
+    with pytest.raises(InputError, match=r"a task must be one of lane. Got 'moor'"):
+        collect(tmp_path, seeds=[1], task='moor')
     with pytest.raises(InputError, match='summer_060_00 exists already and is not overwritten'):
-        collect(bags[1].parent, tracks=[60])
+        collect(bags[1].parent, seeds=[60])
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / 'file').write_text('')
     with pytest.raises(InputError, match='file'):
-        collect(tmp_path / 'file', tracks=[1], seconds=2, progress=False)
+        collect(tmp_path / 'file', seeds=[1], seconds=2, progress=False)

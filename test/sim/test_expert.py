@@ -1,20 +1,20 @@
 import numpy as np
 import pytest
 
-from lnn_controller.sim import CONTROL_PERIOD, LANE_OFFSET_M, CarWorld, PurePursuit, Track
+from lnn_controller.sim import LANE_OFFSET_M, CarWorld, Lane, PurePursuit, Track
 
 pytestmark = pytest.mark.slow
 
 
 def drive(track, *, seconds, lateral=LANE_OFFSET_M):
     with CarWorld(track, render=False) as world:
-        world.reset(lateral_m=lateral)
-        expert = PurePursuit(world.track)
+        lane, expert = Lane(world), PurePursuit(world.track)
+        world.set_pose(*world.track.at(0.0, lateral))
         errors, speeds = [], []
         for _ in range(round(seconds * 50)):
-            world.apply(*expert.command(*world.pose()))
-            world.advance(CONTROL_PERIOD)
-            errors.append(world.cross_track_error_m)
+            world.apply(expert.command(*world.pose()))
+            world.advance(CarWorld.clock.odometry)
+            errors.append(lane.cross_track_error_m)
             speeds.append(world.speed_m_s)
     return np.array(errors), np.array(speeds)
 

@@ -5,7 +5,7 @@ import pytest
 
 from lnn_controller.errors import InputError
 from lnn_controller.settings import settings_of
-from lnn_controller.sim import STEPS_PER_SECOND, CarWorld, Perturbation, Scenario, read_scenario
+from lnn_controller.sim import CarWorld, Perturbation, Scenario, read_scenario
 
 
 def world(perturbation=None, **options):
@@ -18,10 +18,10 @@ def world(perturbation=None, **options):
 def driven(perturbation, linear_x=1.5, angular_z=0.0, seconds=3.0):
     """The state after a drive on one command, and the yaw rate over its last second."""
     with world(perturbation) as made:
-        made.apply(linear_x, angular_z)
+        made.apply((linear_x, angular_z))
         rates = []
         for _ in range(round(seconds * 50)):
-            made.advance(STEPS_PER_SECOND // 50)
+            made.advance(CarWorld.clock.steps_per_second // 50)
             rates.append(made.yaw_rate_rad_s)
         return made.pose(), made.speed_m_s, float(np.mean(rates[-50:]))
 
@@ -65,30 +65,30 @@ def test_the_imu_drifts():
 
 @pytest.mark.parametrize('latency_s', [0.05, 0.1234])
 def test_commands_act_later_by_whole_steps(latency_s):
-    late = round(latency_s * STEPS_PER_SECOND)
+    late = round(latency_s * CarWorld.clock.steps_per_second)
     with world() as prompt, world(Perturbation(latency_s=latency_s)) as delayed:
         for command in ((1.0, 0.3), (1.0, -0.3), (0.5, 0.0)):
-            prompt.apply(*command)
-            delayed.apply(*command)
+            prompt.apply(command)
+            delayed.apply(command)
             prompt.advance(120)
             delayed.advance(120)
         prompt.advance(60)
         delayed.advance(60 + late)
         # At rest at first, the delayed car does the same later, but for what it sank on its wheels meanwhile.
         np.testing.assert_allclose(delayed.pose(), prompt.pose(), atol=2e-3)
-        assert delayed.time_ns - prompt.time_ns == late * 1_000_000_000 // STEPS_PER_SECOND
+        assert delayed.time_ns - prompt.time_ns == late * 1_000_000_000 // CarWorld.clock.steps_per_second
 
 
 def test_a_shorter_delay_lets_no_command_overtake():
     with world(Perturbation(latency_s=0.5)) as made:
-        made.apply(1.0, 0.0)
+        made.apply((1.0, 0.0))
         made.perturbation = Perturbation()
-        made.apply(0.0, 0.0)
+        made.apply((0.0, 0.0))
         made.advance(299)
         assert made.speed_m_s < 0.01
         made.advance(600)
         assert made.speed_m_s < 0.05
-        made.apply(1.0, 0.0)
+        made.apply((1.0, 0.0))
         made.advance(300)
         assert made.speed_m_s > 0.5
 

@@ -5,7 +5,7 @@ import sys
 import numpy as np
 import pytest
 
-from lnn_controller.sim import CAMERA_PERIOD, SCENES, CarWorld, PurePursuit
+from lnn_controller.sim import LANE_OFFSET_M, SCENES, CarWorld, PurePursuit
 from lnn_controller.sim.render.gl import Renderer
 from lnn_controller.sim.render.textures import ROAD_TILE_M
 
@@ -15,15 +15,15 @@ HORIZON_ROW = 19  # of 66
 
 FINGERPRINT = """
 import hashlib
-from lnn_controller.sim import CONTROL_PERIOD, CarWorld, PurePursuit
+from lnn_controller.sim import CarWorld, PurePursuit
 digest = hashlib.sha256()
 for scene in ('winter', 'summer'):
-    with CarWorld(21, scene, seed=4) as world:
+    with CarWorld(21, scene, scenery_seed=4) as world:
         expert = PurePursuit(world.track)
-        world.reset(s_m=7.0, lateral_m=-0.3)
+        world.set_pose(*world.track.at(7.0, -0.3))
         for _ in range(40):
-            world.apply(*expert.command(*world.pose()))
-            world.advance(CONTROL_PERIOD)
+            world.apply(expert.command(*world.pose()))
+            world.advance(CarWorld.clock.odometry)
             digest.update(world.camera().tobytes() + repr(world.pose()).encode() + world.imu()[1].tobytes())
 print(digest.hexdigest())
 """
@@ -69,7 +69,7 @@ def test_the_centre_line_is_seen_left_from_the_right_lane_and_right_from_the_lef
     for lateral, is_left in ((-0.6, True), (0.6, False)):
         columns = []
         for s in np.arange(0.0, summer.track.length_m, 3.0):
-            summer.reset(s_m=s, lateral_m=lateral)
+            summer.set_pose(*summer.track.at(s, lateral))
             columns.extend(np.nonzero(yellow(summer.camera())[45:])[1])
         assert len(columns) > 50
         share_left = np.mean(np.array(columns) < 100)
@@ -89,7 +89,7 @@ def test_the_road_tile_is_not_mirrored(summer):
         renderer = Renderer(world._model, 200, 66)
         length = world.track.length_m / round(world.track.length_m / ROAD_TILE_M)
         for s, green in ((2.0, True), (length / 2 + 2.0, False)):
-            world.reset(s_m=s, lateral_m=0.0)
+            world.set_pose(*world.track.at(s))
             picture = renderer.render(world._data, 'front').astype(int)
             left, right = picture[60, 70], picture[60, 130]
             assert left[2] > 150 > left[0]
@@ -101,7 +101,7 @@ def test_the_road_tile_is_not_mirrored(summer):
 def test_the_road_eight_metres_ahead_is_in_view(summer):
     """At fovy 50° and half a metre up, the ground eight metres ahead lies four rows below the horizon."""
     straightest = min(summer.track.s[::20], key=lambda s: np.abs(summer.track.curvature_ahead(float(s), 9.0)).max())
-    summer.reset(s_m=float(straightest))
+    summer.set_pose(*summer.track.at(float(straightest), LANE_OFFSET_M))
     row = summer.camera()[HORIZON_ROW + 4].astype(int)
     asphalt = (np.ptp(row, axis=1) < 20) & (row.mean(1) < 150)
     assert 8 < asphalt.sum() < 32  # 2.4 m at 8 m: 21 columns, the lines among them
@@ -111,21 +111,21 @@ def test_the_road_eight_metres_ahead_is_in_view(summer):
 
 
 def test_the_camera_does_not_see_the_car(summer):
-    summer.reset(s_m=30.0)
+    summer.set_pose(*summer.track.at(30.0, LANE_OFFSET_M))
     shown = Renderer(summer._model, 200, 66)
     for turn in (-3.0, 3.0):
-        summer.apply(2.0, turn)
+        summer.apply((2.0, turn))
         summer.advance(200)
         assert np.array_equal(shown.render(summer._data, 'front'), summer.camera())
     shown.close()
 
 
 def test_the_picture_moves_with_the_car_and_is_a_new_array(summer):
-    summer.reset()
+    summer.set_pose(*summer.track.at(0.0, LANE_OFFSET_M))
     before = summer.camera()
     kept = before.copy()
-    summer.apply(2.0, 0.0)
-    summer.advance(10 * CAMERA_PERIOD)
+    summer.apply((2.0, 0.0))
+    summer.advance(10 * CarWorld.clock.camera)
     after = summer.camera()
     assert before.shape == (66, 200, 3)
     assert before.dtype == np.uint8
@@ -134,9 +134,9 @@ def test_the_picture_moves_with_the_car_and_is_a_new_array(summer):
 
 
 def test_winter_is_white_and_its_sky_grey(summer):
-    summer.reset(s_m=22.0)
+    summer.set_pose(*summer.track.at(22.0, LANE_OFFSET_M))
     with CarWorld(5, 'winter') as winter:
-        winter.reset(s_m=22.0)
+        winter.set_pose(*winter.track.at(22.0, LANE_OFFSET_M))
         cold, warm = winter.camera().astype(float), summer.camera().astype(float)
     ground = np.s_[30:45, 180:]
     assert cold[ground].mean() > 190 > 120 > warm[ground].mean()
@@ -150,7 +150,7 @@ def test_the_horizon_is_level(scene):
     with CarWorld(5, scene) as world:
         sky = world.scene.sky[1]
         for s in (3.0, 25.0, 60.0):
-            world.reset(s_m=s)
+            world.set_pose(*world.track.at(s, LANE_OFFSET_M))
             picture = world.camera().astype(float)
             near_sky = np.abs(picture - np.array(sky) * 255).max(2) < 6
             # Below the horizon's row nothing has the sky's colour, to either side.
@@ -161,13 +161,13 @@ def test_the_horizon_is_level(scene):
 
 
 def test_the_scenerys_seed_moves_the_trees_but_not_the_road():
-    with CarWorld(5, seed=1) as other, CarWorld(5) as world:
+    with CarWorld(5, scenery_seed=1) as other, CarWorld(5) as world:
         assert np.array_equal(other.track.centre, world.track.centre)
         assert not np.array_equal(other.camera(), world.camera())
 
 
 def test_the_chase_view_shows_the_car(summer):
-    summer.reset(s_m=22.0)
+    summer.set_pose(*summer.track.at(22.0, LANE_OFFSET_M))
     picture = summer.chase(320, 180).astype(int)
     assert picture.shape == (180, 320, 3)
     red = (picture[..., 0] > 110) & (picture[..., 1] < 60) & (picture[..., 2] < 60)
@@ -178,7 +178,7 @@ def test_the_chase_view_shows_the_car(summer):
 
 
 def test_the_camera_is_unchanged_by_a_chase_view(summer):
-    summer.reset(s_m=22.0)
+    summer.set_pose(*summer.track.at(22.0, LANE_OFFSET_M))
     before = summer.camera()
     summer.chase(64, 36)
     assert np.array_equal(summer.camera(), before)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from lnn_controller.errors import InputError
-from lnn_controller.sim.tasks.lane import HALF_EXTENT_M, LANE_OFFSET_M, MAX_CURVATURE, MIN_CLEARANCE_M, Track
+from lnn_controller.sim.tasks.track import HALF_EXTENT_M, LANE_OFFSET_M, MAX_CURVATURE, MIN_CLEARANCE_M, Track
 
 SEEDS = range(12)
 
@@ -76,5 +76,5 @@ def test_distance_is_to_the_centre_line():
 
 @pytest.mark.parametrize('seed', [-1, 1.5, '3', True, None])
 def test_a_seed_that_is_none_is_refused(seed):
-    with pytest.raises(InputError, match=r'A track is named by an integer seed ≥ 0\. Got'):
+    with pytest.raises(InputError, match=r'a track must be named by an integer seed ≥ 0\. Got'):
         Track(seed)

@@ -128,30 +128,33 @@ def odometry_message(
     stamp_ns: int,
     *,
     position: ArrayLike,
-    yaw: float,
+    yaw: float = 0.0,
+    orientation: ArrayLike | None = None,
     linear: ArrayLike = (0.0, 0.0, 0.0),
     angular: ArrayLike = (0.0, 0.0, 0.0),
     frame_id: str = 'odom',
     child_frame_id: str = 'base_link',
 ) -> Any:
     """
-    Build a nav_msgs/Odometry for a body that stays level.
+    Build a nav_msgs/Odometry.
 
     :param stamp_ns: time of the pose, ns
     :param position: x, y, z in ``frame_id``, m, (3,)
-    :param yaw: heading, rad, counter-clockwise from x
+    :param yaw: heading of a body that stays level, rad, counter-clockwise from x
+    :param orientation: of a body that does not, instead of its yaw: quaternion x, y, z, w, (4,)
     :param linear: velocity x, y, z in ``child_frame_id``, m/s, (3,)
     :param angular: angular velocity x, y, z in ``child_frame_id``, rad/s, (3,)
     :param frame_id: frame of the pose
     :param child_frame_id: frame of the twist
     :returns: the message
     """
+    if orientation is None:
+        orientation = (0.0, 0.0, np.sin(yaw / 2), np.cos(yaw / 2))
     x, y, z = (float(v) for v in np.asarray(position))
+    i, j, k, w = (float(v) for v in np.asarray(orientation))
     pose = _type('geometry_msgs/msg/Pose')(
         position=_type('geometry_msgs/msg/Point')(x=x, y=y, z=z),
-        orientation=_type('geometry_msgs/msg/Quaternion')(
-            x=0.0, y=0.0, z=float(np.sin(yaw / 2)), w=float(np.cos(yaw / 2))
-        ),
+        orientation=_type('geometry_msgs/msg/Quaternion')(x=i, y=j, z=k, w=w),
     )
     return _type('nav_msgs/msg/Odometry')(
         header=_header(stamp_ns, frame_id),

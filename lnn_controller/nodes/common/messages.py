@@ -17,7 +17,6 @@ __all__ = [
     'neurons_message',
     'stamp',
     'twist',
-    'velocities',
 ]
 
 Floats = NDArray[np.float64]
@@ -47,17 +46,6 @@ def twist(channels: Sequence[str], command: Floats) -> Twist:
         part, axis = name.split('_')
         setattr(getattr(message, part), axis, value)
     return message
-
-
-def velocities(message: Any) -> tuple[float, float]:
-    """
-    Read what a car understands out of a velocity command.
-
-    :param message: geometry_msgs/Twist or TwistStamped
-    :returns: linear x, m/s; angular z, rad/s
-    """
-    message = getattr(message, 'twist', message)
-    return message.linear.x, message.angular.z
 
 
 def channel_velocities(channels: Sequence[str], message: Any) -> list[float]:

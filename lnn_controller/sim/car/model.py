@@ -10,7 +10,7 @@ from lnn_controller.sim.render.gl import mujoco
 from lnn_controller.sim.render.meshes import Mesh, cones, road_ribbon
 from lnn_controller.sim.render.scenes import Colour, Scene
 from lnn_controller.sim.render.textures import ground_tile, road_tile, sky_faces
-from lnn_controller.sim.tasks.lane import Track
+from lnn_controller.sim.tasks.track import Track
 
 __all__ = ['build_model']
 

@@ -6,26 +6,20 @@ from types import TracebackType
 from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from lnn_controller.errors import InputError
 from lnn_controller.sim.car.body import CAR_LOOK_GROUP, TIMESTEP_S, TRACK_WIDTH_M, WHEEL_RADIUS_M, WHEELBASE_M
 from lnn_controller.sim.car.model import build_model
 from lnn_controller.sim.car.nominal_model import NominalModel
+from lnn_controller.sim.interface import Clock, Odometry, check_seed
 from lnn_controller.sim.perturbation import Perturbation
 from lnn_controller.sim.render.gl import Renderer, mujoco
 from lnn_controller.sim.render.scenes import find_scene
-from lnn_controller.sim.tasks.lane import LANE_OFFSET_M, Track
+from lnn_controller.sim.tasks.track import LANE_OFFSET_M, Track
 
-__all__ = ['CAMERA_PERIOD', 'CONTROL_PERIOD', 'DEPARTURE_M', 'IMU_PERIOD', 'STEPS_PER_SECOND', 'CarWorld']
-
-STEPS_PER_SECOND = round(1 / TIMESTEP_S)
-CAMERA_PERIOD = 20  # steps: 30 Hz
-IMU_PERIOD = 3  # steps: 200 Hz
-CONTROL_PERIOD = 12  # steps: 50 Hz
+__all__ = ['CarWorld']
 
 CAMERA_SIZE = (200, 66)  # width, height
-DEPARTURE_M = 0.6  # half a lane: beyond it the car's reference point is out of its lane
 START_NS = 1_000_000_000  # a stamp of zero means "unset" in ROS
 MAX_STEERING_RAD = 0.5
 STEERING_FLOOR_M_S = 0.3  # below this speed ω / v is no usable curvature
@@ -37,25 +31,25 @@ class CarWorld:
     """
     A car with rear drive and Ackermann steering on a closed road.
 
-    The car's reference point, of which pose, speed and cross-track error speak, is the middle of its rear axle,
-    on the ground. The world frame is x east, y north, yaw counter-clockwise (REP-103). The same arguments and the
-    same calls give bit-identical states and pictures. With pictures, a world belongs to the thread that made it.
+    The car's reference point, of which pose and speed speak, is the middle of its rear axle, on the ground. The world
+    frame is x east, y north, yaw counter-clockwise (REP-103). The same arguments and the same calls give bit-identical
+    states and pictures. With pictures, a world belongs to the thread that made it.
 
-    :param track: seed of the road, ≥ 0
+    :param seed: of the road, ≥ 0
     :param scene: how it looks: a key of :data:`~lnn_controller.sim.render.scenes.SCENES`
-    :param seed: of the scenery beside the road, ≥ 0
+    :param scenery_seed: of what stands beside the road, ≥ 0
     :param render: False for a world without pictures, which needs no OpenGL
     :raises InputError: if the scene is unknown, a seed is not an integer ≥ 0, or OpenGL is missing
     """
 
-    def __init__(self, track: int, scene: str = 'summer', *, seed: int = 0, render: bool = True) -> None:
+    channels = ('linear_x', 'angular_z')
+    clock = Clock(round(1 / TIMESTEP_S), camera=20, imu=3, odometry=12)  # 30, 200 and 50 Hz
+
+    def __init__(self, seed: int, scene: str = 'summer', *, scenery_seed: int = 0, render: bool = True) -> None:
         self.scene = find_scene(scene)
-        self.track = Track(track)
-        if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
-            msg = f'The seed of the scenery must be an integer ≥ 0. Got {seed!r}.'
-            raise InputError(msg)
-        self.seed = int(seed)
-        self._model = build_model(self.track, self.scene, self.seed)
+        self.scenery_seed = check_seed(scenery_seed, 'the scenery')
+        self.track = Track(seed)
+        self._model = build_model(self.track, self.scene, self.scenery_seed)
         self._data = mujoco.MjData(self._model)
         self._steps = 0
         wheels = [f'{end}_{side}' for end in ('front', 'rear') for side in ('left', 'right')]
@@ -68,7 +62,7 @@ class CarWorld:
         self._camera = Renderer(self._model, *CAMERA_SIZE, hidden_groups=(CAR_LOOK_GROUP,)) if render else None
         self._chase: tuple[tuple[int, int], Renderer] | None = None
         self._settled = self._settle()
-        self.reset()
+        self.set_pose(*self.track.at(0.0, LANE_OFFSET_M))
 
     def _sensor(self, name: str) -> slice:
         start = int(self._model.sensor(name).adr[0])
@@ -82,28 +76,17 @@ class CarWorld:
         rest[:2] = 0.0
         return rest
 
-    def reset(self, *, s_m: float = 0.0, lateral_m: float = LANE_OFFSET_M, yaw_rad: float = 0.0) -> None:
-        """
-        Put the car on the road, at rest. Simulated time runs on: it never goes back.
-
-        :param s_m: arc length of the centre line, m
-        :param lateral_m: distance from the centre line, m, positive left; the right lane's centre is −0.6
-        :param yaw_rad: heading relative to the road's, rad, positive left
-        """
-        x, y, yaw = self.track.at(s_m, lateral_m)
-        self._waiting.clear()
-        mujoco.mj_resetData(self._model, self._data)
-        self.set_pose(x, y, yaw + yaw_rad)
-
     def set_pose(self, x: float, y: float, yaw: float, *, steering_rad: float = 0.0) -> None:
         """
-        Put the car anywhere, at rest: to look at a recorded path again.
+        Put the car anywhere, at rest. Simulated time runs on: it never goes back.
 
         :param x: m
         :param y: m
         :param yaw: rad
         :param steering_rad: angle of the front wheels, rad, positive left
         """
+        self._waiting.clear()
+        mujoco.mj_resetData(self._model, self._data)
         self._data.qpos[:] = self._settled
         self._data.qpos[:2] = x, y
         # The settled car leans by a hair; turn that attitude as a whole about the vertical.
@@ -127,7 +110,7 @@ class CarWorld:
         self._perturbation = perturbation
         self._nominal.apply(perturbation)
 
-    def apply(self, linear_x: float, angular_z: float) -> None:
+    def apply(self, command: ArrayLike) -> None:
         """
         Set the velocity command; it holds until the next.
 
@@ -136,17 +119,17 @@ class CarWorld:
         0.3 m/s, so the wheels stand straight while the command is zero. Motor and steering servo answer with a
         limited force and a lag of some 50 ms. At a speed of exactly zero the brakes of all wheels come on.
 
-        :param linear_x: forward speed, m/s; 0 brakes and holds
-        :param angular_z: yaw rate, rad/s, positive left
+        :param command: forward speed, m/s, 0 brakes and holds; yaw rate, rad/s, positive left; (2,)
         :raises ValueError: if one of them is not finite
         """
+        linear_x, angular_z = np.asarray(command, np.float64).tolist()
         if not (math.isfinite(linear_x) and math.isfinite(angular_z)):
-            msg = f'A velocity command must be finite. Got linear_x {linear_x}, angular_z {angular_z}.'
+            msg = f'a velocity command must be finite. Got linear_x {linear_x}, angular_z {angular_z}'
             raise ValueError(msg)
         if not self._perturbation.latency_s and not self._waiting:
             self._steer(linear_x, angular_z)
             return
-        due = self._steps + round(self._perturbation.latency_s * STEPS_PER_SECOND)
+        due = self._steps + round(self._perturbation.latency_s * self.clock.steps_per_second)
         # A delay that was shortened lets no command overtake another.
         self._waiting.append((max(due, self._waiting[-1][0] if self._waiting else due), linear_x, angular_z))
 
@@ -179,7 +162,7 @@ class CarWorld:
     @property
     def time_ns(self) -> int:
         """Simulated time, ns; starts at one second."""
-        return START_NS + self._steps * 1_000_000_000 // STEPS_PER_SECOND
+        return START_NS + self._steps * 1_000_000_000 // self.clock.steps_per_second
 
     def camera(self) -> NDArray[np.uint8]:
         """
@@ -241,23 +224,15 @@ class CarWorld:
         """Rate of turn about the car's vertical, rad/s, positive left."""
         return float(self._data.qvel[5])
 
-    def place(self) -> tuple[float, float]:
+    def odometry(self) -> Odometry:
         """
-        The truth of where the car is on the road.
+        Return where the car is and how it moves, as a car that stays level.
 
-        :returns: arc length of the centre line, m; distance from the centre line, m, positive left
+        :returns: ground truth of the reference point
         """
-        return self.track.project(float(self._data.qpos[0]), float(self._data.qpos[1]))
-
-    @property
-    def cross_track_error_m(self) -> float:
-        """Signed distance from the right lane's centre, m, positive left of it."""
-        return self.place()[1] - LANE_OFFSET_M
-
-    @property
-    def departed(self) -> bool:
-        """Whether the reference point has left the right lane: a cross-track error beyond 0.6 m."""
-        return abs(self.cross_track_error_m) > DEPARTURE_M
+        x, y, yaw = self.pose()
+        pose = np.array([x, y, 0.0, 0.0, 0.0, np.sin(yaw / 2), np.cos(yaw / 2)])
+        return Odometry(pose, np.array([self.speed_m_s, 0.0, 0.0, 0.0, 0.0, self.yaw_rate_rad_s]))
 
     def close(self) -> None:
         """Free what pictures took; further calls do nothing. In the thread that made the world."""

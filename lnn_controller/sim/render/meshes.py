@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lnn_controller.sim.render.textures import ROAD_TILE_M
-from lnn_controller.sim.tasks.lane import Track
+from lnn_controller.sim.tasks.track import Track
 
 __all__ = ['Mesh', 'cones', 'road_ribbon']
 

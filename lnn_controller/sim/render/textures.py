@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lnn_controller.sim.render.scenes import Scene
-from lnn_controller.sim.tasks.lane import ROAD_WIDTH_M
+from lnn_controller.sim.tasks.track import ROAD_WIDTH_M
 
 __all__ = ['DASH_M', 'ROAD_TILE_M', 'ground_tile', 'road_tile', 'sky_faces']
 

@@ -1,188 +1,127 @@
-"""Closed random roads: a smooth centre line from a seed, with what the world, the expert and the plots ask of it."""
+"""Keep the right lane of a road."""
+
+from collections.abc import Mapping
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lnn_controller.errors import InputError
+from lnn_controller.metrics.lane import DEPARTURE_M, lane_figures
+from lnn_controller.sim.interface import Verdict, World
+from lnn_controller.sim.tasks.track import LANE_OFFSET_M, Track
 
-__all__ = ['HALF_EXTENT_M', 'LANE_OFFSET_M', 'ROAD_WIDTH_M', 'Track']
+__all__ = ['Lane', 'RoadWorld', 'cross_track_errors']
 
-Array = NDArray[np.float64]
+Floats = NDArray[np.float64]
 
-ROAD_WIDTH_M = 2.4  # two lanes of 1.2 m
-LANE_OFFSET_M = -0.6  # lateral position of the right lane's centre, +left of the centre line
-HALF_EXTENT_M = (21.5, 15.5)  # every centre line just fits into this half width and half height
-
-MAX_CURVATURE = 0.45  # 1/m on the centre line: the right lane then needs at most 0.36 rad of steering
-MIN_CLEARANCE_M = 5.0  # between parts of the road that are not neighbours along it
-POINTS = 1600
-
-# Amplitude bounds of the radius' Fourier terms of order 2…6: large enough for S-bends, too small to cross itself.
-ORDERS = np.arange(2, 7)
-AMPLITUDES = np.array([0.10, 0.13, 0.08, 0.07, 0.03])
+OFF_ROAD_M = 1.1  # cross-track error that ends a demonstration: there is nothing to learn from the meadow
 
 
-class Track:
-    """
-    A closed road whose centre line is an ellipse with a random Fourier radius.
-
-    Positions along it are arc lengths ``s`` (m) from its start; positions across it are ``lateral`` (m), positive
-    to the left of the driving direction. A coin decides whether it is driven counter-clockwise or clockwise, so
-    that left and right bends are equally frequent over many seeds.
-
-    :param seed: which road, ≥ 0; the same seed gives the same road everywhere
-    :raises InputError: if the seed is not an integer ≥ 0
-    """
-
-    def __init__(self, seed: int) -> None:
-        if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
-            msg = f'A track is named by an integer seed ≥ 0. Got {seed!r}.'
-            raise InputError(msg)
-        self.seed = int(seed)
-        rng = np.random.default_rng(self.seed)
-        while True:
-            amplitudes = rng.uniform(0.5, 1.0, ORDERS.size) * AMPLITUDES
-            phases = rng.uniform(0.0, 2 * np.pi, ORDERS.size)
-            clockwise = bool(rng.random() < 0.5)
-            self._trace(amplitudes, phases, clockwise)
-            if np.abs(self.curvature).max() <= MAX_CURVATURE and self._clearance() >= MIN_CLEARANCE_M:
-                break
-        lane = self.offset_line(LANE_OFFSET_M)
-        self._lane = np.vstack([lane, lane[:1]])
-        self._lane_arc = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(self._lane, axis=0).T))])
-        self._s_closed = np.append(self.s, self.length_m)
-
-    def _trace(self, amplitudes: Array, phases: Array, clockwise: bool) -> None:
-        """Sample the curve at equal arc lengths; heading and curvature come from the analytic derivatives."""
-
-        def derivatives(theta: Array) -> tuple[Array, Array, Array]:
-            angle = ORDERS[:, None] * theta + phases[:, None]
-            a = amplitudes[:, None]
-            r = 1 + (a * np.cos(angle)).sum(0)
-            r1 = -(a * ORDERS[:, None] * np.sin(angle)).sum(0)
-            r2 = -(a * ORDERS[:, None] ** 2 * np.cos(angle)).sum(0)
-            c, s = np.cos(theta), np.sin(theta)
-            p = np.stack([r * c, r * s])
-            p1 = np.stack([r1 * c - r * s, r1 * s + r * c])
-            p2 = np.stack([r2 * c - 2 * r1 * s - r * c, r2 * s + 2 * r1 * c - r * s])
-            axes = np.array([[16.0], [11.5]])
-            return p * axes, p1 * axes, p2 * axes
-
-        fine = np.linspace(0.0, 2 * np.pi, 6001)
-        p, p1, _ = derivatives(fine)
-        centre = (p.max(1) + p.min(1)) / 2
-        scale = float(np.min(np.array(HALF_EXTENT_M) / ((p.max(1) - p.min(1)) / 2)))
-        speed = np.hypot(*p1) * scale
-        arc = np.concatenate([[0.0], np.cumsum((speed[1:] + speed[:-1]) / 2 * np.diff(fine))])
-        self.length_m = float(arc[-1])
-        self.s = np.linspace(0.0, self.length_m, POINTS, endpoint=False)
-        p, p1, p2 = derivatives(np.interp(self.s, arc, fine))
-        self.centre = ((p - centre[:, None]) * scale).T.copy()
-        self.heading = np.arctan2(p1[1], p1[0])
-        self.curvature = (p1[0] * p2[1] - p1[1] * p2[0]) / (np.hypot(*p1) ** 3 * scale)
-        if clockwise:
-            self.centre = self.centre[::-1].copy()
-            self.heading = np.angle(np.exp(1j * (self.heading[::-1] + np.pi)))
-            self.curvature = -self.curvature[::-1]
-
-    def _clearance(self) -> float:
-        """Smallest distance between two centre-line points that are further apart along the road than 10 m."""
-        points, s = self.centre[::8], self.s[::8]
-        gap = np.abs(s[:, None] - s)
-        apart = np.minimum(gap, self.length_m - gap) > 10.0
-        distance = np.hypot(*(points[:, None] - points).transpose(2, 0, 1))
-        return float(distance[apart].min())
-
-    def offset_line(self, lateral_m: float) -> Array:
-        """
-        A line beside the centre line, for drawing: an edge, or the lane's centre.
-
-        :param lateral_m: distance from the centre line, m, positive to the left
-        :returns: points, (N, 2), m; the line closes from the last to the first
-        """
-        normal = np.stack([-np.sin(self.heading), np.cos(self.heading)], axis=1)
-        return self.centre + lateral_m * normal
+class RoadWorld(World, Protocol):
+    """A world with a road."""
 
     @property
-    def left_edge(self) -> Array:
-        """The road's left border, (N, 2), m."""
-        return self.offset_line(ROAD_WIDTH_M / 2)
+    def track(self) -> Track:
+        """The road."""
 
-    @property
-    def right_edge(self) -> Array:
-        """The road's right border, (N, 2), m."""
-        return self.offset_line(-ROAD_WIDTH_M / 2)
-
-    @property
-    def lane_centre(self) -> Array:
-        """The right lane's centre, the line to be driven, (N, 2), m."""
-        return self.offset_line(LANE_OFFSET_M)
-
-    def project(self, x: float, y: float) -> tuple[float, float]:
+    def pose(self) -> tuple[float, float, float]:
         """
-        Find a position's place on the road.
+        Return where the robot is.
+
+        :returns: x (m), y (m), yaw (rad) of its reference point
+        """
+
+    def set_pose(self, x: float, y: float, yaw: float) -> None:
+        """
+        Put the robot somewhere, at rest.
 
         :param x: m
         :param y: m
-        :returns: arc length of the nearest centre-line point, m, in [0, length); lateral distance, m, positive left
+        :param yaw: rad
         """
-        offset = self.centre - (x, y)
-        k = int(np.argmin(np.einsum('ij,ij->i', offset, offset)))
-        dx, dy = -offset[k]
-        cos, sin, kappa = np.cos(self.heading[k]), np.sin(self.heading[k]), self.curvature[k]
-        lateral = dy * cos - dx * sin
-        along = (dx * cos + dy * sin) / (1 - kappa * lateral)
-        # The road bends away from its tangent by κ·along²/2 within one sample's reach.
-        return float((self.s[k] + along) % self.length_m), float(lateral - kappa * along**2 / 2)
 
-    def distance(self, x: float, y: float) -> float:
-        """
-        How far a place is from the road's centre line.
 
-        :param x: m
-        :param y: m
-        :returns: m, to the nearest of the line's points
-        """
-        return float(np.hypot(self.centre[:, 0] - x, self.centre[:, 1] - y).min())
+class Lane:
+    """
+    Keep the right lane: a robot whose reference point leaves it is counted and put back on its centre, at rest.
 
-    def at(self, s_m: float, lateral_m: float = 0.0) -> tuple[float, float, float]:
-        """
-        The pose on the road at an arc length.
+    A demonstration begins anywhere on the road, somewhat aside and askew, and ends where the road does.
 
-        :param s_m: arc length, m, taken modulo the length
-        :param lateral_m: distance from the centre line, m, positive left
-        :returns: x (m), y (m), yaw of the driving direction (rad)
-        """
-        position = (s_m % self.length_m) / self.length_m * POINTS
-        k, fraction = int(position) % POINTS, position % 1.0
-        j = (k + 1) % POINTS
-        turn = np.angle(np.exp(1j * (self.heading[j] - self.heading[k])))
-        yaw = self.heading[k] + fraction * turn
-        x, y = self.centre[k] * (1 - fraction) + self.centre[j] * fraction
-        return float(x - lateral_m * np.sin(yaw)), float(y + lateral_m * np.cos(yaw)), float(yaw)
+    :param world: with a road
+    """
 
-    def lane_ahead(self, s_m: float, distance_m: float) -> tuple[float, float]:
-        """
-        The point of the right lane's centre that lies a driven distance ahead.
+    def __init__(self, world: RoadWorld) -> None:
+        self.world = world
+        self.departures = 0
+        self._demonstration = False
 
-        :param s_m: where to start, arc length of the centre line, m
-        :param distance_m: how far along the lane's centre, m
-        :returns: x (m), y (m)
+    def begin(self, rng: np.random.Generator | None = None) -> None:
         """
-        arc = float(np.interp(s_m % self.length_m, self._s_closed, self._lane_arc)) + distance_m
-        arc %= float(self._lane_arc[-1])
-        x = np.interp(arc, self._lane_arc, self._lane[:, 0])
-        y = np.interp(arc, self._lane_arc, self._lane[:, 1])
-        return float(x), float(y)
+        Put the robot on the lane, at rest.
 
-    def curvature_ahead(self, s_m: float, distance_m: float) -> Array:
+        :param rng: source of a demonstration's start; without it the start is the road's
         """
-        The centre line's curvature from here on.
+        self.departures = 0
+        self._demonstration = rng is not None
+        if rng is None:
+            self._put(0.0)
+            return
+        aside, turned = np.clip(rng.normal(0.0, (0.15, 0.08)), (-0.4, -0.25), (0.4, 0.25))
+        self._put(rng.uniform(0.0, self.world.track.length_m), float(aside), float(turned))
 
-        :param s_m: where to start, arc length, m
-        :param distance_m: how far, m
-        :returns: curvature (1/m, positive to the left) at equally spaced points, nearest first, (K,)
+    def update(self) -> Verdict:
         """
-        step = self.length_m / POINTS
-        k = int(s_m / step)
-        return self.curvature[(k + np.arange(max(1, int(distance_m / step)))) % POINTS]
+        Judge where the robot is; put it back if it has left its lane.
+
+        :returns: the outcome ``off_road`` of a demonstration; a departure of a trial
+        """
+        s_m, lateral_m = self._place()
+        error_m = lateral_m - LANE_OFFSET_M
+        if self._demonstration:
+            return Verdict('off_road' if abs(error_m) > OFF_ROAD_M else '')
+        if abs(error_m) <= DEPARTURE_M:
+            return Verdict()
+        self.departures += 1
+        self._put(s_m)
+        return Verdict(event=f'lane departure {self.departures} ({error_m:+.2f} m): the car is put back', moved=True)
+
+    def status(self) -> Mapping[str, float | int]:
+        """
+        Return how the lane is kept.
+
+        :returns: ``cross_track_error`` (m, positive left of the lane's centre) and ``departures``
+        """
+        return {'cross_track_error': self.cross_track_error_m, 'departures': self.departures}
+
+    def figures(self, poses: Floats) -> Mapping[str, float | int]:
+        """
+        Sum up how the lane was kept.
+
+        :param poses: where the robot was at each update, (K, 7)
+        :returns: as :func:`~lnn_controller.metrics.lane.lane_figures` does
+        """
+        return lane_figures(cross_track_errors(self.world.track, poses), self.departures)
+
+    @property
+    def cross_track_error_m(self) -> float:
+        """Signed distance from the right lane's centre, m, positive left of it."""
+        return self._place()[1] - LANE_OFFSET_M
+
+    def _place(self) -> tuple[float, float]:
+        x, y, _ = self.world.pose()
+        return self.world.track.project(x, y)
+
+    def _put(self, s_m: float, aside_m: float = 0.0, turned_rad: float = 0.0) -> None:
+        x, y, yaw = self.world.track.at(s_m, LANE_OFFSET_M + aside_m)
+        self.world.set_pose(x, y, yaw + turned_rad)
+
+
+def cross_track_errors(track: Track, poses: Floats) -> Floats:
+    """
+    Measure how far from the right lane's centre a path lies.
+
+    :param track: the road
+    :param poses: of which x and y (m) come first, (K, ≥ 2)
+    :returns: signed distances, positive left, (K,), m
+    """
+    return np.array([track.project(x, y)[1] - LANE_OFFSET_M for x, y in poses[:, :2].tolist()], np.float64)

@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lnn_controller.control import AdaptationSettings, Controller, ControlSettings, Decision
-from lnn_controller.evaluation.closed_loop import Operator, drive_closed_loop
+from lnn_controller.evaluation.closed_loop import Operator, run_trial
 from lnn_controller.metrics.lane import DEPARTURE_M
 from lnn_controller.metrics.statistics import rms
 from lnn_controller.policy import Policy
-from lnn_controller.sim import Scenario
+from lnn_controller.sim import Scenario, Track
+from lnn_controller.sim.tasks.lane import cross_track_errors
 
 __all__ = ['FROZEN', 'Run', 'drive', 'pooled', 'recovery', 'road_of']
 
@@ -111,9 +112,9 @@ def drive(
             seen = int(figures['rollbacks'])
             rollbacks.append(at_s)
 
-    driven = drive_closed_loop(
+    driven = run_trial(
         policy,
-        track=road_of(seed),
+        seed=road_of(seed),
         seconds=seconds,
         settings=replace(settings or ControlSettings(), adaptation=adaptation),
         scenario=scenario,
@@ -121,10 +122,11 @@ def drive(
         watch=watch,
     )
     at_s = (driven.stamp_ns - driven.stamp_ns[0]) * 1e-9
-    outside = np.abs(driven.cross_track_error_m) > DEPARTURE_M
+    error_m = cross_track_errors(Track(driven.seed), driven.pose)
+    outside = np.abs(error_m) > DEPARTURE_M
     return Run(
         at_s=at_s,
-        error_m=driven.cross_track_error_m - line_m,
+        error_m=error_m - line_m,
         departures_s=tuple(float(each) for each in at_s[outside]),
         log={name: np.array([row[name] for row in rows]) for name in rows[0]},
         rollbacks_s=tuple(rollbacks),

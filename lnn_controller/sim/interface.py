@@ -1,0 +1,252 @@
+"""What worlds, tasks and experts have in common, and the one schedule by which a world's time passes."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from lnn_controller.errors import InputError, short
+from lnn_controller.sim.perturbation import Perturbation
+
+__all__ = [
+    'Clock',
+    'Disturbance',
+    'Due',
+    'Expert',
+    'Odometry',
+    'Perturbable',
+    'Task',
+    'Verdict',
+    'World',
+    'check_seed',
+    'schedule',
+]
+
+Floats = NDArray[np.float64]
+# What is driven in a demonstration, from the command that is recorded, (C,): so that it shows how to recover.
+Disturbance = Callable[[Floats], Floats]
+
+
+@dataclass(frozen=True)
+class Clock:
+    """
+    The rates of a world, in whole steps of its physics.
+
+    :param steps_per_second: of the physics
+    :param camera: steps from picture to picture
+    :param imu: steps from sample to sample
+    :param odometry: steps from sample to sample; ground truth, tasks and experts keep this rate as well
+    """
+
+    steps_per_second: int
+    camera: int
+    imu: int
+    odometry: int
+
+
+class Odometry(NamedTuple):
+    """
+    Ground truth of a robot's reference point.
+
+    ``pose`` (7,): x, y, z (m) and the quaternion x, y, z, w in the world, x east, y north, z up (REP-103);
+    ``twist`` (6,): linear (m/s) and angular velocity (rad/s) in the robot's own frame, x ahead, y left, z up.
+    """
+
+    pose: Floats
+    twist: Floats
+
+
+class World(Protocol):
+    """
+    A robot and its surroundings; what is asked of it there is a :class:`Task`.
+
+    It is made from a seed, which decides the road, the forest, …, and begins with the robot at rest. The same arguments
+    and the same calls give bit-identical states and pictures. A world belongs to the thread that made it, because its
+    pictures do.
+    """
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """Names of what is commanded, such as ``linear_x``."""
+
+    @property
+    def clock(self) -> Clock:
+        """Its rates."""
+
+    @property
+    def time_ns(self) -> int:
+        """Simulated time, ns: above zero, which means "unset" in ROS, and never going back."""
+
+    def apply(self, command: ArrayLike) -> None:
+        """
+        Set the velocity command; it holds until the next.
+
+        :param command: by channel, (C,), m/s and rad/s; zeros stop the robot
+        :raises ValueError: if a value is not finite
+        """
+
+    def advance(self, steps: int) -> None:
+        """
+        Let simulated time pass.
+
+        :param steps: of the physics
+        """
+
+    def camera(self) -> NDArray[np.uint8]:
+        """
+        Take a picture.
+
+        :returns: rgb8, (H, W, 3)
+        """
+
+    def imu(self) -> tuple[Floats, Floats]:
+        """
+        Read the IMU.
+
+        :returns: angular velocity, rad/s, (3,); specific force with gravity, m/s², (3,): +9.81 on z at rest
+        """
+
+    def odometry(self) -> Odometry:
+        """
+        Return where the robot is and how it moves.
+
+        :returns: ground truth
+        """
+
+    def chase(self, width: int = 640, height: int = 360) -> NDArray[np.uint8]:
+        """
+        Take a picture of the robot from behind, for people.
+
+        :param width: pixels
+        :param height: pixels
+        :returns: rgb8, (height, width, 3)
+        """
+
+    def close(self) -> None:
+        """Free what pictures took; further calls do nothing."""
+
+
+@runtime_checkable
+class Perturbable(Protocol):
+    """A world whose robot can be perturbed."""
+
+    perturbation: Perturbation
+
+
+class Verdict(NamedTuple):
+    """
+    What a task finds at one moment.
+
+    ``outcome``: how the trial has ended, in a word, empty while it goes on; ``event``: what has happened, in words for
+    people; ``moved``: the task has put the robot somewhere else, so whoever drives it begins afresh.
+    """
+
+    outcome: str = ''
+    event: str = ''
+    moved: bool = False
+
+
+class Task(Protocol):
+    """What is asked of a robot in its world, and how well that is done; it may move the robot and things about it."""
+
+    @property
+    def world(self) -> World:
+        """Where it takes place."""
+
+    def begin(self, rng: np.random.Generator | None = None) -> None:
+        """
+        Begin a trial: put the robot where it starts.
+
+        :param rng: source of the start of a demonstration, from which there is something to learn; without it the
+            start is that of the world's seed
+        """
+
+    def update(self) -> Verdict:
+        """
+        Look at the world; called at each sample of the odometry.
+
+        :returns: what is the case
+        """
+
+    def status(self) -> Mapping[str, float | int]:
+        """
+        Return what one watches while a trial goes on; the simulator's node publishes it under these names.
+
+        :returns: measurements as float, counts as int
+        """
+
+    def figures(self, poses: Floats) -> Mapping[str, float | int]:
+        """
+        Sum the trial up.
+
+        :param poses: where the robot was at each update, (K, 7)
+        :returns: figures by name, as in a summary
+        """
+
+
+class Expert(Protocol):
+    """The demonstrator of a task: it knows the truth."""
+
+    def command(self) -> Floats:
+        """
+        Decide from the world as it is.
+
+        :returns: the command, by the world's channels, (C,)
+        """
+
+
+class Due(NamedTuple):
+    """What is due at a moment: ``step`` of the physics since the start, and which sensors and loops."""
+
+    step: int
+    imu: bool
+    camera: bool
+    odometry: bool
+    control: bool
+
+
+def schedule(world: World, *, steps: int | None = None, control_rate_hz: float | None = None) -> Iterator[Due]:
+    """
+    Let a world's time pass from one due moment to the next, beginning now.
+
+    All falls on steps of the physics; a control rate that does not divide them is met on average. The world advances
+    when the next moment is asked for.
+
+    :param world: the world
+    :param steps: for so many steps of the physics; ``None``: for ever
+    :param control_rate_hz: of the control loop, at most one tick a step, Hz; ``None``: there is none
+    :returns: moments
+    """
+    clock = world.clock
+    step, tick, next_tick = 0, 0, 0
+    while steps is None or step < steps:
+        control = control_rate_hz is not None and step == next_tick
+        periods = (clock.imu, clock.camera, clock.odometry)
+        imu, camera, odometry = (step % period == 0 for period in periods)
+        yield Due(step, imu, camera, odometry, control)
+        ahead = min(period - step % period for period in periods)
+        if control_rate_hz is not None:
+            if control:
+                tick += 1
+                next_tick = round(tick * clock.steps_per_second / control_rate_hz)
+            ahead = min(ahead, next_tick - step)
+        if steps is not None:
+            ahead = min(ahead, steps - step)
+        world.advance(ahead)
+        step += ahead
+
+
+def check_seed(seed: object, what: str) -> int:
+    """
+    Check a seed.
+
+    :param seed: what was given
+    :param what: what is made from it, for the message
+    :returns: the seed
+    :raises InputError: if it is not an integer ≥ 0
+    """
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
+        raise InputError(f'{what} must be named by an integer seed ≥ 0. Got {short(seed)}')
+    return int(seed)

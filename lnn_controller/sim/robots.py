@@ -1,0 +1,79 @@
+"""The robots that can be simulated, by name: a further robot is a folder beside ``car`` and a further entry here."""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from numpy.random import Generator
+
+from lnn_controller.errors import InputError, did_you_mean
+from lnn_controller.sim.car.expert import LaneDriver, disturb
+from lnn_controller.sim.car.world import CarWorld
+from lnn_controller.sim.interface import Disturbance, Expert, Task, World
+from lnn_controller.sim.render.scenes import SCENES
+from lnn_controller.sim.tasks.lane import Lane
+
+__all__ = ['ROBOTS', 'Robot', 'find_robot']
+
+
+@dataclass(frozen=True)
+class Robot:
+    """
+    What is there to simulate a robot.
+
+    :param world: makes its world from a seed, a scene and, as ``scenery_seed``, the seed of what stands about
+        without a part in any task
+    :param scenes: how its world may look
+    :param tasks: what can be asked of it, by name; each is made from its world
+    :param expert: who demonstrates a task; made from the task
+    :param disturbance: what disturbs the expert while it demonstrates; made from the task and a source of chance
+    """
+
+    world: Callable[..., World]
+    scenes: Collection[str]
+    tasks: Mapping[str, Callable[[Any], Task]]
+    expert: Callable[[Any], Expert]
+    disturbance: Callable[[Any, Generator], Disturbance]
+
+    def find_task(self, name: str) -> Callable[[World], Task]:
+        """
+        Look a task up by its name.
+
+        :param name: a key of ``tasks``
+        :returns: what makes it from a world of this robot
+        :raises InputError: if there is no such task; the message lists those there are
+        """
+        return self.tasks[_find(name, self.tasks, 'a task')]
+
+    def find_scene(self, name: str) -> str:
+        """
+        Look a scene up by its name.
+
+        :param name: one of ``scenes``
+        :returns: the name
+        :raises InputError: if there is no such scene; the message lists those there are
+        """
+        return _find(name, self.scenes, 'a scene')
+
+
+ROBOTS = {
+    'car': Robot(world=CarWorld, scenes=SCENES, tasks={'lane': Lane}, expert=LaneDriver, disturbance=disturb),
+}
+
+
+def find_robot(name: str) -> Robot:
+    """
+    Look a robot up by its name.
+
+    :param name: a key of :data:`ROBOTS`
+    :returns: what is there to simulate it
+    :raises InputError: if there is no such robot; the message lists those there are
+    """
+    return ROBOTS[_find(name, ROBOTS, 'a robot')]
+
+
+def _find(name: str, known: Collection[str], what: str) -> str:
+    if name not in known:
+        guess = did_you_mean(name, known)
+        raise InputError(f'{what} must be one of {", ".join(known)}. Got {name!r}{f": {guess}" if guess else ""}')
+    return name
