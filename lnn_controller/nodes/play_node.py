@@ -218,17 +218,23 @@ class PlayNode(Node):
         return response
 
 
-def main(args: Sequence[str] | None = None, tell: Callable[[str], int] | None = None) -> int:
+def main(args: Sequence[str] | None = None, report_mistake: Callable[[str], int] | None = None) -> int:
     """
     Play until the bag's end, SIGINT or SIGTERM.
 
     :param args: command line without the program's name; ``None``: this process's
-    :param tell: tells a user's mistake, as of :func:`~lnn_controller.nodes.common.run.run_node`
+    :param report_mistake: reports a user's mistake, as of :func:`~lnn_controller.nodes.common.run.run_node`
     :returns: exit code
     """
     purpose = 'Plays a bag into the graph, with /clock, at any rate.'
     return run_node(
-        PlayNode, args, executable='play_node', purpose=purpose, table=PARAMETERS, loop=PlayNode.run, tell=tell
+        PlayNode,
+        args,
+        executable='play_node',
+        purpose=purpose,
+        table=PARAMETERS,
+        loop=PlayNode.run,
+        report_mistake=report_mistake,
     )
 
 

@@ -210,17 +210,23 @@ def _pattern(text: str) -> re.Pattern[str]:
         raise InputError(f'parameter exclude must be a regular expression. Got {text!r}: {error}') from None
 
 
-def main(args: Sequence[str] | None = None, tell: Callable[[str], int] | None = None) -> int:
+def main(args: Sequence[str] | None = None, report_mistake: Callable[[str], int] | None = None) -> int:
     """
     Run the recorder until SIGINT or SIGTERM.
 
     :param args: command line without the program's name; ``None``: this process's
-    :param tell: tells a user's mistake, as of :func:`~lnn_controller.nodes.common.run.run_node`
+    :param report_mistake: reports a user's mistake, as of :func:`~lnn_controller.nodes.common.run.run_node`
     :returns: exit code
     """
     purpose = 'Records topics of the graph into a bag.'
     return run_node(
-        RecordNode, args, executable='record_node', purpose=purpose, table=PARAMETERS, loop=RecordNode.run, tell=tell
+        RecordNode,
+        args,
+        executable='record_node',
+        purpose=purpose,
+        table=PARAMETERS,
+        loop=RecordNode.run,
+        report_mistake=report_mistake,
     )
 
 

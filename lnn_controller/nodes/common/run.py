@@ -154,7 +154,7 @@ def run_node(
     begin: Callable[[Any, Future[None]], None] = lambda _node, _stop: None,
     loop: Callable[[Any, Future[None]], None] = spin,
     last_resort: Callable[[Any], None] | None = None,
-    tell: Callable[[str], int] | None = None,
+    report_mistake: Callable[[str], int] | None = None,
 ) -> int:
     """
     Run one node as this process.
@@ -168,16 +168,17 @@ def run_node(
     :param loop: runs the node until the future is done
     :param last_resort: called with the node, in another thread, where it has not ended 0.9 s after SIGINT or SIGTERM;
         the process ends then, whatever it does, at the start with code 0. ``None``: it is given the time that it takes
-    :param tell: tells a user's mistake and gives the exit code; ``None``: in one line on stderr, 1
-    :returns: exit code: 0 after SIGINT, SIGTERM or ``--help``, 1 where the node failed, and what ``tell`` gives
-        after a user's mistake
+    :param report_mistake: reports a user's mistake and returns the exit code; ``None``: in one line on stderr, 1
+    :returns: exit code: 0 after SIGINT, SIGTERM or ``--help``, 1 where the node failed, and after a user's
+        mistake what ``report_mistake`` returns
+    :raises Exception: what the node raised, where it is neither a user's mistake nor a :class:`NodeFailedError`
     """
     args = sys.argv[1:] if args is None else list(args)
-    tell = tell or partial(_tell, executable)
+    report_mistake = report_mistake or partial(_report_mistake, executable)
     write_anywhere()
     ending = _Ending(last_resort)
     if orphaned():
-        return tell(f'the process that started it must live on: {PARENT_VARIABLE} names another')
+        return report_mistake(f'the process that started it must live on: {PARENT_VARIABLE} names another')
     code = 0
     try:
         check_files(args)
@@ -198,7 +199,7 @@ def run_node(
             if not ending.stop.done():
                 loop(ending.node, ending.stop)
         except BaseException:
-            # Whatever happened, the robot is stopped; the first mistake is the one to tell.
+            # Whatever happened, the robot is stopped; the first mistake is the one to report.
             with suppress(Exception):
                 ending.node.close()
             raise
@@ -208,12 +209,12 @@ def run_node(
         traceback.print_exception(error)
         code = 1
     except _MISTAKES as error:
-        code = tell(str(error))
+        code = report_mistake(str(error))
     except _MISTAKES_AT_START as error:
         if ending.node is not None:
             raise
         # rcl adds the places in its own source.
-        code = tell(re.sub(r',? at /\S+:\d+', '', f'ROS arguments must be valid. Got: {error}'))
+        code = report_mistake(re.sub(r',? at /\S+:\d+', '', f'ROS arguments must be valid. Got: {error}'))
     finally:
         ending.end()
     if any(thread.name in LEFT_BEHIND for thread in threading.enumerate()):
@@ -265,6 +266,6 @@ class _Ending:
         end_process(f'the node has not ended {_GRACE_S} s after signal {number}: the process ends', 128 + number)
 
 
-def _tell(executable: str, mistake: str) -> int:
+def _report_mistake(executable: str, mistake: str) -> int:
     print(f'{executable}: {printable(" ".join(mistake.split()))}', file=sys.stderr, flush=True)
     return 1

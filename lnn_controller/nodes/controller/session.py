@@ -159,6 +159,7 @@ class Session:
         Stop the robot: no tick comes after these zeros.
 
         :param reason: why, in one word
+        :raises InputError: if whoever uses the controller does not give it back; zeros alone are sent from then on
         """
         loop, self._loop = self._loop, None
         command = self._outputs.command
