@@ -13,6 +13,7 @@ from rclpy.parameter import get_parameter_value, parameter_value_to_python
 from lnn_controller import cli
 from lnn_controller.data.topic_names import resolve
 from lnn_controller.errors import InputError
+from lnn_controller.nodes.common import bag_settings
 from lnn_controller.nodes.common.message_types import message_class
 from lnn_controller.nodes.pages.reference import NODES
 
@@ -168,18 +169,25 @@ def check_lifecycle(verb, words, block):
 def launch_arguments(file):
     """Choices by name, and the names of those that must be given."""
 
-    def declared(tree):
+    def called(tree, name):
         calls = [each for each in ast.walk(tree) if isinstance(each, ast.Call)]
-        return [call for call in calls if getattr(call.func, 'id', '') == 'DeclareLaunchArgument']
+        return [call for call in calls if getattr(call.func, 'id', '') == name]
 
     tree = ast.parse((ROOT / 'launch' / file).read_text())
     common = ast.parse((ROOT / 'lnn_controller' / 'nodes' / 'common' / 'launching.py').read_text())
     shared = {each.targets[0].id: each for each in common.body if isinstance(each, ast.Assign)}
     used = {each.id for each in ast.walk(tree) if isinstance(each, ast.Name)} & shared.keys()
-    calls = [*declared(tree), *(call for name in used for call in declared(shared[name]))]
+    calls = [
+        call for part in (tree, *(shared[name] for name in used)) for call in called(part, 'DeclareLaunchArgument')
+    ]
     given = {call.args[0].value: {each.arg: each.value for each in call.keywords} for call in calls}
     choices = {name: ast.literal_eval(options.get('choices', ast.List([]))) for name, options in given.items()}
-    return choices, {name for name, options in given.items() if 'default_value' not in options}
+    required = {name for name, options in given.items() if 'default_value' not in options}
+    for call in called(tree, 'declared'):  # a node's table of parameters
+        table = getattr(bag_settings, call.args[0].id)
+        choices |= {each.name: ['true', 'false'] if each.default is False else each.choices for each in table}
+        required |= {option.value.value for option in call.keywords if option.arg == 'required'}
+    return choices, required
 
 
 def check_launch(words, block):

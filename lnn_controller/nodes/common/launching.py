@@ -30,6 +30,7 @@ from lifecycle_msgs.msg import Transition
 from lnn_controller.errors import InputError, did_you_mean
 from lnn_controller.nodes.common.environment import dds_profile
 from lnn_controller.nodes.common.process import PARENT_VARIABLE
+from lnn_controller.settings import Setting
 from lnn_controller.share import find_share
 
 __all__ = [
@@ -37,9 +38,11 @@ __all__ = [
     'PARAMS_FILE',
     'POLICY',
     'checked',
+    'declared',
     'driven',
     'ends_with',
     'environment',
+    'passed',
     'ros_arguments',
     'typed',
 ]
@@ -62,6 +65,39 @@ def typed(name: str, kind: Any) -> ParameterValue:
     :returns: the parameter's value
     """
     return ParameterValue(LaunchConfiguration(name), value_type=kind)
+
+
+def declared(table: Sequence[Setting], *, required: str) -> list[DeclareLaunchArgument]:
+    """
+    Make launch arguments of a node's parameters.
+
+    :param table: the parameters
+    :param required: the one that must be given, whatever its default
+    :returns: an argument for each
+    """
+
+    def argument(each: Setting) -> DeclareLaunchArgument:
+        if each.name == required:
+            return DeclareLaunchArgument(each.name, description=each.help)
+        truth = isinstance(each.default, bool)
+        default = str(each.default).lower() if truth else str(each.default)
+        choices = ['true', 'false'] if truth else list(each.choices) or None
+        return DeclareLaunchArgument(each.name, default_value=default, choices=choices, description=each.help)
+
+    return [argument(each) for each in table]
+
+
+def passed(table: Sequence[Setting]) -> dict[str, ParameterValue]:
+    """
+    Pass the launch arguments of :func:`declared` on to their node.
+
+    :param table: the parameters
+    :returns: the parameters' values by name
+    """
+    return {
+        each.name: typed(each.name, list[str] if isinstance(each.default, list) else type(each.default))
+        for each in table
+    }
 
 
 def ros_arguments(enclave: str) -> list[Any]:
