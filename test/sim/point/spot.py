@@ -1,0 +1,34 @@
+"""Reach the spot, and who knows the way."""
+
+import numpy as np
+
+from lnn_controller.sim.interface import Verdict
+
+
+class Spot:
+    def __init__(self, world):
+        self.world = world
+
+    def begin(self, rng=None):
+        self.world.put(np.zeros(2) if rng is None else rng.uniform(-1.0, 1.0, 2))
+
+    @property
+    def distance_m(self):
+        return float(np.linalg.norm(self.world.spot - self.world.position))
+
+    def update(self):
+        return Verdict('reached') if self.distance_m < 0.2 else Verdict()
+
+    def status(self):
+        return {'distance': self.distance_m, 'reached': int(self.distance_m < 0.2)}
+
+    def figures(self, poses):
+        return {'nearest_m': float(np.linalg.norm(poses[:, :2] - self.world.spot, axis=1).min())}
+
+
+class Homing:
+    def __init__(self, task):
+        self._world = task.world
+
+    def command(self):
+        return np.clip(self._world.spot - self._world.position, -1.0, 1.0)

@@ -1,0 +1,173 @@
+"""What every robot, task and expert must hold to; and that a third robot takes a folder (point) and an entry."""
+
+import hashlib
+from contextlib import closing
+
+import numpy as np
+import pytest
+from bundles import make_tiny_bundle
+from point import ROBOT
+
+from lnn_controller.data import Bag
+from lnn_controller.errors import InputError
+from lnn_controller.evaluation.closed_loop import run_trial
+from lnn_controller.evaluation.trial import summarise
+from lnn_controller.policy import ImageSpec, OutputSpec, Policy
+from lnn_controller.sim import ROBOTS, read_scenario, schedule
+from lnn_controller.sim.collect import collect
+from lnn_controller.sim.interface import World
+
+ALL = ROBOTS | {'point': ROBOT}
+EVERY = [(name, task, scene) for name, robot in ALL.items() for task in robot.tasks for scene in robot.scenes]
+SECONDS = 8
+
+
+@pytest.fixture
+def point(monkeypatch):
+    monkeypatch.setitem(ROBOTS, 'point', ROBOT)
+    return ROBOT
+
+
+def policy_of(folder, *channels, **options):
+    outputs = tuple(OutputSpec(name, 'm/s', -1.0, 1.0) for name in channels)
+    return Policy.load(make_tiny_bundle(folder, outputs=outputs, **options))
+
+
+def demonstrate(name, task, scene, *, seed=5, rng_seed=None, seconds=SECONDS):
+    """Let the expert do the task; what was seen and done as a digest, the outcome, and whether it was put back."""
+    robot, digest = ALL[name], hashlib.sha256()
+    with closing(robot.world(seed, scene, scenery_seed=0)) as world:
+        asked = robot.tasks[task](world)
+        asked.begin(None if rng_seed is None else np.random.default_rng(rng_seed))
+        expert, poses, verdict, moved, shape = robot.expert(asked), [], None, False, None
+        for due in schedule(world, steps=seconds * world.clock.steps_per_second):
+            if due.imu:
+                gyro, accel = world.imu()
+                assert gyro.shape == accel.shape == (3,)
+                assert np.isfinite(gyro).all() and np.isfinite(accel).all()
+                digest.update(gyro.tobytes() + accel.tobytes())
+            if due.camera:
+                image = world.camera()
+                assert (image.dtype, image.ndim, image.shape[2]) == (np.uint8, 3, 3)
+                assert shape in (None, image.shape)
+                shape = image.shape
+                digest.update(image.tobytes())
+            if due.odometry:
+                pose, twist = world.odometry()
+                assert (pose.shape, twist.shape) == ((7,), (6,))
+                assert np.isfinite(pose).all() and np.isfinite(twist).all()
+                assert np.linalg.norm(pose[3:]) == pytest.approx(1.0)
+                digest.update(pose.tobytes() + twist.tobytes())
+                poses.append(pose)
+                command = expert.command()
+                assert command.shape == (len(world.channels),)
+                assert np.isfinite(list(asked.status().values())).all()
+                verdict = asked.update()
+                moved = moved or verdict.moved
+                if verdict.outcome:
+                    break
+                world.apply(command)
+        assert np.isfinite(list(asked.figures(np.array(poses)).values())).all()
+        assert np.linalg.norm(poses[-1][:3] - poses[0][:3]) > 0.5, 'the expert moves'
+        assert world.time_ns > 1_000_000_000
+    return digest.hexdigest(), verdict.outcome, moved
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(('name', 'task', 'scene'), EVERY)
+def test_every_expert_does_every_task_and_the_same_seed_gives_the_same_bits(name, task, scene):
+    first, outcome, moved = demonstrate(name, task, scene)
+    assert not moved, 'an expert need not be put back'
+    assert outcome != 'off_road'
+    assert demonstrate(name, task, scene) == (first, outcome, moved)
+    assert demonstrate(name, task, scene, seed=6)[0] != first
+    assert demonstrate(name, task, scene, rng_seed=1)[0] != first, 'a demonstration begins elsewhere'
+
+
+@pytest.mark.parametrize('name', ALL)
+def test_every_world_stops_at_zeros_and_refuses_what_is_not_finite(name):
+    robot = ALL[name]
+    with closing(robot.world(5, next(iter(robot.scenes)))) as world:
+        zeros = np.zeros(len(world.channels))
+        world.apply(zeros + 0.5)
+        world.advance(world.clock.steps_per_second)
+        assert np.abs(world.odometry().twist).max() > 0.1
+        world.apply(zeros)
+        world.advance(2 * world.clock.steps_per_second)
+        assert np.abs(world.odometry().twist).max() < 0.02
+        with pytest.raises(ValueError, match='a velocity command must be finite'):
+            world.apply(zeros + np.nan)
+
+
+def test_a_third_robot_is_driven_in_closed_loop(point, tmp_path):
+    policy = policy_of(tmp_path / 'p', 'linear_y', 'linear_x', image=ImageSpec(24, 32))
+    trial = run_trial(policy, robot='point', task='spot', scene='night', seed=3, seconds=2.0, rate_hz=20.0)
+    assert (trial.channels, trial.command.shape, trial.outcome) == (('linear_x', 'linear_y'), (40, 2), '')
+    assert trial.pose.shape == (50, 7)
+    assert 'nearest_m' in summarise(trial)
+    assert np.abs(trial.command.sum(axis=0)).min() > 0.1
+    # What it was commanded is what it did: channels in another order reach their actuators.
+    assert np.sign(trial.pose[-1, :2]).tolist() == np.sign(trial.command.sum(axis=0)).tolist()
+    with pytest.raises(InputError, match=r'a scenario must be for a robot that can be perturbed. Got the point'):
+        run_trial(policy, robot='point', task='spot', scene='day', seed=3, scenario=read_scenario([]))
+    with pytest.raises(InputError, match=r"a task must be one of spot. Got 'lane'"):
+        run_trial(policy, robot='point', seed=3)
+
+
+def test_an_operator_who_reaches_the_spot_ends_the_trial(point, tmp_path):
+    policy = policy_of(tmp_path / 'p', 'linear_x', 'linear_y', image=ImageSpec(24, 32))
+    told = []
+
+    def operator(world, at_s):
+        return np.clip(world.spot - world.position, -1.0, 1.0).tolist()
+
+    options = {'robot': 'point', 'task': 'spot', 'scene': 'day', 'seed': 3}
+    trial = run_trial(policy, **options, seconds=20.0, operator=operator, progress=told.append)
+    summary = summarise(trial)
+    assert summary['outcome'] == 'reached'
+    assert summary['nearest_m'] < 0.2
+    assert 1.0 < summary['seconds'] < 20.0
+    assert len(told) == int(summary['seconds'])
+
+
+def test_a_third_robots_demonstrations_are_collected(point, tmp_path):
+    bags = collect(tmp_path, robot='point', task='spot', scene='day', seeds=[1, 2], seconds=4.0, progress=False)
+    assert {bag.name[:7] for bag in bags} == {'day_001', 'day_002'}
+    with Bag(bags[0]) as bag:
+        rows = {'/cmd_vel': [], '/image_raw': [], '/odom': []}
+        for message in bag.messages(list(rows)):
+            rows[message.topic].append(bag.deserialize(message))
+    world = ROBOT.world(1, 'day', scenery_seed=0)
+    for command, odometry in zip(rows['/cmd_vel'], rows['/odom'], strict=True):
+        position = odometry.pose.pose.position
+        expected = np.clip(world.spot - (position.x, position.y), -1.0, 1.0)
+        assert (command.twist.linear.x, command.twist.linear.y) == pytest.approx(expected)
+    assert (rows['/image_raw'][0].height, rows['/image_raw'][0].width) == (24, 32)
+
+
+def moments(world: World, **options):
+    return [(due.step, due.imu, due.camera, due.odometry, due.control) for due in schedule(world, **options)]
+
+
+def test_a_schedule_by_hand():
+    world = ROBOT.world(1, 'day')
+    yes, no = True, False
+    assert moments(world, steps=9, control_rate_hz=30.0) == [
+        (0, yes, yes, yes, yes),
+        (2, yes, no, no, no),
+        (3, no, no, no, yes),
+        (4, yes, no, yes, no),
+        (6, yes, no, no, no),
+        (7, no, no, no, yes),
+        (8, yes, no, yes, no),
+    ]
+    assert world.time_ns == 1_090_000_000
+    assert [step for step, *_ in moments(world, steps=12)] == [0, 2, 4, 6, 8, 10]
+    control = [each[-1] for each in moments(world, steps=700, control_rate_hz=30.0)]
+    assert sum(control) == 210
+
+
+def test_a_schedule_without_an_end_goes_on():
+    world = ROBOT.world(1, 'day')
+    due = schedule(world)
+    assert [next(due).step for _ in range(1000)] == list(range(0, 2000, 2))
