@@ -1,1 +1,1 @@
-"""How a drive went: in closed loop in the simulator, or from a bag, in the same figures."""
+"""How a trial went: in closed loop in the simulator, or from a bag, in the same figures."""

@@ -14,7 +14,7 @@ def drive_card(summary: Mapping[str, Any]) -> str:
     """
     Word one drive, a figure a line.
 
-    :param summary: as :func:`~.drive.summarise` gives it
+    :param summary: of the lane, as :func:`~.trial.summarise` gives it
     :returns: text without a closing newline
     """
     lines = [
@@ -41,7 +41,7 @@ def drives_table(summaries: Sequence[Mapping[str, Any]]) -> str:
     """
     Lay several drives of one policy out, one a row.
 
-    :param summaries: as :func:`~.drive.summarise` gives them, at least one
+    :param summaries: of the lane, as :func:`~.trial.summarise` gives them, at least one
     :returns: text without a closing newline
     """
     head = (
