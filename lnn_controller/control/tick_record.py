@@ -110,7 +110,6 @@ class Tick:
     :param inputs: what it was computed from, but for what only the frame tells
     :param state: what was carried into it, as far as it is recorded
     :param command: what it published, (C,), m/s and rad/s
-    :param latency_us: what encoding a new frame and the step of the core took, µs
     """
 
     number: int
@@ -119,7 +118,6 @@ class Tick:
     inputs: TickInputs
     state: DriveState
     command: tuple[float, ...]
-    latency_us: float
 
 
 def tick_names(channels: Sequence[str]) -> list[str]:
@@ -244,5 +242,4 @@ def read_tick(row: Any, channels: Sequence[str]) -> Tick:
         inputs=inputs,
         state=state,
         command=by_channel('command'),
-        latency_us=values['latency_us'],
     )
