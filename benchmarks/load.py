@@ -149,12 +149,12 @@ def sensors(width: int, height: int, transport: str, image_hz: float = IMAGE_HZ,
     import cv2
     import rclpy
     from rclpy.qos import qos_profile_sensor_data
+    from rclpy.serialization import deserialize_message
     from rclpy.signals import SignalHandlerOptions
     from sensor_msgs.msg import CompressedImage, Image, Imu, PointCloud2
     from std_msgs.msg import UInt64
 
-    from lnn_controller.data.messages.build import image_message, imu_message
-    from lnn_controller.nodes.common.conversion import to_ros
+    from lnn_controller.data.messages.build import image_message, imu_message, serialize
     from lnn_controller.nodes.common.messages import stamp
 
     rclpy.init(signal_handler_options=SignalHandlerOptions.NO)  # SIGTERM ends it at once: there is nothing to save
@@ -175,9 +175,10 @@ def sensors(width: int, height: int, transport: str, image_hz: float = IMAGE_HZ,
             message = CompressedImage(format='rgb8; jpeg compressed bgr8')
             message.data = array.array('B', cv2.imencode('.jpg', picture)[1].tobytes())
         else:
-            message = to_ros(image_message(0, picture))
+            message = deserialize_message(bytes(serialize(image_message(0, picture))), Image)
         messages.append(message)
-    sample = to_ros(imu_message(0, (0.0, 0.0, 0.1), (0.0, 0.0, 9.81)))
+    still = imu_message(0, (0.0, 0.0, 0.1), (0.0, 0.0, 9.81))
+    sample = deserialize_message(bytes(serialize(still)), Imu)
     frames = 0
     next_ns = next_cloud_ns = time.monotonic_ns()
     for _ in schedule(IMU_HZ):

@@ -9,13 +9,19 @@ from geometry_msgs.msg import Twist, TwistStamped
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, qos_profile_sensor_data
+from rclpy.serialization import deserialize_message
 from sensor_msgs.msg import Image, Imu
 
-from lnn_controller.data.messages.build import image_message, imu_message
-from lnn_controller.nodes.common.conversion import to_ros
+from lnn_controller.data.messages.build import image_message, imu_message, serialize
+from lnn_controller.nodes.common.message_types import message_class
 
 DEADLINE_S = 30.0
 ASK_AGAIN_S = 5.0
+
+
+def to_ros(message):
+    """The message that a ROS 2 program gets for one that was built without ROS."""
+    return deserialize_message(bytes(serialize(message)), message_class(message.__msgtype__))
 
 
 class Probe:

@@ -18,6 +18,7 @@ from rclpy.task import Future
 from rosgraph_msgs.msg import Clock
 from std_msgs.msg import Float64, UInt32
 
+from lnn_controller.data.messages.build import image_message, imu_message, serialize
 from lnn_controller.data.topic_names import (
     CLOCK,
     COMMAND,
@@ -28,7 +29,7 @@ from lnn_controller.data.topic_names import (
     SIMULATOR_NODE,
 )
 from lnn_controller.nodes.common.diagnostics import DIAGNOSTICS_PERIOD_S, diagnostics
-from lnn_controller.nodes.common.messages import channel_velocities, image_message, imu_message, stamp
+from lnn_controller.nodes.common.messages import channel_velocities, stamp
 from lnn_controller.nodes.common.parameters import as_parameters, declare, on_change
 from lnn_controller.nodes.common.run import run_node
 from lnn_controller.nodes.common.topics import SIMULATOR, find
@@ -133,10 +134,12 @@ class SimNode(Node):
         due: Due = next(self._schedule)
         now_ns = self.world.time_ns
         if due.imu and self._values['imu']:
-            self._imu_out.publish(imu_message(now_ns, self._values['imu_frame_id'], *self.world.imu()))
+            sample = imu_message(now_ns, *self.world.imu(), frame_id=self._values['imu_frame_id'])
+            self._imu_out.publish(bytes(serialize(sample)))
         if due.camera and self._values['camera']:
             picture = self.world.camera()
-            self._image_out.publish(image_message(now_ns, self._values['camera_frame_id'], picture))
+            image = image_message(now_ns, picture, frame_id=self._values['camera_frame_id'])
+            self._image_out.publish(bytes(serialize(image)))
         if due.odometry:
             self._publish_ground_truth(now_ns)
             self._judge()

@@ -6,7 +6,7 @@ from lnn_controller.data.messages import build as m
 
 pytest.importorskip('rclpy')
 
-from lnn_controller.nodes.common.conversion import to_ros
+from ros_probe import to_ros
 
 
 @pytest.mark.parametrize('frame_id', ['', 'a', 'cam', 'camera_optical_frame'])

@@ -6,9 +6,9 @@ from functools import partial
 import numpy as np
 import pytest
 from rig import garbage, moves, nothing
+from ros_probe import to_ros
 
 from lnn_controller.data.messages.build import imu_message
-from lnn_controller.nodes.common.conversion import to_ros
 
 MS = 1_000_000
 IMAGE_S, FROZEN_S, IMU_S = 0.2, 0.3, 0.2

@@ -11,7 +11,7 @@ from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
 from rcl_interfaces.srv import SetParameters
 from rclpy.parameter import Parameter
-from ros_probe import values
+from ros_probe import to_ros, values
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool
 from std_srvs.srv import Trigger
@@ -19,7 +19,6 @@ from std_srvs.srv import Trigger
 from lnn_controller.data import Bag
 from lnn_controller.data.messages.build import image_message, imu_message
 from lnn_controller.data.messages.stamp import stamp_ns_of
-from lnn_controller.nodes.common.conversion import to_ros
 from lnn_controller.policy import ImageSpec, Policy
 from lnn_controller.replay.bag import replay_bag
 from lnn_controller.replay.result import summarise_replay

@@ -1,4 +1,4 @@
-"""Between ROS messages and plain numbers: stamps, velocity commands, pictures, inertial samples, neurons."""
+"""Between ROS messages and plain numbers: stamps, velocity commands, neurons."""
 
 import array
 from collections.abc import Sequence
@@ -8,12 +8,10 @@ import numpy as np
 from builtin_interfaces.msg import Time
 from geometry_msgs.msg import Twist
 from numpy.typing import NDArray
-from sensor_msgs.msg import Image, Imu, JointState
+from sensor_msgs.msg import JointState
 
 __all__ = [
     'channel_velocities',
-    'image_message',
-    'imu_message',
     'neurons_message',
     'stamp',
     'twist',
@@ -59,43 +57,6 @@ def channel_velocities(channels: Sequence[str], message: Any) -> list[float]:
     message = getattr(message, 'twist', message)
     parts = (name.split('_') for name in channels)
     return [getattr(getattr(message, part), axis) for part, axis in parts]
-
-
-def image_message(stamp_ns: int, frame_id: str, image: NDArray[np.uint8]) -> Image:
-    """
-    Make an image message.
-
-    :param stamp_ns: when it was taken, ns
-    :param frame_id: the camera's optical frame
-    :param image: rgb8 picture, (H, W, 3) uint8
-    :returns: the message
-    """
-    height, width, channels = image.shape
-    message = Image(height=height, width=width, encoding='rgb8', step=width * channels)
-    message.header.stamp = stamp(stamp_ns)
-    message.header.frame_id = frame_id
-    message.data = array.array('B', image.tobytes())  # a list would be checked byte by byte
-    return message
-
-
-def imu_message(stamp_ns: int, frame_id: str, gyro: Floats, accel: Floats) -> Imu:
-    """
-    Make an IMU message without orientation.
-
-    :param stamp_ns: when it was measured, ns
-    :param frame_id: the sensor's frame
-    :param gyro: angular velocity, rad/s, (3,)
-    :param accel: specific force with gravity, m/s², (3,)
-    :returns: the message
-    """
-    message = Imu()
-    message.header.stamp = stamp(stamp_ns)
-    message.header.frame_id = frame_id
-    message.orientation_covariance[0] = -1.0  # sensor_msgs/Imu: there is no orientation
-    rate, force = message.angular_velocity, message.linear_acceleration
-    rate.x, rate.y, rate.z = gyro.tolist()
-    force.x, force.y, force.z = accel.tolist()
-    return message
 
 
 def neurons_message(
