@@ -261,8 +261,8 @@ def _hold(settings: ControlSettings, now_ns: int, holds: _Holds, *causes: str) -
     last holds the longest.
     """
     hold, network_hold = holds
-    after_ns = round(settings.resume_after_s * 1e9)
-    for cause in causes:
+    for cause in filter(None, causes):
+        after_ns = round(settings.resume_after_s * 1e9)
         new = Hold(cause, now_ns + after_ns) if after_ns else None
         if cause in NETWORK_STOPS:
             network_hold = new
