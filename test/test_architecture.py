@@ -75,6 +75,49 @@ def imports(path):
             yield name, id(node) in inside
 
 
+def modules_used():
+    """Every module by its dotted name, with those of the package that it imports, wherever the import stands."""
+    names = {'.'.join(path.relative_to(PACKAGE.parent).with_suffix('').parts): path for path in MODULES}
+    names = {name.removesuffix('.__init__'): path for name, path in names.items()}
+    used = {}
+    for name, path in names.items():
+        pairs = ((each, each.rpartition('.')[0]) for each, _ in imports(path))
+        used[name] = {next((each for each in pair if each in names), name) for pair in pairs} - {name}
+    return used
+
+
+def circles(used):
+    """Those that reach themselves by way of others."""
+    reached = {name: set(others) for name, others in used.items()}
+    while True:
+        more = {name: others.union(*(reached.get(other, ()) for other in others)) for name, others in reached.items()}
+        if more == reached:
+            return sorted(name for name, others in reached.items() if name in others)
+        reached = more
+
+
+def folder(name):
+    """The folder inside a room that a module lies in; a module of the room itself stands alone."""
+    parts = name.split('.')[1:]
+    return '.'.join(parts[:2]) if len(parts) > 2 else name
+
+
+@pytest.mark.parametrize('of', [str, folder], ids=['modules', 'folders'])
+def test_there_are_no_circles(of):
+    used = {}
+    for name, others in modules_used().items():
+        used.setdefault(of(name), set()).update({of(other) for other in others} - {of(name)})
+    assert circles(used) == []
+
+
+def test_circles_are_found():
+    assert circles({'a': {'b'}, 'b': {'c'}, 'c': {'b'}, 'd': {'a'}}) == ['b', 'c']
+
+
+def test_rooms_have_an_order():
+    assert circles({room: others - {room} for room, others in MAY_IMPORT.items()}) == []
+
+
 def test_there_is_something_to_walk():
     assert {room(path) for path in MODULES} <= set(MAY_IMPORT)
     assert len(MODULES) > 100
