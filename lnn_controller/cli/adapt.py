@@ -9,6 +9,7 @@ from typing import Any
 
 from lnn_controller.cli.arguments import add_policy_argument
 from lnn_controller.errors import InputError
+from lnn_controller.studies.registry import STUDIES, Study
 
 __all__ = ['EXAMPLE', 'SUMMARY', 'add_arguments', 'run']
 
@@ -16,11 +17,11 @@ SUMMARY = 'run an experiment in online adaptation'
 EXAMPLE = 'lnn adapt worn-steering --seed 0 1'
 Shown = tuple[str, Mapping[str, Any], Callable[[Path], Path]]  # text, figures, and what draws a picture
 SEEDS = [0, 1, 2, 3, 4]
-NAMES = ('worn-steering', 'new-driver', 'tilted-camera', 'recording', 'malice')
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument('experiment', choices=NAMES, metavar='EXPERIMENT', help=', '.join(NAMES))
+    listed = '; '.join(f'{name}: {study.summary}' for name, study in STUDIES.items())
+    parser.add_argument('experiment', choices=STUDIES, metavar='EXPERIMENT', help=listed)
     add_policy_argument(parser)
     parser.add_argument('--seed', type=int, nargs='+', default=SEEDS, metavar='N', help='which roads')
     parser.add_argument('--bag', type=Path, metavar='BAG', help="for recording: another bag than the real car's")
@@ -38,10 +39,8 @@ def run(args: argparse.Namespace) -> int:
         if sys.stderr.isatty():
             print(f'\r\x1b[K{args.experiment}: {what}', end='', file=sys.stderr, flush=True)
 
-    if args.experiment == 'recording':
-        text, summary, draw = _recording(args, progress)
-    else:
-        text, summary, draw = _on_the_road(args, progress)
+    study = STUDIES[args.experiment]
+    text, summary, draw = (_replayed if study.reads_bag else _on_the_road)(study, args, progress)
     if sys.stderr.isatty():
         print('\r\x1b[K', end='', file=sys.stderr)
     if args.out:
@@ -51,20 +50,20 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _on_the_road(args: argparse.Namespace, progress: Callable[[str], None]) -> Shown:
+def _on_the_road(study: Study, args: argparse.Namespace, progress: Callable[[str], None]) -> Shown:
     from lnn_controller.policy import Policy
-    from lnn_controller.studies.adaptation import EXPERIMENTS, table
     from lnn_controller.studies.adaptation.plots import draw
+    from lnn_controller.studies.adaptation.result import table
 
-    result = EXPERIMENTS[args.experiment].run(Policy.load(args.policy or 'car_lane'), args.seed, progress)
+    result = study.load().run(Policy.load(args.policy or study.policy), args.seed, progress)
     return table(result.summary), result.summary, partial(draw, result)
 
 
-def _recording(args: argparse.Namespace, progress: Callable[[str], None]) -> Shown:
+def _replayed(study: Study, args: argparse.Namespace, progress: Callable[[str], None]) -> Shown:
     from lnn_controller.policy import Policy
     from lnn_controller.share import find_share
-    from lnn_controller.studies.adaptation.recording import draw, run, table
 
     progress('replaying')
-    result = run(Policy.load(args.policy or 'real_car'), args.bag or find_share('bags/real_car/metadata.yaml').parent)
-    return table(result.summary), result.summary, partial(draw, result)
+    module, bag = study.load(), args.bag or find_share('bags/real_car/metadata.yaml').parent
+    result = module.run(Policy.load(args.policy or study.policy), bag)
+    return module.table(result.summary), result.summary, partial(module.draw, result)

@@ -5,11 +5,13 @@ from lnn_controller.control import AdaptationSettings
 from lnn_controller.errors import InputError
 from lnn_controller.policy import Policy, find_policy
 from lnn_controller.sim import CarWorld
-from lnn_controller.studies.adaptation import EXPERIMENTS, new_driver, table
 from lnn_controller.studies.adaptation import adversarial_operator as malice
+from lnn_controller.studies.adaptation import new_driver
 from lnn_controller.studies.adaptation import recording as replayed
 from lnn_controller.studies.adaptation.plots import draw
+from lnn_controller.studies.adaptation.result import table
 from lnn_controller.studies.adaptation.runner import Run, pooled, recovery
+from lnn_controller.studies.registry import STUDIES
 
 pytestmark = pytest.mark.slow
 
@@ -46,7 +48,7 @@ def test_pooled_figures_are_over_all_seeds():
 
 def test_worn_steering_is_undone(car_lane, tmp_path):
     told = []
-    result = EXPERIMENTS['worn-steering'].run(car_lane, [0], told.append)
+    result = STUDIES['worn-steering'].load().run(car_lane, [0], told.append)
     summary = result.summary
     assert summary['unworn']['departures'] == summary['adapted']['departures'] == 0
     assert summary['adapted_to_unworn'][0] <= 1.5
@@ -90,16 +92,16 @@ def test_attackers_take_turns_with_an_honest_operator():
             assert first != honest, name
 
 
-def test_a_recording_is_foretold_better_by_imitation(tmp_path):
+def test_a_recording_is_predicted_better_by_imitation(tmp_path):
     policy = Policy.load('real_car')
     bag = find_policy('real_car').parents[1] / 'bags' / 'real_car'
     result = replayed.run(policy, bag)
     assert result.summary['adapted_to_frozen'] <= 0.85
     assert result.summary['lms']['mae'] < result.summary['frozen']['mae']
     assert result.at_s[0] >= 0.5 * result.at_s[-1]
-    # Nothing is learnt from what is to be foretold: off, it is the frozen policy.
+    # Nothing is learnt from what is to be predicted: off, it is the frozen policy.
     still = replayed.run(policy, bag, settings=AdaptationSettings(mode='live', bound=0.0))
-    np.testing.assert_array_equal(still.foretold['adapted'], still.foretold['frozen'])
+    np.testing.assert_array_equal(still.predicted['adapted'], still.predicted['frozen'])
     assert replayed.draw(result, tmp_path / 'recording.png').stat().st_size > 10_000
     assert len(replayed.table(result.summary).splitlines()) == 8
 

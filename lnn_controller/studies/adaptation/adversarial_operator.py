@@ -10,9 +10,8 @@ from lnn_controller.sim import CarWorld, PurePursuit
 from lnn_controller.studies.adaptation.result import Progress, Result
 from lnn_controller.studies.adaptation.runner import FROZEN, Run, drive, pooled
 
-__all__ = ['ATTACKS', 'SUMMARY', 'run']
+__all__ = ['ATTACKS', 'run']
 
-SUMMARY = 'overrides that teach nonsense: bounded, and rolled back'
 SECONDS, FROM_S, TO_S, HONEST_S, ALONE_S = 75.0, 10.0, 30.0, 60.0, 65.0
 HOLD_S = 0.5
 SETTLED_S = 10.0  # before the honest operator comes: what the attack has left of the drive

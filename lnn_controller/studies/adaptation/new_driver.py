@@ -8,9 +8,8 @@ from lnn_controller.sim import CarWorld, PurePursuit
 from lnn_controller.studies.adaptation.result import Progress, Result
 from lnn_controller.studies.adaptation.runner import FROZEN, Run, drive, pooled
 
-__all__ = ['ASIDE_M', 'SUMMARY', 'run']
+__all__ = ['ASIDE_M', 'run']
 
-SUMMARY = 'an operator drives another line for 30 s: the policy imitates'
 SECONDS, FROM_S, TO_S, JUDGED_S = 90.0, 10.0, 40.0, 45.0
 ASIDE_M = 0.35
 

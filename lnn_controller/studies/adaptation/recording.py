@@ -14,9 +14,8 @@ from lnn_controller.errors import InputError
 from lnn_controller.policy import Policy
 from lnn_controller.replay.at_rate import replay_episode
 
-__all__ = ['SUMMARY', 'Prediction', 'draw', 'run', 'table']
+__all__ = ['Prediction', 'draw', 'run', 'table']
 
-SUMMARY = 'a human driving a real car, replayed: is their next command foretold better by imitating them?'
 RATE_HZ = 50.0
 BEGINS, JUDGED = 0.5, 0.75  # shares of the recording: learning begins, and the last quarter counts
 RIDGE = 10.0  # of the readout that is fitted to all at once: as the online learner's prior
@@ -36,20 +35,20 @@ Floats = NDArray[np.float64]
 @dataclass(frozen=True)
 class Prediction:
     """
-    The recording's commands and what foretold them, at the T ticks of its second half.
+    The recording's commands and what predicted them, at the T ticks of its second half.
 
     :param summary: figures by condition
     :param channels: names, C
     :param at_s: the ticks since the recording's start, (T,), s
     :param recorded: the driver's commands, (T, C)
-    :param foretold: by condition, (T, C); online ones before they learnt from that tick
+    :param predicted: by condition, (T, C); online ones before they learnt from that tick
     """
 
     summary: dict[str, Any]
     channels: tuple[str, ...]
     at_s: Floats
     recorded: Floats
-    foretold: dict[str, Floats]
+    predicted: dict[str, Floats]
 
 
 def run(policy: Policy, bag: str | Path, *, settings: AdaptationSettings | None = None) -> Prediction:
@@ -57,7 +56,7 @@ def run(policy: Policy, bag: str | Path, *, settings: AdaptationSettings | None 
     Predict, then learn, through the second half of a recording.
 
     *offline* is a readout that was fitted to that whole half at once by ridge regression: no linear readout of this
-    network's state can do much better, and it has seen what it foretells. *last* foretells that the driver goes on as
+    network's state can do much better, and it has seen what it predicts. *last* predicts that the driver goes on as
     at the tick before: no policy, for it needs the driver, but the measure of what following them closely is worth.
 
     :param policy: a policy that has not been trained on the second half
@@ -72,13 +71,13 @@ def run(policy: Policy, bag: str | Path, *, settings: AdaptationSettings | None 
     at_s, recorded, command, basis = _ticks(episode, policy)
     far = spec.command_range
     chosen = settings or AdaptationSettings(mode='live', respond=False)
-    foretold = {'frozen': command}
+    predicted = {'frozen': command}
     for name, method in (('adapted', chosen), ('lms', AdaptationSettings(mode='live', method='lms'))):
-        foretold[name] = _online(Imitation(far, spec.network.units, method), basis, command, recorded, at_s)
+        predicted[name] = _online(Imitation(far, spec.network.units, method), basis, command, recorded, at_s)
     x = np.hstack([basis, np.ones((len(basis), 1))])
     fitted = np.linalg.solve(x.T @ x + RIDGE * np.eye(x.shape[1]), x.T @ (recorded - command))
-    foretold['offline'] = np.clip(command + x @ fitted, -far, far)
-    foretold['last'] = np.vstack([recorded[:1], recorded[:-1]])
+    predicted['offline'] = np.clip(command + x @ fitted, -far, far)
+    predicted['last'] = np.vstack([recorded[:1], recorded[:-1]])
     counted = at_s >= JUDGED * at_s[-1]
     summary: dict[str, Any] = {
         'experiment': 'recording',
@@ -87,7 +86,7 @@ def run(policy: Policy, bag: str | Path, *, settings: AdaptationSettings | None 
         'ticks': int(np.count_nonzero(counted)),
     }
     for name in CONDITIONS:
-        error = np.abs(foretold[name] - recorded)[counted]
+        error = np.abs(predicted[name] - recorded)[counted]
         by_channel = dict(zip(spec.channels, error.mean(axis=0).tolist(), strict=True))
         # One figure for all channels needs one unit: shares of each channel's command range.
         summary[name] = {
@@ -97,7 +96,7 @@ def run(policy: Policy, bag: str | Path, *, settings: AdaptationSettings | None 
             'recovery_s': None,
         }
     summary['adapted_to_frozen'] = summary['adapted']['mae'] / summary['frozen']['mae']
-    return Prediction(summary, spec.channels, at_s, recorded, foretold)
+    return Prediction(summary, spec.channels, at_s, recorded, predicted)
 
 
 def table(summary: dict[str, Any]) -> str:
@@ -137,7 +136,7 @@ def draw(result: Prediction, path: str | Path) -> Path:
     for index, name in enumerate(result.channels):
         axes = rows[index]
         for condition in ('recorded', 'frozen', 'adapted'):
-            values = result.recorded if condition == 'recorded' else result.foretold[condition]
+            values = result.recorded if condition == 'recorded' else result.predicted[condition]
             axes.plot(result.at_s, values[:, index], color=COLOURS[condition], linewidth=1.0, label=condition)
         axes.set_ylabel(f'{name}, {"rad/s" if name.startswith("angular") else "m/s"}')
     rows[0].legend(loc='lower right', bbox_to_anchor=(1.0, 1.0), ncols=3, frameon=False, borderaxespad=0.1)
@@ -145,7 +144,7 @@ def draw(result: Prediction, path: str | Path) -> Path:
     width = round(2.0 * RATE_HZ)
     steering = result.channels.index('angular_z') if 'angular_z' in result.channels else 0
     for condition in CONDITIONS:
-        error = np.abs(result.foretold[condition] - result.recorded)[:, steering]
+        error = np.abs(result.predicted[condition] - result.recorded)[:, steering]
         smooth = np.convolve(error, np.ones(width), 'same') / np.convolve(np.ones(error.size), np.ones(width), 'same')
         rows[-1].plot(result.at_s, smooth, color=COLOURS[condition], linewidth=1.2, label=condition)
     rows[-1].set_ylabel(f'error of {result.channels[steering]},\nmean over 2 s')
@@ -171,10 +170,10 @@ def _ticks(episode: Episode, policy: Policy) -> tuple[Floats, Floats, Floats, Fl
 
 
 def _online(imitation: Imitation, basis: Floats, command: Floats, recorded: Floats, at_s: Floats) -> Floats:
-    foretold = np.empty_like(command)
+    predicted = np.empty_like(command)
     for tick in range(len(at_s)):
         state = basis[tick].astype(np.float32)
-        foretold[tick] = command[tick] + imitation.correction(state)
+        predicted[tick] = command[tick] + imitation.correction(state)
         dt_s = float(at_s[tick] - at_s[tick - 1]) if tick else 1.0 / RATE_HZ
         imitation.learn(state, command[tick], recorded[tick], dt_s)
-    return foretold
+    return predicted

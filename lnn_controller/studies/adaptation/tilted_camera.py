@@ -8,9 +8,8 @@ from lnn_controller.sim import CarWorld, PurePursuit, read_scenario
 from lnn_controller.studies.adaptation.result import Progress, Result
 from lnn_controller.studies.adaptation.runner import FROZEN, Run, drive, pooled
 
-__all__ = ['SUMMARY', 'run']
+__all__ = ['run']
 
-SUMMARY = 'the camera is knocked 5° askew: an operator helps for 15 s, the policy imitates'
 SECONDS, CHANGED_S, FROM_S, TO_S, JUDGED_S = 80.0, 20.0, 25.0, 40.0, 45.0
 TILT_DEG = -5.0
 

@@ -8,9 +8,8 @@ from lnn_controller.sim import read_scenario
 from lnn_controller.studies.adaptation.result import Progress, Result
 from lnn_controller.studies.adaptation.runner import FROZEN, Run, drive, pooled, recovery
 
-__all__ = ['SUMMARY', 'run']
+__all__ = ['run']
 
-SUMMARY = 'the steering wears: the response of the body is learnt from the IMU'
 SECONDS, CHANGED_S, JUDGED_S = 60.0, 20.0, 35.0
 WEAR = {'steering_gain': 0.6, 'steering_trim_rad_s': 0.15}
 RECOVERED = 1.5  # times the unworn car's error
