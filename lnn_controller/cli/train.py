@@ -62,8 +62,7 @@ def run(args: argparse.Namespace) -> int:
 
     for flag, value in (('--tune', args.tune), ('--rehearse', args.rehearse)):
         if value and not args.init:
-            msg = f'{flag} goes with a policy to begin with. Got none: name it with --init.'
-            raise InputError(msg)
+            raise InputError(f'{flag} goes with a policy to begin with. Got none: name it with --init')
     chosen = config.chosen_from_arguments(args)
     # With a policy to begin with, flags are checked beside what it was trained with.
     settings = None if args.init else config.TrainConfig(**chosen)

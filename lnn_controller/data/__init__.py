@@ -39,6 +39,5 @@ def __getattr__(name: str) -> Any:
     :raises AttributeError: if this folder has no such name
     """
     if name not in _HOME:
-        msg = f'module {__name__!r} has no attribute {name!r}'
-        raise AttributeError(msg)
+        raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
     return getattr(import_module(f'.{_HOME[name]}', __name__), name)

@@ -68,8 +68,9 @@ def window_mean(
     :raises ValueError: if there are no samples, or not one stamp for each
     """
     if not len(samples) or len(samples) != len(stamps_ns):
-        msg = f'at least one sample, and a stamp for each, are needed. Got {len(samples)} and {len(stamps_ns)} stamps.'
-        raise ValueError(msg)
+        raise ValueError(
+            f'at least one sample, and a stamp for each, are needed. Got {len(samples)} and {len(stamps_ns)} stamps'
+        )
     low = latest_index(stamps_ns, start_ns) + 1
     high = np.maximum(latest_index(stamps_ns, stop_ns) + 1, low)
     # Sums over the stretch in question only: an epoch of short windows does not add up the whole episode each time.
@@ -139,8 +140,7 @@ def align(
         ('command_timeout_s', hold_s),
     ):
         if not value > 0 or not np.isfinite(value):
-            msg = f'{name} must be positive and finite. Got {value}.'
-            raise InputError(msg)
+            raise InputError(f'{name} must be positive and finite. Got {value}')
     frames, commands = episode.image_stamps_ns, episode.command_stamps_ns
     grids = [tick_grid(start, end, rate_hz) for start, end in recorded_stretches(frames, commands)]
     grid = np.concatenate(grids)
@@ -179,8 +179,9 @@ def align(
         kept &= ~fails
     index = np.flatnonzero(kept)
     if not len(index):
-        msg = f'{episode.name}: no control tick has all it needs. Got {drops}: check the topics and their stamps.'
-        raise InputError(msg)
+        raise InputError(
+            f'{episode.name}: no control tick has all it needs. Got {drops}: check the topics and their stamps'
+        )
     weight = np.where(bridged, (grid - commands[command]) / np.maximum(gap, 1), 0.0)[:, None]
     label = episode.commands[command] * (1 - weight) + episode.commands[following] * weight
 

@@ -90,11 +90,10 @@ def choose_imu(bag: Bag, name: str | None) -> Topic | None:
     if whole:
         return choose_topic('imu', None, whole, bag=str(bag.path))
     told = '; '.join(f'{topic} declares no {what}' for topic, what in absent.items())
-    msg = (
+    raise InputError(
         f'bag {bag.path}: gyro and accelerometer must be in one topic. Got {told}. '
-        'Join them (drivers of depth cameras can), or train with --imu no.'
+        'Join them (drivers of depth cameras can), or train with --imu no'
     )
-    raise InputError(msg)
 
 
 def _by_content(bag: Bag, found: Sequence[Topic], columns: Sequence[int]) -> tuple[Topic | None, str]:
@@ -114,11 +113,10 @@ def _by_content(bag: Bag, found: Sequence[Topic], columns: Sequence[int]) -> tup
 
 def _with_wheelbase(bag: Bag, topic: Topic | None, wheelbase_m: float | None) -> Topic | None:
     if topic is not None and wheelbase_m is None and needs_wheelbase(topic.msgtype):
-        msg = (
+        raise InputError(
             f'bag {bag.path}, topic {topic}: a steering angle needs the wheelbase to be a yaw rate. '
-            'Got none: give it, from axle to axle, with --wheelbase METRES.'
+            'Got none: give it, from axle to axle, with --wheelbase METRES'
         )
-        raise InputError(msg)
     return topic
 
 

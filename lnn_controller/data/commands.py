@@ -33,8 +33,7 @@ def check_wheelbase(wheelbase_m: float | None) -> None:
     :raises InputError: if it is not above 0 m and at most 20 m
     """
     if wheelbase_m is not None and not 0.0 < wheelbase_m <= LONGEST_WHEELBASE_M:
-        msg = f'--wheelbase must be above 0 m and at most {LONGEST_WHEELBASE_M:g} m. Got {wheelbase_m:g}.'
-        raise InputError(msg)
+        raise InputError(f'--wheelbase must be above 0 m and at most {LONGEST_WHEELBASE_M:g} m. Got {wheelbase_m:g}')
 
 
 def command_from_cdr(buffer: Any, msgtype: str, *, wheelbase_m: float | None = None) -> tuple[int, NDArray[np.float64]]:
@@ -53,8 +52,9 @@ def command_from_cdr(buffer: Any, msgtype: str, *, wheelbase_m: float | None = N
     if not needs_wheelbase(msgtype):
         return twist_from_cdr(buffer, msgtype)
     if wheelbase_m is None:
-        msg = f'a command of {msgtype} needs the wheelbase to be a yaw rate. Got none: give it with --wheelbase METRES.'
-        raise InputError(msg)
+        raise InputError(
+            f'a command of {msgtype} needs the wheelbase to be a yaw rate. Got none: give it with --wheelbase METRES'
+        )
     stamp_ns, speed, angle = ackermann_from_cdr(buffer, msgtype)
     # 0.0: what stands does not turn, and not with a sign either.
     turn = speed * math.tan(angle) / wheelbase_m + 0.0 if abs(angle) < math.pi / 2 else math.nan

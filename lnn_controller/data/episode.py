@@ -170,8 +170,7 @@ def _read(
 ) -> Episode:
     unknown = [name for name in channels if name not in _CHANNELS]
     if unknown or not channels:
-        msg = f'command channels are of {", ".join(_CHANNELS)}. Got {", ".join(unknown) or "none"}.'
-        raise InputError(msg)
+        raise InputError(f'command channels are of {", ".join(_CHANNELS)}. Got {", ".join(unknown) or "none"}')
     columns = [_CHANNELS[name] for name in channels]
     command, note = choose_command(bag, topics.command, columns, wheelbase_m=wheelbase_m)
     imu = None if use_imu is False else choose_imu(bag, topics.imu)
@@ -274,7 +273,7 @@ class _Reader:
                     f'bag {self.bag.path}, topic {topic.name}: not one of its {topic.count} samples is usable: {reason}'
                 )
                 if kind == 'imu':
-                    msg += '. Join its halves into one topic, choose another with --imu-topic, or train with --imu no.'
+                    msg += '. Join its halves into one topic, choose another with --imu-topic, or train with --imu no'
                 raise InputError(msg)
         self._check_angles(self.chosen['command'], drops['command_not_finite'])
         return drops
@@ -282,11 +281,10 @@ class _Reader:
     def _check_angles(self, topic: Topic, wrong: int) -> None:
         """Refuse angles in degrees, of which those near straight ahead would be read as sharp turns."""
         if needs_wheelbase(topic.msgtype) and wrong > _MOST_WRONG_ANGLES * topic.count:
-            msg = (
+            raise InputError(
                 f'bag {self.bag.path}, topic {topic.name}: steering angles must be in radians, and below 90°. '
                 f'Got {wrong} of {topic.count} commands that are beyond that or not finite: are they in degrees?'
             )
-            raise InputError(msg)
 
     def _keep(self, frames: Sequence[Frame]) -> None:
         for frame in frames:
@@ -313,8 +311,9 @@ def _required(bag: Bag, kind: str, topic: Topic | None) -> Topic:
             'command': 'Twist, TwistStamped, AckermannDriveStamped or Odometry',
         }[kind]
         plural = {'image': 'images', 'imu': 'IMU samples', 'command': 'commands'}[kind]
-        msg = f'bag {bag.path} has no {plural}: a topic of {types} is needed. Topics there: {bag.describe_topics()}.'
-        raise InputError(msg)
+        raise InputError(
+            f'bag {bag.path} has no {plural}: a topic of {types} is needed. Topics there: {bag.describe_topics()}'
+        )
     return topic
 
 

@@ -112,11 +112,10 @@ def choose_stamps(
     if apart := _apart(by_receive):
         frames, other = by_receive['image'].stamps_ns, by_receive[apart].stamps_ns
         gap_s = max(int(other[0] - frames[-1]), int(frames[0] - other[-1])) * 1e-9
-        msg = (
+        raise InputError(
             f'bag {bag}: {topics["image"]} and {topics[apart]} do not overlap in time: {gap_s:.1f} s lie between them. '
-            f'Record them together, or choose another with --{apart}-topic.'
+            f'Record them together, or choose another with --{apart}-topic'
         )
-        raise InputError(msg)
     return by_receive, 'receive', ()
 
 
@@ -173,12 +172,11 @@ def recorded_time_s(stamps_ns: NDArray[np.int64], period_s: float) -> NDArray[np
 def _check_received(samples: Mapping[str, Stamps], bag: str, topics: Mapping[str, str]) -> None:
     for kind, stamps in samples.items():
         if len(stamps.receive) > 1 and not any(stamps.header) and len(set(stamps.receive)) == 1:
-            msg = (
+            raise InputError(
                 f'bag {bag}: {topics[kind]} has no stamps of its own and needs the times at which it was received. '
                 f'Got the same one for all its {len(stamps.receive)} messages: record it again, or choose another '
-                f'with --{kind}-topic.'
+                f'with --{kind}-topic'
             )
-            raise InputError(msg)
 
 
 def _clocks_off(samples: Mapping[str, Stamps], by_header: Mapping[str, Stream]) -> dict[str, tuple[str, str]]:

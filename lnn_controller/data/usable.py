@@ -25,11 +25,10 @@ def usable_spans(episode: Episode) -> list[tuple[int, int]]:
     segments = np.split(ticks.stamp_ns, np.flatnonzero(np.diff(ticks.segment)) + 1)
     spans = [(int(stamps[0]), int(stamps[-1])) for stamps in segments if len(stamps) > 1]
     if not spans:
-        msg = (
+        raise InputError(
             f'{episode.name}: frames, commands and, where it is read, the IMU must go on together. '
-            f'Got {len(ticks)} control tick(s) with all of them, no two in a row.'
+            f'Got {len(ticks)} control tick(s) with all of them, no two in a row'
         )
-        raise InputError(msg)
     return spans
 
 

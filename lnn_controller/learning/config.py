@@ -82,14 +82,15 @@ class TrainConfig:
     def __post_init__(self) -> None:
         check_settings(self)
         if self.rate_min_hz > self.rate_max_hz:
-            msg = f'rate_min_hz must not exceed rate_max_hz. Got {self.rate_min_hz} > {self.rate_max_hz}.'
-            raise InputError(msg)
+            raise InputError(f'rate_min_hz must not exceed rate_max_hz. Got {self.rate_min_hz} > {self.rate_max_hz}')
         if self.crop_top + self.crop_bottom > 0.9:
-            msg = f'crop_top + crop_bottom must leave a tenth of the frame. Got {self.crop_top} + {self.crop_bottom}.'
-            raise InputError(msg)
+            raise InputError(
+                f'crop_top + crop_bottom must leave a tenth of the frame. Got {self.crop_top} + {self.crop_bottom}'
+            )
         if (self.image_width == 0) != (self.image_height == 0):
-            msg = f'Give both image_width and image_height, or neither. Got {self.image_width} and {self.image_height}.'
-            raise InputError(msg)
+            raise InputError(
+                f'give both image_width and image_height, or neither. Got {self.image_width} and {self.image_height}'
+            )
         if self.image_width and min(self.image_width, self.image_height) < SMALLEST_SIDE:
             raise InputError(
                 f'image_width and image_height must be at least {SMALLEST_SIDE}, or 0. '
@@ -128,12 +129,10 @@ def known(values: Any, source: str) -> dict[str, Any]:
     :raises InputError: if it is no mapping, or has an unknown key
     """
     if not isinstance(values, dict):
-        msg = f'{source} must be a YAML mapping of config keys. Got a {type(values).__name__}.'
-        raise InputError(msg)
+        raise InputError(f'{source} must be a YAML mapping of config keys. Got a {type(values).__name__}')
     unknown = [key for key in values if key not in settings_of(TrainConfig)]
     if unknown:
-        msg = f'{source}: unknown key {short(unknown[0])}. `lnn train --help` lists the known ones.'
-        raise InputError(msg)
+        raise InputError(f'{source}: unknown key {short(unknown[0])}. `lnn train --help` lists the known ones')
     return values
 
 

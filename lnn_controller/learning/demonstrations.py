@@ -127,9 +127,8 @@ def _sections(episode: Episode) -> list[Episode]:
         if end - low >= SHORTEST_OVERRIDE_S * 1e9:
             sections.append(slice_by_time(episode, low, end))
     if not sections:
-        msg = (
+        raise InputError(
             f'{episode.name}: an override must last at least {SHORTEST_OVERRIDE_S:g} s to be learnt. '
-            f'Got {longest_s:.1f} s at most.'
+            f'Got {longest_s:.1f} s at most'
         )
-        raise InputError(msg)
     return sections

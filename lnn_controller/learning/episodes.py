@@ -110,8 +110,7 @@ def load(
     """
     bags = [bag for path in bags for bag in find_bags(path)]
     if not bags:
-        msg = 'Training needs at least one bag. Got none.'
-        raise InputError(msg)
+        raise InputError('training needs at least one bag. Got none')
     topics = topics or Topics()
     height, width = camera_size(bags[0], topics)
     used = max(camera_bits(bag, topics) for bag in bags)
@@ -182,8 +181,7 @@ def _look_at(path: Path, demonstrations: Sequence[Episode]) -> tuple[Recording, 
 
 def _long_enough(seconds: float, what: str) -> None:
     if seconds < SHORTEST_S:
-        msg = f'{what} must last at least {SHORTEST_S:.0f} s. Got {seconds:.1f} s.'
-        raise InputError(msg)
+        raise InputError(f'{what} must last at least {SHORTEST_S:.0f} s. Got {seconds:.1f} s')
 
 
 def _usable_s(episode: Episode) -> float:

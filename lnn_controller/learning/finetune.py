@@ -149,11 +149,10 @@ def fine_tune_config(spec: PolicySpec, chosen: Mapping[str, Any]) -> TrainConfig
         same = math.isclose(wanted, value) if isinstance(value, float) else wanted in (value, 'auto')
         if not same and not (name in ('image_width', 'image_height') and wanted == 0):
             told, got = (' '.join(v) if isinstance(v, tuple) else v for v in (value, wanted))
-            msg = (
+            raise InputError(
                 f'{name} must be that of the policy {spec.name}, {told}. '
-                f'Got {got}: leave it out, or train from nothing, without --init.'
+                f'Got {got}: leave it out, or train from nothing, without --init'
             )
-            raise InputError(msg)
     return dataclasses.replace(config, **settled)
 
 
@@ -163,11 +162,10 @@ def _network(bundle: Bundle, seed: int) -> PolicyNetwork:
     try:
         network.load_state_dict(load_weights(bundle.weights))
     except (SafetensorError, RuntimeError) as error:
-        msg = (
+        raise InputError(
             f'{bundle.path / "weights.safetensors"} must hold the weights of the network that policy.json describes. '
             f'Got others: begin with a policy of lnn train. ({error})'
-        )
-        raise InputError(msg) from None
+        ) from None
     return network
 
 
@@ -175,8 +173,9 @@ def _refuse_both(split: Split, old: Split) -> None:
     """A bag that is new and old would be trained on here and held out there."""
     for recording in split.recordings:
         if any(shared_frames(recording, other) for other in old.recordings):
-            msg = f'{recording.name}: a bag must be either new or rehearsed. Got it as both: leave it out of one.'
-            raise InputError(msg)
+            raise InputError(
+                f'{recording.name}: a bag must be either new or rehearsed. Got it as both: leave it out of one'
+            )
 
 
 def _beyond(split: Split, spec: PolicySpec) -> list[str]:

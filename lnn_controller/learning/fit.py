@@ -73,17 +73,16 @@ def check_out(out: Path, settings: Mapping[str, Any], *, resume: bool, overwrite
     run_dir = out.with_name(out.name + '.training')
     if resume:
         if not (run_dir / CHECKPOINT).exists():
-            msg = f'--resume needs a checkpoint in {run_dir}, and there is none. Train without --resume.'
-            raise InputError(msg)
+            raise InputError(f'--resume needs a checkpoint in {run_dir}, and there is none. Train without --resume')
         if _saved(run_dir)[0] != settings:
-            msg = f'--resume needs the same config as the run it goes on with, see {run_dir / CONFIG}. Got another one.'
-            raise InputError(msg)
+            raise InputError(
+                f'--resume needs the same config as the run it goes on with, see {run_dir / CONFIG}. Got another one'
+            )
         return run_dir
     for path in (out, run_dir):
         if path.exists() and not overwrite:
             go_on = ', --resume to go on' if (run_dir / CHECKPOINT).exists() else ''
-            msg = f'{path} exists already. Add --overwrite to replace it{go_on}, or choose another --out.'
-            raise InputError(msg)
+            raise InputError(f'{path} exists already. Add --overwrite to replace it{go_on}, or choose another --out')
     there = next(parent for parent in run_dir.absolute().parents if parent.exists())
     if not there.is_dir() or not os.access(there, os.W_OK):
         raise _not_writable(run_dir, 'one in a file' if not there.is_dir() else f'no permission to write in {there}')
@@ -128,8 +127,9 @@ def _saved(run_dir: Path) -> tuple[dict[str, Any], dict[str, str]]:
         settings = yaml.safe_load((run_dir / CONFIG).read_text())
         return settings, settings.pop(BAGS)
     except (OSError, ValueError, AttributeError, KeyError, TypeError, yaml.YAMLError) as error:
-        msg = f'{run_dir / CONFIG} must tell what the run began with. Got another file: train without --resume.'
-        raise InputError(msg) from error
+        raise InputError(
+            f'{run_dir / CONFIG} must tell what the run began with. Got another file: train without --resume'
+        ) from error
 
 
 def _same_bags(began_with: Mapping[str, str], bags: Mapping[str, str], run_dir: Path) -> None:
@@ -140,15 +140,14 @@ def _same_bags(began_with: Mapping[str, str], bags: Mapping[str, str], run_dir: 
     new = [name for name, digest in bags.items() if digest not in began_with.values() and name not in changed]
     told = {'changed': changed, 'missing': lacking, 'new': new}
     got = '; '.join(f'{word}: {", ".join(names)}' for word, names in told.items() if names)
-    msg = (
+    raise InputError(
         f'--resume needs the bags that the run in {run_dir} began with, {", ".join(began_with)}, in this order. '
-        f'Got others: {got or ", ".join(bags)}.'
+        f'Got others: {got or ", ".join(bags)}'
     )
-    raise InputError(msg)
 
 
 def _not_writable(run_dir: Path, reason: str | None) -> InputError:
-    return InputError(f'{run_dir} must be a folder that can be written. Got {reason}: choose another --out.')
+    return InputError(f'{run_dir} must be a folder that can be written. Got {reason}: choose another --out')
 
 
 def fit(module: PolicyModule, data: Data, run_dir: Path, config: TrainConfig, *, resume: bool, progress: bool) -> None:
@@ -197,9 +196,9 @@ def fit(module: PolicyModule, data: Data, run_dir: Path, config: TrainConfig, *,
         warnings.filterwarnings('ignore', module='lightning|torch')
         trainer.fit(module, datamodule=data, ckpt_path=run_dir / CHECKPOINT if resume else None, weights_only=False)
     if trainer.interrupted:
-        msg = 'Training was interrupted before its first checkpoint: it begins anew next time.'
+        msg = 'training was interrupted before its first checkpoint: it begins anew next time'
         if (run_dir / CHECKPOINT).exists():
-            msg = f'Training was interrupted. Go on with the same command and --resume; checkpoints are in {run_dir}.'
+            msg = f'training was interrupted. Go on with the same command and --resume; checkpoints are in {run_dir}'
         raise InputError(msg)
     state = torch.load(best.best_model_path, weights_only=False, map_location='cpu')['state_dict']
     module.load_state_dict(state)

@@ -116,8 +116,7 @@ class CTRNN(Cell):
     ) -> None:
         super().__init__(input_size, units, outputs)
         if not init_time_constant > 0:
-            msg = f'init_time_constant must be above 0 (network time). Got {init_time_constant!r}.'
-            raise InputError(msg)
+            raise InputError(f'init_time_constant must be above 0 (network time). Got {init_time_constant!r}')
         self.input_map = nn.Linear(input_size, units)
         self.recurrent_map = nn.Linear(units, units, bias=False)
         nn.init.xavier_uniform_(self.input_map.weight)

@@ -50,8 +50,7 @@ class Cell(nn.Module):
         self.units: int = check_number('units', units, whole=True, minimum=1)
         self.output_size: int = check_number('outputs', units if outputs is None else outputs, whole=True, minimum=1)
         if self.output_size > units:
-            msg = f'A cell has at most as many outputs as neurons ({units}). Got {outputs}; raise units.'
-            raise InputError(msg)
+            raise InputError(f'a cell has at most as many outputs as neurons ({units}). Got {outputs}; raise units')
         self.state_size = units if state_size is None else state_size
 
     def prepare(self) -> tuple[Tensor, ...]:
@@ -188,8 +187,7 @@ def column(dt: Tensor | float, x: Tensor) -> Tensor:
         return x.new_full((1, 1), float(dt))
     result = dt.reshape(-1, 1) if dt.dim() < 2 else dt
     if result.dim() != 2 or result.shape[1] != 1 or (result.shape[0] != 1 and result.shape[0] != x.shape[0]):
-        msg = f'dt must be a number, (B,) or (B, 1) with B = {x.shape[0]}. Got {tuple(dt.shape)}.'
-        raise ValueError(msg)
+        raise ValueError(f'dt must be a number, (B,) or (B, 1) with B = {x.shape[0]}. Got {tuple(dt.shape)}')
     return result
 
 

@@ -42,8 +42,7 @@ def cell_options(name: str) -> dict[str, Any]:
     :raises InputError: if there is no such cell
     """
     if name not in CELLS:
-        msg = f'A cell must be one of {CELLS}. Got {name!r}.'
-        raise InputError(msg)
+        raise InputError(f'a cell must be one of {CELLS}. Got {name!r}')
     parameters = inspect.signature(_CLASSES[name]).parameters.values()
     return {p.name: p.default for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY}
 
@@ -77,17 +76,14 @@ def make_cell(
     allowed = cell_options(name)
     unknown = sorted(set(options) - set(allowed))
     if unknown:
-        msg = f'Cell {name!r} has no option {", ".join(unknown)}; it has: {", ".join(allowed) or "none"}.'
-        raise InputError(msg)
+        raise InputError(f'cell {name!r} has no option {", ".join(unknown)}; it has: {", ".join(allowed) or "none"}')
     check_number('input_size', input_size, whole=True, minimum=1)
     if mixed_memory and name not in _LIQUID:
-        msg = f'mixed_memory goes with the cells {_LIQUID}. Got {name!r}; leave mixed_memory out.'
-        raise InputError(msg)
+        raise InputError(f'mixed_memory goes with the cells {_LIQUID}. Got {name!r}; leave mixed_memory out')
     if name in WIRED:
         cell = _CLASSES[name](_wiring(name, input_size, units, outputs, wiring), **options)
     elif wiring is not None:
-        msg = f'A wiring goes with the cells {WIRED}. Got one for {name!r}; give units instead.'
-        raise InputError(msg)
+        raise InputError(f'a wiring goes with the cells {WIRED}. Got one for {name!r}; give units instead')
     else:
         cell = _CLASSES[name](input_size, check_number('units', units, whole=True, minimum=1), outputs, **options)
     return MixedMemory(cell) if mixed_memory else cell
@@ -97,10 +93,9 @@ def _wiring(name: str, input_size: int, units: int | None, outputs: int | None, 
     """Take the wiring that was given if the sizes agree with it, or draw one."""
     if wiring is None:
         if units is None or outputs is None:
-            msg = (
-                f'Cell {name!r} needs a wiring, or units and outputs to draw one. Got units={units}, outputs={outputs}.'
+            raise InputError(
+                f'cell {name!r} needs a wiring, or units and outputs to draw one. Got units={units}, outputs={outputs}'
             )
-            raise InputError(msg)
         return auto_ncp(input_size, units, outputs)
     for what, wanted, has in (
         ('input_size', input_size, wiring.input_dim),
@@ -108,6 +103,7 @@ def _wiring(name: str, input_size: int, units: int | None, outputs: int | None, 
         ('outputs', outputs, wiring.output_dim),
     ):
         if wanted is not None and wanted != has:
-            msg = f'{what} must be that of the wiring, {has}. Got {wanted}; leave it out or draw another wiring.'
-            raise InputError(msg)
+            raise InputError(
+                f'{what} must be that of the wiring, {has}. Got {wanted}; leave it out or draw another wiring'
+            )
     return wiring

@@ -48,8 +48,7 @@ class ClosedForm(nn.Module):
     def __init__(self, mode: str, units: int) -> None:
         super().__init__()
         if mode not in MODES:
-            msg = f'A CfC mode must be one of {MODES}. Got {mode!r}.'
-            raise InputError(msg)
+            raise InputError(f'a CfC mode must be one of {MODES}. Got {mode!r}')
         self.mode = mode
         if mode == 'pure':
             # The paper starts w_τ at 0, where |w_τ| has no gradient and would never learn: start just beside it.
@@ -124,8 +123,7 @@ class CfC(Cell):
         check_number('backbone_layers', backbone_layers, whole=True, minimum=0)
         check_number('backbone_units', backbone_units, whole=True, minimum=1)
         if backbone_activation not in ACTIVATIONS:
-            msg = f'backbone_activation must be one of {tuple(ACTIVATIONS)}. Got {backbone_activation!r}.'
-            raise InputError(msg)
+            raise InputError(f'backbone_activation must be one of {tuple(ACTIVATIONS)}. Got {backbone_activation!r}')
         check_number('backbone_dropout', backbone_dropout, minimum=0.0, below=1.0)
         self.closed_form = ClosedForm(mode, units)
         self.activation = ACTIVATIONS[backbone_activation]

@@ -36,11 +36,9 @@ def wiring_from_ncps(wiring: Any) -> Wiring:
     :raises InputError: if it is no ncps wiring, or is not built yet
     """
     if not hasattr(wiring, 'adjacency_matrix') or not hasattr(wiring, 'get_type_of_neuron'):
-        msg = f'An ncps.wirings.Wiring is needed. Got {type(wiring).__name__}.'
-        raise InputError(msg)
+        raise InputError(f'an ncps.wirings.Wiring is needed. Got {type(wiring).__name__}')
     if not wiring.is_built():
-        msg = 'The ncps wiring must be built, it has no inputs yet. Call wiring.build(input_size) first.'
-        raise InputError(msg)
+        raise InputError('the ncps wiring must be built, it has no inputs yet. Call wiring.build(input_size) first')
     roles = tuple(wiring.get_type_of_neuron(i) for i in range(wiring.units))
     return Wiring(np.sign(wiring.adjacency_matrix), np.sign(wiring.sensory_adjacency_matrix), roles)
 
@@ -87,8 +85,7 @@ def _convert(module: nn.Module) -> Any:
     for base in type(module).__mro__:  # a user's subclass of an ncps network is one too
         if base.__module__.startswith('ncps.torch') and base.__name__ in _CONVERTERS:
             return _CONVERTERS[base.__name__](module)
-    msg = f'from_ncps takes {", ".join(_CONVERTERS)} of ncps.torch. Got {type(module).__name__}.'
-    raise InputError(msg)
+    raise InputError(f'from_ncps takes {", ".join(_CONVERTERS)} of ncps.torch. Got {type(module).__name__}')
 
 
 def _sequence(module: Any) -> Sequence:
@@ -145,8 +142,9 @@ def _raw(values: Tensor, name: str, implicit: bool) -> Tensor:
     if implicit:
         return values
     if bool((values < 0).any()):
-        msg = f'An LTC needs {name} ≥ 0. Got negative values; call module.rnn_cell.apply_weight_constraints() first.'
-        raise InputError(msg)
+        raise InputError(
+            f'an LTC needs {name} ≥ 0. Got negative values; call module.rnn_cell.apply_weight_constraints() first'
+        )
     return inverse_softplus(values.double())
 
 
@@ -205,8 +203,7 @@ def _layered_wiring(cell: Any) -> Wiring:
     """Return the wiring that the layers' own masks show; polarities, which a CfC does not use, from ncps' wiring."""
     source = cell._wiring
     if cell.num_layers not in (1, 3):
-        msg = f'A wired CfC must have 1 layer, or 3 (inter, command, motor). Got {cell.num_layers}.'
-        raise InputError(msg)
+        raise InputError(f'a wired CfC must have 1 layer, or 3 (inter, command, motor). Got {cell.num_layers}')
     adjacency, sensory = np.sign(source.adjacency_matrix), np.sign(source.sensory_adjacency_matrix)
     below: Many[int] | None = None
     for i, layer in enumerate(cell._layers):
@@ -245,8 +242,7 @@ def _polarity(mask: Tensor, erev: Tensor) -> npt.NDArray[Any]:
 
 def _copy(target: Any, values: Tensor) -> None:
     if tuple(target.shape) != tuple(values.shape):
-        msg = f'Weights of shape {tuple(target.shape)} were expected. Got {tuple(values.shape)}.'
-        raise InputError(msg)
+        raise InputError(f'weights of shape {tuple(target.shape)} were expected. Got {tuple(values.shape)}')
     target.copy_(values)
 
 

@@ -33,8 +33,9 @@ def draw_wiring(wiring: Wiring, path: str | Path | None = None, *, title: str | 
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError as error:
-        msg = 'Drawing a wiring needs matplotlib. It is not installed; run: pip install matplotlib'
-        raise InputError(msg) from error
+        raise InputError(
+            'drawing a wiring needs matplotlib. It is not installed; run: pip install matplotlib'
+        ) from error
 
     columns = [('sensory', list(range(wiring.input_dim)))]
     columns += [(role, list(wiring.neurons(role))) for role in ('inter', 'command', 'motor') if wiring.neurons(role)]
@@ -59,8 +60,9 @@ def draw_wiring(wiring: Wiring, path: str | Path | None = None, *, title: str | 
         try:
             figure.savefig(path, dpi=150)
         except (OSError, ValueError) as error:
-            msg = f'The picture must go to a writable .png, .svg or .pdf file. Got {str(path)!r}: {error}'
-            raise InputError(msg) from error
+            raise InputError(
+                f'the picture must go to a writable .png, .svg or .pdf file. Got {str(path)!r}: {error}'
+            ) from error
     return figure
 
 

@@ -167,8 +167,7 @@ class LTC(Cell):
     @torch.no_grad()
     def _typical_time_constant(self, cm: Tensor, wanted: float) -> float:
         if not wanted > 0:
-            msg = f'init_time_constant must be above 0 (network time). Got {wanted!r}.'
-            raise InputError(msg)
+            raise InputError(f'init_time_constant must be above 0 (network time). Got {wanted!r}')
         conductance = self.gleak.clone()
         for synapses in (self.sensory, self.neural):
             conductance.index_add_(0, synapses.dst, 0.5 * synapses.w)
@@ -177,8 +176,7 @@ class LTC(Cell):
 
 def _mapping(name: str, kind: str, size: int) -> tuple[nn.Parameter | None, nn.Parameter | None]:
     if kind not in MAPPINGS:
-        msg = f'{name} must be one of {MAPPINGS}. Got {kind!r}.'
-        raise InputError(msg)
+        raise InputError(f'{name} must be one of {MAPPINGS}. Got {kind!r}')
     w = nn.Parameter(torch.ones(size)) if kind != 'none' else None
     b = nn.Parameter(torch.zeros(size)) if kind == 'affine' else None
     return w, b

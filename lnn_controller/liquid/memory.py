@@ -31,8 +31,7 @@ class MixedMemory(Cell):
     def __init__(self, cell: Cell) -> None:
         super().__init__(cell.input_size, cell.units, cell.output_size, state_size=2 * cell.units)
         if not isinstance(cell, LTC | CfC | NcpCfC):
-            msg = f'Mixed memory goes around ltc, cfc or ncp_cfc. Got {type(cell).__name__}.'
-            raise InputError(msg)
+            raise InputError(f'mixed memory goes around ltc, cfc or ncp_cfc. Got {type(cell).__name__}')
         self.cell = cell
         self.lstm = LSTM(cell.input_size, cell.units, elapsed_time=False)
 

@@ -95,11 +95,9 @@ class NcpCfC(Cell):
     ) -> None:
         super().__init__(wiring.input_dim, wiring.units, wiring.output_dim)
         if layers not in LAYERS:
-            msg = f'layers must be one of {LAYERS}. Got {layers!r}.'
-            raise InputError(msg)
+            raise InputError(f'layers must be one of {LAYERS}. Got {layers!r}')
         if self_state and layers == 'dense':
-            msg = "self_state goes with layers='wired': dense layers read their own states anyway. Got both."
-            raise InputError(msg)
+            raise InputError("self_state goes with layers='wired': dense layers read their own states anyway. Got both")
         self.closed_form = ClosedForm(mode, self.units)
         self.wiring = wiring
         self.layers = layers

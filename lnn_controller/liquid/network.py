@@ -128,8 +128,7 @@ class PolicyNetwork(nn.Module):
         if not self.has_imu:
             return features
         if imu is None:
-            msg = 'This network was built with an IMU: imu must be (…, 6). Got None.'
-            raise ValueError(msg)
+            raise ValueError('this network was built with an IMU: imu must be (…, 6). Got None')
         return torch.cat([features, imu / self.imu_divisor], -1)
 
     def read(self, neurons: Tensor) -> Tensor:

@@ -63,15 +63,13 @@ class Sequence(nn.Module):
         :raises ValueError: if a shape does not fit
         """
         if x.dim() != 3 or x.shape[1] < 1 or x.shape[2] != self.cell.input_size:
-            msg = f'x must be (B, T ≥ 1, {self.cell.input_size}). Got {tuple(x.shape)}.'
-            raise ValueError(msg)
+            raise ValueError(f'x must be (B, T ≥ 1, {self.cell.input_size}). Got {tuple(x.shape)}')
         batch, steps, _ = x.shape
         dt = _time_steps(dt, x)
         valid = None
         if lengths is not None:
             if lengths.shape != (batch,):
-                msg = f'lengths must be ({batch},), one for each sequence. Got {tuple(lengths.shape)}.'
-                raise ValueError(msg)
+                raise ValueError(f'lengths must be ({batch},), one for each sequence. Got {tuple(lengths.shape)}')
             valid = (torch.arange(steps, device=x.device) < lengths.to(x.device)[:, None]).unsqueeze(-1)
             # Overwritten, not multiplied: a NaN in the padding times 0 would still be NaN in the gradient.
             x = torch.where(valid, x, 0.0)
@@ -105,6 +103,5 @@ def _time_steps(dt: Tensor | float, x: Tensor) -> Tensor:
         return column(dt, x).unsqueeze(1)
     result = dt.unsqueeze(-1) if dt.dim() == 2 else dt
     if result.shape != (*x.shape[:2], 1):
-        msg = f'dt must be a number, {tuple(x.shape[:2])} or {(*x.shape[:2], 1)}. Got {tuple(dt.shape)}.'
-        raise ValueError(msg)
+        raise ValueError(f'dt must be a number, {tuple(x.shape[:2])} or {(*x.shape[:2], 1)}. Got {tuple(dt.shape)}')
     return result

@@ -41,18 +41,16 @@ class Wiring:
         sensory = _polarities(self.sensory_adjacency, 'sensory_adjacency')
         roles = tuple(self.roles)
         if adjacency.shape != (len(roles), len(roles)) or not roles:
-            msg = f'adjacency must be ({len(roles)}, {len(roles)}), one row per neuron role. Got {adjacency.shape}.'
-            raise InputError(msg)
+            raise InputError(
+                f'adjacency must be ({len(roles)}, {len(roles)}), one row per neuron role. Got {adjacency.shape}'
+            )
         if sensory.shape[1] != len(roles) or not sensory.shape[0]:
-            msg = f'sensory_adjacency must be (inputs ≥ 1, {len(roles)}). Got {sensory.shape}.'
-            raise InputError(msg)
+            raise InputError(f'sensory_adjacency must be (inputs ≥ 1, {len(roles)}). Got {sensory.shape}')
         unknown = sorted({str(r) for r in roles} - set(ROLES))
         if unknown:
-            msg = f'Neuron roles must be among {ROLES}. Got {unknown}.'
-            raise InputError(msg)
+            raise InputError(f'neuron roles must be among {ROLES}. Got {unknown}')
         if list(roles) != sorted(roles, key=ROLES.index) or roles[0] != 'motor':
-            msg = f'Neurons must be ordered motor (at least one), command, inter. Got {_run_lengths(roles)}.'
-            raise InputError(msg)
+            raise InputError(f'neurons must be ordered motor (at least one), command, inter. Got {_run_lengths(roles)}')
         object.__setattr__(self, 'adjacency', adjacency)
         object.__setattr__(self, 'sensory_adjacency', sensory)
         object.__setattr__(self, 'roles', roles)
@@ -91,8 +89,7 @@ class Wiring:
         :raises InputError: if there is no such role
         """
         if role not in ROLES:
-            msg = f'A neuron role must be one of {ROLES}. Got {role!r}.'
-            raise InputError(msg)
+            raise InputError(f'a neuron role must be one of {ROLES}. Got {role!r}')
         start = self.roles.index(role) if role in self.roles else 0
         return range(start, start + self.roles.count(role))
 
@@ -120,8 +117,7 @@ class Wiring:
         """
         wanted = {'input_dim', 'roles', 'synapses', 'sensory_synapses'}
         if set(data) != wanted:
-            msg = f'A wiring needs exactly the keys {sorted(wanted)}. Got {sorted(data)}.'
-            raise InputError(msg)
+            raise InputError(f'a wiring needs exactly the keys {sorted(wanted)}. Got {sorted(data)}')
         roles = tuple(data['roles'])
         return cls(
             adjacency=_matrix(data['synapses'], (len(roles), len(roles)), 'synapses'),
@@ -149,8 +145,7 @@ def _polarities(matrix: npt.ArrayLike, name: str) -> Matrix:
     """Copy into a read-only int8 matrix: a wiring must not change under the cell that was built from it."""
     given = np.asarray(matrix)
     if given.ndim != 2 or not np.isin(given, (-1, 0, 1)).all():
-        msg = f'{name} must be a 2-D matrix of −1, 0 and +1. Got shape {given.shape}.'
-        raise InputError(msg)
+        raise InputError(f'{name} must be a 2-D matrix of −1, 0 and +1. Got shape {given.shape}')
     result = given.astype(np.int8, order='C', copy=True)
     result.flags.writeable = False
     return result
@@ -167,8 +162,7 @@ def _matrix(triples: Sequence[Sequence[int]], shape: tuple[int, int], name: str)
     for triple in triples:
         src, dst, polarity = triple if len(triple) == 3 else (-1, -1, 0)
         if not (0 <= src < shape[0] and 0 <= dst < shape[1] and polarity in (-1, 1)):
-            msg = f'{name}: each must be [source, destination, −1 or +1] within {shape}. Got {list(triple)}.'
-            raise InputError(msg)
+            raise InputError(f'{name}: each must be [source, destination, −1 or +1] within {shape}. Got {list(triple)}')
         matrix[src, dst] = polarity
     return matrix
 

@@ -213,8 +213,8 @@ def test_the_command_learns_from_overrides_and_prints_both_errors(policy, old, t
 @pytest.mark.parametrize(
     ('flags', 'told'),
     [
-        (['--tune', 'readout'], '--tune goes with a policy to begin with. Got none: name it with --init.'),
-        (['--rehearse', 'OLD'], '--rehearse goes with a policy to begin with. Got none: name it with --init.'),
+        (['--tune', 'readout'], '--tune goes with a policy to begin with. Got none: name it with --init'),
+        (['--rehearse', 'OLD'], '--rehearse goes with a policy to begin with. Got none: name it with --init'),
         (['--init', 'POLICY', '--units', '7'], 'units must be that of the policy steerer, 19. Got 7'),
         (['--init', 'POLICY', '--tune', 'cell'], "argument --tune: invalid choice: 'cell'"),
         (['--init', 'POLICY'], 'a demonstration must be driven by somebody'),

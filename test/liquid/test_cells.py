@@ -109,9 +109,9 @@ def test_options_have_defaults_and_reach_the_cell():
 @pytest.mark.parametrize(
     ('name', 'arguments', 'message'),
     [
-        ('rnn', {}, r"A cell must be one of \('cfc', .*Got 'rnn'"),
-        ('cfc', {'units': 4, 'ode_unfolds': 3}, "Cell 'cfc' has no option ode_unfolds; it has: mode, backbone_units"),
-        ('none', {'units': 4, 'mode': 'pure'}, "Cell 'none' has no option mode; it has: none"),
+        ('rnn', {}, r"a cell must be one of \('cfc', .*Got 'rnn'"),
+        ('cfc', {'units': 4, 'ode_unfolds': 3}, "cell 'cfc' has no option ode_unfolds; it has: mode, backbone_units"),
+        ('none', {'units': 4, 'mode': 'pure'}, "cell 'none' has no option mode; it has: none"),
         ('cfc', {}, 'units must be a whole number of at least 1. Got None'),
         ('cfc', {'units': 0}, 'units must be .* Got 0'),
         ('cfc', {'units': 4, 'outputs': 5}, r'at most as many outputs as neurons \(4\). Got 5'),
@@ -122,7 +122,7 @@ def test_options_have_defaults_and_reach_the_cell():
         ('cfc', {'units': 4, 'backbone_layers': -1}, 'backbone_layers must be'),
         ('cfc', {'units': 4, 'backbone_units': 0}, 'backbone_units must be'),
         ('lstm', {'units': 4, 'mixed_memory': True}, 'mixed_memory goes with the cells'),
-        ('gru', {'units': 4, 'wiring': auto_ncp(5, 6, 2)}, 'A wiring goes with the cells'),
+        ('gru', {'units': 4, 'wiring': auto_ncp(5, 6, 2)}, 'a wiring goes with the cells'),
         ('ltc', {'units': 8}, 'needs a wiring, or units and outputs'),
         ('ltc', {'units': 4, 'outputs': 3}, r'units .* at least 5\. Got 4'),
         ('ltc', {'units': 7, 'wiring': auto_ncp(5, 6, 2)}, 'units must be that of the wiring, 6. Got 7'),

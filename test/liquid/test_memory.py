@@ -45,7 +45,7 @@ def test_the_memory_does_not_fade_with_elapsed_time():
 
 def test_only_liquid_cells_get_one():
     for name in ('lstm', 'gru', 'ctrnn', 'none'):
-        with pytest.raises(InputError, match='Mixed memory goes around ltc, cfc or ncp_cfc'):
+        with pytest.raises(InputError, match='mixed memory goes around ltc, cfc or ncp_cfc'):
             MixedMemory(make_cell(name, input_size=4, units=8))
     with pytest.raises(InputError, match='Got MixedMemory'):
         MixedMemory(mixed('cfc'))

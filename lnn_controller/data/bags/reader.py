@@ -106,8 +106,7 @@ class Bag:
             try:
                 self._open_alone(file)
             except OSError as err:
-                msg = f'bag {self.path} cannot be read: {file}: {err.strerror or err}.'
-                raise InputError(msg) from None
+                raise InputError(f'bag {self.path} cannot be read: {file}: {err.strerror or err}') from None
             # Damaged bytes come out of rosbags as errors of every kind (struct, Unicode, apsw, assertions…).
             except Exception as err:
                 raise self._damaged(err, file) from None
@@ -123,13 +122,12 @@ class Bag:
         if any(topic.count for topic in topics.values()):
             return dict(sorted(topics.items()))
         if self.damage:
-            raise InputError(f'bag {self.path} is damaged, and nothing of it can be read: {self._told_damage()}.')
+            raise InputError(f'bag {self.path} is damaged, and nothing of it can be read: {self._told_damage()}')
         announced = f'only topics without messages: {", ".join(sorted(topics))}' if topics else 'no topics'
         if self.left_out:
             announced += f', and left out, as no ROS 2 messages, {", ".join(self.left_out)}'
         lacking = ''.join(f' Its write-ahead log, {log}, is not there: copy it too.' for log in self._lost_logs())
-        msg = f'bag {self.path} is empty: at least one message is needed. Got {announced}.{lacking}'
-        raise InputError(msg)
+        raise InputError(f'bag {self.path} is empty: at least one message is needed. Got {announced}.{lacking}')
 
     def _opens_whole(self, source: Path) -> bool:
         """Open a sqlite3 bag as rosbags does, by its metadata.yaml; else its files are to be read one by one."""
@@ -229,7 +227,7 @@ class Bag:
             connection, stamp_ns, data = row
             yield Message(connection.topic, stamp_ns, data, connection.msgtype)
         if none_yet and parts and self.damage:
-            raise InputError(f'bag {self.path} is damaged, and nothing of this can be read: {self._told_damage()}.')
+            raise InputError(f'bag {self.path} is damaged, and nothing of this can be read: {self._told_damage()}')
 
     def topic(self, name: str) -> Topic:
         """
@@ -245,7 +243,7 @@ class Bag:
         return found
 
     def _no_topic(self, name: str, guess: str, there: str) -> InputError:
-        return InputError(f'bag {self.path} has no topic {name}{f": {guess}" if guess else "."} Topics there: {there}.')
+        return InputError(f'bag {self.path} has no topic {name}{f": {guess}" if guess else "."} Topics there: {there}')
 
     def offered(self, name: str) -> Offered:
         """
@@ -304,13 +302,13 @@ class Bag:
         :raises InputError: if the type is none of ROS 2's common interfaces, or the bytes are damaged
         """
         if message.msgtype not in typestore().types:
-            msg = f'bag {self.path}, topic {message.topic}: the type {message.msgtype!r} is not one that can be read.'
-            raise InputError(msg)
+            raise InputError(
+                f'bag {self.path}, topic {message.topic}: the type {message.msgtype!r} is not one that can be read'
+            )
         try:
             return typestore().deserialize_cdr(message.data, message.msgtype)
         except Exception as err:
-            msg = f'bag {self.path}, topic {message.topic}: a damaged {message.msgtype}: {err}'
-            raise InputError(msg) from None
+            raise InputError(f'bag {self.path}, topic {message.topic}: a damaged {message.msgtype}: {err}') from None
 
     def sha256(self) -> str:
         """

@@ -102,24 +102,23 @@ def locate(path: Path) -> Path:
             if files:  # a recorder that was killed leaves no metadata
                 return path
             if inside := _bags_inside(path):
-                msg = f'{path} is a folder of bags, not a bag: name one, e.g. {inside[0]}.'
+                msg = f'{path} is a folder of bags, not a bag: name one, e.g. {inside[0]}'
             else:
                 names = ', '.join(sorted(p.name for p in path.iterdir())[:5]) or 'nothing'
-                msg = f'{path} is no bag: {needed}. Got a folder with {names}.'
+                msg = f'{path} is no bag: {needed}. Got a folder with {names}'
             raise InputError(msg)
         if not path.exists():
-            msg = f'no bag at {path}: {needed}. Check the path.'
-            raise InputError(msg)
+            raise InputError(f'no bag at {path}: {needed}. Check the path')
     except OSError as err:
         raise _unreadable(path, err) from None
     if path.suffix == '.bag':
         source, target = shlex.quote(str(path)), shlex.quote(str(path.with_suffix('')))
-        msg = f'{path} is a ROS 1 bag: convert it with `rosbags-convert --src {source} --dst {target}` first.'
-        raise InputError(msg)
+        raise InputError(
+            f'{path} is a ROS 1 bag: convert it with `rosbags-convert --src {source} --dst {target}` first'
+        )
     if path.suffix not in _SUFFIXES and not is_packed(path):
         beside = f' Its folder is one: {path.parent}.' if path.name == 'metadata.yaml' else ''
-        msg = f'{path} is no bag: {needed}. Got a file of another kind.{beside}'
-        raise InputError(msg)
+        raise InputError(f'{path} is no bag: {needed}. Got a file of another kind.{beside}')
     return path
 
 
@@ -139,20 +138,19 @@ def check_whole(bag: Path, file: Path) -> bool:
             stream.seek(max(0, size - len(MCAP_MAGIC)))
             end = stream.read()
     except OSError as err:
-        msg = f'bag {bag} cannot be read: {file}: {err.strerror or err}.'
-        raise InputError(msg) from None
+        raise InputError(f'bag {bag} cannot be read: {file}: {err.strerror or err}') from None
     if is_packed(file):  # to be looked at when it is unpacked
         return True
     if not size:
         if file.suffix == '.mcap' and bag.is_dir():
             return False  # a recorder that was killed had just begun this file
-        msg = f'bag {bag} is empty: {file} has 0 bytes.'
-        raise InputError(msg)
+        raise InputError(f'bag {bag} is empty: {file} has 0 bytes')
     magic = MCAP_MAGIC if file.suffix == '.mcap' else b'SQLite format 3\0'
     if not start.startswith(magic[: len(start)]):
         kind = 'an MCAP' if file.suffix == '.mcap' else 'a sqlite3'
-        msg = f'bag {bag} is foreign: {file} is not {kind} file, whatever its name. Got {size} bytes of another kind.'
-        raise InputError(msg)
+        raise InputError(
+            f'bag {bag} is foreign: {file} is not {kind} file, whatever its name. Got {size} bytes of another kind'
+        )
     return file.suffix != '.mcap' or (end == MCAP_MAGIC and size > 2 * len(MCAP_MAGIC))
 
 
@@ -210,12 +208,14 @@ def files_of(source: Path) -> tuple[list[Path], list[str]]:
     missing = sorted(listed - {file.name for file in there}) if len(found) < len(listed) else []
     if not found:
         names = f'; it lists {", ".join(missing)}' if missing else ''
-        msg = f'bag {source} has no storage file beside its metadata.yaml{names}. Copy the whole folder again.'
-        raise InputError(msg)
+        raise InputError(
+            f'bag {source} has no storage file beside its metadata.yaml{names}. Copy the whole folder again'
+        )
     begins = {_NUMBER.sub('', file.name.partition('.')[0]): file for file in reversed(found)}
     if not listed and len(begins) > 1:
-        msg = f'{source} holds files of several recordings, {", ".join(sorted(begins))}: name one, e.g. {found[0]}.'
-        raise InputError(msg)
+        raise InputError(
+            f'{source} holds files of several recordings, {", ".join(sorted(begins))}: name one, e.g. {found[0]}'
+        )
     return found, missing
 
 
@@ -308,4 +308,4 @@ def _journal(file: Path) -> Path:
 
 
 def _unreadable(path: Path, error: OSError) -> InputError:
-    return InputError(f'bag {path} cannot be read: {error.strerror or error}.')
+    return InputError(f'bag {path} cannot be read: {error.strerror or error}')

@@ -86,11 +86,13 @@ def choose_topic(kind: str, named: Topic | None, topics: Collection[Topic], *, b
     if named is not None:
         allowed = [msgtype for group in groups for msgtype in group]
         if named.msgtype not in allowed:
-            msg = f'bag {bag}, topic {named.name}: {kind}s are read from {" or ".join(allowed)}. Got {named.msgtype}.'
-            raise InputError(msg)
+            raise InputError(
+                f'bag {bag}, topic {named.name}: {kind}s are read from {" or ".join(allowed)}. Got {named.msgtype}'
+            )
         if not named.count:
-            msg = f'bag {bag}, topic {named.name}: no message was recorded. Choose another with --{kind}-topic.'
-            raise InputError(msg)
+            raise InputError(
+                f'bag {bag}, topic {named.name}: no message was recorded. Choose another with --{kind}-topic'
+            )
         return named
     for group in groups:
         found = [topic for topic in topics if topic.msgtype in group and topic.count]
@@ -134,12 +136,11 @@ def find_override(topics: Collection[Topic], *, bag: str) -> Topic | None:
     found = [topic for topic in recorded if topic.msgtype in (TWIST, TWIST_STAMPED)]
     found = [topic for topic in found if last_name(topic.name) == OVERRIDE]
     if not found:
-        msg = (
+        raise InputError(
             f'bag {bag}: a demonstration must be driven by somebody. Got commands of a policy ({driven[0].name}) that '
             f'no operator overrode, and it learns nothing from itself: override it ({OVERRIDE}) while recording, or '
-            'name the commands to learn with --command-topic.'
+            'name the commands to learn with --command-topic'
         )
-        raise InputError(msg)
     return _only('command', found, bag)
 
 
@@ -156,8 +157,7 @@ def last_name(topic: str) -> str:
 def _only(kind: str, found: list[Topic], bag: str) -> Topic:
     if len(found) > 1:
         listed = ', '.join(str(topic) for topic in found)
-        msg = f'bag {bag} has several {kind} topics: {listed}. Choose one with --{kind}-topic.'
-        raise InputError(msg)
+        raise InputError(f'bag {bag} has several {kind} topics: {listed}. Choose one with --{kind}-topic')
     return found[0]
 
 

@@ -134,12 +134,10 @@ class BagWriter:
     ) -> None:
         self.path = Path(path)
         if storage not in _STORAGES:
-            msg = f'storage must be one of {", ".join(_STORAGES)}. Got {storage!r}.'
-            raise InputError(msg)
+            raise InputError(f'storage must be one of {", ".join(_STORAGES)}. Got {storage!r}')
         self._mcap = storage == 'mcap'
         if not self._mcap and (compress or max_bytes or max_seconds):
-            msg = f'only an mcap bag can be compressed or split. Got storage {storage!r}: choose mcap.'
-            raise InputError(msg)
+            raise InputError(f'only an mcap bag can be compressed or split. Got storage {storage!r}: choose mcap')
         self._topics: dict[str, Connection] = {}
         self._closed = False
         self._max_bytes, self._max_ns = max_bytes, int(max_seconds * 1e9)
@@ -152,11 +150,13 @@ class BagWriter:
             self._writer.open()
             self._begin_file()
         except WriterError:
-            msg = f'bag {self.path} exists already and is not overwritten: choose another name or remove it.'
-            raise InputError(msg) from None
+            raise InputError(
+                f'bag {self.path} exists already and is not overwritten: choose another name or remove it'
+            ) from None
         except _DISK_ERRORS as err:
-            msg = f'bag {self.path} cannot be written: {_words(err)}. Choose a folder that you may write to.'
-            raise InputError(msg) from None
+            raise InputError(
+                f'bag {self.path} cannot be written: {_words(err)}. Choose a folder that you may write to'
+            ) from None
 
     @property
     def topics(self) -> dict[str, str]:
@@ -186,11 +186,9 @@ class BagWriter:
         if msgtype.count('/') == 1:
             msgtype = msgtype.replace('/', '/msg/')
         if msgtype not in typestore().types:
-            msg = f'topic {name}: a message type of the ROS 2 common interfaces is needed. Got {msgtype!r}.'
-            raise InputError(msg)
+            raise InputError(f'topic {name}: a message type of the ROS 2 common interfaces is needed. Got {msgtype!r}')
         if name in self._topics:
-            msg = f'bag {self.path} has the topic {name} already, with type {self._topics[name].msgtype}.'
-            raise InputError(msg)
+            raise InputError(f'bag {self.path} has the topic {name} already, with type {self._topics[name].msgtype}')
         profiles = (qos,) if isinstance(qos, Qos) else tuple(qos)
         try:
             self._announce(name, msgtype, profiles)
@@ -210,18 +208,19 @@ class BagWriter:
         """
         connection = self._topics.get(topic)
         if connection is None or self._closed:
-            msg = f'bag {self.path} {"is closed" if self._closed else f"has no topic {topic}: add_topic comes first"}.'
-            raise ValueError(msg)
+            raise ValueError(
+                f'bag {self.path} {"is closed" if self._closed else f"has no topic {topic}: add_topic comes first"}'
+            )
         if not 0 <= stamp_ns <= _MAX_STAMP_NS:
-            msg = f'topic {topic}: a stamp is 0 to 2**63 - 1 ns. Got {stamp_ns}.'
-            raise ValueError(msg)
+            raise ValueError(f'topic {topic}: a stamp is 0 to 2**63 - 1 ns. Got {stamp_ns}')
         if isinstance(message, bytes | bytearray | memoryview):
             data = bytes(message) if isinstance(message, bytearray) else message
         elif getattr(message, '__msgtype__', None) == connection.msgtype:
             data = serialize(message)
         else:
-            msg = f'topic {topic}: CDR bytes or a {connection.msgtype} are needed. Got {type(message).__name__}.'
-            raise TypeError(msg)
+            raise TypeError(
+                f'topic {topic}: CDR bytes or a {connection.msgtype} are needed. Got {type(message).__name__}'
+            )
         try:
             if self._full(stamp_ns):
                 self._split()
@@ -261,8 +260,7 @@ class BagWriter:
         except _DISK_ERRORS as err:
             with suppress(*_DISK_ERRORS):
                 self._writer.abort()
-            msg = f'bag {self.path} cannot be closed whole: {_words(err)}. Look after that disk.'
-            raise InputError(msg) from None
+            raise InputError(f'bag {self.path} cannot be closed whole: {_words(err)}. Look after that disk') from None
 
     def _begin_file(self) -> None:
         """Name the file that rosbags has just opened; those of a bag of several as rosbag2 does, by number."""
@@ -312,7 +310,7 @@ class BagWriter:
         beside.replace(path)
 
     def _cannot_go_on(self, error: Exception) -> InputError:
-        return InputError(f'bag {self.path} cannot be written any further: {_words(error)}. Look after that disk.')
+        return InputError(f'bag {self.path} cannot be written any further: {_words(error)}. Look after that disk')
 
     def __enter__(self) -> Self:
         return self

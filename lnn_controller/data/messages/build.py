@@ -56,8 +56,7 @@ def image_message(stamp_ns: int, image: NDArray[np.uint8], *, frame_id: str = 'c
     :raises ValueError: if ``image`` is not (H, W, 3) uint8
     """
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
-        msg = f'an rgb8 image is (H, W, 3) uint8. Got {image.shape} {image.dtype}.'
-        raise ValueError(msg)
+        raise ValueError(f'an rgb8 image is (H, W, 3) uint8. Got {image.shape} {image.dtype}')
     height, width, _ = image.shape
     return _type('sensor_msgs/msg/Image')(
         header=_header(stamp_ns, frame_id),

@@ -54,7 +54,7 @@ class Cdr:
         :returns: the error, to be raised
         """
         size = len(self.view)
-        return InputError(f'a serialised {self.kind} is needed. Got {size} bytes that are none: {reason}.')
+        return InputError(f'a serialised {self.kind} is needed. Got {size} bytes that are none: {reason}')
 
     def numbers(self, layout: str, *, align: int = 4) -> tuple[Any, ...]:
         """
@@ -239,8 +239,7 @@ def twist_from_cdr(buffer: Any, msgtype: str) -> tuple[int, NDArray[np.float64]]
     :raises ValueError: if ``msgtype`` is none of the three
     """
     if msgtype not in ('geometry_msgs/msg/Twist', 'geometry_msgs/msg/TwistStamped', 'nav_msgs/msg/Odometry'):
-        msg = f'a velocity is in a Twist, a TwistStamped or an Odometry. Got {msgtype!r}.'
-        raise ValueError(msg)
+        raise ValueError(f'a velocity is in a Twist, a TwistStamped or an Odometry. Got {msgtype!r}')
     if msgtype == 'nav_msgs/msg/Odometry':
         odometry = odometry_from_cdr(buffer)
         return odometry.stamp_ns, np.array(odometry.twist)

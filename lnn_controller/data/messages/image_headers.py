@@ -46,8 +46,7 @@ def check_compressed(data: bytes, max_pixels: int = MAX_PIXELS) -> None:
     elif data.startswith(_PNG):
         _check_png(data, max_pixels)
     else:
-        msg = f'{_name(data)} arrived: have the camera publish JPEG or PNG, or convert the recording'
-        raise ValueError(msg)
+        raise ValueError(f'{_name(data)} arrived: have the camera publish JPEG or PNG, or convert the recording')
 
 
 def check_pixels(width: int, height: int, max_pixels: int) -> None:
@@ -60,11 +59,9 @@ def check_pixels(width: int, height: int, max_pixels: int) -> None:
     :raises ValueError: if it is empty or larger
     """
     if not width or not height:
-        msg = f'it says that it is {width}×{height}'
-        raise ValueError(msg)
+        raise ValueError(f'it says that it is {width}×{height}')
     if width * height > max_pixels:
-        msg = f'it is {width}×{height}, more than {max_pixels / 1e6:g} megapixels'
-        raise ValueError(msg)
+        raise ValueError(f'it is {width}×{height}, more than {max_pixels / 1e6:g} megapixels')
 
 
 def is_wide_png(data: bytes) -> bool:
@@ -92,59 +89,47 @@ def _check_jpeg(data: bytes, max_pixels: int) -> None:
         while at >= 0 and data[at + 1 : at + 2] == b'\xff':  # fill bytes
             at += 1
         if at < 0 or at + 2 > len(data):
-            msg = 'it ends before its size is told'
-            raise ValueError(msg)
+            raise ValueError('it ends before its size is told')
         marker, at = data[at + 1], at + 2
         if marker == 0 or marker in _WITHOUT_LENGTH:
             continue
         if marker in (_SCAN, _END):
-            msg = 'its pixels begin before its size is told'
-            raise ValueError(msg)
+            raise ValueError('its pixels begin before its size is told')
         (length,) = struct.unpack_from('>H', data, at) if at + 2 <= len(data) else (0,)
         if length < 2 or at + length > len(data):
-            msg = 'it ends inside its header'
-            raise ValueError(msg)
+            raise ValueError('it ends inside its header')
         if marker in _SIZES:
             break
         at += length
     if length < 8:
-        msg = 'it does not tell its size'
-        raise ValueError(msg)
+        raise ValueError('it does not tell its size')
     height, width = struct.unpack_from('>HH', data, at + 3)
     check_pixels(width, height, max_pixels)
     # Some versions of OpenCV fill up what was cut off with grey. A thumbnail before has an end mark of its own.
     if data.rfind(b'\xff\xd9') < at:
-        msg = 'it was cut off: its end is missing'
-        raise ValueError(msg)
+        raise ValueError('it was cut off: its end is missing')
     if data.count(b'\xff\xda', at) > _MAX_SCANS:
-        msg = f'it has more than {_MAX_SCANS} scans'
-        raise ValueError(msg)
+        raise ValueError(f'it has more than {_MAX_SCANS} scans')
 
 
 def _check_png(data: bytes, max_pixels: int) -> None:
     length, kind = struct.unpack_from('>I4s', data, 8) if len(data) >= 33 else (0, b'')
     if (length, kind) != (13, b'IHDR'):
-        msg = 'it does not begin with a header (IHDR)'
-        raise ValueError(msg)
+        raise ValueError('it does not begin with a header (IHDR)')
     width, height, depth, colours, compression, filtering, interlace = struct.unpack_from('>IIBBBBB', data, 16)
     if depth not in _DEPTHS.get(colours, ()) or compression or filtering or interlace > 1:
-        msg = 'its header (IHDR) is none that PNG has'
-        raise ValueError(msg)
+        raise ValueError('its header (IHDR) is none that PNG has')
     check_pixels(width, height, max_pixels)
     at = 33
     for _ in range(_MAX_CHUNKS):
         if at + 12 > len(data):
-            msg = 'it was cut off: its end is missing'
-            raise ValueError(msg)
+            raise ValueError('it was cut off: its end is missing')
         length, kind = struct.unpack_from('>I4s', data, at)
         if length > len(data) - at - 12:
-            msg = f'it was cut off: a chunk of {length} bytes is announced, {len(data) - at - 12} are there'
-            raise ValueError(msg)
+            raise ValueError(f'it was cut off: a chunk of {length} bytes is announced, {len(data) - at - 12} are there')
         if kind == b'IEND':
             return
         if kind in (b'IHDR', b'acTL'):
-            msg = f'it holds more than one picture ({kind.decode()})'
-            raise ValueError(msg)
+            raise ValueError(f'it holds more than one picture ({kind.decode()})')
         at += 12 + length
-    msg = f'it has more than {_MAX_CHUNKS} chunks'
-    raise ValueError(msg)
+    raise ValueError(f'it has more than {_MAX_CHUNKS} chunks')

@@ -95,8 +95,7 @@ def decode_image(message: Any, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8
             ),
             max_pixels,
         )
-    msg = f'a sensor_msgs/Image or CompressedImage is needed. Got {type(message).__name__}.'
-    raise TypeError(msg)
+    raise TypeError(f'a sensor_msgs/Image or CompressedImage is needed. Got {type(message).__name__}')
 
 
 def image_from_cdr(
@@ -210,8 +209,7 @@ def _unpack(packed: _Packed, max_pixels: int, bits: int) -> NDArray[np.uint8]:
     from rosbags.image import compressed_image_to_cvimage
 
     if _is_depth_format(packed.format):
-        msg = f'compressed image of format {packed.format!r} cannot be decoded: {_NO_PICTURE}.'
-        raise InputError(msg)
+        raise InputError(f'compressed image of format {packed.format!r} cannot be decoded: {_NO_PICTURE}')
     if bits < EVERY_BIT and is_wide_png(packed.data[:PNG_HEAD].tobytes()):
         image: Any = _levels(_wide(packed, max_pixels), bits)
     else:
@@ -325,12 +323,12 @@ def _grade(image: NDArray[Any], picture: _Picture) -> NDArray[np.uint8]:
 
 def _undecodable(picture: _Picture, reason: str) -> InputError:
     return InputError(
-        f'image of encoding {picture.encoding!r}, {picture.width}×{picture.height}, cannot be decoded: {reason}.'
+        f'image of encoding {picture.encoding!r}, {picture.width}×{picture.height}, cannot be decoded: {reason}'
     )
 
 
 def _packed_wrongly(packed: _Packed, reason: str) -> InputError:
     return InputError(
         f'compressed image of format {packed.format!r} and {packed.data.size} bytes does not decode: '
-        f'a whole JPEG or PNG is needed, {reason}.'
+        f'a whole JPEG or PNG is needed, {reason}'
     )

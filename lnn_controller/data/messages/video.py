@@ -126,8 +126,9 @@ class VideoDecoder:
         if not said.picture:
             if not is_video(packet.data):
                 self._lose()
-                msg = f'{packet.codec} video is read with start codes (Annex B). Got a packet that begins otherwise.'
-                raise InputError(msg)
+                raise InputError(
+                    f'{packet.codec} video is read with start codes (Annex B). Got a packet that begins otherwise'
+                )
             self._sets = (self._sets + packet.data)[-_LONGEST_SETS:]
             return []
         frames: list[Frame] = []
@@ -160,16 +161,13 @@ class VideoDecoder:
         if packet.codec in (self._codec, ''):
             return
         if packet.codec not in _STREAMS:
-            msg = f'video is read that is H.264 or H.265. Got {packet.codec!r}: convert the recording.'
-            raise InputError(msg)
+            raise InputError(f'video is read that is H.264 or H.265. Got {packet.codec!r}: convert the recording')
         if self._context is not None:
-            msg = f'a topic of video must keep its codec. Got {packet.codec} after {self._codec}.'
-            raise InputError(msg)
+            raise InputError(f'a topic of video must keep its codec. Got {packet.codec} after {self._codec}')
         try:
             import av
         except ModuleNotFoundError:
-            msg = f'Video in recordings needs PyAV. Install it: {how_to_install("video")}'
-            raise NoDecoderError(msg) from None
+            raise NoDecoderError(f'video in recordings needs PyAV. Install it: {how_to_install("video")}') from None
         self._codec, self._stream = packet.codec, _STREAMS[packet.codec]()
         context: Any = av.CodecContext.create(packet.codec, 'r')
         context.thread_count = 1
