@@ -1,7 +1,7 @@
 """One tick as a function of its inputs: what watches first, then the network, then the safety chain."""
 
 from time import perf_counter_ns
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +26,7 @@ from lnn_controller.policy import Policy, PolicyStep
 
 __all__ = ['decide']
 
-
+Scalar = TypeVar('Scalar', bound='np.generic[Any]')
 _Holds = tuple[Hold | None, Hold | None]  # whoever drives, and while the network does
 
 
@@ -292,6 +292,6 @@ def _no_neurons(policy: Policy) -> NDArray[np.float32]:
     return _frozen(np.zeros(policy.spec.network.units, np.float32))
 
 
-def _frozen(array: NDArray) -> NDArray:
+def _frozen(array: NDArray[Scalar]) -> NDArray[Scalar]:
     array.flags.writeable = False
     return array

@@ -78,8 +78,10 @@ class Adaptation:
         :returns: m/s and rad/s, (C,)
         """
         if self._settings.mode != 'live' or not self._settings.imitate:
-            return command.tolist()
-        return (command + self.imitation.correction(basis)).tolist()
+            wanted: list[float] = command.tolist()
+        else:
+            wanted = (command + self.imitation.correction(basis)).tolist()
+        return wanted
 
     def invert(self, wanted: Sequence[float]) -> list[float]:
         """

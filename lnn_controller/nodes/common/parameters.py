@@ -1,5 +1,7 @@
 """ROS parameters from one table: what is declared, checked, described by ``ros2 param`` and printed by ``--help``."""
 
+from __future__ import annotations  # of rclpy's classes Jazzy's take no type parameters
+
 import math
 import re
 import sys
@@ -175,12 +177,12 @@ def on_change(
     """
     settings = {setting.name: setting for setting in table}
 
-    def changes(parameters: list[Parameter]) -> dict[str, Any]:
+    def changes(parameters: list[Parameter[Any]]) -> dict[str, Any]:
         # Others come here too: use_sim_time, QoS overrides when a topic is opened.
         given = {item.name: check(settings[item.name], item.value) for item in parameters if item.name in settings}
         return {name: value for name, value in given.items() if value != values[name]}
 
-    def as_meant(parameters: list[Parameter]) -> list[Parameter]:
+    def as_meant(parameters: list[Parameter[Any]]) -> list[Parameter[Any]]:
         # `ros2 param set … 20` sends an integer, which rclpy would refuse for a float; and for a text that YAML takes
         # for a boolean a boolean, which rclpy would refuse without saying what to give.
         result = []
@@ -193,7 +195,7 @@ def on_change(
             result.append(item)
         return result
 
-    def checked(parameters: list[Parameter]) -> SetParametersResult:
+    def checked(parameters: list[Parameter[Any]]) -> SetParametersResult:
         try:
             changed = changes(parameters)
             for name in changed:
@@ -206,7 +208,7 @@ def on_change(
             return SetParametersResult(successful=False, reason=str(error))
         return SetParametersResult(successful=True)
 
-    def applied(parameters: list[Parameter]) -> None:
+    def applied(parameters: list[Parameter[Any]]) -> None:
         changed = changes(parameters)
         values.update(changed)
         if changed:

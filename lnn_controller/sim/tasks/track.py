@@ -98,7 +98,8 @@ class Track:
         :returns: points, (N, 2), m; the line closes from the last to the first
         """
         normal = np.stack([-np.sin(self.heading), np.cos(self.heading)], axis=1)
-        return self.centre + lateral_m * normal
+        line: NDArray[np.float64] = self.centre + lateral_m * normal
+        return line
 
     @property
     def left_edge(self) -> Array:
@@ -182,4 +183,5 @@ class Track:
         """
         step = self.length_m / POINTS
         k = int(s_m / step)
-        return self.curvature[(k + np.arange(max(1, int(distance_m / step)))) % POINTS]
+        ahead: NDArray[np.float64] = self.curvature[(k + np.arange(max(1, int(distance_m / step)))) % POINTS]
+        return ahead
