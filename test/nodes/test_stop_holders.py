@@ -118,13 +118,19 @@ def test_who_is_gone_is_told_once_and_let_go_by_the_service_alone():
     assert holders.holders(1.0) == ('/panel_1',)
 
 
-def test_where_publishers_are_not_told_apart_the_service_lets_go():
+def test_where_publishers_are_not_told_apart_the_service_lets_go_when_none_is_left():
     holders = StopHolders()
     holders.hear(word(ANYBODY, True), 0.0)
-    assert holders.look({}, 0.0) == [], 'nobody can say that it is gone'
-    assert holders.holders(0.0) == ('an unknown publisher (gone)',)
+    assert holders.look(NAMES, 0.0) == []
     holders.set_service(False)
-    assert holders.holders(0.0) == ()
+    assert holders.holders(0.0) == (' or '.join(sorted(NAMES.values())),)
+    assert holders.look({GIDS[0]: '/panel'}, 1.0) == [], 'one has gone, and may be another'
+    holders.set_service(False)
+    assert holders.holders(1.0) == ('/panel',)
+    assert holders.look({}, 2.0) == [], 'it is not known which of them held it'
+    assert holders.holders(2.0) == ('/panel (gone)',)
+    holders.set_service(False)
+    assert holders.holders(2.0) == ()
 
 
 def test_a_publisher_that_dies_again_and_again_holds_it_once():

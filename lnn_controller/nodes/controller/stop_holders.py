@@ -128,8 +128,11 @@ class StopHolders:
         with self._lock:
             lost = []
             for gid, each in self._publishers.items():
-                before, each.gone = each.gone, gid not in present and each.heard_s <= asked_s
-                each.name = present.get(gid, each.name)
+                # Of publishers that are not told apart nobody has gone as long as any is there.
+                there = bool(present) if gid == ANYBODY else gid in present
+                before, each.gone = each.gone, not there and each.heard_s <= asked_s
+                if there:
+                    each.name = ' or '.join(sorted(set(present.values()))) if gid == ANYBODY else present[gid]
                 if gid != ANYBODY and each.gone and not before and (each.newest.engaged or self.timeout_s):
                     lost.append(each.name)
             # Who has gone and holds nothing says nothing any more, unless it had to go on sending.
