@@ -148,7 +148,7 @@ def test_winter_is_white_and_its_sky_grey(summer):
 @pytest.mark.parametrize('scene', SCENES)
 def test_the_horizon_is_level(scene):
     with CarWorld(5, scene) as world:
-        sky = world.scene.sky[1]
+        sky = world.scene.look.sky[1]
         for s in (3.0, 25.0, 60.0):
             world.set_pose(*world.track.at(s, LANE_OFFSET_M))
             picture = world.camera().astype(float)

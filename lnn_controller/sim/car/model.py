@@ -8,26 +8,28 @@ from numpy.typing import NDArray
 from lnn_controller.sim.car.body import car_xml
 from lnn_controller.sim.render.gl import mujoco
 from lnn_controller.sim.render.meshes import Mesh, cones, road_ribbon
-from lnn_controller.sim.render.scenes import Colour, Scene
-from lnn_controller.sim.render.textures import ground_tile, road_tile, sky_faces
+from lnn_controller.sim.render.mjcf import (
+    GROUND_HALF_M,
+    add_ground,
+    add_material,
+    add_mesh,
+    add_textures,
+    fill_textures,
+    set_light,
+)
+from lnn_controller.sim.render.scenes import Scene
+from lnn_controller.sim.render.textures import GROUND_TILE_M, ground_tile, road_tile, sky_faces
 from lnn_controller.sim.tasks.track import Track
 
 __all__ = ['build_model']
 
-GROUND_HALF_M = 200.0  # far beyond the fog, so that the horizon is straight
-GROUND_TILE_M = 11.0
 TREES = 110
 TREE_CLEARANCE_M = 2.6
 BARRELS = 16
 
 
-def _add_mesh(spec: Any, name: str, mesh: Mesh, material: str, *, z_m: float = 0.0) -> None:
-    arrays = {'uservert': mesh.vertices.ravel(), 'userface': mesh.faces.ravel()}
-    if mesh.uv is not None:
-        arrays['usertexcoord'] = mesh.uv.ravel()
-        arrays['userfacetexcoord'] = mesh.faces.ravel()
-    shell = mujoco.mjtMeshInertia.mjMESH_INERTIA_SHELL
-    spec.add_mesh(name=name, inertia=shell, **arrays)
+def _add_look(spec: Any, name: str, mesh: Mesh, material: str, *, z_m: float = 0.0) -> None:
+    add_mesh(spec, name, mesh)
     spec.worldbody.add_geom(
         spec.find_default('look'),
         name=name,
@@ -36,31 +38,6 @@ def _add_mesh(spec: Any, name: str, mesh: Mesh, material: str, *, z_m: float = 0
         material=material,
         pos=(0.0, 0.0, z_m),
     )
-
-
-def _add_texture(spec: Any, name: str, kind: Any, image: NDArray[np.uint8]) -> None:
-    height, width, channels = image.shape
-    # A builtin makes the room; _fill_texture brings the picture, for a spec takes texels one Python integer each.
-    flat = mujoco.mjtBuiltin.mjBUILTIN_FLAT
-    spec.add_texture(name=name, type=kind, builtin=flat, width=width, height=height, nchannel=channels)
-
-
-def _fill_texture(model: Any, name: str, image: NDArray[np.uint8]) -> None:
-    start = int(model.texture(name).adr[0])
-    model.tex_data[start : start + image.size] = image.ravel()
-
-
-def _add_material(
-    spec: Any, name: str, *, texture: str = '', colour: Colour | None = None, repeat: float = 1.0
-) -> None:
-    material = spec.add_material(name=name, specular=0.0, shininess=0.0)
-    if colour is not None:
-        material.rgba = (*colour, 1.0)
-    if texture:
-        textures = list(material.textures)
-        textures[mujoco.mjtTextureRole.mjTEXROLE_RGB] = texture
-        material.textures = textures
-        material.texrepeat = (repeat, repeat)
 
 
 def _places(track: Track, rng: np.random.Generator) -> NDArray[np.float64]:
@@ -82,7 +59,7 @@ def _add_trees(spec: Any, track: Track, rng: np.random.Generator) -> None:
 
     def tier(name: str, foot: float, radius: float, height: float, material: str) -> None:
         bases = np.column_stack([places, foot * size])
-        _add_mesh(spec, name, cones(bases, radius * size / slender, height * size * slender), material)
+        _add_look(spec, name, cones(bases, radius * size / slender, height * size * slender), material)
 
     tier('trunks', 0.0, 0.13, 2.0, 'trunk')
     tier('foliage', 0.45, 0.75, 1.45, 'foliage')
@@ -117,30 +94,19 @@ def build_model(track: Track, scene: Scene, seed: int) -> Any:
     # Separate streams: where things stand must not depend on how they look.
     placing, painting = (np.random.default_rng([track.seed, seed, k]) for k in range(2))
 
-    spec.visual.headlight.ambient = scene.ambient
-    spec.visual.headlight.diffuse = (0.06, 0.06, 0.06)
-    spec.visual.headlight.specular = (0.0, 0.0, 0.0)
-    spec.visual.rgba.fog = (*scene.sky[1], 1.0)
-    spec.visual.map.fogstart, spec.visual.map.fogend = scene.fog
-    spec.light('sun').diffuse = scene.sun
-
-    skybox, flat = mujoco.mjtTexture.mjTEXTURE_SKYBOX, mujoco.mjtTexture.mjTEXTURE_2D
-    images = {'sky': sky_faces(scene), 'ground': ground_tile(scene, painting), 'road': road_tile(scene, painting)}
-    for name, image in images.items():
-        _add_texture(spec, name, skybox if name == 'sky' else flat, image)
-    _add_material(spec, 'ground', texture='ground', repeat=2 * GROUND_HALF_M / GROUND_TILE_M)
-    _add_material(spec, 'road', texture='road')
+    look = scene.look
+    set_light(spec, look)
+    images = {'sky': sky_faces(look), 'ground': ground_tile(look, painting), 'road': road_tile(scene, painting)}
+    add_textures(spec, images)
+    add_material(spec, 'ground', texture='ground', repeat=2 * GROUND_HALF_M / GROUND_TILE_M)
+    add_material(spec, 'road', texture='road')
     for name in ('trunk', 'foliage', 'treetop'):
-        _add_material(spec, name, colour=getattr(scene, name))
+        add_material(spec, name, colour=getattr(look, name))
 
-    # size[2] is the spacing of the plane's render grid: a fine one costs far more than the rest of the picture.
-    spec.worldbody.add_geom(
-        name='ground', type=mujoco.mjtGeom.mjGEOM_PLANE, size=(GROUND_HALF_M, GROUND_HALF_M, 20), material='ground'
-    )
-    _add_mesh(spec, 'road', road_ribbon(track), 'road', z_m=0.004)
+    add_ground(spec)
+    _add_look(spec, 'road', road_ribbon(track), 'road', z_m=0.004)
     _add_trees(spec, track, placing)
     _add_barrels(spec, track, placing)
     model = spec.compile()
-    for name, image in images.items():
-        _fill_texture(model, name, image)
+    fill_textures(model, images)
     return model

@@ -1,24 +1,19 @@
-"""How a world looks: one row of colours, light and weather per scene. A further scene is a further row."""
+"""How a road looks in each season: one row per scene. A further scene is a further row."""
 
 from dataclasses import dataclass
 
 from lnn_controller.errors import InputError, did_you_mean
+from lnn_controller.sim.render.looks import LOOKS, Colour, Look
 
 __all__ = ['SCENES', 'Scene', 'find_scene']
-
-Colour = tuple[float, float, float]  # red, green, blue in 0…1
 
 
 @dataclass(frozen=True)
 class Scene:
-    """
-    The looks of a world; geometry and physics do not depend on it.
-
-    Colours are (red, green, blue) in 0…1. Pairs of colours are the two ends between which noise mixes.
-    """
+    """The looks of a world with a road; geometry and physics do not depend on it. Colours as in :class:`Look`."""
 
     name: str
-    ground: tuple[Colour, Colour]
+    look: Look
     road: Colour
     road_grain: float  # standard deviation of the asphalt's brightness
     edge_line: Colour
@@ -27,13 +22,6 @@ class Scene:
     drift: Colour  # what creeps over the road's border: grass, snow, leaves
     drift_m: float  # how far it reaches inwards at most, m
     dusting: float  # how thickly it covers the road in patches, 0…1
-    foliage: Colour
-    treetop: Colour
-    trunk: Colour
-    sky: tuple[Colour, Colour]  # zenith, horizon
-    sun: Colour
-    ambient: Colour
-    fog: tuple[float, float]  # where the view begins to fade into the horizon and where it has, m
 
 
 SCENES = {
@@ -41,7 +29,7 @@ SCENES = {
     for scene in (
         Scene(
             name='summer',
-            ground=((0.20, 0.33, 0.12), (0.42, 0.52, 0.22)),
+            look=LOOKS['summer'],
             road=(0.33, 0.33, 0.345),
             road_grain=0.020,
             edge_line=(0.94, 0.94, 0.92),
@@ -50,17 +38,10 @@ SCENES = {
             drift=(0.33, 0.40, 0.18),
             drift_m=0.06,
             dusting=0.0,
-            foliage=(0.13, 0.34, 0.11),
-            treetop=(0.19, 0.43, 0.15),
-            trunk=(0.35, 0.24, 0.15),
-            sky=((0.30, 0.52, 0.86), (0.76, 0.87, 0.96)),
-            sun=(0.62, 0.60, 0.54),
-            ambient=(0.46, 0.47, 0.50),
-            fog=(45.0, 150.0),
         ),
         Scene(
             name='winter',
-            ground=((0.78, 0.82, 0.88), (0.97, 0.98, 1.00)),
+            look=LOOKS['winter'],
             road=(0.42, 0.43, 0.46),
             road_grain=0.028,
             edge_line=(0.84, 0.85, 0.87),
@@ -69,13 +50,6 @@ SCENES = {
             drift=(0.93, 0.95, 0.98),
             drift_m=0.18,
             dusting=0.35,
-            foliage=(0.20, 0.30, 0.25),
-            treetop=(0.90, 0.93, 0.97),
-            trunk=(0.25, 0.20, 0.17),
-            sky=((0.60, 0.65, 0.72), (0.86, 0.88, 0.91)),
-            sun=(0.34, 0.34, 0.36),
-            ambient=(0.56, 0.58, 0.62),
-            fog=(15.0, 80.0),
         ),
     )
 }

@@ -3,10 +3,11 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from lnn_controller.sim.render.looks import Look
 from lnn_controller.sim.render.scenes import Scene
 from lnn_controller.sim.tasks.track import ROAD_WIDTH_M
 
-__all__ = ['DASH_M', 'ROAD_TILE_M', 'ground_tile', 'road_tile', 'sky_faces']
+__all__ = ['DASH_M', 'GROUND_TILE_M', 'ROAD_TILE_M', 'ground_tile', 'road_tile', 'sky_faces']
 
 Image = NDArray[np.uint8]
 Array = NDArray[np.float64]
@@ -16,6 +17,7 @@ Array = NDArray[np.float64]
 ROAD_TEXELS = (384, 256)  # along, across
 ROAD_TILE_M = 24.0
 GROUND_TEXELS = 512
+GROUND_TILE_M = 11.0
 SKY_TEXELS = 64
 
 DASH_M = 1.0  # length of a centre dash; the gap is as long
@@ -85,32 +87,32 @@ def road_tile(scene: Scene, rng: np.random.Generator) -> Image:
     return _bytes(image)
 
 
-def ground_tile(scene: Scene, rng: np.random.Generator) -> Image:
+def ground_tile(look: Look, rng: np.random.Generator) -> Image:
     """
     Paint the tile that repeats over the ground.
 
-    :param scene: looks
+    :param look: colours
     :param rng: source of the pattern
     :returns: (512, 512, 3) rgb8
     """
     shape = (GROUND_TEXELS, GROUND_TEXELS)
     weights = {7: 0.30, 23: 0.25, 71: 0.25, 181: 0.20}
     share = sum(weight * _noise(shape, (cells, cells), rng) for cells, weight in weights.items())
-    low, high = np.asarray(scene.ground[0]), np.asarray(scene.ground[1])
+    low, high = np.asarray(look.ground[0]), np.asarray(look.ground[1])
     # The octaves' mean has little spread: stretch it, then let single blades (or crystals) stand out.
     share = ((np.asarray(share) - 0.5) * 2.0 + 0.5 + 0.12 * rng.standard_normal(shape)).clip(0, 1)[..., None]
     return _bytes(low * (1 - share) + high * share)
 
 
-def sky_faces(scene: Scene) -> Image:
+def sky_faces(look: Look) -> Image:
     """
     Paint the sky box: the horizon's colour below, fading into the zenith's above.
 
-    :param scene: looks
+    :param look: colours
     :returns: the faces right, left, up, down, front, back, one below the other, (384, 64, 3) rgb8
     """
     n = SKY_TEXELS
-    zenith, horizon = (np.asarray(colour) for colour in scene.sky)
+    zenith, horizon = (np.asarray(colour) for colour in look.sky)
     height = (1 - 2 * (np.arange(n) + 0.5) / n)[:, None, None]
     share = (height * 1.4).clip(0, 1) ** 0.8
     side = np.broadcast_to(horizon * (1 - share) + zenith * share, (n, n, 3))
