@@ -27,6 +27,8 @@ class Robot:
     :param tasks: what can be asked of it, by name; each is made from its world
     :param expert: who demonstrates a task; made from the task
     :param disturbance: what disturbs the expert while it demonstrates; made from the task and a source of chance
+    :param policy: name of the shipped policy that drives it where none is chosen
+    :param seed: of the world of a trial where none is chosen: one that this policy has never seen
     """
 
     world: Callable[..., World]
@@ -34,6 +36,8 @@ class Robot:
     tasks: Mapping[str, Callable[[Any], Task]]
     expert: Callable[[Any], Expert]
     disturbance: Callable[[Any, Generator], Disturbance]
+    policy: str
+    seed: int
 
     def find_task(self, name: str) -> Callable[[World], Task]:
         """
@@ -41,9 +45,11 @@ class Robot:
 
         :param name: a key of ``tasks``
         :returns: what makes it from a world of this robot
-        :raises InputError: if there is no such task; the message lists those there are
+        :raises InputError: if there is no such task; the message lists those there are, and who has it
         """
-        return self.tasks[_find(name, self.tasks, 'a task')]
+        others = [robot for robot, entry in ROBOTS.items() if name in entry.tasks]
+        hint = f'a task of the {others[0]}: choose that robot' if others else ''
+        return self.tasks[_find(name, self.tasks, 'a task', hint)]
 
     def find_scene(self, name: str) -> str:
         """
@@ -57,7 +63,15 @@ class Robot:
 
 
 ROBOTS = {
-    'car': Robot(world=CarWorld, scenes=SCENES, tasks={'lane': Lane}, expert=LaneDriver, disturbance=disturb),
+    'car': Robot(
+        world=CarWorld,
+        scenes=SCENES,
+        tasks={'lane': Lane},
+        expert=LaneDriver,
+        disturbance=disturb,
+        policy='car_lane',
+        seed=21,
+    ),
 }
 
 
@@ -72,8 +86,8 @@ def find_robot(name: str) -> Robot:
     return ROBOTS[_find(name, ROBOTS, 'a robot')]
 
 
-def _find(name: str, known: Collection[str], what: str) -> str:
+def _find(name: str, known: Collection[str], what: str, hint: str = '') -> str:
     if name not in known:
-        guess = did_you_mean(name, known)
+        guess = hint or did_you_mean(name, known)
         raise InputError(f'{what} must be one of {", ".join(known)}. Got {name!r}{f": {guess}" if guess else ""}')
     return name

@@ -110,7 +110,7 @@ def test_a_third_robot_is_driven_in_closed_loop(point, tmp_path):
     assert np.sign(trial.pose[-1, :2]).tolist() == np.sign(trial.command.sum(axis=0)).tolist()
     with pytest.raises(InputError, match=r'a scenario must be for a robot that can be perturbed. Got the point'):
         run_trial(policy, robot='point', task='spot', scene='day', seed=3, scenario=read_scenario([]))
-    with pytest.raises(InputError, match=r"a task must be one of spot. Got 'lane'"):
+    with pytest.raises(InputError, match=r"of spot. Got 'lane': a task of the car: choose that robot"):
         run_trial(policy, robot='point', seed=3)
 
 

@@ -11,4 +11,12 @@ def disturb(task, rng):
     return lambda command: command + rng.normal(0.0, 0.3, command.size)
 
 
-ROBOT = Robot(world=PointWorld, scenes=('day', 'night'), tasks={'spot': Spot}, expert=Homing, disturbance=disturb)
+ROBOT = Robot(
+    world=PointWorld,
+    scenes=('day', 'night'),
+    tasks={'spot': Spot},
+    expert=Homing,
+    disturbance=disturb,
+    policy='point_spot',
+    seed=5,
+)
