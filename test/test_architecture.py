@@ -13,6 +13,7 @@ MODULES = sorted(PACKAGE.rglob('*.py'))
 # What each room may import of the package, itself, errors and settings apart.
 MAY_IMPORT = {
     'share': set(),
+    'parallel': set(),
     'policy': {'share'},
     'liquid': set(),
     'export': {'liquid', 'policy'},
