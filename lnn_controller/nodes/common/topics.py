@@ -197,6 +197,7 @@ def _service(name: str, kind: Any, description: str) -> Endpoint:
     return Endpoint(name, kind, 'service', None, description)
 
 
+_COMMANDED = 'The command; while the node is active, at every tick; while it is inactive, zeros at `keepalive_hz`.'
 CONTROLLER = (
     Endpoint(IMAGE, Image, 'in', _SENSOR, 'The camera.', _set('image_transport', 'raw')),
     Endpoint(
@@ -243,8 +244,8 @@ CONTROLLER = (
     Endpoint(SCAN, LaserScan, 'in', _SENSOR, 'What the obstacle guard sees.', _set('guard.source', 'scan')),
     Endpoint(POINTS, PointCloud2, 'in', _SENSOR, 'What the obstacle guard sees.', _set('guard.source', 'points')),
     Endpoint(CLOCK, Clock, 'in', _SENSOR, 'Simulated time.', _SIMULATED),
-    Endpoint(COMMAND, TwistStamped, 'out', _COMMAND, 'The command; while the node is active, at every tick.', _STAMPED),
-    Endpoint(COMMAND, Twist, 'out', _COMMAND, 'The command; while the node is active, at every tick.', _PLAIN),
+    Endpoint(COMMAND, TwistStamped, 'out', _COMMAND, _COMMANDED, _STAMPED),
+    Endpoint(COMMAND, Twist, 'out', _COMMAND, _COMMANDED, _PLAIN),
     Endpoint(
         NEURONS,
         JointState,

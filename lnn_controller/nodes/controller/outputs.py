@@ -115,6 +115,12 @@ class Outputs:
                 self._halted = True
                 self.command.zeros()
 
+    def keep_alive(self) -> None:
+        """Send zeros, from any thread, unless the controller drives."""
+        with self._sending:
+            if not self._active():
+                self.command.zeros()
+
     def take_halt(self) -> bool:
         """
         Return whether :meth:`halt` was called since the last call of this.

@@ -60,6 +60,14 @@ PARAMETERS = (
         60.0,
     ),
     _live(
+        'keepalive_hz',
+        0.0,
+        'Zeros per second while configured and inactive, for a flight controller that must hear something; 0: none.',
+        'Hz',
+        0.0,
+        100.0,
+    ),
+    _live(
         'allow_unheard_publishers',
         False,
         'Drive although a publisher on emergency_stop or cmd_vel_override cannot be heard (its type, or its QoS).',

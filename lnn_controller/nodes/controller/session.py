@@ -19,6 +19,7 @@ from lnn_controller.nodes.controller.control_loop import ControlLoop
 from lnn_controller.nodes.controller.emergency_stop import EmergencyStop
 from lnn_controller.nodes.controller.event_log import EventLog
 from lnn_controller.nodes.controller.inputs import InputTopics
+from lnn_controller.nodes.controller.keepalive import Keepalive
 from lnn_controller.nodes.controller.outputs import Outputs
 from lnn_controller.nodes.controller.parameters import CONFIGURED, control_settings
 from lnn_controller.nodes.controller.waiting import waiting_for
@@ -38,8 +39,9 @@ class Session:
     A :class:`~lnn_controller.control.Controller` behind ROS topics, from configure to cleanup.
 
     Three threads: the executor's hands camera frames to the encoder's; the control loop's takes everything else that a
-    tick needs straight from its subscriptions, decides and publishes. A fourth watches that ticks come. What a tick
-    decided is published only if nothing that stops or resets the robot came while it ran.
+    tick needs straight from its subscriptions, decides and publishes. A fourth watches that ticks come, and a fifth sends
+    zeros while none does (``keepalive_hz``). What a tick decided is published only if nothing that stops or resets the
+    robot came while it ran.
 
     :param node: the node that it belongs to
     :param values: its parameters, kept up to date; those that are not live hold as they are now
@@ -78,6 +80,13 @@ class Session:
             alone=self._outputs.publishers[0],
             heard=[self._inputs.override, emergency.subscription],
             error=self._log.error,
+        )
+        self._keepalive = Keepalive(
+            lambda: float(self.values['keepalive_hz']),
+            zeros=self._outputs.keep_alive,
+            alone=lambda: self.active or node.count_publishers(self._outputs.publishers[0].topic_name) <= 1,
+            yields=self._on_yield,
+            failed=self._thread_failed,
         )
 
     @property
@@ -187,6 +196,7 @@ class Session:
 
     def close(self) -> None:
         """Give back topics and threads."""
+        self._keepalive.end()
         self._inputs.close()
         self._outputs.close()
 
@@ -205,6 +215,8 @@ class Session:
         self._exclusive.post(take)
         if 'control_rate_hz' in changed and self._loop is not None:
             self._loop.set_rate(changed['control_rate_hz'])
+        if 'keepalive_hz' in changed:
+            self._keepalive.change()
 
     def reset(self) -> None:
         """Zero hidden state and command; returns at once, and what the tick that runs now decides does not count."""
@@ -315,6 +327,10 @@ class Session:
     def _on_overdue(self, waited_s: float) -> None:
         self._overdue = True
         self._log.warn('tick', f'the control tick has not ended for {waited_s:.2f} s: zeros are published')
+
+    def _on_yield(self) -> None:
+        topic = self._outputs.publishers[0].topic_name
+        self._log.warn('keepalive', f'another node publishes {topic}: no zeros (keepalive_hz) as long as it is there')
 
     def _end(self, reason: str) -> None:
         try:
