@@ -102,7 +102,7 @@ def collect(
         that name exists or cannot be written
     """
     entry = find_robot(robot)
-    make_task = entry.find_task(task)
+    make_task, make_expert = entry.find_task(task), entry.find_expert()
     entry.find_scene(scene)
     if len(seeds) == 0:
         raise InputError('collecting must have at least one seed of a world. Got none')
@@ -124,7 +124,7 @@ def collect(
                 while left >= SHORTEST_EPISODE_S:
                     path = Path(out_dir) / f'{scene}_{each:03d}_{episode:02d}'
                     asked.begin(rng)
-                    expert, disturbance = entry.expert(asked), entry.disturbance(asked, rng)
+                    expert, disturbance = make_expert(asked), entry.disturbance(asked, rng)
                     recorded = record_episode(asked, expert, disturbance, path, seconds=min(left, EPISODE_S))
                     bags.append(path)
                     left, episode = left - recorded, episode + 1

@@ -1,7 +1,7 @@
 """What worlds, tasks and experts have in common, and the one schedule by which a world's time passes."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
@@ -15,6 +15,7 @@ __all__ = [
     'Disturbance',
     'Due',
     'Expert',
+    'Map',
     'Odometry',
     'Perturbable',
     'Task',
@@ -148,12 +149,31 @@ class Verdict(NamedTuple):
     moved: bool = False
 
 
+@dataclass(frozen=True)
+class Map:
+    """
+    What lies below a robot's path, seen from above, for plots and videos.
+
+    :param lines: such as a road's edges, by name: points, (N, 2), m
+    :param obstacles: what bars the way: x, y and radius of each, (M, 3), m
+    :param targets: where the robot is to go, or was, (T, 2), m
+    """
+
+    lines: tuple[tuple[str, Floats], ...] = ()
+    obstacles: Floats = field(default_factory=lambda: np.empty((0, 3)))
+    targets: Floats = field(default_factory=lambda: np.empty((0, 2)))
+
+
 class Task(Protocol):
     """What is asked of a robot in its world, and how well that is done; it may move the robot and things about it."""
 
     @property
     def world(self) -> World:
         """Where it takes place."""
+
+    @property
+    def time_limit_s(self) -> float:
+        """How long a trial lasts unless it is asked otherwise, s."""
 
     def begin(self, rng: np.random.Generator | None = None) -> None:
         """
@@ -183,6 +203,13 @@ class Task(Protocol):
 
         :param poses: where the robot was at each update, (K, 7)
         :returns: figures by name, as in a summary
+        """
+
+    def map(self) -> Map:
+        """
+        Return what lies below the robot's path.
+
+        :returns: as of now: a trial that goes on may add targets
         """
 
 

@@ -25,7 +25,7 @@ class Robot:
         without a part in any task
     :param scenes: how its world may look
     :param tasks: what can be asked of it, by name; each is made from its world
-    :param expert: who demonstrates a task; made from the task
+    :param experts: who can do a task without a policy, by name; each is made from the task. ``expert`` demonstrates
     :param disturbance: what disturbs the expert while it demonstrates; made from the task and a source of chance
     :param policy: name of the shipped policy that drives it where none is chosen
     :param seed: of the world of a trial where none is chosen: one that this policy has never seen
@@ -34,7 +34,7 @@ class Robot:
     world: Callable[..., World]
     scenes: Collection[str]
     tasks: Mapping[str, Callable[[Any], Task]]
-    expert: Callable[[Any], Expert]
+    experts: Mapping[str, Callable[[Any], Expert]]
     disturbance: Callable[[Any, Generator], Disturbance]
     policy: str
     seed: int
@@ -50,6 +50,16 @@ class Robot:
         others = [robot for robot, entry in ROBOTS.items() if name in entry.tasks]
         hint = f'a task of the {others[0]}: choose that robot' if others else ''
         return self.tasks[_find(name, self.tasks, 'a task', hint)]
+
+    def find_expert(self, name: str = 'expert') -> Callable[[Task], Expert]:
+        """
+        Look an expert up by its name.
+
+        :param name: a key of ``experts``
+        :returns: what makes it from a task of this robot
+        :raises InputError: if there is no such expert; the message lists those there are
+        """
+        return self.experts[_find(name, self.experts, 'an expert')]
 
     def find_scene(self, name: str) -> str:
         """
@@ -67,7 +77,7 @@ ROBOTS = {
         world=CarWorld,
         scenes=SCENES,
         tasks={'lane': Lane},
-        expert=LaneDriver,
+        experts={'expert': LaneDriver},
         disturbance=disturb,
         policy='car_lane',
         seed=21,

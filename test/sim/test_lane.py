@@ -65,3 +65,11 @@ def test_figures_are_of_the_path_and_the_departures(lane):
     figures = lane.figures(poses)
     assert figures['departures'] == 1
     assert figures['cross_track_error_max_m'] == pytest.approx(0.4, abs=1e-3)
+
+
+def test_the_map_is_the_road(lane):
+    lines = dict(lane.map().lines)
+    assert list(lines) == ['left edge', 'right edge', 'lane centre']
+    assert all(np.array_equal(points[0], points[-1]) for points in lines.values())
+    assert np.abs(cross_track_errors(lane.world.track, lines['lane centre'][::50])).max() < 1e-3
+    assert cross_track_errors(lane.world.track, lines['right edge'][::50]) == pytest.approx(-0.6, abs=1e-3)

@@ -39,7 +39,7 @@ def demonstrate(name, task, scene, *, seed=5, rng_seed=None, seconds=SECONDS):
     with closing(robot.world(seed, scene, scenery_seed=0)) as world:
         asked = robot.tasks[task](world)
         asked.begin(None if rng_seed is None else np.random.default_rng(rng_seed))
-        expert, poses, verdict, moved, shape = robot.expert(asked), [], None, False, None
+        expert, poses, verdict, moved, shape = robot.find_expert()(asked), [], None, False, None
         for due in schedule(world, steps=seconds * world.clock.steps_per_second):
             if due.imu:
                 gyro, accel = world.imu()
@@ -84,6 +84,20 @@ def test_every_expert_does_every_task_and_the_same_seed_gives_the_same_bits(name
     assert demonstrate(name, task, scene, rng_seed=1)[0] != first, 'a demonstration begins elsewhere'
 
 
+@pytest.mark.parametrize(('name', 'task'), [(name, task) for name, robot in ALL.items() for task in robot.tasks])
+def test_every_task_has_a_map_and_a_limit_of_time(name, task):
+    robot = ALL[name]
+    with closing(robot.world(5, next(iter(robot.scenes)))) as world:
+        asked = robot.tasks[task](world)
+        asked.begin()
+        drawn = asked.map()
+        assert 1.0 <= asked.time_limit_s <= 86400.0
+    assert drawn.lines or drawn.obstacles.size or drawn.targets.size, 'there is something to draw'
+    assert all(points.shape[1:] == (2,) and np.isfinite(points).all() for _, points in drawn.lines)
+    assert drawn.obstacles.shape[1:] == (3,) and np.isfinite(drawn.obstacles).all()
+    assert drawn.targets.shape[1:] == (2,) and np.isfinite(drawn.targets).all()
+
+
 @pytest.mark.parametrize('name', ALL)
 def test_every_world_stops_at_zeros_and_refuses_what_is_not_finite(name):
     robot = ALL[name]
@@ -112,6 +126,8 @@ def test_a_third_robot_is_driven_in_closed_loop(point, tmp_path):
         run_trial(policy, robot='point', task='spot', scene='day', seed=3, scenario=read_scenario([]))
     with pytest.raises(InputError, match=r"of spot. Got 'lane': a task of the car: choose that robot"):
         run_trial(policy, robot='point', seed=3)
+    with pytest.raises(InputError, match=r"an expert must be one of expert. Got 'blind'"):
+        point.find_expert('blind')
 
 
 def test_an_operator_who_reaches_the_spot_ends_the_trial(point, tmp_path):

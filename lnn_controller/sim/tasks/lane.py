@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lnn_controller.metrics.lane import DEPARTURE_M, lane_figures
-from lnn_controller.sim.interface import Verdict, World
+from lnn_controller.sim.interface import Map, Verdict, World
 from lnn_controller.sim.tasks.track import LANE_OFFSET_M, Track
 
 __all__ = ['Lane', 'RoadWorld', 'cross_track_errors']
@@ -49,6 +49,8 @@ class Lane:
 
     :param world: with a road
     """
+
+    time_limit_s = 60.0
 
     def __init__(self, world: RoadWorld) -> None:
         self.world = world
@@ -101,6 +103,16 @@ class Lane:
         :returns: as :func:`~lnn_controller.metrics.lane.lane_figures` does
         """
         return lane_figures(cross_track_errors(self.world.track, poses), self.departures)
+
+    def map(self) -> Map:
+        """
+        Return the road.
+
+        :returns: closed lines: its edges and the right lane's centre
+        """
+        track = self.world.track
+        lines = (('left edge', track.left_edge), ('right edge', track.right_edge), ('lane centre', track.lane_centre))
+        return Map(tuple((name, np.vstack([line, line[:1]])) for name, line in lines))
 
     @property
     def cross_track_error_m(self) -> float:

@@ -2,10 +2,12 @@
 
 import numpy as np
 
-from lnn_controller.sim.interface import Verdict
+from lnn_controller.sim.interface import Map, Verdict
 
 
 class Spot:
+    time_limit_s = 10.0
+
     def __init__(self, world):
         self.world = world
 
@@ -24,6 +26,9 @@ class Spot:
 
     def figures(self, poses):
         return {'nearest_m': float(np.linalg.norm(poses[:, :2] - self.world.spot, axis=1).min())}
+
+    def map(self):
+        return Map(targets=self.world.spot[None])
 
 
 class Homing:
