@@ -17,7 +17,7 @@ from lnn_controller.errors import InputError, short
 
 __all__ = ['CHANGES', 'Change', 'Setting', 'add_flag', 'check_number', 'check_settings', 'setting', 'settings_of']
 
-Value = bool | int | float | str | list[str] | tuple[str, ...]
+Value = bool | int | float | str | list[str] | tuple[str, ...] | tuple[int, ...]
 Change = Literal['live', 'inactive', 'fixed']
 CHANGES = {'live': 'at any time', 'inactive': 'while the node is not active', 'fixed': 'at the start only'}
 METAVARS = {int: 'INT', float: 'FLOAT', str: 'STR'}
@@ -29,11 +29,12 @@ class Setting:
     A setting.
 
     :param name: its name
-    :param default: value where none is given; its type is the setting's type
+    :param default: value where none is given; its type is the setting's type; a list or tuple is one of texts, or of
+        whole numbers where it holds some
     :param help: what it does, for whoever sets it
     :param unit: SI unit, empty where there is none
     :param minimum: smallest allowed number
-    :param maximum: largest allowed number
+    :param maximum: largest allowed number; for a list, these are of each of its numbers
     :param choices: allowed texts; empty: any
     :param former: today's choice by one that an earlier version had, and by what YAML reads that as
     :param change: when a node's may be set: ``live``, ``inactive`` (not while the node is active) or ``fixed`` (at the
@@ -64,7 +65,9 @@ class Setting:
         if isinstance(self.default, str):
             return 'a text'
         if isinstance(self.default, list | tuple):
-            return 'a list of texts'
+            if self.item is str:
+                return 'a list of texts'
+            return f'a list of whole numbers from {self.minimum:g} to {self.maximum:g}'
         kind = 'whole number' if isinstance(self.default, int) else 'number'
         unit = f' {self.unit}' if self.unit else ''
         if self.minimum is not None and self.maximum is not None:
@@ -88,7 +91,7 @@ class Setting:
         if kind is float and isinstance(value, int) and not isinstance(value, bool):
             value = _as_float(value)
         if isinstance(self.default, list | tuple):
-            fits = isinstance(value, list | tuple) and all(isinstance(item, str) for item in value)
+            fits = isinstance(value, list | tuple) and all(self._holds_item(item) for item in value)
             value = kind(value) if fits else value
         elif isinstance(self.default, bool | str):
             fits = isinstance(value, kind) and (not self.choices or value in self.choices)
@@ -99,6 +102,16 @@ class Setting:
             hint = f': {today} is what that is called now' if today else ''
             raise InputError(f'{name or self.name} must be {self.wanted}. Got {short(value)}{hint}')
         return value
+
+    @property
+    def item(self) -> type:
+        """The type of a list's items."""
+        return type(self.default[0]) if isinstance(self.default, list | tuple) and self.default else str
+
+    def _holds_item(self, value: Any) -> bool:
+        if self.item is str:
+            return isinstance(value, str)
+        return isinstance(value, self.item) and not isinstance(value, bool) and self._holds(value)
 
     def _holds(self, value: Any) -> bool:
         if isinstance(value, float) and not math.isfinite(value):
@@ -194,7 +207,7 @@ def add_flag(parser: argparse._ActionsContainer, each: Setting, *names: str, **m
     default, text = each.default, each.help
     if text.endswith('.') and text[1:2].islower():  # a sentence; the help of flags is none
         text = text[0].lower() + text[1:-1]
-    shown = ' '.join(default) if isinstance(default, list | tuple) else default
+    shown = ' '.join(map(str, default)) if isinstance(default, list | tuple) else default
     if shown != '' and shown is not False and 'required' not in more:
         text += f' (default: {shown})'
     options: dict[str, Any] = {'dest': each.name, 'default': None, 'help': text.replace('%', '%%')}
@@ -206,7 +219,7 @@ def add_flag(parser: argparse._ActionsContainer, each: Setting, *names: str, **m
         options['choices'] = each.choices
     else:
         many = isinstance(default, list | tuple)
-        kind = str if many else type(default)
-        options |= {'type': kind, 'metavar': 'NAME' if many else each.unit.upper() or METAVARS[kind]}
+        kind = each.item if many else type(default)
+        options |= {'type': kind, 'metavar': 'NAME' if many and kind is str else each.unit.upper() or METAVARS[kind]}
         options |= {'nargs': '+'} if many else {}
     parser.add_argument(*(names or ('--' + each.name.replace('_', '-'),)), **(options | more))

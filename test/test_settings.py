@@ -48,6 +48,18 @@ def test_a_dataclass_carries_its_settings():
         check_settings(Pace(kind='odd'), 'pace.')
 
 
+def test_a_list_of_whole_numbers():
+    colour = Setting('colour', (255, 0, 0), 'Which.', minimum=0, maximum=255)
+    assert colour.check([1, 2]) == (1, 2)
+    for value in ((1.0,), (True,), (256,), ('1',), 3):
+        with pytest.raises(InputError, match=r'^colour must be a list of whole numbers from 0 to 255\. Got '):
+            colour.check(value)
+    parser = argparse.ArgumentParser()
+    add_flag(parser, colour)
+    assert parser.parse_args(['--colour', '1', '2', '3']).colour == [1, 2, 3]
+    assert 'which (default: 255 0 0)' in parser.format_help()
+
+
 def test_flags_are_none_unless_given():
     parser = argparse.ArgumentParser()
     for each in (*settings_of(Pace).values(), Setting('on', True, 'Whether.'), Setting('names', ['a', 'b'], 'Which.')):

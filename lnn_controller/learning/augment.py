@@ -1,16 +1,29 @@
 """Photometric augmentation of whole sequences, on uint8 frames: what makes a summer policy see in winter."""
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['Augment', 'mirror_commands', 'mirror_imu']
+__all__ = ['Augment', 'cue_mask', 'mirror_commands', 'mirror_imu']
 
 # One draw of Gaussian noise serves all frames, read from a random place each time: drawing it anew for every frame
 # would cost more than the rest of the augmentation together.
 _NOISE_BANK = 1 << 22
 _SHAPES = (cv2.MORPH_OPEN, cv2.MORPH_CLOSE, cv2.MORPH_DILATE, cv2.MORPH_ERODE)
 _SHAPE_ODDS = (0.25, 0.1, 0.1, 0.1, 0.45)
+_NOISE = {'wide': 0.08, 'mild': 0.03, 'colour': 0.06, 'cue': 0.06}
+
+# From where on a pixel is none of the cue, and all of it: in grey levels of colour, which earth and bark have few of,
+# and in shares of the cue's own saturation, which the sky has little of.
+_CUE_LEVELS, _CUE_SATURATION = (30.0, 60.0), (0.3, 0.6)
+# A hue further from the cue's than this is another one, however strong.
+_CUE_HUE_RAD = np.deg2rad(40.0)
+# Colours in the plane across grey, in grey levels: red against the rest, green against blue.
+_OPPONENT = np.array([[1, -0.5, -0.5], [0, 0.75**0.5, -(0.75**0.5)]], np.float32)
+# How often all but the cue is recoloured; else the hues of the sequence are kept, as *colour* keeps them.
+_RECOLOUR_ODDS = 0.5
 
 
 class Augment:
@@ -20,13 +33,20 @@ class Augment:
     *wide* mixes and permutes the colour channels, bends each by a gamma, inverts some, squeezes the contrast around a
     random grey, and adds noise; *mild* keeps to gain, offset and a little noise; *none* leaves the frames alone.
 
-    :param strength: ``wide``, ``mild`` or ``none``
+    Where what is sought is known by its colour, *wide* would take that away. *colour* changes light, contrast and
+    saturation, and keeps every hue. *cue* does so to what has the cue's hue, and recolours all the rest as *wide* does,
+    so that nothing but the cue tells where to go; that in every other sequence alone, for in the rest it is *colour*:
+    the world in its own colours is to be driven in too.
+
+    :param strength: ``wide``, ``mild``, ``colour``, ``cue`` or ``none``
     :param rng: source of randomness
+    :param cue_colour: red, green and blue of the cue, 0–255; of use to ``cue`` alone
     """
 
-    def __init__(self, strength: str, rng: np.random.Generator) -> None:
+    def __init__(self, strength: str, rng: np.random.Generator, cue_colour: Sequence[int] = (255, 0, 0)) -> None:
         self.strength = strength
         self.rng = rng
+        self.cue_colour = cue_colour
         self._noise = rng.standard_normal(_NOISE_BANK if strength != 'none' else 0, dtype=np.float32)
 
     def __call__(self, frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -39,11 +59,21 @@ class Augment:
         if self.strength == 'none':
             return frames
         shape = frames.shape
-        if self.strength == 'wide':
-            frames = self._reshape_marks(frames)
         flat = np.ascontiguousarray(frames).reshape(-1, shape[2], 3)
-        flat = self._wide(flat) if self.strength == 'wide' else self._mild(flat)
-        return self._add_noise(flat, self.rng.uniform(0, 0.08 if self.strength == 'wide' else 0.03)).reshape(shape)
+        if self.strength == 'wide':
+            changed = self._recolour(frames)
+        elif self.strength == 'mild':
+            changed = self._mild(flat)
+        else:
+            changed = self._colour(flat)
+            if self.strength == 'cue' and self.rng.random() < _RECOLOUR_ODDS:
+                changed = _blend(self._recolour(frames), changed, cue_mask(frames, self.cue_colour))
+        return self._add_noise(changed, self.rng.uniform(0, _NOISE[self.strength])).reshape(shape)
+
+    def _recolour(self, frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Change marks and colours as *wide* does, (U·H, W, 3)."""
+        changed = np.ascontiguousarray(self._reshape_marks(frames))
+        return self._wide(changed.reshape(-1, frames.shape[2], 3))
 
     def _reshape_marks(self, frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """
@@ -77,6 +107,17 @@ class Augment:
         value = contrast * value + (1 - contrast) * rng.random()
         return _look_up(mixed, np.rint(255 * value))
 
+    def _colour(self, flat: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        rng = self.rng
+        saturation = rng.uniform(0.5, 1.3)
+        mixing = saturation * np.eye(3) + (1 - saturation) / 3 + rng.normal(0, 0.04, (3, 3))
+        mixed = cv2.transform(flat, mixing.astype(np.float32))
+        # One gamma is the light's; the channels' own differ by little, as white balance does.
+        gamma = np.exp(rng.uniform(np.log(0.55), np.log(1.8)) + rng.normal(0, 0.1, 3))
+        contrast = rng.uniform(0.5, 1.0)
+        value = contrast * np.linspace(0, 1, 256)[:, None] ** gamma + (1 - contrast) * rng.random()
+        return _look_up(mixed, np.rint(255 * value))
+
     def _mild(self, flat: NDArray[np.uint8]) -> NDArray[np.uint8]:
         gain = self.rng.uniform(0.7, 1.3, 3) * self.rng.uniform(0.8, 1.2)
         value = np.arange(256)[:, None] * gain + self.rng.uniform(-30, 30)
@@ -89,6 +130,43 @@ class Augment:
         index = (start + np.arange(flat.shape[0]) * row) % (self._noise.size - row)
         noise = np.lib.stride_tricks.sliding_window_view(self._noise, row)[index].reshape(flat.shape)
         return np.asarray(cv2.addWeighted(flat, 1.0, noise, 255.0 * sigma, 0.0, dtype=cv2.CV_8U), np.uint8)
+
+
+def cue_mask(frames: NDArray[np.uint8], cue_colour: Sequence[int]) -> NDArray[np.float32]:
+    """
+    Find what has the cue's hue, in whatever light.
+
+    :param frames: rgb8, (U, H, W, 3)
+    :param cue_colour: red, green and blue of the cue, 0–255, (3,); it has a hue
+    :returns: from 0, something else, to 1, the cue, with soft edges, (U, H, W)
+    """
+    cue = _OPPONENT @ np.asarray(cue_colour, np.float32)
+    levels = float(np.hypot(*cue))
+    (cos, sin), shape = cue / levels, frames.shape[:-1]
+    flat = np.ascontiguousarray(frames).reshape(-1, shape[2], 3)
+    turned = np.array([[cos, sin], [-sin, cos]], np.float32) @ _OPPONENT
+    along, across = (np.asarray(each, np.float32) for each in cv2.split(cv2.transform(flat.astype(np.float32), turned)))
+    red, green, blue = cv2.split(flat)
+    lightness = np.maximum(cv2.max(cv2.max(red, green), blue), 1).astype(np.float32)
+    # Colour of the cue's hue. What lies beside it counts against it: a cone about grey, since the hue of what is nearly
+    # grey is chance.
+    strength = along - np.abs(across) / np.float32(np.tan(_CUE_HUE_RAD))
+    saturation = strength / lightness / np.float32(levels / np.max(cue_colour))
+    mask = (_ramp(strength, *_CUE_LEVELS) * _ramp(saturation, *_CUE_SATURATION)).reshape(shape)
+    # A pixel at the edge of the cue is half cue and half of what lies behind it.
+    grown = np.ones((2, 2), np.uint8)
+    return np.stack([cv2.GaussianBlur(cv2.dilate(each, grown), (3, 3), 0) for each in mask]).astype(np.float32)
+
+
+def _ramp(values: NDArray[np.floating], low: float, high: float) -> NDArray[np.float32]:
+    """0 up to the one value, 1 from the other on."""
+    return np.asarray(np.clip((values - low) / (high - low), 0, 1), np.float32)
+
+
+def _blend(rest: NDArray[np.uint8], cue: NDArray[np.uint8], mask: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """The one picture where the mask is 0, the other where it is 1."""
+    share = mask.reshape(rest.shape[:2])
+    return np.asarray(cv2.blendLinear(rest, cue, 1 - share, share), np.uint8)
 
 
 def _look_up(flat: cv2.typing.MatLike, table: NDArray[np.float64]) -> NDArray[np.uint8]:

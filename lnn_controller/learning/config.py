@@ -15,6 +15,8 @@ from lnn_controller.settings import add_flag, check_settings, setting, settings_
 
 # The encoder's convolutions leave nothing of a smaller frame, px; liquid/encoder.py, which needs PyTorch, says so too.
 SMALLEST_SIDE = 47
+# Between the largest and the smallest of red, green and blue, for there to be a hue.
+LEAST_COLOUR = 60
 
 __all__ = ['TrainConfig', 'add_arguments', 'chosen_from_arguments', 'known', 'read_yaml']
 
@@ -67,7 +69,13 @@ class TrainConfig:
         0.5, 'weight of a second loss, on a throw-away linear readout of the features', minimum=0.0, maximum=10.0
     )
     augmentation: str = setting(
-        'wide', 'photometric changes: wide holds for another season', choices=('wide', 'mild', 'none')
+        'wide',
+        'photometric changes: wide holds for another season; colour keeps every hue; cue keeps that of what is sought, '
+        'and recolours the rest as wide does',
+        choices=('wide', 'mild', 'colour', 'cue', 'none'),
+    )
+    cue_colour: tuple[int, ...] = setting(
+        (255, 0, 0), 'with cue: red, green and blue of what is sought', minimum=0, maximum=255
     )
     mirror: bool = setting(False, 'also train on mirrored frames with turned commands (only where left equals right)')
     validation_fraction: float = setting(
@@ -98,6 +106,11 @@ class TrainConfig:
             )
         if len(set(self.outputs)) < len(self.outputs):
             raise InputError(f'outputs must name a channel once. Got {", ".join(self.outputs)}')
+        if len(self.cue_colour) != 3 or max(self.cue_colour) - min(self.cue_colour) < LEAST_COLOUR:
+            raise InputError(
+                'cue_colour must be red, green and blue of a colour that is not nearly grey. '
+                f'Got {" ".join(map(str, self.cue_colour))}'
+            )
 
     @property
     def steps_per_epoch(self) -> int:

@@ -52,7 +52,7 @@ def recoloured(batch: Batch, config: TrainConfig) -> Batch:
     :param config: strength of the augmentation, seed
     :returns: the same episodes in other colours
     """
-    augment = Augment(config.augmentation, np.random.default_rng(config.seed + 1))
+    augment = Augment(config.augmentation, np.random.default_rng(config.seed + 1), config.cue_colour)
     frames = np.stack([augment(episode) for episode in batch.frames.numpy()])
     return batch._replace(frames=torch.from_numpy(frames))
 

@@ -116,7 +116,7 @@ def train_network(
     parts = held_out(split, rehearsed)
     before = measure(network, parts, config.outputs) if init else {}
     validation = {'val': parts['validation']}
-    if config.augmentation == 'wide':
+    if config.augmentation in ('wide', 'colour', 'cue'):
         validation['val_hard'] = recoloured(validation['val'], config)
     if rehearsed:
         validation['val_rehearsed'] = parts['rehearsed']

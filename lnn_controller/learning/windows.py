@@ -141,7 +141,7 @@ class Windows(IterableDataset[Batch]):
 
     def __iter__(self) -> Iterator[Batch]:
         rng = np.random.default_rng([self.config.seed, self.epoch])
-        augment = Augment(self.config.augmentation, rng)
+        augment = Augment(self.config.augmentation, rng, self.config.cue_colour)
         low, high = np.log(self.config.rate_min_hz), np.log(self.config.rate_max_hz)
         for _ in range(len(self)):
             rate_hz = float(np.exp(rng.uniform(low, high)))

@@ -102,7 +102,7 @@ def test_mirroring_twice_changes_nothing():
     assert mirror_commands(commands, ('linear_x', 'angular_z')).tolist() == [[1.0, -2.0]]
 
 
-@pytest.mark.parametrize('strength', ['wide', 'mild', 'none'])
+@pytest.mark.parametrize('strength', ['wide', 'mild', 'colour', 'cue', 'none'])
 def test_augmentation_is_one_change_for_a_whole_sequence(strength):
     rng = np.random.default_rng(0)
     frames = np.broadcast_to(rng.integers(0, 256, (1, 48, 64, 3), dtype=np.uint8), (5, 48, 64, 3))
