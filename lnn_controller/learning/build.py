@@ -12,6 +12,7 @@ from lnn_controller.learning.config import TrainConfig
 from lnn_controller.liquid import Wiring, auto_ncp, make_cell
 from lnn_controller.liquid.encoder import ConvEncoder
 from lnn_controller.liquid.network import PolicyNetwork
+from lnn_controller.policy.bundle import check_wiring_size
 from lnn_controller.policy.spec import CHANNEL_UNITS, ImageSpec, ImuSpec, NetworkSpec, OutputSpec, PolicySpec
 
 __all__ = ['build_network', 'frame_size', 'new_spec']
@@ -48,7 +49,7 @@ def new_spec(name: str, config: TrainConfig, image: ImageSpec, episodes: Sequenc
     :param image: the network's frame
     :param episodes: the training episodes: the limits of the outputs come from their commands
     :returns: the spec, without provenance
-    :raises InputError: if the cell's sizes and options do not fit together
+    :raises InputError: if the cell's sizes and options do not fit together, or are too large for a bundle
     """
     has_imu = episodes[0].imu is not None
     commands = np.concatenate([episode.commands for episode in episodes])
@@ -69,7 +70,7 @@ def new_spec(name: str, config: TrainConfig, image: ImageSpec, episodes: Sequenc
         wiring = auto_ncp(inputs, config.units, len(outputs), sparsity=config.sparsity, seed=config.seed)
     options: dict[str, Any] = {'mixed_memory': True} if config.mixed_memory else {}
     cell = make_cell(config.cell, input_size=inputs, units=config.units, outputs=len(outputs), wiring=wiring, **options)
-    return PolicySpec(
+    spec = PolicySpec(
         name=name,
         image=image,
         imu=ImuSpec(gyro_scale=1.0, accel_scale=GRAVITY_M_S2) if has_imu else None,
@@ -87,6 +88,8 @@ def new_spec(name: str, config: TrainConfig, image: ImageSpec, episodes: Sequenc
         dt_min_s=1 / config.rate_max_hz,
         dt_max_s=1 / config.rate_min_hz,
     )
+    check_wiring_size(spec)
+    return spec
 
 
 def build_network(spec: PolicySpec, seed: int = 0) -> PolicyNetwork:

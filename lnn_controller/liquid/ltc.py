@@ -13,6 +13,8 @@ from lnn_controller.settings import check_number
 __all__ = ['LTC']
 
 MAPPINGS = ('affine', 'linear', 'none')
+# Numbers in the matrices that the synapses make, 400 MB: core.onnx holds them, and a bundle's file ends at 500 MB.
+MOST_NUMBERS = 100_000_000
 
 
 class Synapses(nn.Module):
@@ -86,7 +88,7 @@ class LTC(Cell):
     :param init_time_constant: scale the initial capacitances so that the neurons' time constants, with every synapse
         half open, have this median (network time); None: c ~ U(.4, .6) as published, which makes them 0.1 to 0.5
     :param epsilon: keeps the division finite
-    :raises InputError: if an option is out of range
+    :raises InputError: if an option is out of range, or the wiring has too many synapses to be two matrices
     """
 
     def __init__(
@@ -103,6 +105,13 @@ class LTC(Cell):
         self.ode_unfolds: int = check_number('ode_unfolds', ode_unfolds, whole=True, minimum=1)
         self.epsilon = epsilon
         self._roles = wiring.roles
+        matrices = wiring.adjacency, wiring.sensory_adjacency
+        numbers = sum(np.count_nonzero(m) * (m.shape[0] + 2 * m.shape[1]) for m in matrices)
+        if numbers > MOST_NUMBERS:
+            raise InputError(
+                f'the synapses of an LTC must take at most {4e-6 * MOST_NUMBERS:g} MB. Got {4e-6 * numbers:.0f} MB for '
+                f'{self.units} neurons and {self.input_size} inputs: take fewer, a sparser wiring or another cell'
+            )
         self.sensory = Synapses(wiring.sensory_adjacency)
         self.neural = Synapses(wiring.adjacency)
         self.gleak_raw = nn.Parameter(inverse_softplus(torch.empty(self.units).uniform_(0.001, 1.0)))

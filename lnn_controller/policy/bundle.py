@@ -13,10 +13,12 @@ from lnn_controller.policy.files import expand, read_file
 from lnn_controller.policy.spec import BUNDLE_FILES, PolicySpec
 from lnn_controller.share import share_folders
 
-__all__ = ['Bundle', 'find_policy', 'read_bundle', 'read_spec', 'shipped_policies', 'write_bundle']
+__all__ = ['Bundle', 'check_wiring_size', 'find_policy', 'read_bundle', 'read_spec', 'shipped_policies', 'write_bundle']
 
 SPEC_FILE = 'policy.json'
 SPEC_LIMIT, FILE_LIMIT = 10_000_000, 500_000_000
+# What the provenance of a training on very many bags may add to a spec, bytes.
+PROVENANCE = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,21 @@ class Bundle:
     weights: bytes
     encoder: bytes
     core: bytes
+
+
+def check_wiring_size(spec: PolicySpec) -> None:
+    """
+    Check before a training that its spec, which holds the wiring, will fit into a bundle.
+
+    :param spec: of the policy to be trained, without provenance
+    :raises InputError: if its wiring has too many synapses
+    """
+    size = len(spec.to_json())
+    if size > SPEC_LIMIT - PROVENANCE:
+        raise InputError(
+            f'a wiring must take at most {1e-6 * (SPEC_LIMIT - PROVENANCE):g} MB in {SPEC_FILE}. Got {1e-6 * size:.0f} '
+            f'MB for {spec.network.units} neurons: take fewer, a sparser wiring or a cell without one'
+        )
 
 
 def write_bundle(path: str | Path, spec: PolicySpec, weights: bytes, encoder: bytes, core: bytes) -> Path:

@@ -3,6 +3,7 @@ import pytest
 import torch
 from made_episode import make_episode
 
+from lnn_controller.errors import InputError
 from lnn_controller.export.onnx import export
 from lnn_controller.learning.build import build_network, frame_size, new_spec
 from lnn_controller.learning.config import TrainConfig
@@ -54,6 +55,12 @@ def test_mixed_memory_goes_into_the_bundle(tmp_path):
     export(network, spec, tmp_path / 'made', {})
     assert Policy.load(tmp_path / 'made').spec.network.options == {'mixed_memory': True}
     assert spec.network.state_size > spec.network.units
+
+
+@pytest.mark.parametrize(('cell', 'units', 'part'), [('ltc', 1024, '400 MB'), ('ncp_cfc', 1900, 'policy.json')])
+def test_a_network_too_large_for_a_bundle_is_refused_before_it_is_trained(cell, units, part):
+    with pytest.raises(InputError, match=rf'must take at most .*{part}.*Got .*{units} neurons.*: take fewer'):
+        build(cell, units=units)
 
 
 def test_limits_come_from_the_demonstrations():
