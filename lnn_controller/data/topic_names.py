@@ -2,6 +2,7 @@
 
 __all__ = [
     'ADAPTATION',
+    'BEARING',
     'CLOCK',
     'COMMAND',
     'COMPRESSED_IMAGE',
@@ -10,16 +11,20 @@ __all__ = [
     'CROSS_TRACK_ERROR',
     'DEPARTURES',
     'DIAGNOSTICS',
+    'DISTANCE',
     'EMERGENCY_STOP',
     'IMAGE',
     'IMU',
     'NEURONS',
     'ODOMETRY',
+    'OUTCOME',
     'OVERRIDE',
     'POINTS',
+    'REACHED',
     'RECORDED_COMMAND',
     'SCAN',
     'SIMULATOR_NODE',
+    'TARGET',
     'TICKS',
     'relative',
     'resolve',
@@ -34,8 +39,9 @@ SCAN, POINTS = 'scan', 'points'
 COMMAND, OVERRIDE, EMERGENCY_STOP = 'cmd_vel', 'cmd_vel_override', 'emergency_stop'
 # The controller's own.
 NEURONS, TICKS, CONFIGURATION, ADAPTATION = '~/neurons', '~/ticks', '~/configuration', '~/adaptation'
-# The simulator's own.
+# The simulator's own, of a road and of a flight.
 CROSS_TRACK_ERROR, DEPARTURES = '~/cross_track_error', '~/departures'
+TARGET, DISTANCE, BEARING, REACHED, OUTCOME = '~/target', '~/distance_m', '~/bearing_rad', '~/reached', '~/outcome'
 # What a player's commands are remapped to, where a controller drives beside it.
 RECORDED_COMMAND = 'recorded/cmd_vel'
 

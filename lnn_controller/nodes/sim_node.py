@@ -1,4 +1,4 @@
-"""The simulated car as a robot: camera, IMU, odometry and /clock out, velocity commands in."""
+"""A simulated robot: camera, IMU, odometry and /clock out, velocity commands in."""
 
 from __future__ import annotations  # of rclpy's classes Jazzy's take no type parameters
 
@@ -10,13 +10,14 @@ from dataclasses import asdict
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticStatus
+from geometry_msgs.msg import PoseStamped
 from nav_msgs.msg import Odometry
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.task import Future
 from rosgraph_msgs.msg import Clock
-from std_msgs.msg import Float64, UInt32
+from std_msgs.msg import Float64, String, UInt32
 
 from lnn_controller.data.messages.build import image_message, imu_message, serialize
 from lnn_controller.data.topic_names import (
@@ -26,34 +27,49 @@ from lnn_controller.data.topic_names import (
     IMAGE,
     IMU,
     ODOMETRY,
+    OUTCOME,
     SIMULATOR_NODE,
+    TARGET,
 )
 from lnn_controller.nodes.common.diagnostics import DIAGNOSTICS_PERIOD_S, diagnostics
 from lnn_controller.nodes.common.messages import channel_velocities, stamp
-from lnn_controller.nodes.common.parameters import as_parameters, declare, on_change
+from lnn_controller.nodes.common.parameters import as_parameters, declare, given, on_change
 from lnn_controller.nodes.common.run import run_node
 from lnn_controller.nodes.common.topics import SIMULATOR, find
 from lnn_controller.settings import Setting
-from lnn_controller.sim import find_robot, read_scenario, schedule
-from lnn_controller.sim.interface import Due, Perturbable
+from lnn_controller.sim import ROBOTS, find_robot, read_scenario, schedule
+from lnn_controller.sim.interface import Due, Perturbable, Targeted, Verdict
 from lnn_controller.sim.perturbation import Perturbation, Scenario
 
 __all__ = ['PARAMETERS', 'SimNode', 'main']
 
+LARGEST_SEED = 2**31 - 1
 PERTURBATION = as_parameters(Perturbation, 'wear.', change='live')
+ROBOT = Setting('robot', 'car', 'Which robot.', choices=tuple(ROBOTS))
 PARAMETERS = (
+    ROBOT,
+    Setting('task', '', "What is asked of it; empty: the first of the robot's tasks."),
     Setting('scene', 'summer', 'How the world looks.'),
-    Setting('track', 21, 'Seed of the road.', minimum=0, maximum=2**31 - 1),
-    Setting('seed', 0, 'Seed of the scenery beside the road.', minimum=0, maximum=2**31 - 1),
+    Setting(
+        'seed',
+        -1,
+        "Of the world: its road, its trees; -1: one that the robot's shipped policy has not seen.",
+        minimum=-1,
+        maximum=LARGEST_SEED,
+    ),
+    Setting('track', -1, 'The same, by the name that it has for a road.', minimum=-1, maximum=LARGEST_SEED),
+    Setting('scenery_seed', 0, 'Of what stands about without a part in the task.', minimum=0, maximum=LARGEST_SEED),
     Setting('realtime_factor', 1.0, 'Simulated per real second; 0: as fast as possible.', minimum=0.0, maximum=100.0),
-    Setting('cmd_vel_timeout_s', 0.3, 'The car stops without a command for this long.', 's', 0.02, 10.0),
+    Setting(
+        'cmd_vel_timeout_s', 0.3, 'The robot stops (a drone hovers) without a command for this long.', 's', 0.02, 10.0
+    ),
     Setting('camera', True, 'Whether the camera works: false to see what its failure does.', change='live'),
     Setting('imu', True, 'Whether the IMU works: false to see what its failure does.', change='live'),
     Setting('scenario', '', 'YAML file of perturbations, each with its time since the first command to move (s).'),
     *PERTURBATION.values(),
     Setting('enable_stamped_cmd_vel', True, 'Take commands as TwistStamped; false: as Twist.'),
     Setting('odom_frame_id', 'odom', 'Frame of the odometry: the world.'),
-    Setting('base_frame_id', 'base_link', "The car's frame, at the middle of the rear axle."),
+    Setting('base_frame_id', 'base_link', "The robot's frame: of a car at the middle of the rear axle."),
     Setting('camera_frame_id', 'camera_optical_frame', "The camera's optical frame."),
     Setting('imu_frame_id', 'imu_link', "The IMU's frame."),
 )
@@ -69,14 +85,22 @@ class SimNode(Node):
 
     def __init__(self) -> None:
         super().__init__(SIMULATOR_NODE)
+        self._robot = given(self, ROBOT)
+        robot = find_robot(self._robot)
         values = declare(self, PARAMETERS)
         self._values = values
         scenario = read_scenario(values['scenario']) if values['scenario'] else Scenario()
         self._changes = list(scenario.changes)
         self._moved_ns: int | None = None
-        robot = find_robot('car')
-        self.world = robot.world(values['track'], robot.find_scene(values['scene']), scenery_seed=values['seed'])
-        self.task = robot.find_task('lane')(self.world)
+        self._outcome = ''
+        task = values['task'] or next(iter(robot.tasks))
+        seed = next(each for each in (values['seed'], values['track'], robot.seed) if each >= 0)
+        self._place = f'{"road" if task == "lane" else task} {seed}, {values["scene"]}'
+        named = {'track': seed} if task == 'lane' else {'robot': self._robot, 'task': task, 'seed': seed}
+        self._named = {'scene': values['scene'], **{name: str(value) for name, value in named.items()}}
+        make_task, scene = robot.find_task(task), robot.find_scene(values['scene'])
+        self.world = robot.world(seed, scene, scenery_seed=values['scenery_seed'])
+        self.task = make_task(self.world)
         self.task.begin()
         self._schedule = schedule(self.world)
         next(self._schedule)  # the world's first moment is past when somebody may listen
@@ -84,22 +108,20 @@ class SimNode(Node):
         self._command = self._zeros
         self._command_ns: int | None = None
         self._measured = (time.monotonic(), self.world.time_ns)
-        self._clock_out = find(SIMULATOR, CLOCK).advertise(self)
-        self._image_out = find(SIMULATOR, IMAGE).advertise(self)
-        self._imu_out = find(SIMULATOR, IMU).advertise(self)
-        self._odom_out = find(SIMULATOR, ODOMETRY).advertise(self)
-        status = self.task.status()
-        self._counts = {name: value for name, value in status.items() if isinstance(value, int)}
-        self._status_out = {name: find(SIMULATOR, f'~/{name}').advertise(self) for name in status}
-        self._diagnostics_out = find(SIMULATOR, DIAGNOSTICS).advertise(self)
+        self._out = {
+            row.name: row.advertise(self)
+            for row in SIMULATOR
+            if row.direction == 'out' and row.when.holds(values) is not False
+        }
+        self._counts = {name: value for name, value in self.task.status().items() if isinstance(value, int)}
         find(SIMULATOR, COMMAND, values).subscribe(self, self._on_command)
         on_change(self, PARAMETERS, values, lambda _: None, self._change, active=lambda: False)
         self._change({})
         for name, count in self._counts.items():
-            self._status_out[name].publish(UInt32(data=count))
+            self._out[f'~/{name}'].publish(UInt32(data=count))
         factor = values['realtime_factor']
         speed = f'{factor:g} × real time' if factor else 'as fast as possible'
-        self.get_logger().info(f'road {values["track"]}, {values["scene"]}, {speed}')
+        self.get_logger().info(f'{self._place}, {speed}')
 
     def close(self) -> None:
         """Free what the pictures took."""
@@ -135,16 +157,16 @@ class SimNode(Node):
         now_ns = self.world.time_ns
         if due.imu and self._values['imu']:
             sample = imu_message(now_ns, *self.world.imu(), frame_id=self._values['imu_frame_id'])
-            self._imu_out.publish(bytes(serialize(sample)))
+            self._out[IMU].publish(bytes(serialize(sample)))
         if due.camera and self._values['camera']:
             picture = self.world.camera()
             image = image_message(now_ns, picture, frame_id=self._values['camera_frame_id'])
-            self._image_out.publish(bytes(serialize(image)))
+            self._out[IMAGE].publish(bytes(serialize(image)))
         if due.odometry:
             self._publish_ground_truth(now_ns)
             self._judge()
         # Whoever acts on this time then has, most likely, what was measured at it.
-        self._clock_out.publish(Clock(clock=stamp(now_ns)))
+        self._out[CLOCK].publish(Clock(clock=stamp(now_ns)))
         if due.step % round(DIAGNOSTICS_PERIOD_S * self.world.clock.steps_per_second) == 0:
             self._publish_diagnostics(now_ns)
 
@@ -183,8 +205,8 @@ class SimNode(Node):
         if self._command_ns is not None and self.world.time_ns - self._command_ns > timeout_ns:
             # A robot's base stops by itself when its computer falls silent.
             self._command, self._command_ns = self._zeros, None
-            self.get_logger().warning('no command arrives: the car stops')
-        self.world.apply(self._command)
+            self.get_logger().warning(f'no command arrives: the {self._robot} stops')
+        self.world.apply(self._zeros if self._outcome else self._command)
 
     def _publish_ground_truth(self, now_ns: int) -> None:
         odometry = Odometry(child_frame_id=self._values['base_frame_id'])
@@ -197,20 +219,35 @@ class SimNode(Node):
         linear, angular = odometry.twist.twist.linear, odometry.twist.twist.angular
         linear.x, linear.y, linear.z = twist[:3]
         angular.x, angular.y, angular.z = twist[3:]
-        self._odom_out.publish(odometry)
+        self._out[ODOMETRY].publish(odometry)
+        if TARGET in self._out and isinstance(self.world, Targeted):
+            target = PoseStamped(header=odometry.header)
+            target.pose.position.x, target.pose.position.y, target.pose.position.z = self.world.target.tolist()
+            self._out[TARGET].publish(target)
 
     def _judge(self) -> None:
-        """Publish what the task measures and counts; measured is what was before the task moved the robot."""
+        """
+        Publish what the task measures and counts; measured is what was before the task moved the robot.
+
+        A trial goes on from the first command to move, however long the other nodes took to start, to its outcome.
+        """
         measured = self.task.status()
-        event = self.task.update().event
+        verdict = Verdict() if self._moved_ns is None or self._outcome else self.task.update()
         for name, value in self.task.status().items():
             if name not in self._counts:
-                self._status_out[name].publish(Float64(data=measured[name]))
+                self._out[f'~/{name}'].publish(Float64(data=measured[name]))
             elif value != self._counts[name]:
                 self._counts[name] = int(value)
-                self._status_out[name].publish(UInt32(data=int(value)))
-        if event:
-            self.get_logger().warning(event)
+                self._out[f'~/{name}'].publish(UInt32(data=int(value)))
+        if verdict.event:
+            self.get_logger().warning(verdict.event)
+        if verdict.outcome and self._moved_ns is not None:
+            self._outcome = verdict.outcome
+            self._out[OUTCOME].publish(String(data=verdict.outcome))
+            after_s = (self.world.time_ns - self._moved_ns) / 1e9
+            self.get_logger().info(
+                f'{verdict.outcome} after {after_s:.1f} s: the trial is over, the {self._robot} stops'
+            )
 
     def _publish_diagnostics(self, now_ns: int) -> None:
         (real_s, sim_ns), self._measured = self._measured, (time.monotonic(), now_ns)
@@ -218,15 +255,15 @@ class SimNode(Node):
         values = {
             'realtime_factor': f'{factor:.3f}',
             **{name: str(count) for name, count in self._counts.items()},
-            'scene': self._values['scene'],
-            'track': str(self._values['track']),
+            **self._named,
         }
+        if self._outcome:
+            values['outcome'] = self._outcome
         wanted = self._values['realtime_factor']
         slow = bool(wanted) and factor < 0.9 * wanted
-        level, message = (DiagnosticStatus.WARN, 'behind its pace') if slow else (DiagnosticStatus.OK, 'running')
-        self._diagnostics_out.publish(
-            diagnostics(self, 'world', level, message, values, hardware=f'road {values["track"]}, {values["scene"]}')
-        )
+        running = f'the trial is over: {self._outcome}' if self._outcome else 'running'
+        level, message = (DiagnosticStatus.WARN, 'behind its pace') if slow else (DiagnosticStatus.OK, running)
+        self._out[DIAGNOSTICS].publish(diagnostics(self, 'world', level, message, values, hardware=self._place))
 
 
 def main(args: Sequence[str] | None = None) -> int:
@@ -236,7 +273,7 @@ def main(args: Sequence[str] | None = None) -> int:
     :param args: command line without the program's name; ``None``: this process's
     :returns: exit code
     """
-    purpose = 'A simulated car with camera, IMU and odometry; sends /clock, takes velocity commands.'
+    purpose = 'A simulated robot with camera, IMU and odometry; sends /clock, takes velocity commands.'
     return run_node(SimNode, args, executable='sim_node', purpose=purpose, table=PARAMETERS, loop=SimNode.run)
 
 

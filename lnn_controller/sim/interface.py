@@ -18,6 +18,7 @@ __all__ = [
     'Map',
     'Odometry',
     'Perturbable',
+    'Targeted',
     'Task',
     'Verdict',
     'World',
@@ -134,6 +135,15 @@ class Perturbable(Protocol):
     """A world whose robot can be perturbed."""
 
     perturbation: Perturbation
+
+
+@runtime_checkable
+class Targeted(Protocol):
+    """A world with a target."""
+
+    @property
+    def target(self) -> Floats:
+        """Where the target's centre is, (3,), m."""
 
 
 class Verdict(NamedTuple):

@@ -64,7 +64,7 @@ def test_a_car_that_is_driven_and_stops_when_nobody_does(graph, probe, tmp_path)
 def test_a_car_that_leaves_its_lane_is_put_back_and_counted(graph, probe):
     from diagnostic_msgs.msg import DiagnosticArray
 
-    start(graph, enable_stamped_cmd_vel=False, realtime_factor=4.0)
+    start(graph, seed=4, enable_stamped_cmd_vel=False, realtime_factor=4.0)
     errors, told = probe.collect(Float64, 'sim/cross_track_error'), probe.collect(DiagnosticArray, '/diagnostics')
     departures = probe.collect(UInt32, 'sim/departures', latched=True)
     drive = probe.node.create_publisher(Twist, 'cmd_vel', 1)
@@ -74,11 +74,14 @@ def test_a_car_that_leaves_its_lane_is_put_back_and_counted(graph, probe):
     assert min(abs(error.data) for error in errors) < 0.1
     probe.until(lambda: int(status(told, 'sim: world').get('departures', 0)) >= 2, 'it is told')
     assert float(status(told, 'sim: world')['realtime_factor']) > 0
+    assert status(told, 'sim: world')['track'] == '4', 'the seed of the world beats its older name'
 
 
 @pytest.mark.parametrize(
     ('parameter', 'said'),
     [
+        ('robot:=boat', 'parameter robot must be one of car'),
+        ('task:=swim', "a task must be one of lane. Got 'swim'"),
         ('scene:=mars', "one of summer, winter. Got 'mars'"),
         ('realtime_factor:=-1', 'parameter realtime_factor must be a number from 0 to 100. Got -1.0'),
         ('track:=1.5', 'parameter track must be a whole number'),

@@ -18,7 +18,7 @@ from lnn_controller.errors import InputError, did_you_mean
 from lnn_controller.policy.files import parse_yaml, read_text
 from lnn_controller.settings import CHANGES, Change, Setting, settings_of
 
-__all__ = ['as_parameters', 'check', 'check_files', 'declare', 'descriptor', 'on_change', 'usage']
+__all__ = ['as_parameters', 'check', 'check_files', 'declare', 'descriptor', 'given', 'on_change', 'usage']
 
 WHAT = 'a parameters file'
 # What rclpy declares by itself.
@@ -97,13 +97,24 @@ def declare(node: Node, table: Sequence[Setting]) -> dict[str, Any]:
     _refuse_foreign_files(node.get_fully_qualified_name(), sys.argv)
     values = {}
     for setting in table:
-        # What the user gave is checked here: rclpy's own error for `rate:=20` instead of `20.0` is an exception deep in
-        # a constructor.
-        given = node._parameter_overrides.get(setting.name)
-        value = check(setting, setting.default if given is None else given.value)
+        value = given(node, setting)
         node.declare_parameter(setting.name, value, descriptor(setting), ignore_override=True)
         values[setting.name] = value
     return values
+
+
+def given(node: Node, setting: Setting) -> Any:
+    """
+    Return what the user gave for a parameter, before it is declared.
+
+    :param node: the node
+    :param setting: the parameter
+    :returns: its value, the default where none was given
+    :raises InputError: if it is not what the parameter must be
+    """
+    # Checked here: rclpy's own error for `rate:=20` instead of `20.0` is an exception deep in a constructor.
+    override = node._parameter_overrides.get(setting.name)
+    return check(setting, setting.default if override is None else override.value)
 
 
 def _refuse_unknown(given: Iterable[str], known: Sequence[str]) -> None:

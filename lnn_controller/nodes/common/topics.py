@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 from diagnostic_msgs.msg import DiagnosticArray
-from geometry_msgs.msg import Twist, TwistStamped
+from geometry_msgs.msg import PoseStamped, Twist, TwistStamped
 from lifecycle_msgs.msg import TransitionEvent
 from lifecycle_msgs.srv import ChangeState, GetAvailableStates, GetAvailableTransitions, GetState
 from nav_msgs.msg import Odometry
@@ -28,6 +28,7 @@ from std_srvs.srv import SetBool, Trigger
 
 from lnn_controller.data.topic_names import (
     ADAPTATION,
+    BEARING,
     CLOCK,
     COMMAND,
     COMPRESSED_IMAGE,
@@ -36,16 +37,20 @@ from lnn_controller.data.topic_names import (
     CROSS_TRACK_ERROR,
     DEPARTURES,
     DIAGNOSTICS,
+    DISTANCE,
     EMERGENCY_STOP,
     IMAGE,
     IMU,
     NEURONS,
     ODOMETRY,
+    OUTCOME,
     OVERRIDE,
     POINTS,
+    REACHED,
     RECORDED_COMMAND,
     SCAN,
     SIMULATOR_NODE,
+    TARGET,
     TICKS,
     relative,
 )
@@ -115,6 +120,7 @@ def _if(text: str) -> When:
 
 _STAMPED, _PLAIN = _set('enable_stamped_cmd_vel', True), _set('enable_stamped_cmd_vel', False)
 _SIMULATED = _set('use_sim_time', True)
+_CAR, _DRONE = _set('robot', 'car'), _set('robot', 'drone')
 
 
 @dataclass(frozen=True, eq=False)
@@ -293,14 +299,28 @@ CONTROLLER = (
 )
 
 SIMULATOR = (
-    Endpoint(COMMAND, TwistStamped, 'in', _COMMAND, 'The command that the car follows.', _STAMPED),
-    Endpoint(COMMAND, Twist, 'in', _COMMAND, 'The command that the car follows.', _PLAIN),
+    Endpoint(COMMAND, TwistStamped, 'in', _COMMAND, 'The command that the robot follows.', _STAMPED),
+    Endpoint(COMMAND, Twist, 'in', _COMMAND, 'The command that the robot follows.', _PLAIN),
     Endpoint(CLOCK, Clock, 'out', _COMMAND, 'Simulated time.'),
-    Endpoint(IMAGE, Image, 'out', qos_profile_sensor_data, 'The camera: rgb8, 200 × 66.'),
+    Endpoint(IMAGE, Image, 'out', qos_profile_sensor_data, 'The camera: rgb8, 200 × 66 of a car, 128 × 72 of a drone.'),
     Endpoint(IMU, Imu, 'out', qos_profile(50), 'Angular velocity and acceleration.'),
     Endpoint(ODOMETRY, Odometry, 'out', _STATE, 'True pose and velocity.'),
-    Endpoint(CROSS_TRACK_ERROR, Float64, 'out', _STATE, "Distance left of the lane's middle, m."),
-    Endpoint(DEPARTURES, UInt32, 'out', _LATCHED, 'How often the car left its lane so far.'),
+    Endpoint(CROSS_TRACK_ERROR, Float64, 'out', _STATE, "Distance left of the lane's middle, m.", _CAR),
+    Endpoint(DEPARTURES, UInt32, 'out', _LATCHED, 'How often the car left its lane so far.', _CAR),
+    Endpoint(TARGET, PoseStamped, 'out', _STATE, 'Where the target is.', _DRONE),
+    Endpoint(DISTANCE, Float64, 'out', _STATE, 'Level distance to the target, m.', _DRONE),
+    Endpoint(
+        BEARING, Float64, 'out', _STATE, 'Direction of the target from straight ahead, rad, positive left.', _DRONE
+    ),
+    Endpoint(REACHED, UInt32, 'out', _LATCHED, 'How many targets were reached so far.', _DRONE),
+    Endpoint(
+        OUTCOME,
+        String,
+        'out',
+        _LATCHED,
+        'How the trial has ended, in a word: success, crash, timeout, lost. From then on the drone hovers.',
+        _DRONE,
+    ),
     Endpoint(DIAGNOSTICS, DiagnosticArray, 'out', _STATE, 'The state of the world, at 1 Hz.'),
 )
 
@@ -324,6 +344,11 @@ RECORDER = (
     _recorded(relative(ADAPTATION, CONTROLLER_NODE), JointState),
     _recorded(relative(CROSS_TRACK_ERROR, SIMULATOR_NODE), Float64),
     _recorded(relative(DEPARTURES, SIMULATOR_NODE), UInt32),
+    _recorded(relative(TARGET, SIMULATOR_NODE), PoseStamped),
+    _recorded(relative(DISTANCE, SIMULATOR_NODE), Float64),
+    _recorded(relative(BEARING, SIMULATOR_NODE), Float64),
+    _recorded(relative(REACHED, SIMULATOR_NODE), UInt32),
+    _recorded(relative(OUTCOME, SIMULATOR_NODE), String),
     _recorded(DIAGNOSTICS, DiagnosticArray),
     Endpoint(CLOCK, Clock, 'in', _SENSOR, 'Simulated time.', _SIMULATED),
 )

@@ -26,7 +26,7 @@ ROOT = Path(__file__).parents[3]
 # Executable, node name, purpose, parameters, topics.
 NODES = (
     ('controller_node', 'controller', 'Drives the robot.', controller_parameters.PARAMETERS, CONTROLLER),
-    ('sim_node', 'sim', 'The simulated car as a robot.', sim_node.PARAMETERS, SIMULATOR),
+    ('sim_node', 'sim', 'A simulated robot behind the topics of a real one.', sim_node.PARAMETERS, SIMULATOR),
     ('record_node', 'recorder', 'Records topics into a bag.', record_node.PARAMETERS, RECORDER),
     (
         'play_node',
