@@ -1,4 +1,4 @@
-"""Colours, light and weather of the worlds: one row per look, whatever stands in it; a further look is a further row."""
+"""Colours, light and weather of the worlds: a row per look, whatever stands in it; a further look is a further row."""
 
 from dataclasses import dataclass
 
