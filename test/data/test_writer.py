@@ -61,6 +61,24 @@ def test_metadata_has_type_hash_and_offered_qos(tmp_path, storage):
         assert reader.message_count == 2
 
 
+def test_what_its_writer_says_of_a_bag_is_read_again(tmp_path, storage):
+    said = {'robot': 'car', 'seed': '7'}
+    with BagWriter(tmp_path / 'bag', storage=storage, custom_data=said) as bag:
+        bag.add_topic('/cmd_vel', TWIST)
+        bag.write('/cmd_vel', 1, twist_message())
+    metadata = tmp_path / 'bag' / 'metadata.yaml'
+    assert yaml.safe_load(metadata.read_text())['rosbag2_bagfile_information']['custom_data'] == said
+    with Bag(tmp_path / 'bag') as bag:
+        assert bag.custom_data == said
+    (file,) = (path for path in metadata.parent.iterdir() if path != metadata)
+    with Bag(file) as alone:
+        assert alone.custom_data == {}
+    for text in ('rosbag2_bagfile_information: 3', 'rosbag2_bagfile_information: {custom_data: [a]}', ': :'):
+        metadata.write_text(text)
+        with Bag(tmp_path / 'bag') as bag:
+            assert bag.custom_data == {}
+
+
 @pytest.mark.parametrize('interruption', [KeyboardInterrupt, RuntimeError])
 def test_an_exception_leaves_a_whole_bag(tmp_path, storage, interruption):
     with pytest.raises(interruption), BagWriter(tmp_path / 'bag', storage=storage) as bag:

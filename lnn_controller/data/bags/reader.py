@@ -17,6 +17,7 @@ from lnn_controller.data.bags.damage import Damage, explain_damage
 from lnn_controller.data.bags.mcap_file import McapFile
 from lnn_controller.data.bags.storage import (
     check_whole,
+    custom_data_of,
     files_of,
     find_bags,
     has_log,
@@ -70,7 +71,7 @@ class Bag:
     MCAP or sqlite3, as a rosbag2 directory or one of its storage files alone. Of a recording that was killed all
     that is whole is read; ``recovered`` names the files that were cut off. Of an MCAP file that is damaged in places
     everything else is read; :attr:`damage` tells them. ``left_out`` names topics of an MCAP file that hold no ROS 2
-    messages, with their encoding.
+    messages, with their encoding. ``custom_data`` is what whoever wrote it added to its metadata, text by key.
 
     :param path: directory with storage files, or a .mcap or .db3 file, which may be compressed as a whole (.zstd)
     :raises InputError: if there is no such bag, or it is empty, damaged, or of another format
@@ -81,6 +82,7 @@ class Bag:
         source = locate(self.path)
         file_name = Path(self.path.name.removesuffix('.zstd')).stem
         self.name = file_name if self.path.is_file() else self.path.resolve().name
+        self.custom_data = custom_data_of(source)
         self._files, missing = files_of(source)
         self._missing = [
             Damage(name, 'the file', 'metadata.yaml lists it, and it is not there', None) for name in missing

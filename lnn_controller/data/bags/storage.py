@@ -7,6 +7,7 @@ import sqlite3
 import struct
 from contextlib import suppress
 from pathlib import Path, PurePath
+from typing import Any
 
 import yaml
 from backports import zstd  # comes with rosbags
@@ -16,6 +17,7 @@ from lnn_controller.errors import InputError
 
 __all__ = [
     'check_whole',
+    'custom_data_of',
     'files_of',
     'find_bags',
     'has_log',
@@ -219,13 +221,33 @@ def files_of(source: Path) -> tuple[list[Path], list[str]]:
     return found, missing
 
 
+def custom_data_of(source: Path) -> dict[str, str]:
+    """
+    Read what whoever wrote a bag added to its metadata, such as which robot it is of.
+
+    :param source: a bag's directory, or a storage file
+    :returns: texts by key; none where there is no metadata.yaml or nothing can be read of it
+    """
+    custom = _metadata(source).get('custom_data')
+    return {str(key): str(value) for key, value in custom.items()} if isinstance(custom, dict) else {}
+
+
 def _listed_files(source: Path) -> set[str]:
     """Names of the storage files that metadata.yaml lists; none where nothing can be read of it."""
     try:
-        metadata = yaml.safe_load((source / 'metadata.yaml').read_text(encoding='utf-8'))
-        return {PurePath(each).name for each in metadata['rosbag2_bagfile_information']['relative_file_paths']}
-    except (OSError, ValueError, TypeError, KeyError, yaml.YAMLError):
+        return {PurePath(each).name for each in _metadata(source)['relative_file_paths']}
+    except (TypeError, KeyError):
         return set()
+
+
+def _metadata(source: Path) -> dict[str, Any]:
+    """What metadata.yaml says; nothing where there is none, or nothing can be read of it."""
+    try:
+        metadata = yaml.safe_load((source / 'metadata.yaml').read_text(encoding='utf-8'))
+        information = metadata['rosbag2_bagfile_information']
+    except (OSError, ValueError, TypeError, KeyError, yaml.YAMLError):
+        return {}
+    return information if isinstance(information, dict) else {}
 
 
 def why_damaged(file: Path) -> str:

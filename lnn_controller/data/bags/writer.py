@@ -2,7 +2,7 @@
 
 import sqlite3
 from binascii import crc32
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -119,6 +119,7 @@ class BagWriter:
     :param compress: compress the chunks of an MCAP file with zstd
     :param max_bytes: begin another file of the bag when one has grown to this, MCAP alone; 0: never
     :param max_seconds: the same by the time between its first and its next message, s; 0: never
+    :param custom_data: what else the bag's metadata says, as rosbag2 names it
     :raises InputError: if ``path`` exists, cannot be written, ``storage`` is unknown, or it shall be compressed or
         split and is not MCAP
     """
@@ -131,6 +132,7 @@ class BagWriter:
         compress: bool = False,
         max_bytes: int = 0,
         max_seconds: float = 0.0,
+        custom_data: Mapping[str, str] | None = None,
     ) -> None:
         self.path = Path(path)
         if storage not in _STORAGES:
@@ -145,6 +147,7 @@ class BagWriter:
         try:
             self._writer = Writer(self.path, version=9, storage_plugin=_STORAGES[storage])
             self._writer.STORAGE_PLUGINS = {**Writer.STORAGE_PLUGINS, StoragePlugin.MCAP: _CheckedMcap}
+            self._writer.custom_data.update(custom_data or {})
             if compress:
                 self._writer.set_compression(CompressionMode.STORAGE, CompressionFormat.ZSTD)
             self._writer.open()
