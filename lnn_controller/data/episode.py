@@ -53,6 +53,7 @@ class Episode:
     :param clock: ``'header'``, or ``'receive'`` where no stream goes by its headers though one has any
     :param notes: what a person should know of how it was read, a sentence each
     :param command_hold_s: how long the robot's base holds a command where no new one comes, s
+    :param robot: the robot that it is of, where the bag says so
     """
 
     name: str
@@ -69,6 +70,7 @@ class Episode:
     clock: str = 'header'
     notes: tuple[str, ...] = ()
     command_hold_s: float = COMMAND_HOLD_S
+    robot: str = ''
 
     @property
     def duration_s(self) -> float:
@@ -211,6 +213,7 @@ def _read(
         sha256=bag.sha256(),
         clock=clock,
         notes=(*(each for each in (image_note, note) if each), *clock_notes, *_told_damage(bag)),
+        robot=bag.custom_data.get('robot', ''),
     )
 
 

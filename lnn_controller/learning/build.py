@@ -72,6 +72,7 @@ def new_spec(name: str, config: TrainConfig, image: ImageSpec, episodes: Sequenc
     cell = make_cell(config.cell, input_size=inputs, units=config.units, outputs=len(outputs), wiring=wiring, **options)
     spec = PolicySpec(
         name=name,
+        robot=next((episode.robot for episode in episodes if episode.robot), ''),
         image=image,
         imu=ImuSpec(gyro_scale=1.0, accel_scale=GRAVITY_M_S2) if has_imu else None,
         outputs=tuple(outputs),

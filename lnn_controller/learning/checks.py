@@ -90,7 +90,7 @@ def check_recordings(recordings: Sequence[Recording]) -> list[Finding]:
     findings = [Finding(note) for recording in recordings for note in recording.episodes[0].notes]
     for recording in recordings:
         findings += [*_gaps(recording), *_imu(recording), *_camera(recording)]
-    return [*findings, *_still(recordings), *_imu_missing(recordings), *check_alike(recordings)]
+    return [*findings, *_robots(recordings), *_still(recordings), *_imu_missing(recordings), *check_alike(recordings)]
 
 
 def count_once(recordings: Sequence[Recording]) -> tuple[list[Recording], list[Finding]]:
@@ -219,6 +219,14 @@ def _still(recordings: Sequence[Recording]) -> list[Finding]:
         elif standing > MOSTLY:
             findings.append(Finding(f'{recording.name}: the robot stands in {standing:.0%} of the commands'))
     return findings
+
+
+def _robots(recordings: Sequence[Recording]) -> list[Finding]:
+    names = {recording.episodes[0].robot: recording.name for recording in recordings if recording.episodes[0].robot}
+    if len(names) < 2:
+        return []
+    there = ', '.join(f'{robot} ({name})' for robot, name in names.items())
+    return [Finding(f'recordings learnt together must be of one robot. Got {there}: train each alone.', refused=True)]
 
 
 def _imu_missing(recordings: Sequence[Recording]) -> list[Finding]:

@@ -24,8 +24,9 @@ def describe(spec: PolicySpec, path: Path | None = None) -> str:
     provenance = dict(spec.provenance)
     metrics = provenance.pop('metrics', {})
     parameters = provenance.pop('parameters', None)
+    more = (('robot', spec.robot), ('folder', str(path or '')))
     sections = {
-        '': [('policy', spec.name), ('format', str(spec.format_version)), *([('folder', str(path))] if path else [])],
+        '': [('policy', spec.name), ('format', str(spec.format_version)), *(line for line in more if line[1])],
         'inputs': list(_inputs(spec)),
         'outputs': [(out.name, f'{out.minimum:g} … {out.maximum:g} {out.unit}') for out in spec.outputs],
         'network': list(_network(spec)) + list(_flat('parameters', parameters)),

@@ -177,11 +177,13 @@ class PolicySpec:
     :param provenance: where it came from: bags and their hashes, seed, versions, metrics
     :param files: SHA-256 by file name; empty until the bundle is written
     :param format_version: version of this format, 1
+    :param robot: the robot that it was shown on, as simulations name it; empty where the demonstrations do not say
     :raises InputError: if a value has the wrong type or lies outside its range
     """
 
     format_version: int = FORMAT_VERSION
     name: str
+    robot: str = ''
     image: ImageSpec
     imu: ImuSpec | None
     outputs: tuple[OutputSpec, ...]
@@ -196,6 +198,8 @@ class PolicySpec:
             raise _refuse('format_version', f'{FORMAT_VERSION}, the one that this version reads', self.format_version)
         if not isinstance(self.name, str) or not re.fullmatch(r'[A-Za-z0-9][A-Za-z0-9_.-]*', self.name):
             raise _refuse('name', 'one word of letters, digits, "_", "-" and "."', self.name)
+        if not isinstance(self.robot, str):
+            raise _refuse('robot', 'a text', self.robot)
         names = [output.name for output in self.outputs]
         if not names or len(set(names)) != len(names):
             raise _refuse('outputs', 'at least one channel, each once', names)
@@ -231,6 +235,8 @@ class PolicySpec:
         values = asdict(self)
         if self.image.bits == _EVERY_BIT:  # as in the bundles of before, which know no other
             del values['image']['bits']
+        if not self.robot:  # likewise
+            del values['robot']
         text = json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False)
         # A wiring's matrix reads as rows, not as one number per line. Texts hold no raw newline, so none is touched.
         text = re.sub(r'\[\n\s+([^\[\]{}"]+?)\n\s*\]', lambda hit: '[' + ' '.join(hit[1].split()) + ']', text)
@@ -239,7 +245,7 @@ class PolicySpec:
     @classmethod
     def from_json(cls, text: str, *, source: str = 'policy.json') -> 'PolicySpec':
         """
-        Read a spec, strictly: every key of the format, and no other.
+        Read a spec, strictly: every key of the format, and no other; ``robot`` and ``image.bits`` may be left out.
 
         :param text: JSON text
         :param source: name of the file, for the errors
@@ -248,8 +254,8 @@ class PolicySpec:
         """
         try:
             root = parse_json(text, 'must be', object_pairs_hook=_unique, parse_constant=_no_constant)
-            top = _keys(root, PolicySpec, '')
-            top['image'] = ImageSpec(**_keys(_with_bits(top['image']), ImageSpec, 'image'))
+            top = _keys(_with(root, robot=''), PolicySpec, '')
+            top['image'] = ImageSpec(**_keys(_with(top['image'], bits=_EVERY_BIT), ImageSpec, 'image'))
             top['imu'] = None if top['imu'] is None else ImuSpec(**_keys(top['imu'], ImuSpec, 'imu'))
             top['network'] = NetworkSpec(**_keys(top['network'], NetworkSpec, 'network'))
             if not isinstance(top['outputs'], list):
@@ -263,8 +269,9 @@ class PolicySpec:
             raise InputError(f'{source}: {error}') from None
 
 
-def _with_bits(image: Any) -> Any:
-    return {'bits': _EVERY_BIT, **image} if isinstance(image, Mapping) else image
+def _with(value: Any, **optional: Any) -> Any:
+    """Add what an object may leave out."""
+    return optional | value if isinstance(value, dict) else value
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

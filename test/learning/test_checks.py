@@ -14,6 +14,7 @@ from lnn_controller.data.bags.writer import BagWriter
 from lnn_controller.data.messages.build import image_message, imu_message, odometry_message, twist_stamped_message
 from lnn_controller.data.usable import usable_spans
 from lnn_controller.errors import InputError
+from lnn_controller.learning.build import new_spec
 from lnn_controller.learning.config import TrainConfig
 from lnn_controller.learning.episodes import load
 from lnn_controller.learning.windows import cut
@@ -26,14 +27,16 @@ def steady(ms):
     return 1.0, np.sin(ms / 500)
 
 
-def write(path, command=steady, *, every_ms=50, imu=None, shape=(24, 32), seconds=6, odometry=None, turn=None):
+def write(
+    path, command=steady, *, every_ms=50, imu=None, shape=(24, 32), seconds=6, odometry=None, turn=None, robot=None
+):
     """
     A drive of frames that differ, of commands (forward, turn) by a function of the time in ms, and perhaps an IMU:
     gyro and accelerometer by such a function, and an odometry: its twist's forward speed, its pose on a circle, or
     with the turn of its twist, standing.
     """
     rng = np.random.default_rng(zlib.crc32(path.name.encode()))
-    with BagWriter(path) as bag:
+    with BagWriter(path, custom_data={'robot': robot} if robot else None) as bag:
         bag.add_topic('/image_raw', 'sensor_msgs/msg/Image')
         for topic, msgtype, wanted in (
             ('/cmd_vel', TWIST_STAMPED, command),
@@ -138,6 +141,16 @@ def test_an_imu_that_not_every_recording_has_is_left_out_by_name(tmp_path):
     bags = [write(tmp_path / 'with', imu=lambda ms: ((0, 0, ms / 1000), GRAVITY)), write(tmp_path / 'without')]
     assert f'no IMU is used, for not every recording has one: {bags[1]}' in notes(bags)
     assert not any('no IMU is used' in note for note in notes(bags, imu='no'))
+
+
+def test_recordings_of_two_robots_are_refused_and_that_of_one_is_told_to_the_policy(tmp_path):
+    boat, other, car = (write(tmp_path / name, robot=name[:-1]) for name in ('boat1', 'boat2', 'car3'))
+    unsaid = write(tmp_path / 'unsaid')
+    with pytest.raises(InputError, match=r'must be of one robot\. Got boat \(.*boat2\), car \(.*car3\): train'):
+        load([boat, other, car], CONFIG)
+    for bags, robot in (([boat, unsaid, other], 'boat'), ([unsaid], '')):
+        image, split = load(bags, CONFIG)
+        assert new_spec('p', CONFIG, image, split.train).robot == robot
 
 
 def test_two_shapes_of_frames_are_told_with_both_sizes(tmp_path):

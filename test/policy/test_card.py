@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 from bundles import tiny_spec
 
 from lnn_controller.policy import ImageSpec, NetworkSpec, describe, read_spec
@@ -36,8 +38,10 @@ def test_the_card_of_a_wired_policy_without_imu():
         network=NetworkSpec('ncp_cfc', 3, 3, 12, 2.5, wiring, {'mixed_memory': True}),
         provenance={'seed': 22222, 'bags': [{'name': 'a', 'sha256': 'f0'}, {'name': 'b', 'sha256': 'f1'}]},
     )
-    card = describe(spec)
+    assert 'robot' not in describe(spec)
+    card = describe(replace(spec, robot='drone'))
     facts = dict(line.split(maxsplit=1) for line in card.splitlines() if len(line.split()) > 1)
+    assert facts['robot'] == 'drone'
     assert facts['imu'] == 'none'
     assert facts['crop'].startswith('25% of the height above, 0% below')
     assert facts['roles'] == '1 motor, 2 command'

@@ -49,6 +49,7 @@ def changed(path, value):
         (('format_version',), True, 'format_version'),
         (('name',), '../else', 'one word of letters'),
         (('name',), 3, 'one word of letters'),
+        (('robot',), 3, '"robot" must be a text. Got 3'),
         (('image',), None, '"image" must be an object. Got None'),
         (('image', 'height'), 0, '"image.height" must be a whole number of at least 1. Got 0'),
         (('image', 'width'), '200', "must be a whole number of at least 1. Got '200'"),
@@ -146,3 +147,12 @@ def test_a_camera_of_ten_bits_is_told_and_others_are_as_before():
     for bits in (7, 17, True):
         with pytest.raises(InputError, match=r'image.bits'):
             ImageSpec(12, 16, bits=bits)
+
+
+def test_the_robot_is_told_where_it_is_known_and_others_are_as_before():
+    drone = replace(tiny_spec(files=HASHES), robot='drone')
+    assert PolicySpec.from_json(drone.to_json()) == drone
+    assert list(json.loads(drone.to_json()))[:3] == ['format_version', 'name', 'robot']
+    unknown = replace(drone, robot='')
+    assert 'robot' not in unknown.to_json()
+    assert PolicySpec.from_json(unknown.to_json()) == unknown
