@@ -2,15 +2,24 @@
 
 import argparse
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lnn_controller.settings import Setting, add_flag
 
-__all__ = ['Flags', 'add_parameter_flags', 'add_policy_argument', 'add_topic_arguments', 'ros_arguments']
+__all__ = [
+    'Flags',
+    'add_parameter_flags',
+    'add_policy_argument',
+    'add_seeds_argument',
+    'add_topic_arguments',
+    'ros_arguments',
+]
 
 # By parameter: names of its flag (none: its own name) and what add_argument is to take instead.
 Flags = Mapping[str, tuple[Sequence[str], dict[str, Any]]]
+MOST_SEEDS = 100_000  # of a range
 
 
 def add_parameter_flags(parser: argparse.ArgumentParser, table: Sequence[Setting], flags: Flags) -> None:
@@ -50,6 +59,28 @@ def add_policy_argument(parser: argparse.ArgumentParser, **options: Any) -> None
     parser.add_argument(
         '--policy', metavar='POLICY', help='folder of a policy, or the name of one that ships', **options
     )
+
+
+def add_seeds_argument(parser: argparse.ArgumentParser, *names: str, **options: Any) -> None:
+    """
+    Add a flag that takes seeds of worlds, one by one and as ranges: ``1 2 10-19``; they come as a list of lists.
+
+    :param parser: the command's
+    :param names: of the flag
+    :param options: as of ``add_argument``
+    """
+    parser.add_argument(*names, dest='seeds', type=_seeds, nargs='+', metavar='SEED', **options)
+
+
+def _seeds(text: str) -> list[int]:
+    match = re.fullmatch(r'(\d{1,18})(?:-(\d{1,18}))?', text)
+    first, last = (int(match[1]), int(match[2] or match[1])) if match else (0, -1)
+    if not first <= last < first + MOST_SEEDS:
+        raise argparse.ArgumentTypeError(
+            f'a seed must be a number of at least 0, or a rising range of at most {MOST_SEEDS} such as 10-19. '
+            f'Got {text!r}'
+        )
+    return list(range(first, last + 1))
 
 
 def add_topic_arguments(parser: argparse.ArgumentParser) -> None:

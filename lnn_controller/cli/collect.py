@@ -2,7 +2,10 @@
 
 import argparse
 import sys
+from itertools import chain
 from pathlib import Path
+
+from lnn_controller.cli.arguments import add_seeds_argument
 
 __all__ = ['EXAMPLE', 'SUMMARY', 'add_arguments', 'run']
 
@@ -12,19 +15,27 @@ EXAMPLE = 'lnn collect --out out/demos --tracks 1 2 3 --seconds 120'
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--out', type=Path, required=True, metavar='DIR', help='folder for the bags')
-    parser.add_argument('--tracks', type=int, nargs='+', default=[1, 2, 3], metavar='SEED', help='which roads')
-    parser.add_argument('--scene', default='summer', metavar='NAME', help='how the world looks: summer, winter')
-    parser.add_argument('--seconds', type=float, default=60.0, metavar='S', help='how long on each road')
+    parser.add_argument('--robot', default='car', metavar='NAME', help='who demonstrates: car')
+    parser.add_argument('--task', nargs='+', metavar='NAME', help="what is demonstrated (default: the robot's first)")
+    add_seeds_argument(
+        parser, '--seeds', '--tracks', default=[[1, 2, 3]], help='which worlds, for a car roads, such as 1 2 10-19'
+    )
+    parser.add_argument('--scene', metavar='NAME', help="how the world looks (default: the robot's first)")
+    parser.add_argument('--seconds', type=float, default=60.0, metavar='S', help='how long of each task in each world')
     parser.add_argument('--seed', type=int, default=0, help='of starts, disturbances and scenery')
 
 
 def run(args: argparse.Namespace) -> int:
     from lnn_controller.sim.collect import collect
+    from lnn_controller.sim.robots import find_robot
 
+    robot = find_robot(args.robot)
     bags = collect(
         args.out,
-        seeds=args.tracks,
-        scene=args.scene,
+        seeds=list(chain.from_iterable(args.seeds)),
+        robot=args.robot,
+        tasks=args.task or [next(iter(robot.tasks))],
+        scene=args.scene or next(iter(robot.scenes)),
         seconds=args.seconds,
         seed=args.seed,
         progress=sys.stderr.isatty(),

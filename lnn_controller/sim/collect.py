@@ -1,6 +1,6 @@
 """Demonstrations: the expert drives, is disturbed and recovers; what it saw and would have done goes into bags."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -24,9 +24,18 @@ TOPICS = {
 }
 EPISODE_S = 30.0
 SHORTEST_EPISODE_S = 2.0
+SHORTEST_REST_S = 4.0  # after an episode that ended early: less than this cannot be trained on
 
 
-def record_episode(task: Task, expert: Expert, disturbance: Disturbance, path: Path, *, seconds: float) -> float:
+def record_episode(
+    task: Task,
+    expert: Expert,
+    disturbance: Disturbance,
+    path: Path,
+    *,
+    seconds: float,
+    custom_data: Mapping[str, str] | None = None,
+) -> float:
     """
     Record one demonstration from where the task has begun, until the time is up or the task has an outcome.
 
@@ -38,12 +47,13 @@ def record_episode(task: Task, expert: Expert, disturbance: Disturbance, path: P
     :param disturbance: what is driven instead of the expert's command
     :param path: of the bag
     :param seconds: of simulated time
+    :param custom_data: what the bag's metadata says of it
     :returns: simulated time recorded, s
     :raises InputError: if the bag cannot be written
     """
     world = task.world
     steps_per_second = world.clock.steps_per_second
-    with BagWriter(path) as bag:
+    with BagWriter(path, custom_data=custom_data) as bag:
         for topic, msgtype in TOPICS.items():
             bag.add_topic(topic, msgtype)
         for due in schedule(world, steps=round(seconds * steps_per_second)):
@@ -80,21 +90,22 @@ def collect(
     *,
     seeds: Sequence[int],
     robot: str = 'car',
-    task: str = 'lane',
+    tasks: Sequence[str] = ('lane',),
     scene: str = 'summer',
     seconds: float = 60.0,
     seed: int = 0,
     progress: bool = True,
 ) -> list[Path]:
     """
-    Record demonstrations in several worlds, one MCAP bag per episode.
+    Record demonstrations in several worlds, one MCAP bag per episode, which tells robot, task, scene and seed.
 
-    :param out_dir: folder for the bags, made if missing; each is named scene_seed_episode
+    :param out_dir: folder for the bags, made if missing; each is named task_scene_seed_episode, without the task
+        where it is the lane
     :param seeds: of the worlds: for a car the roads
     :param robot: a key of :data:`~lnn_controller.sim.robots.ROBOTS`
-    :param task: what is demonstrated
+    :param tasks: what is demonstrated, each in each world
     :param scene: how the world looks
-    :param seconds: simulated time in each, in episodes of up to 30 s; a rest under 2 s is left out
+    :param seconds: simulated time of each task in each world, in episodes of up to 30 s; a rest under 4 s is left out
     :param seed: of starts, disturbances and scenery
     :param progress: whether to show a progress bar
     :returns: the bags, in the order of recording
@@ -102,8 +113,37 @@ def collect(
         that name exists or cannot be written
     """
     entry = find_robot(robot)
-    make_task, make_expert = entry.find_task(task), entry.find_expert()
+    make_expert = entry.find_expert()
     entry.find_scene(scene)
+    for task in tasks:
+        entry.find_task(task)
+    seeds = _worlds(seeds, seconds)
+    plan = [(task, each, _stem(Path(out_dir), task, scene, each)) for each in seeds for task in tasks]
+    taken = [path for _, _, stem in plan for path in sorted(stem.parent.glob(f'{stem.name}_*'))]
+    if taken:
+        raise InputError(f'{taken[0]} exists already and is not overwritten: choose another folder or remove it')
+    bags: list[Path] = []
+    bar = tqdm(total=round(seconds * len(plan), 3), unit='s', desc=f'collect ({scene})', disable=not progress)
+    with bar:
+        for task, each, stem in plan:
+            said = {'robot': robot, 'task': task, 'scene': scene, 'seed': str(each)}
+            with closing(entry.world(each, scene, scenery_seed=seed)) as world:
+                asked, rng = entry.tasks[task](world), np.random.default_rng([seed, each, 2])
+                left, episode = seconds, 0
+                while left >= SHORTEST_REST_S or not episode:
+                    path = stem.with_name(f'{stem.name}_{episode:02d}')
+                    asked.begin(rng)
+                    expert, disturbance = make_expert(asked), entry.disturbance(asked, rng)
+                    recorded = record_episode(
+                        asked, expert, disturbance, path, seconds=min(left, EPISODE_S), custom_data=said
+                    )
+                    bags.append(path)
+                    left, episode = left - recorded, episode + 1
+                    bar.update(recorded)
+    return bags
+
+
+def _worlds(seeds: Sequence[int], seconds: float) -> list[int]:
     if len(seeds) == 0:
         raise InputError('collecting must have at least one seed of a world. Got none')
     if not SHORTEST_EPISODE_S <= seconds < float('inf'):
@@ -111,22 +151,8 @@ def collect(
     seeds = [check_seed(each, 'a world') for each in seeds]
     if len(set(seeds)) < len(seeds):
         raise InputError(f'collecting must go to each world once. Got the seeds {seeds}')
-    taken = [path for each in seeds for path in sorted(Path(out_dir).glob(f'{scene}_{each:03d}_*'))]
-    if taken:
-        raise InputError(f'{taken[0]} exists already and is not overwritten: choose another folder or remove it')
-    bags: list[Path] = []
-    bar = tqdm(total=round(seconds * len(seeds), 3), unit='s', desc=f'collect ({scene})', disable=not progress)
-    with bar:
-        for each in seeds:
-            with closing(entry.world(each, scene, scenery_seed=seed)) as world:
-                asked, rng = make_task(world), np.random.default_rng([seed, each, 2])
-                left, episode = seconds, 0
-                while left >= SHORTEST_EPISODE_S:
-                    path = Path(out_dir) / f'{scene}_{each:03d}_{episode:02d}'
-                    asked.begin(rng)
-                    expert, disturbance = make_expert(asked), entry.disturbance(asked, rng)
-                    recorded = record_episode(asked, expert, disturbance, path, seconds=min(left, EPISODE_S))
-                    bags.append(path)
-                    left, episode = left - recorded, episode + 1
-                    bar.update(recorded)
-    return bags
+    return seeds
+
+
+def _stem(folder: Path, task: str, scene: str, seed: int) -> Path:
+    return folder / f'{"" if task == "lane" else f"{task}_"}{scene}_{seed:03d}'

@@ -31,6 +31,8 @@ def test_each_road_gets_its_bags_with_everything_at_its_rate(bags):
             counts = {name: topic.count for name, topic in bag.topics.items()}
             assert counts == {'/image_raw': 180, '/imu/data': 1200, '/cmd_vel': 300, '/odom': 300}
             assert bag.start_ns >= 1_000_000_000
+            seed = str(int(path.name.split('_')[1]))
+            assert bag.custom_data == {'robot': 'car', 'task': 'lane', 'scene': 'summer', 'seed': seed}
 
 
 def test_stamps_are_regular_and_in_the_headers(bags):
@@ -131,7 +133,7 @@ def test_bad_wishes_are_refused_before_anything_is_written(tmp_path, bags):
     with pytest.raises(InputError, match=r"a robot must be one of car. Got 'boat'"):
         collect(tmp_path, seeds=[1], robot='boat')
     with pytest.raises(InputError, match=r"a task must be one of lane. Got 'moor'"):
-        collect(tmp_path, seeds=[1], task='moor')
+        collect(tmp_path, seeds=[1], tasks=['lane', 'moor'])
     with pytest.raises(InputError, match='summer_060_00 exists already and is not overwritten'):
         collect(bags[1].parent, seeds=[60])
     assert list(tmp_path.iterdir()) == []

@@ -147,9 +147,10 @@ def test_an_operator_who_reaches_the_spot_ends_the_trial(point, tmp_path):
 
 
 def test_a_third_robots_demonstrations_are_collected(point, tmp_path):
-    bags = collect(tmp_path, robot='point', task='spot', scene='day', seeds=[1, 2], seconds=4.0, progress=False)
-    assert {bag.name[:7] for bag in bags} == {'day_001', 'day_002'}
+    bags = collect(tmp_path, robot='point', tasks=['spot'], scene='day', seeds=[1, 2], seconds=4.0, progress=False)
+    assert {bag.name[:12] for bag in bags} == {'spot_day_001', 'spot_day_002'}
     with Bag(bags[0]) as bag:
+        assert bag.custom_data == {'robot': 'point', 'task': 'spot', 'scene': 'day', 'seed': '1'}
         rows = {'/cmd_vel': [], '/image_raw': [], '/odom': []}
         for message in bag.messages(list(rows)):
             rows[message.topic].append(bag.deserialize(message))
