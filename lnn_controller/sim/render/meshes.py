@@ -1,4 +1,4 @@
-"""Triangle meshes made by numpy: the road's ribbon and the trees."""
+"""Triangle meshes made by numpy: the road's ribbon, trees, walls."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from lnn_controller.sim.render.textures import ROAD_TILE_M
 from lnn_controller.sim.tasks.track import Track
 
-__all__ = ['Mesh', 'cones', 'road_ribbon']
+__all__ = ['Mesh', 'blobs', 'cones', 'road_ribbon', 'rods', 'walls']
 
 Array = NDArray[np.float64]
 
@@ -71,3 +71,93 @@ def cones(bases: Array, radii: Array, tips: Array, *, sides: int = 9) -> Mesh:
         vertices += [base + radius * ring, base[None] + (0.0, 0.0, tip)]
         faces.append(face + k * (sides + 1))
     return Mesh(np.concatenate(vertices), np.concatenate(faces))
+
+
+def blobs(centres: Array, radii: Array, *, roughness: Array | None = None, slices: int = 8, stacks: int = 5) -> Mesh:
+    """
+    Many ellipsoids in one mesh: foliage, stones.
+
+    :param centres: (N, 3), m
+    :param radii: along x, y and z, (N, 3), m
+    :param roughness: factors of the radii at each of slices · (stacks − 1) corners between the poles, (N, that)
+    :param slices: corners around
+    :param stacks: rings of facets from pole to pole
+    :returns: the ellipsoids
+    """
+    around = np.arange(slices) / slices * 2 * np.pi
+    down = np.arange(1, stacks) / stacks * np.pi
+    ring = np.stack([np.cos(around), np.sin(around)], 1)
+    corners = np.concatenate([np.column_stack([np.sin(a) * ring, np.full(slices, np.cos(a))]) for a in down])
+    bottom, here = len(corners) + 1, np.arange(slices)
+    there = (here + 1) % slices
+    face = [np.stack([np.full(slices, bottom - 1), here, there], 1)]
+    for k in range(stacks - 2):
+        above, below = k * slices, (k + 1) * slices
+        face += [
+            np.stack([above + here, below + here, below + there], 1),
+            np.stack([above + here, below + there, above + there], 1),
+        ]
+    last = (stacks - 2) * slices
+    face.append(np.stack([last + here, np.full(slices, bottom), last + there], 1))
+    faces, poles = np.concatenate(face), np.array([(0.0, 0.0, 1.0), (0.0, 0.0, -1.0)])
+    vertices = []
+    for k, (centre, radius) in enumerate(zip(centres, radii, strict=True)):
+        rough = corners if roughness is None else corners * roughness[k][:, None]
+        vertices.append(centre + radius * np.concatenate([rough, poles]))
+    return Mesh(np.concatenate(vertices), np.concatenate([faces + k * (bottom + 1) for k in range(len(vertices))]))
+
+
+def rods(starts: Array, ends: Array, start_radii: Array, end_radii: Array, *, sides: int = 6) -> Mesh:
+    """
+    Many tapered rods with flat ends in one mesh: branches, trunks, wheels.
+
+    :param starts: (N, 3), m
+    :param ends: (N, 3), m
+    :param start_radii: (N,), m
+    :param end_radii: (N,), m
+    :param sides: facets of each
+    :returns: the rods
+    """
+    around = np.arange(sides) / sides * 2 * np.pi
+    here = np.arange(sides)
+    there = (here + 1) % sides
+    first, last = np.full(sides, 2 * sides), np.full(sides, 2 * sides + 1)
+    face = np.concatenate(
+        [
+            np.stack([here, there, sides + there], 1),
+            np.stack([here, sides + there, sides + here], 1),
+            np.stack([first, there, here], 1),
+            np.stack([last, sides + here, sides + there], 1),
+        ]
+    )
+    vertices, faces = [], []
+    for k, (start, end) in enumerate(zip(starts, ends, strict=True)):
+        axis = (end - start) / np.linalg.norm(end - start)
+        aside = np.cross(axis, (1.0, 0.0, 0.0) if abs(axis[0]) < 0.9 else (0.0, 1.0, 0.0))
+        aside /= np.linalg.norm(aside)
+        ring = np.cos(around)[:, None] * aside + np.sin(around)[:, None] * np.cross(axis, aside)
+        vertices += [start + start_radii[k] * ring, end + end_radii[k] * ring, start[None], end[None]]
+        faces.append(face + k * (2 * sides + 2))
+    return Mesh(np.concatenate(vertices), np.concatenate(faces))
+
+
+def walls(half_x: float, half_y: float, height: float, tile: tuple[float, float]) -> Mesh:
+    """
+    The four walls of a house on the origin, with texture coordinates in whole tiles.
+
+    :param half_x: half of its side along x, m
+    :param half_y: half of its side along y, m
+    :param height: m
+    :param tile: width and height of the texture on a wall, about, m
+    :returns: the walls, u around from left to right as seen from outside, v upwards
+    """
+    corners = np.array([(1.0, -1.0), (1.0, 1.0), (-1.0, 1.0), (-1.0, -1.0)]) * (half_x, half_y)
+    vertices, faces, uv = [], [], []
+    up = max(1, round(height / tile[1]))
+    for k in range(4):
+        left, right = corners[k], corners[(k + 1) % 4]
+        across = max(1, round(float(np.hypot(*(right - left))) / tile[0]))
+        vertices += [(*left, 0.0), (*right, 0.0), (*right, height), (*left, height)]
+        uv += [(0.0, 0.0), (across, 0.0), (across, up), (0.0, up)]
+        faces += [(4 * k, 4 * k + 1, 4 * k + 2), (4 * k, 4 * k + 2, 4 * k + 3)]
+    return Mesh(np.array(vertices), np.array(faces), np.array(uv, np.float64))

@@ -7,7 +7,16 @@ from lnn_controller.sim.render.looks import Look
 from lnn_controller.sim.render.scenes import Scene
 from lnn_controller.sim.tasks.track import ROAD_WIDTH_M
 
-__all__ = ['DASH_M', 'GROUND_TILE_M', 'ROAD_TILE_M', 'ground_tile', 'road_tile', 'sky_faces']
+__all__ = [
+    'DASH_M',
+    'GROUND_TILE_M',
+    'ROAD_TILE_M',
+    'facade_tile',
+    'ground_tile',
+    'leaf_faces',
+    'road_tile',
+    'sky_faces',
+]
 
 Image = NDArray[np.uint8]
 Array = NDArray[np.float64]
@@ -118,3 +127,40 @@ def sky_faces(look: Look) -> Image:
     side = np.broadcast_to(horizon * (1 - share) + zenith * share, (n, n, 3))
     up, down = np.broadcast_to(zenith, (n, n, 3)), np.broadcast_to(horizon, (n, n, 3))
     return _bytes(np.concatenate([side, side, up, down, side, side]))
+
+
+def leaf_faces(rng: np.random.Generator) -> Image:
+    """
+    Paint foliage that whatever wears it tints: light and shade on the six faces of a cube.
+
+    :param rng: source of the pattern
+    :returns: the faces, one below the other, (384, 64, 3) rgb8
+    """
+    n = SKY_TEXELS
+    faces = []
+    for _ in range(6):
+        shade = 0.5 * _noise((n, n), (9, 9), rng) + 0.5 * _noise((n, n), (24, 24), rng)
+        faces.append(np.clip(0.72 + 0.9 * (shade - 0.5) + 0.05 * rng.standard_normal((n, n)), 0.0, 1.0))
+    return _bytes(np.repeat(np.concatenate(faces)[..., None], 3, axis=2))
+
+
+def facade_tile(wall: tuple[float, float, float], lit: bool, rng: np.random.Generator) -> Image:
+    """
+    Paint the walls of a house, four windows wide and four floors high.
+
+    :param wall: colour
+    :param lit: whether there is light in some of the rooms
+    :param rng: source of who is in, and of the plaster's grain
+    :returns: (256, 256, 3) rgb8
+    """
+    n, rooms = 256, 4
+    image = np.asarray(wall) + 0.03 * rng.standard_normal((n, n))[..., None]
+    across = np.mod((np.arange(n) + 0.5) / n * rooms, 1.0)
+    inside = (np.abs(across - 0.5) < 0.24)[None, :] & (np.abs(across - 0.52) < 0.27)[:, None]
+    frame = (np.abs(across - 0.5) < 0.29)[None, :] & (np.abs(across - 0.52) < 0.32)[:, None]
+    light = rng.random((rooms, rooms)) < (0.4 if lit else 0.0)
+    lights = np.kron(light, np.ones((n // rooms, n // rooms), bool))
+    dark = np.array((0.20, 0.26, 0.33)) + 0.1 * (1 - across)[:, None, None]
+    glass = np.where(lights[..., None], (1.0, 0.85, 0.50), dark)
+    image = _mix(image, (0.88, 0.87, 0.84), frame.astype(float))
+    return _bytes(np.where(inside[..., None], glass, image))

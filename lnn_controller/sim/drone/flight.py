@@ -1,0 +1,135 @@
+"""
+The flight controller: velocity commands into thrusts, as an autopilot's cascade does it.
+
+Velocity (proportional, with an integrator that learns wind and load) → specific force, of limited tilt → attitude
+(proportional-derivative) → mixer. It works on plain numbers: on vectors of three, numpy takes five times as long.
+"""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from lnn_controller.sim.drone.body import DRAG_TORQUE_M, INERTIA_KG_M2, MASS_KG, MAX_THRUST_N, ROTORS
+
+__all__ = ['GRAVITY_M_S2', 'LIMITS', 'FlightController', 'heading_rad']
+
+GRAVITY_M_S2 = 9.81
+# What it accepts at most, either way: ahead, aside, up (m/s) and turning (rad/s).
+LIMITS = (2.5, 1.5, 1.0, 1.5)
+
+HORIZONTAL_P, HORIZONTAL_I = 2.8, 1.6  # 1/s, 1/s²
+VERTICAL_P, VERTICAL_I = 4.0, 2.5
+MAX_HORIZONTAL_M_S2 = 4.5  # a tilt of 25°
+MAX_VERTICAL_M_S2 = 4.0
+ATTITUDE_P, ATTITUDE_D = 150.0, 22.0  # 1/s², 1/s, about roll and pitch
+YAW_P, YAW_D = 40.0, 11.0
+MAX_YAW_ERROR_RAD = 0.5
+
+# Thrusts from the wrench: total thrust, roll, pitch and yaw torque.
+MIXER = np.linalg.inv(
+    [[1.0] * 4, [y for _, y, _ in ROTORS], [-x for x, _, _ in ROTORS], [spin * DRAG_TORQUE_M for *_, spin in ROTORS]]
+).tolist()
+
+Vector = tuple[float, float, float]
+
+
+def heading_rad(rotation: Sequence[float]) -> float:
+    """
+    Return the yaw of an attitude.
+
+    :param rotation: matrix from the body's frame into the world's, by rows, (9,)
+    :returns: direction of the nose, rad, −π…π
+    """
+    return math.atan2(rotation[3], rotation[0])
+
+
+class FlightController:
+    """
+    Holds the velocity that it is commanded, and the heading while the yaw rate is zero.
+
+    :param period_s: between two calls of :meth:`thrusts`, s
+    """
+
+    def __init__(self, period_s: float) -> None:
+        self._period_s = period_s
+        self.command: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
+        self.reset(0.0, (0.0, 0.0, 0.0))
+
+    def reset(self, yaw: float, held: Vector) -> None:
+        """
+        Begin anew, hovering.
+
+        :param yaw: heading to hold, rad
+        :param held: what the integrators hold: acceleration in the world that wind and load make necessary, m/s², (3,)
+        """
+        self.command = (0.0, 0.0, 0.0, 0.0)
+        self._yaw = yaw
+        self._held = held
+
+    def thrusts(self, rotation: Sequence[float], velocity: Sequence[float], rates: Sequence[float]) -> list[float]:
+        """
+        Decide for one period.
+
+        :param rotation: matrix from the body's frame into the world's, by rows, (9,)
+        :param velocity: in the world, m/s, (3,)
+        :param rates: angular velocity in the body's frame, rad/s, (3,)
+        :returns: of the rotors, N, (4,), in the order of ``ROTORS``; 0…MAX_THRUST_N
+        """
+        ahead, left, up, turn = self.command
+        yaw = heading_rad(rotation)
+        error = math.remainder(self._yaw + turn * self._period_s - yaw, math.tau)
+        self._yaw = yaw + min(max(error, -MAX_YAW_ERROR_RAD), MAX_YAW_ERROR_RAD)
+
+        # Commands are of the heading's frame: level, its x along the nose.
+        cos, sin = math.cos(yaw), math.sin(yaw)
+        force = self._specific_force(
+            cos * ahead - sin * left - velocity[0], sin * ahead + cos * left - velocity[1], up - velocity[2]
+        )
+        roll, pitch, twist = self._torques(rotation, rates, force, turn)
+        thrust = MASS_KG * (force[0] * rotation[2] + force[1] * rotation[5] + force[2] * rotation[8])
+        return [min(max(a * thrust + b * roll + c * pitch + d * twist, 0.0), MAX_THRUST_N) for a, b, c, d in MIXER]
+
+    def _specific_force(self, error_x: float, error_y: float, error_z: float) -> Vector:
+        """What velocity errors ask for, against gravity; the integrators rest while more is asked than allowed."""
+        held_x, held_y, held_z = self._held
+        x, y, z = HORIZONTAL_P * error_x + held_x, HORIZONTAL_P * error_y + held_y, VERTICAL_P * error_z + held_z
+        over = math.hypot(x, y) / MAX_HORIZONTAL_M_S2
+        if over > 1.0:
+            x, y = x / over, y / over
+        else:
+            held_x += HORIZONTAL_I * self._period_s * error_x
+            held_y += HORIZONTAL_I * self._period_s * error_y
+        if abs(z) > MAX_VERTICAL_M_S2:
+            z = math.copysign(MAX_VERTICAL_M_S2, z)
+        else:
+            held_z += VERTICAL_I * self._period_s * error_z
+        self._held = held_x, held_y, held_z
+        return x, y, GRAVITY_M_S2 + z
+
+    def _torques(self, rotation: Sequence[float], rates: Sequence[float], force: Vector, turn: float) -> Vector:
+        """Turn the body's z axis along the force, its nose towards the heading."""
+        size = math.hypot(*force)
+        up = (force[0] / size, force[1] / size, force[2] / size)
+        nose_x, nose_y = math.cos(self._yaw), math.sin(self._yaw)
+        left = (-up[2] * nose_y, up[2] * nose_x, up[0] * nose_y - up[1] * nose_x)
+        size = math.hypot(*left)
+        left = (left[0] / size, left[1] / size, left[2] / size)
+        nose = (
+            left[1] * up[2] - left[2] * up[1],
+            left[2] * up[0] - left[0] * up[2],
+            left[0] * up[1] - left[1] * up[0],
+        )
+
+        def along(axis: Vector, k: int) -> float:
+            return axis[0] * rotation[k] + axis[1] * rotation[3 + k] + axis[2] * rotation[6 + k]
+
+        # The rotation's error is half of what the matrices' skew part says.
+        roll = 0.5 * (along(left, 2) - along(up, 1))
+        pitch = 0.5 * (along(up, 0) - along(nose, 2))
+        yaw = 0.5 * (along(nose, 1) - along(left, 0))
+        return (
+            INERTIA_KG_M2[0] * (ATTITUDE_P * roll - ATTITUDE_D * rates[0]),
+            INERTIA_KG_M2[1] * (ATTITUDE_P * pitch - ATTITUDE_D * rates[1]),
+            INERTIA_KG_M2[2] * (YAW_P * yaw + YAW_D * (turn - rates[2])),
+        )
