@@ -1,0 +1,59 @@
+"""Trials that succeed or fail: what one comes to, how often they succeed, how they end."""
+
+import math
+from collections import Counter
+from collections.abc import Iterable
+from statistics import NormalDist
+
+__all__ = ['count_outcomes', 'flight_figures', 'wilson_interval']
+
+
+def wilson_interval(successes: int, trials: int, *, confidence: float = 0.95) -> tuple[float, float]:
+    """
+    Bound the probability of success by Wilson's score interval.
+
+    Unlike successes / trials ± z·σ it holds for few trials and for none or all that succeed: E. B. Wilson (1927),
+    *Probable Inference, the Law of Succession, and Statistical Inference*, J. Am. Stat. Assoc. 22, 209-212;
+    recommended by Brown, Cai and DasGupta (2001), *Interval Estimation for a Binomial Proportion*.
+
+    :param successes: how many succeeded
+    :param trials: of how many
+    :param confidence: of the interval, within 0…1
+    :returns: lower and upper bound, each within 0…1; (0, 1) of no trials
+    """
+    if trials == 0:
+        return 0.0, 1.0
+    z = NormalDist().inv_cdf((1 + confidence) / 2)
+    share, scale = successes / trials, 1 + z * z / trials
+    middle = (share + z * z / (2 * trials)) / scale
+    half = z / scale * (share * (1 - share) / trials + z * z / (4 * trials * trials)) ** 0.5
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def count_outcomes(outcomes: Iterable[str]) -> dict[str, int]:
+    """
+    Count how trials ended.
+
+    :param outcomes: a word a trial, empty where the time was up
+    :returns: how many ended so, by outcome: the most frequent first, then by name
+    """
+    counts = Counter(outcomes)
+    return {outcome: counts[outcome] for outcome in sorted(counts, key=lambda outcome: (-counts[outcome], outcome))}
+
+
+def flight_figures(outcome: str, seconds: float, reached: int) -> dict[str, float | int]:
+    """
+    Sum one flight to a target up.
+
+    :param outcome: how it ended, in a word: ``success``, ``crash``, …
+    :param seconds: after what time, s
+    :param reached: targets reached
+    :returns: ``success`` (0 or 1), ``time_s`` to it (NaN without), ``reached``, ``collisions``
+    """
+    success = outcome == 'success'
+    return {
+        'success': int(success),
+        'time_s': seconds if success else math.nan,
+        'reached': reached,
+        'collisions': int(outcome == 'crash'),
+    }
