@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 from backports import zstd  # comes with rosbags
 
-from lnn_controller.data.bags.mcap_file import MAGIC as MCAP_MAGIC
+from lnn_controller.data.bags.mcap_records import MAGIC as MCAP_MAGIC
 from lnn_controller.errors import InputError
 
 __all__ = [
