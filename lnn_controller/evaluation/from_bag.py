@@ -1,8 +1,9 @@
-"""A trial of the lane out of the bag that was recorded during it."""
+"""A trial out of the bag that was recorded during it."""
 
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -17,37 +18,55 @@ from lnn_controller.data.topic_names import CONTROLLER_NODE, DIAGNOSTICS, SIMULA
 from lnn_controller.errors import InputError
 from lnn_controller.evaluation.trial import Trial
 from lnn_controller.metrics.lane import lane_figures
-from lnn_controller.sim import CarWorld, Track
+from lnn_controller.metrics.success import flight_figures
+from lnn_controller.sim import Track, find_robot
 from lnn_controller.sim.tasks.lane import cross_track_errors
 
 __all__ = ['read_frames', 'read_stamps', 'read_trial']
 
 ODOMETRY, COMMAND, IMAGE = (resolve(name) for name in (topic_names.ODOMETRY, topic_names.COMMAND, topic_names.IMAGE))
 NEURONS, TICKS = (resolve(name, CONTROLLER_NODE) for name in (topic_names.NEURONS, topic_names.TICKS))
-DEPARTURES = resolve(topic_names.DEPARTURES, SIMULATOR_NODE)
+DEPARTURES, REACHED, TARGET, OUTCOME = (
+    resolve(name, SIMULATOR_NODE)
+    for name in (topic_names.DEPARTURES, topic_names.REACHED, topic_names.TARGET, topic_names.OUTCOME)
+)
+AXES = [f'{part}_{axis}' for part in ('linear', 'angular') for axis in 'xyz']
 STOPS = 'stop_'
 # Why a controller stops before a drive and at its end: no stops of the drive.
 WAITING, ENDS = ('no_image', 'no_imu'), ('inactive', 'shutdown')
 
 
 def read_trial(
-    bag: str | Path, *, policy: str, scene: str, seed: int, seconds: float = math.inf, wall_s: float = math.nan
+    bag: str | Path,
+    *,
+    policy: str,
+    scene: str,
+    seed: int,
+    robot: str = 'car',
+    task: str = 'lane',
+    seconds: float = math.inf,
+    wall_s: float = math.nan,
 ) -> Trial:
     """
-    Read a car's trial on a simulated road from a recording of its topics.
+    Read a simulated robot's trial from a recording of its topics.
 
-    It begins with the first command to move and ends ``seconds`` later, or with the controller's last command.
+    It begins with the first command to move and ends ``seconds`` later, or with its outcome, or with the controller's
+    last command.
 
     :param bag: recorded by the recorder node, or by ``ros2 bag record``
     :param policy: name of the policy that drove
     :param scene: how the world looked
-    :param seed: of the road
+    :param seed: of the world
+    :param robot: name of the robot
+    :param task: what was asked of it
     :param seconds: what of it counts, s
     :param wall_s: how long it took in real time, s
     :returns: the trial; its figures are computed from the odometry's poses, which are ground truth
-    :raises InputError: if the bag cannot be read, or has no odometry or no command to move
+    :raises InputError: if the bag cannot be read, or has no odometry or no command to move; if robot, task or scene is
+        unknown
     """
-    rows: dict[str, list[Any]] = {name: [] for name in (ODOMETRY, COMMAND, NEURONS, DEPARTURES, TICKS, DIAGNOSTICS)}
+    names = (ODOMETRY, COMMAND, NEURONS, DEPARTURES, REACHED, TARGET, OUTCOME, TICKS, DIAGNOSTICS)
+    rows: dict[str, list[Any]] = {name: [] for name in names}
     with Bag(bag) as opened:
         if TICKS in opened.topics:
             del rows[DIAGNOSTICS]  # which holds the same, of the newest 1000 ticks and as text
@@ -55,34 +74,45 @@ def read_trial(
             opened.topic(name)
         for message in opened.messages([name for name in rows if name in opened.topics]):
             rows[message.topic].append((message.stamp_ns, opened.deserialize(message)))
-    channels = CarWorld.channels
+    asked = find_robot(robot).begin(task, seed, scene, render=False)
+    with closing(asked.world) as world:
+        channels = world.channels
     command_stamps = np.array([stamp_ns_of(message) for _, message in rows[COMMAND]], np.int64)
-    commands = np.array([_velocities(message.twist)[[0, 5]] for _, message in rows[COMMAND]]).reshape(-1, len(channels))
+    taken = [AXES.index(name) for name in channels]
+    commands = np.array([_velocities(message.twist)[taken] for _, message in rows[COMMAND]]).reshape(-1, len(channels))
     moving = np.flatnonzero(np.any(commands != 0.0, axis=1))
     if not moving.size or not rows[ODOMETRY]:
         msg = f'bag {bag} must hold a drive: odometry and a command to move. Got only commands to stand still'
         raise InputError(msg)
+    truth_stamps = np.array([stamp_ns_of(message) for _, message in rows[ODOMETRY]], np.int64)
     start_ns, end_ns = int(command_stamps[moving[0]]), int(command_stamps[-1])
     end_ns = min(end_ns, start_ns + int(seconds * 1e9)) if math.isfinite(seconds) else end_ns
+    # It was found at a moment of the ground truth, and recorded, by a clock that had not heard of it yet, just before.
+    ended = [(truth_stamps[truth_stamps >= at_ns], message.data) for at_ns, message in rows[OUTCOME]]
+    outcome = ''
+    if ended and ended[0][0].size and start_ns <= ended[0][0][0] <= end_ns:
+        end_ns, outcome = int(ended[0][0][0]), ended[0][1]
 
-    truth_stamps = np.array([stamp_ns_of(message) for _, message in rows[ODOMETRY]], np.int64)
     seen, sent = _inside(truth_stamps, start_ns, end_ns), _inside(command_stamps, start_ns, end_ns)
     pose = np.array([_pose(message.pose.pose) for _, message in rows[ODOMETRY]])[seen]
+    counted = _counted(rows[DEPARTURES] or rows[REACHED], start_ns, end_ns)
+    figures: Mapping[str, float | int]
+    if task == 'lane':
+        figures = lane_figures(cross_track_errors(Track(seed), pose), counted)
+    else:
+        figures = flight_figures(outcome, (end_ns - start_ns) / 1e9, counted)
     states = [(stamp_ns_of(message), message.position) for _, message in rows[NEURONS]]
     states = [row for row in states if start_ns <= row[0] <= end_ns]
-    within = [message.data for stamp_ns, message in rows[DEPARTURES] if stamp_ns <= end_ns]
-    before = [message.data for stamp_ns, message in rows[DEPARTURES] if stamp_ns < start_ns]
-    put_back = max(within, default=0) - max(before, default=0)
     if rows[TICKS]:
         ticks = [message for _, message in rows[TICKS] if start_ns <= stamp_ns_of(message) <= end_ns]
         latency_us, stops = _latency_us(ticks), _stops(ticks)
     else:
-        figures = _controller_figures([each for at_ns, each in rows.get(DIAGNOSTICS, []) if at_ns <= end_ns])
-        latency_us, stops = _reported_latency_us(figures), _reported_stops(figures)
+        reported = _controller_figures([each for at_ns, each in rows.get(DIAGNOSTICS, []) if at_ns <= end_ns])
+        latency_us, stops = _reported_latency_us(reported), _reported_stops(reported)
     return Trial(
         policy=policy,
-        robot='car',
-        task='lane',
+        robot=robot,
+        task=task,
         scene=scene,
         seed=seed,
         channels=channels,
@@ -93,7 +123,9 @@ def read_trial(
         command=commands[sent],
         neuron_stamp_ns=np.array([stamp_ns for stamp_ns, _ in states], np.int64),
         neurons=np.array([state for _, state in states], np.float64).reshape(len(states), -1 if states else 0),
-        figures=lane_figures(cross_track_errors(Track(seed), pose), put_back),
+        target=_targets(rows[TARGET], truth_stamps[seen]),
+        outcome=outcome,
+        figures=figures,
         step_latency_us=latency_us,
         stops=stops,
         wall_s=wall_s,
@@ -137,6 +169,22 @@ def _velocities(twist: Any) -> NDArray[np.float64]:
 def _pose(pose: Any) -> tuple[float, ...]:
     position, turn = pose.position, pose.orientation
     return position.x, position.y, position.z, turn.x, turn.y, turn.z, turn.w
+
+
+def _targets(rows: Sequence[tuple[int, Any]], stamps_ns: NDArray[np.int64]) -> NDArray[np.float64] | None:
+    """Return where the target was at each stamp, as last recorded by then."""
+    if not rows:
+        return None
+    recorded = [(stamp_ns_of(message), _pose(message.pose)[:3]) for _, message in rows]
+    newest = np.searchsorted(np.array([stamp_ns for stamp_ns, _ in recorded]), stamps_ns, side='right') - 1
+    return np.array([place for _, place in recorded])[np.maximum(newest, 0)]
+
+
+def _counted(rows: Sequence[tuple[int, Any]], start_ns: int, end_ns: int) -> int:
+    """Return how far a count rose."""
+    within = [message.data for stamp_ns, message in rows if stamp_ns <= end_ns]
+    before = [message.data for stamp_ns, message in rows if stamp_ns < start_ns]
+    return int(max(within, default=0) - max(before, default=0))
 
 
 def _inside(stamps_ns: NDArray[np.int64], start_ns: int, end_ns: int) -> NDArray[np.bool_]:

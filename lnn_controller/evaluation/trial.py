@@ -34,6 +34,8 @@ class Trial:
     :param command: by channel, (T, C), m/s and rad/s
     :param neuron_stamp_ns: moments of the neurons' states, (L,), ns
     :param neurons: their states, (L, N)
+    :param target: where the target was at each moment of the ground truth, (K, 3), m; ``None``: there was none, or it
+        was not recorded
     :param outcome: how it ended, in a word; empty if the time was up
     :param figures: by name, as the task sums it up
     :param step_latency_us: median and 99th percentile of the time to compute, encoder and core, a command, µs
@@ -54,6 +56,7 @@ class Trial:
     command: Floats
     neuron_stamp_ns: NDArray[np.int64]
     neurons: Floats
+    target: Floats | None = None
     outcome: str = ''
     figures: Mapping[str, float | int] = field(default_factory=dict)
     step_latency_us: tuple[float, float] = (math.nan, math.nan)

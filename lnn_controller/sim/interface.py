@@ -117,6 +117,14 @@ class World(Protocol):
         :returns: ground truth
         """
 
+    def show(self, pose: Floats, command: Floats) -> None:
+        """
+        Put the robot where it was once, for a picture.
+
+        :param pose: x, y, z (m) and the quaternion x, y, z, w, (7,)
+        :param command: what it was commanded then, by channel, (C,)
+        """
+
     def chase(self, width: int = 640, height: int = 360) -> NDArray[np.uint8]:
         """
         Take a picture of the robot from behind, for people.

@@ -61,6 +61,21 @@ class Robot:
         """
         return self.experts[_find(name, self.experts, 'an expert')]
 
+    def begin(self, task: str, seed: int, scene: str, **options: Any) -> Task:
+        """
+        Make a world, and begin a trial of a task there.
+
+        :param task: a key of ``tasks``
+        :param seed: of the world
+        :param scene: one of ``scenes``
+        :param options: of the world, as ``render``
+        :returns: the task
+        :raises InputError: if there is no such task or scene, or OpenGL is missing
+        """
+        asked = self.find_task(task)(self.world(seed, self.find_scene(scene), **options))
+        asked.begin()
+        return asked
+
     def find_scene(self, name: str) -> str:
         """
         Look a scene up by its name.

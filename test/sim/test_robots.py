@@ -99,6 +99,16 @@ def test_every_task_has_a_map_and_a_limit_of_time(name, task):
 
 
 @pytest.mark.parametrize('name', ALL)
+def test_every_world_shows_its_robot_where_it_was(name):
+    robot = ALL[name]
+    task = robot.begin(next(iter(robot.tasks)), 5, next(iter(robot.scenes)))
+    with closing(task.world) as world:
+        pose = world.odometry().pose + (1.0, -2.0, *[0.0] * 5)
+        world.show(pose, np.zeros(len(world.channels)))
+        np.testing.assert_allclose(world.odometry().pose, pose, atol=1e-2)
+
+
+@pytest.mark.parametrize('name', ALL)
 def test_every_world_stops_at_zeros_and_refuses_what_is_not_finite(name):
     robot = ALL[name]
     with closing(robot.world(5, next(iter(robot.scenes)))) as world:

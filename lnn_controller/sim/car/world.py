@@ -100,6 +100,19 @@ class CarWorld:
         self._data.ctrl[2] = 0.0
         mujoco.mj_forward(self._model, self._data)
 
+    def show(self, pose: NDArray[np.float64], command: NDArray[np.float64]) -> None:
+        """
+        Put the car where it was once, level and at rest, for a picture.
+
+        :param pose: x, y, z (m) and the quaternion x, y, z, w, (7,)
+        :param command: what it was commanded then: speed (m/s), yaw rate (rad/s), which turns the front wheels; (2,)
+        """
+        x, y, _, _, _, sin, cos = pose.tolist()
+        speed, turn = command.tolist()
+        steering = math.atan(WHEELBASE_M * turn / max(abs(speed), STEERING_FLOOR_M_S))
+        limit = MAX_STEERING_RAD
+        self.set_pose(x, y, 2.0 * math.atan2(sin, cos), steering_rad=min(max(steering, -limit), limit))
+
     @property
     def perturbation(self) -> Perturbation:
         """How the car differs from the nominal one; may be set at any time. Commands under way keep their delay."""

@@ -123,6 +123,16 @@ class DroneWorld:
         mujoco.mj_forward(self._model, data)
         self._touched = False
 
+    def show(self, pose: Floats, command: Floats) -> None:
+        """
+        Put the drone where it was once, leaning as it did, for a picture.
+
+        :param pose: x, y, z (m) and the quaternion x, y, z, w, (7,)
+        :param command: what it was commanded then, which nothing shows, (4,)
+        """
+        self._data.qpos[:7] = pose[[0, 1, 2, 6, 3, 4, 5]]
+        mujoco.mj_forward(self._model, self._data)
+
     @property
     def target(self) -> Floats:
         """Where the target's centre is, m, (3,)."""

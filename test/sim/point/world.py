@@ -57,6 +57,9 @@ class PointWorld:
         pose[:2], pose[6], twist[:2] = self.position, 1.0, self._velocity
         return Odometry(pose, twist)
 
+    def show(self, pose, command):
+        self.put(pose[:2].copy())
+
     def chase(self, width=640, height=360):
         return np.full((height, width, 3), self.light, np.uint8)
 
