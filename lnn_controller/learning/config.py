@@ -62,6 +62,13 @@ class TrainConfig:
     steps: int = setting(0, 'optimiser steps at most; 0: by the number of frames', minimum=0, maximum=10_000_000)
     epochs: int = setting(12, 'validations in a whole run', minimum=1, maximum=10_000)
     patience: int = setting(8, 'validations without a better one before training stops', minimum=1, maximum=1000)
+    refine_steps: int = setting(
+        0,
+        'steps after these in which cell and readout learn on over windows five times as long, the encoder left as it '
+        'is; seconds for hundreds',
+        minimum=0,
+        maximum=1_000_000,
+    )
     learning_rate: float = setting(2e-3, 'peak learning rate of encoder and readout', minimum=1e-7, maximum=1.0)
     cell_learning_rate: float = setting(4e-3, 'peak learning rate of the cell', minimum=1e-7, maximum=1.0)
     weight_decay: float = setting(1e-3, 'AdamW weight decay', minimum=0.0, maximum=1.0)

@@ -20,26 +20,28 @@ __all__ = ['Metrics', 'batch_of_episodes', 'held_out', 'measure', 'recoloured']
 #: figures by part, channel and name; NaN where one is not defined
 Metrics = dict[str, dict[str, dict[str, float]]]
 
-# Whole episodes are measured at this rate, from a fresh state.
+# Whole episodes are measured at this rate, or the nearest to it that the policy is trained for, from a fresh state.
 VALIDATION_RATE_HZ = 50.0
 
 
-def _ticks(low_ns: int, high_ns: int) -> np.ndarray:
-    return np.arange(low_ns, high_ns, round(1e9 / VALIDATION_RATE_HZ), dtype=np.int64)
+def _ticks(low_ns: int, high_ns: int, config: TrainConfig) -> np.ndarray:
+    rate_hz = min(max(VALIDATION_RATE_HZ, config.rate_min_hz), config.rate_max_hz)
+    return np.arange(low_ns, high_ns, round(1e9 / rate_hz), dtype=np.int64)
 
 
-def batch_of_episodes(episodes: Sequence[Episode]) -> Batch:
+def batch_of_episodes(episodes: Sequence[Episode], config: TrainConfig) -> Batch:
     """
     Lay out whole episodes at a steady rate, as one batch.
 
     :param episodes: at least one
+    :param config: rates that the policy is trained for
     :returns: each usable span of each episode as a sequence, padded and masked
     """
     windows = [
-        cut(episode, _ticks(low, high))
+        cut(episode, _ticks(low, high, config))
         for episode in episodes
         for low, high in usable_spans(episode)
-        if len(_ticks(low, high)) > 1
+        if len(_ticks(low, high, config)) > 1
     ]
     return collate(windows)
 
@@ -57,29 +59,30 @@ def recoloured(batch: Batch, config: TrainConfig) -> Batch:
     return batch._replace(frames=torch.from_numpy(frames))
 
 
-def held_out(split: Split, rehearsed: Split | None = None) -> dict[str, Batch]:
+def held_out(split: Split, config: TrainConfig, rehearsed: Split | None = None) -> dict[str, Batch]:
     """
     Lay out what was kept from the training.
 
     :param split: the episodes by use
+    :param config: rates that the policy is trained for
     :param rehearsed: the old ones, likewise
     :returns: ``validation``; ``test`` where there is one: the state runs warm through the whole recording and only its
         end counts; ``rehearsed``: what of the old demonstrations validates
     """
-    parts = {'validation': batch_of_episodes(split.validation)}
+    parts = {'validation': batch_of_episodes(split.validation, config)}
     if split.test:
         episode, fraction = split.test
-        parts['test'] = _end(episode, usable_at_ns(episode, 1.0 - fraction))
+        parts['test'] = _end(episode, usable_at_ns(episode, 1.0 - fraction), config)
     if rehearsed:
-        parts['rehearsed'] = batch_of_episodes(rehearsed.validation)
+        parts['rehearsed'] = batch_of_episodes(rehearsed.validation, config)
     return parts
 
 
-def _end(episode: Episode, from_ns: float) -> Batch:
+def _end(episode: Episode, from_ns: float, config: TrainConfig) -> Batch:
     """What comes after a moment; the ticks before it in the same span warm the state up, and are masked."""
     windows, masks = [], []
     for low, high in usable_spans(episode):
-        ticks = _ticks(low, high)
+        ticks = _ticks(low, high, config)
         if len(ticks) > 1 and ticks[-1] > from_ns:
             windows.append(cut(episode, ticks))
             masks.append(torch.from_numpy(ticks[1:] > from_ns))

@@ -12,7 +12,10 @@ from lnn_controller.learning.config import TrainConfig
 from lnn_controller.learning.windows import Batch
 from lnn_controller.liquid.network import PolicyNetwork
 
-__all__ = ['PolicyModule', 'clip_gradients', 'encode', 'predict']
+__all__ = ['FRAMES_AT_ONCE', 'PolicyModule', 'at_ticks', 'clip_gradients', 'encode', 'predict']
+
+# Without gradients, frames are encoded in chunks of so many: all together would take much memory.
+FRAMES_AT_ONCE = 256
 
 
 class PolicyModule(lightning.LightningModule):
@@ -153,7 +156,17 @@ def encode(network: PolicyNetwork, batch: Batch, frames_at_once: int | None = No
     """
     frames = batch.frames.flatten(0, 1)
     each = torch.cat([network.encode(chunk) for chunk in torch.split(frames, frames_at_once or len(frames))])
-    each = each.reshape(*batch.frames.shape[:2], -1)
+    return at_ticks(each.reshape(*batch.frames.shape[:2], -1), batch)
+
+
+def at_ticks(each: Tensor, batch: Batch) -> Tensor:
+    """
+    Lay out the features of frames by the ticks that saw them.
+
+    :param each: of each frame, (B, U, F)
+    :param batch: windows or episodes
+    :returns: features, (B, T, F)
+    """
     return each.gather(1, batch.frame_index[..., None].expand(-1, -1, each.shape[-1]))
 
 
@@ -166,5 +179,5 @@ def predict(network: PolicyNetwork, batch: Batch) -> Tensor:
     :returns: commands in physical units, (B, T, C)
     """
     with torch.no_grad():
-        commands: Tensor = network(encode(network, batch, frames_at_once=256), batch.imu, batch.dt_s)
+        commands: Tensor = network(encode(network, batch, FRAMES_AT_ONCE), batch.imu, batch.dt_s)
         return commands

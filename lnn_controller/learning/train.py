@@ -20,6 +20,7 @@ from lnn_controller.learning.loss_curve import draw_loss_curve
 from lnn_controller.learning.measure import Metrics, held_out, measure, recoloured
 from lnn_controller.learning.module import PolicyModule
 from lnn_controller.learning.provenance import provenance
+from lnn_controller.learning.refine import refine
 from lnn_controller.liquid.network import PolicyNetwork
 from lnn_controller.policy.spec import PolicySpec
 
@@ -113,7 +114,7 @@ def train_network(
     :param progress: show a progress bar
     :returns: where the bundle is and how good it was on what it has not seen, with ``init`` before and after
     """
-    parts = held_out(split, rehearsed)
+    parts = held_out(split, config, rehearsed)
     before = measure(network, parts, config.outputs) if init else {}
     validation = {'val': parts['validation']}
     if config.augmentation in ('wide', 'colour', 'cue'):
@@ -124,6 +125,7 @@ def train_network(
     started = datetime.datetime.now(datetime.UTC)
     data = Data(split.train, config, rehearsed.train if rehearsed else ())
     fit(module, data, run_dir, config, resume=resume, progress=progress)
+    refined = {'refinement': refine(module, split.train, config, data.rehearsed)} if config.refine_steps else {}
     seconds = (datetime.datetime.now(datetime.UTC) - started).total_seconds()
     draw_loss_curve(module.history, run_dir / 'loss.png')
 
@@ -132,5 +134,5 @@ def train_network(
         for channel, figures in channels.items():
             metrics[part][channel]['mae_before'] = figures['mae']
     card = provenance(split, config, metrics, seconds, network, started)
-    export(network, spec, out, card | ({'init': dict(init)} if init else {}))
+    export(network, spec, out, card | refined | ({'init': dict(init)} if init else {}))
     return TrainResult(out, metrics, seconds)

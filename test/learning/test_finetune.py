@@ -58,8 +58,9 @@ def old_error(bundle, old):
     spec = read_spec(bundle)
     network = build_network(spec)
     network.load_state_dict(tensors(bundle))
-    _, split = load(old, fine_tune_config(spec, {}))
-    return measure(network, held_out(split), spec.channels)['validation']['angular_z']['mae']
+    config = fine_tune_config(spec, {})
+    _, split = load(old, config)
+    return measure(network, held_out(split, config), spec.channels)['validation']['angular_z']['mae']
 
 
 @pytest.fixture(scope='module')

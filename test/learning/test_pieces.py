@@ -55,7 +55,7 @@ def test_pieces_are_cut_of_usable_time_and_the_test_is_of_none_of_them(lost, usa
     assert learnt_s == pytest.approx(usable_s * (1 - CONFIG.test_fraction), rel=0.05)
     assert len(train) == len(validation) >= 3
     split = Split(train, validation, (whole, CONFIG.test_fraction), {})
-    test = held_out(split)['test']
+    test = held_out(split, CONFIG)['test']
     assert float(test.mask.sum()) / 50 == pytest.approx(usable_s * CONFIG.test_fraction, rel=0.1)
     # The command is the time: what counts is later than all that was trained on.
     tested = test.command[..., 0][test.mask.bool()]

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from made_bags import write_steering
+from safetensors.numpy import load_file
 
 from lnn_controller.data.bags.topics import Topics
 from lnn_controller.errors import InputError
@@ -75,8 +76,29 @@ def test_training_learns(tmp_path):
     assert result.seconds > 0
 
 
+def test_refinement_changes_cell_and_readout_alone_and_keeps_what_validates_best(tmp_path):
+    bags = [write_steering(tmp_path / f'bag_{seed}', seed=seed) for seed in range(2)]
+
+    def refined(name, **options):
+        config = TrainConfig(**{**QUICK, 'steps': 40, 'batch_size': 4, 'augmentation': 'none'} | options)
+        train(bags, tmp_path / name, config, progress=False, report=lambda line: None)
+        return tmp_path / name
+
+    plain, first, again = refined('plain'), refined('first', refine_steps=30), refined('again', refine_steps=30)
+    assert weights(first) == weights(again)
+    before, after = (load_file(each / 'weights.safetensors') for each in (plain, first))
+    changed = {name.split('.')[0] for name, value in before.items() if not np.array_equal(value, after[name])}
+    assert changed == {'sequence', 'readout'}
+    score = Policy.load(first).spec.provenance['refinement']
+    assert score['after'] < score['before']
+    # Steps that lead away alone: what it began with stays.
+    wild = {'cell_learning_rate': 0.9}
+    assert weights(refined('astray', refine_steps=30, **wild)) == weights(refined('not_astray', **wild))
+
+
 def test_a_killed_run_goes_on_and_ends_as_if_it_had_not_been_killed(tmp_path):
     flags = ['--steps', '40', '--epochs', '8', '--patience', '8', '--batch-size', '2', '--window-ticks', '6']
+    flags += ['--refine-steps', '10']
     lnn = [sys.executable, '-m', 'lnn_controller.cli', 'train']
 
     def command(out, *more):

@@ -1,0 +1,117 @@
+"""
+Refinement: cell and readout learn on over long windows, from features that the trained encoder gave once.
+
+To encode frames is what training costs, so its windows are short. With the encoder left as it is, every frame is
+encoded once for each of a few looks, and windows that are long in time cost seconds.
+"""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lnn_controller.data.episode import Episode
+from lnn_controller.learning.augment import Augment, mirror_commands, mirror_imu
+from lnn_controller.learning.config import TrainConfig
+from lnn_controller.learning.module import FRAMES_AT_ONCE, PolicyModule, at_ticks, clip_gradients, encode
+from lnn_controller.learning.windows import Batch, Windows
+from lnn_controller.liquid.network import PolicyNetwork
+
+__all__ = ['refine']
+
+# A window is so many times as long as one of the training before.
+LONGER = 5
+# How often every episode is encoded: as it is, and in other colours.
+LOOKS = 4
+
+
+def refine(
+    module: PolicyModule, episodes: Sequence[Episode], config: TrainConfig, rehearsed: Sequence[Episode] = ()
+) -> dict[str, Any]:
+    """
+    Train cell and readout on; the weights that validate best stay, those that it began with among them.
+
+    :param module: with a trained network and what validates; the encoder's weights stay to the bit
+    :param episodes: to train on
+    :param config: ``refine_steps``, and the windows, augmentation, learning rate and seed of the training before
+    :param rehearsed: old episodes, for half of the windows
+    :returns: for the card: the validation's score ``before`` and ``after``
+    """
+    network = module.network
+    parts = [*network.sequence.parameters(), *network.readout.parameters()]
+    parameters = [parameter for parameter in parts if parameter.requires_grad]
+    augment = Augment(config.augmentation, np.random.default_rng([config.seed, config.refine_steps]), config.cue_colour)
+    count = 1 if config.augmentation == 'none' and not config.mirror else LOOKS
+    looks, old_looks = (
+        [
+            _encoded(network, each, augment if look else None, mirror=config.mirror and look % 2 == 1)
+            for look in range(count)
+            for each in group
+        ]
+        for group in (episodes, rehearsed)
+    )
+    windows = dataclasses.replace(
+        config,
+        steps=config.refine_steps,
+        window_ticks=min(LONGER * config.window_ticks, 1000),
+        augmentation='none',
+        mirror=False,
+    )
+    with torch.no_grad():
+        validation = {
+            name: (encode(network, batch, FRAMES_AT_ONCE), batch) for name, batch in module.validation.items()
+        }
+    optimizer = torch.optim.AdamW(parameters, config.cell_learning_rate, weight_decay=0.0)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, config.cell_learning_rate, config.refine_steps)
+    before = best = _score(module, validation)
+    kept = _copied(network)
+    network.train()
+    for epoch in range(-(-windows.steps // windows.steps_per_epoch)):
+        for batch in Windows(looks, windows, epoch, old_looks):
+            features = at_ticks(batch.frames, batch)
+            optimizer.zero_grad()
+            module.loss(network(features, batch.imu, batch.dt_s), batch).backward()  # type: ignore[no-untyped-call]
+            if clip_gradients(parameters, 1.0):
+                optimizer.step()
+            schedule.step()
+        score = _score(module, validation)
+        if score < best:
+            best, kept = score, _copied(network)
+    network.load_state_dict(kept)
+    return {'before': round(before, 6), 'after': round(best, 6)}
+
+
+def _encoded(network: PolicyNetwork, episode: Episode, augment: Augment | None, *, mirror: bool) -> Episode:
+    """The episode with features, (F, 32), for frames."""
+    images, imu, commands = episode.images, episode.imu, episode.commands
+    if mirror:
+        images = np.ascontiguousarray(images[:, :, ::-1])
+        imu = None if imu is None else mirror_imu(imu)
+        commands = mirror_commands(commands, episode.channels)
+    if augment:
+        images = augment(images)
+    with torch.no_grad():
+        frames = torch.from_numpy(images)
+        features = torch.cat([network.encode(chunk) for chunk in torch.split(frames, FRAMES_AT_ONCE)])
+    # Windows take their frames from here whatever these are.
+    return dataclasses.replace(episode, images=features.numpy(), imu=imu, commands=commands)
+
+
+def _score(module: PolicyModule, validation: Mapping[str, tuple[Tensor, Batch]]) -> float:
+    network = module.network
+    training = network.training
+    network.eval()
+    with torch.no_grad():
+        losses = [
+            float(module.loss(network(features, batch.imu, batch.dt_s), batch))
+            for features, batch in validation.values()
+        ]
+    network.train(training)
+    return sum(losses) / len(losses)
+
+
+def _copied(network: PolicyNetwork) -> dict[str, Tensor]:
+    return {name: value.clone() for name, value in network.state_dict().items()}
