@@ -1,8 +1,8 @@
 """
 The flight controller: velocity commands into thrusts, as an autopilot's cascade does it.
 
-Velocity (proportional, with an integrator that learns wind and load) → specific force, of limited tilt → attitude
-(proportional-derivative) → mixer. It works on plain numbers: on vectors of three, numpy takes five times as long.
+Velocity → specific force, of limited tilt → attitude → torques → mixer. Integrators learn what velocities and attitude
+need against wind, load and worn rotors. It works on plain numbers: on vectors of three, numpy takes five times as long.
 """
 
 import math
@@ -12,36 +12,29 @@ import numpy as np
 
 from lnn_controller.sim.drone.body import DRAG_TORQUE_M, INERTIA_KG_M2, MASS_KG, MAX_THRUST_N, ROTORS
 
-__all__ = ['GRAVITY_M_S2', 'LIMITS', 'FlightController', 'heading_rad']
+__all__ = ['GRAVITY_M_S2', 'LIMITS', 'FlightController']
 
 GRAVITY_M_S2 = 9.81
 # What it accepts at most, either way: ahead, aside, up (m/s) and turning (rad/s).
 LIMITS = (2.5, 1.5, 1.0, 1.5)
 
-HORIZONTAL_P, HORIZONTAL_I = 2.8, 1.6  # 1/s, 1/s²
-VERTICAL_P, VERTICAL_I = 4.0, 2.5
+HORIZONTAL_P, HORIZONTAL_I = 3.5, 2.4  # 1/s, 1/s²
+VERTICAL_P, VERTICAL_I = 6.0, 6.0
 MAX_HORIZONTAL_M_S2 = 4.5  # a tilt of 25°
 MAX_VERTICAL_M_S2 = 4.0
-ATTITUDE_P, ATTITUDE_D = 150.0, 22.0  # 1/s², 1/s, about roll and pitch
-YAW_P, YAW_D = 40.0, 11.0
+LEAST_UP_M_S2 = 2.0  # so that it never turns over
+TILT_P, TILT_I, TILT_D = 150.0, 200.0, 22.0  # 1/s², 1/s³, 1/s
+YAW_P, YAW_I, YAW_D = 15.0, 10.0, 12.0
 MAX_YAW_ERROR_RAD = 0.5
+MAX_HELD_N_M = 0.2
 
-# Thrusts from the wrench: total thrust, roll, pitch and yaw torque.
-MIXER = np.linalg.inv(
+# Total thrust, roll, pitch and yaw torque from thrusts; and thrusts from those.
+WRENCH = np.array(
     [[1.0] * 4, [y for _, y, _ in ROTORS], [-x for x, _, _ in ROTORS], [spin * DRAG_TORQUE_M for *_, spin in ROTORS]]
-).tolist()
+)
+MIXER = np.linalg.inv(WRENCH).tolist()
 
 Vector = tuple[float, float, float]
-
-
-def heading_rad(rotation: Sequence[float]) -> float:
-    """
-    Return the yaw of an attitude.
-
-    :param rotation: matrix from the body's frame into the world's, by rows, (9,)
-    :returns: direction of the nose, rad, −π…π
-    """
-    return math.atan2(rotation[3], rotation[0])
 
 
 class FlightController:
@@ -54,18 +47,22 @@ class FlightController:
     def __init__(self, period_s: float) -> None:
         self._period_s = period_s
         self.command: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
-        self.reset(0.0, (0.0, 0.0, 0.0))
+        self.hover(0.0, (0.0, 0.0, GRAVITY_M_S2), [MASS_KG * GRAVITY_M_S2 / 4] * 4)
 
-    def reset(self, yaw: float, held: Vector) -> None:
+    def hover(self, yaw: float, up: Vector, thrusts: Sequence[float]) -> None:
         """
-        Begin anew, hovering.
+        Begin anew, hovering as one that has long found out what that takes.
 
         :param yaw: heading to hold, rad
-        :param held: what the integrators hold: acceleration in the world that wind and load make necessary, m/s², (3,)
+        :param up: where the thrust must point in the world, of any length, (3,)
+        :param thrusts: what must be demanded of the rotors, N, (4,)
         """
         self.command = (0.0, 0.0, 0.0, 0.0)
         self._yaw = yaw
-        self._held = held
+        total, roll, pitch, twist = (WRENCH @ thrusts).tolist()
+        size = MASS_KG * math.hypot(*up) / total
+        self._held = (up[0] / size, up[1] / size, up[2] / size - GRAVITY_M_S2)
+        self._held_torque = (roll, pitch, twist)
 
     def thrusts(self, rotation: Sequence[float], velocity: Sequence[float], rates: Sequence[float]) -> list[float]:
         """
@@ -77,9 +74,9 @@ class FlightController:
         :returns: of the rotors, N, (4,), in the order of ``ROTORS``; 0…MAX_THRUST_N
         """
         ahead, left, up, turn = self.command
-        yaw = heading_rad(rotation)
+        yaw = math.atan2(rotation[3], rotation[0])
         error = math.remainder(self._yaw + turn * self._period_s - yaw, math.tau)
-        self._yaw = yaw + min(max(error, -MAX_YAW_ERROR_RAD), MAX_YAW_ERROR_RAD)
+        self._yaw = yaw + _within(error, MAX_YAW_ERROR_RAD)
 
         # Commands are of the heading's frame: level, its x along the nose.
         cos, sin = math.cos(yaw), math.sin(yaw)
@@ -93,7 +90,7 @@ class FlightController:
     def _specific_force(self, error_x: float, error_y: float, error_z: float) -> Vector:
         """What velocity errors ask for, against gravity; the integrators rest while more is asked than allowed."""
         held_x, held_y, held_z = self._held
-        x, y, z = HORIZONTAL_P * error_x + held_x, HORIZONTAL_P * error_y + held_y, VERTICAL_P * error_z + held_z
+        x, y, z = HORIZONTAL_P * error_x + held_x, HORIZONTAL_P * error_y + held_y, VERTICAL_P * error_z
         over = math.hypot(x, y) / MAX_HORIZONTAL_M_S2
         if over > 1.0:
             x, y = x / over, y / over
@@ -104,8 +101,9 @@ class FlightController:
             z = math.copysign(MAX_VERTICAL_M_S2, z)
         else:
             held_z += VERTICAL_I * self._period_s * error_z
+        z += held_z + GRAVITY_M_S2
         self._held = held_x, held_y, held_z
-        return x, y, GRAVITY_M_S2 + z
+        return x, y, max(z, LEAST_UP_M_S2)
 
     def _torques(self, rotation: Sequence[float], rates: Sequence[float], force: Vector, turn: float) -> Vector:
         """Turn the body's z axis along the force, its nose towards the heading."""
@@ -128,8 +126,24 @@ class FlightController:
         roll = 0.5 * (along(left, 2) - along(up, 1))
         pitch = 0.5 * (along(up, 0) - along(nose, 2))
         yaw = 0.5 * (along(nose, 1) - along(left, 0))
-        return (
-            INERTIA_KG_M2[0] * (ATTITUDE_P * roll - ATTITUDE_D * rates[0]),
-            INERTIA_KG_M2[1] * (ATTITUDE_P * pitch - ATTITUDE_D * rates[1]),
-            INERTIA_KG_M2[2] * (YAW_P * yaw + YAW_D * (turn - rates[2])),
+        wanted = (
+            TILT_P * roll - TILT_D * rates[0],
+            TILT_P * pitch - TILT_D * rates[1],
+            YAW_P * yaw + YAW_D * (turn - rates[2]),
         )
+        held_roll, held_pitch, held_yaw = self._held_torque
+        tilt_i, yaw_i = TILT_I * self._period_s, YAW_I * self._period_s
+        self._held_torque = (
+            _within(held_roll + INERTIA_KG_M2[0] * tilt_i * roll, MAX_HELD_N_M),
+            _within(held_pitch + INERTIA_KG_M2[1] * tilt_i * pitch, MAX_HELD_N_M),
+            _within(held_yaw + INERTIA_KG_M2[2] * yaw_i * yaw, MAX_HELD_N_M),
+        )
+        return (
+            INERTIA_KG_M2[0] * wanted[0] + held_roll,
+            INERTIA_KG_M2[1] * wanted[1] + held_pitch,
+            INERTIA_KG_M2[2] * wanted[2] + held_yaw,
+        )
+
+
+def _within(value: float, most: float) -> float:
+    return min(max(value, -most), most)

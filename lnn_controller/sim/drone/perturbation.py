@@ -16,7 +16,7 @@ class DronePerturbation:
     """
 
     wind_m_s: float = setting(1.0, "Mean wind; its direction is the seed's.", 'm/s', 0.0, 10.0)
-    gusts: float = setting(0.3, 'Standard deviation of the gusts, as a share of the mean wind.', '', 0.0, 1.0)
+    gusts: float = setting(0.2, 'Standard deviation of the gusts, as a share of the mean wind.', '', 0.0, 1.0)
     payload_kg: float = setting(0.0, 'Load amidships.', 'kg', 0.0, 0.6)
     rotor_gain: float = setting(1.0, 'Thrust of the front left rotor: achieved / commanded.', '', 0.6, 1.2)
     camera_pitch_deg: float = setting(0.0, 'The camera turned, positive up.', '°', -45.0, 45.0)

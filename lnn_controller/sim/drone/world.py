@@ -14,6 +14,7 @@ from lnn_controller.sim.drone.body import (
     DRONE_LOOK_GROUP,
     FOVY_DEG,
     MASS_KG,
+    ROTORS,
     TIMESTEP_S,
 )
 from lnn_controller.sim.drone.flight import GRAVITY_M_S2, LIMITS, FlightController
@@ -105,20 +106,19 @@ class DroneWorld:
         self._waiting.clear()
         mujoco.mj_resetData(self._model, data)
         self._target[:] = target
-        # It has hovered there for a while: leaning into the wind, the integrators knowing wind and load.
+        # It has hovered there for a while: it leans into the wind, and its integrators know wind, load and rotors.
         wind = self._wind.mean(self._perturbation.wind_m_s)
-        mass = MASS_KG + self._perturbation.payload_kg
-        heavier = mass / MASS_KG
-        held = (-DRAG_N_S_M * wind[0] / MASS_KG, -DRAG_N_S_M * wind[1] / MASS_KG, GRAVITY_M_S2 * (heavier - 1.0))
-        up = np.array([held[0], held[1], GRAVITY_M_S2 + held[2]])
-        thrust = MASS_KG * float(np.linalg.norm(up))
-        up /= np.linalg.norm(up)
+        mass = float(self._model.body_mass[self._drone])
+        force = np.array([-DRAG_N_S_M * wind[0], -DRAG_N_S_M * wind[1], mass * GRAVITY_M_S2])
+        thrust = float(np.linalg.norm(force))
+        up = force / thrust
         left = np.cross(up, (math.cos(yaw), math.sin(yaw), 0.0))
         left /= np.linalg.norm(left)
         data.qpos[:3] = x, y, z
         mujoco.mju_mat2Quat(data.qpos[3:7], np.column_stack([np.cross(left, up), left, up]).ravel())
-        data.act[:] = data.ctrl[:] = thrust / len(data.act)
-        self._flight.reset(yaw, held)
+        demanded = thrust / len(ROTORS) / self._model.actuator_gainprm[:, 0]
+        data.act[:] = data.ctrl[:] = demanded
+        self._flight.hover(yaw, tuple(up.tolist()), demanded.tolist())
         self._push(wind)
         mujoco.mj_forward(self._model, data)
         self._touched = False
