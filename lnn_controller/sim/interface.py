@@ -2,13 +2,12 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lnn_controller.errors import InputError, short
-from lnn_controller.sim.perturbation import Perturbation
 
 __all__ = [
     'Clock',
@@ -142,7 +141,7 @@ class World(Protocol):
 class Perturbable(Protocol):
     """A world whose robot can be perturbed."""
 
-    perturbation: Perturbation
+    perturbation: Any  # of the robot's own kind: a frozen dataclass of settings
 
 
 @runtime_checkable

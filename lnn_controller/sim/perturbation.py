@@ -1,4 +1,4 @@
-"""Perturbations of a car, and when they begin: actuators, grip, load, camera pose, IMU bias, latency."""
+"""Perturbations of a car: actuators, grip, load, camera pose, IMU bias, latency; and when any robot's begin."""
 
 import sys
 from bisect import bisect_right
@@ -46,38 +46,43 @@ class Scenario:
     Perturbation over time.
 
     :param changes: time (s) and the perturbation from then on, in order of time
+    :param nominal: the perturbation before the first change, of the same robot
     """
 
-    changes: tuple[tuple[float, Perturbation], ...] = ()
+    changes: tuple[tuple[float, Any], ...] = ()
+    nominal: Any = Perturbation()
 
-    def at(self, at_s: float) -> Perturbation:
+    def at(self, at_s: float) -> Any:
         """
         Look the perturbation at a time up.
 
         :param at_s: time since the drive began, s
-        :returns: the perturbation; before the first change that of the nominal car
+        :returns: the perturbation
         """
         index = bisect_right(self.changes, at_s, key=lambda change: change[0])
-        return self.changes[index - 1][1] if index else Perturbation()
+        return self.changes[index - 1][1] if index else self.nominal
 
 
-def read_scenario(source: str | Path | Sequence[Mapping[str, Any]]) -> Scenario:
+def read_scenario(source: str | Path | Sequence[Mapping[str, Any]], kind: type = Perturbation) -> Scenario:
     """
     Read a scenario: a list of changes, each with its time ``at_s`` and what is different from then on.
 
     What a change does not name stays as it was.
 
     :param source: a YAML file, or its content
+    :param kind: how the robot can be perturbed: a dataclass of settings, see ``Robot.perturbation``
     :returns: the scenario
-    :raises InputError: if the file cannot be read, or is no such list; times must rise, and fields be those of
-        :class:`Perturbation`, within their ranges
+    :raises InputError: if the file cannot be read, or is no such list; times must rise, and fields be those of the
+        kind, within their ranges
     """
     rows, where = _content(source)
     if not isinstance(rows, list | tuple):
-        raise InputError(f'{where} must be a list of changes, such as "- {{at_s: 20.0, slip: 0.3}}". Got {short(rows)}')
-    known = settings_of(Perturbation)
-    perturbation = Perturbation()
-    changes: list[tuple[float, Perturbation]] = []
+        raise InputError(
+            f'{where} must be a list of changes, such as "- {{at_s: 20.0, payload_kg: 0.3}}". Got {short(rows)}'
+        )
+    known = settings_of(kind)
+    nominal = perturbation = kind()
+    changes: list[tuple[float, Any]] = []
     for number, row in enumerate(rows, start=1):
         if not isinstance(row, Mapping) or 'at_s' not in row:
             raise InputError(f'{where}, change {number} must have its time, at_s, and what changes. Got {short(row)}')
@@ -95,7 +100,7 @@ def read_scenario(source: str | Path | Sequence[Mapping[str, Any]]) -> Scenario:
         except InputError as error:
             raise InputError(f'{where}, change {number}: {error}') from None
         changes.append((float(at_s), perturbation))
-    return Scenario(tuple(changes))
+    return Scenario(tuple(changes), nominal)
 
 
 def _content(source: str | Path | Sequence[Mapping[str, Any]]) -> tuple[Any, str]:

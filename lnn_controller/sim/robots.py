@@ -10,6 +10,7 @@ from lnn_controller.errors import InputError, did_you_mean
 from lnn_controller.sim.car.expert import LaneDriver, disturb
 from lnn_controller.sim.car.world import CarWorld
 from lnn_controller.sim.interface import Disturbance, Expert, Task, World
+from lnn_controller.sim.perturbation import Perturbation
 from lnn_controller.sim.render.scenes import SCENES
 from lnn_controller.sim.tasks.lane import Lane
 
@@ -29,6 +30,7 @@ class Robot:
     :param disturbance: what disturbs the expert while it demonstrates; made from the task and a source of chance
     :param policy: name of the shipped policy that drives it where none is chosen
     :param seed: of the world of a trial where none is chosen: one that this policy has never seen
+    :param perturbation: how it may differ from the nominal one: a frozen dataclass of settings; ``None``: not at all
     """
 
     world: Callable[..., World]
@@ -38,6 +40,7 @@ class Robot:
     disturbance: Callable[[Any, Generator], Disturbance]
     policy: str
     seed: int
+    perturbation: type | None = None
 
     def find_task(self, name: str) -> Callable[[World], Task]:
         """
@@ -96,6 +99,7 @@ ROBOTS = {
         disturbance=disturb,
         policy='car_lane',
         seed=21,
+        perturbation=Perturbation,
     ),
 }
 

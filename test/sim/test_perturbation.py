@@ -6,6 +6,7 @@ import pytest
 from lnn_controller.errors import InputError
 from lnn_controller.settings import settings_of
 from lnn_controller.sim import CarWorld, Perturbation, Scenario, read_scenario
+from lnn_controller.sim.drone.perturbation import DronePerturbation
 
 
 def world(perturbation=None, **options):
@@ -122,13 +123,15 @@ def test_the_camera_is_turned_and_moved():
     assert shifts[int(np.argmin(alike))] > 2
 
 
-@pytest.mark.parametrize('name', settings_of(Perturbation))
-def test_a_perturbation_out_of_range_is_refused(name):
-    low, high = settings_of(Perturbation)[name].minimum, settings_of(Perturbation)[name].maximum
-    assert low <= getattr(Perturbation(), name) <= high
+@pytest.mark.parametrize(
+    ('kind', 'name'), [(kind, name) for kind in (Perturbation, DronePerturbation) for name in settings_of(kind)]
+)
+def test_a_perturbation_out_of_range_is_refused(kind, name):
+    low, high = settings_of(kind)[name].minimum, settings_of(kind)[name].maximum
+    assert low <= getattr(kind(), name) <= high
     for value in (math.nan, math.inf, low - 0.1, high + 0.1, 'much', True):
         with pytest.raises(InputError, match=rf'{name} must be a number from .* Got'):
-            Perturbation(**{name: value})
+            kind(**{name: value})
 
 
 def test_a_scenario_keeps_what_a_change_does_not_name(tmp_path):
@@ -140,6 +143,14 @@ def test_a_scenario_keeps_what_a_change_does_not_name(tmp_path):
     assert scenario.at(10.5) == Perturbation(slip=0.2, steering_gain=0.6)
     assert scenario.at(1e9) == Perturbation(steering_gain=0.6)
     assert Scenario().at(5.0) == Perturbation()
+
+
+def test_a_scenario_is_of_the_robots_own_kind():
+    scenario = read_scenario([{'at_s': 2.0, 'wind_m_s': 4.0}, {'at_s': 3.0, 'payload_kg': 0.2}], DronePerturbation)
+    assert scenario.at(0.0) == DronePerturbation()
+    assert scenario.at(9.0) == DronePerturbation(wind_m_s=4.0, payload_kg=0.2)
+    with pytest.raises(InputError, match=r"change 1 may change wind_m_s, .*. Got 'slip'"):
+        read_scenario([{'at_s': 2.0, 'slip': 0.3}], DronePerturbation)
 
 
 @pytest.mark.parametrize(
