@@ -3,13 +3,23 @@
 from pathlib import Path
 
 import numpy as np
+from mcap.writer import IndexType
 from mcap.writer import Writer as McapWriter
 
+from lnn_controller.data.bags.reader import Bag
 from lnn_controller.data.bags.writer import BagWriter
 from lnn_controller.data.messages.build import image_message, imu_message, twist_stamped_message, typestore
 
 MS = 1_000_000
 HEIGHT, WIDTH = 12, 16
+# Options of an MCAP writer that leaves no index.
+UNINDEXED = {
+    'index_types': IndexType.NONE,
+    'use_statistics': False,
+    'use_summary_offsets': False,
+    'repeat_channels': False,
+    'repeat_schemas': False,
+}
 
 
 def picture(number, height=HEIGHT, width=WIDTH):
@@ -53,3 +63,9 @@ def write_mcap(path, messages, *, profile='ros2', beside=(), **options):
             channel = writer.register_channel(f'/beside_{number}', encoding, known)
             writer.add_message(channel, messages[-1].stamp_ns, b'{"a": 1}', messages[-1].stamp_ns)
         writer.finish()
+
+
+def everything_in(path):
+    """Every message of a bag."""
+    with Bag(path) as bag:
+        return list(bag.messages())
