@@ -9,9 +9,17 @@ from numpy.random import Generator
 from lnn_controller.errors import InputError, did_you_mean
 from lnn_controller.sim.car.expert import LaneDriver, disturb
 from lnn_controller.sim.car.world import CarWorld
+from lnn_controller.sim.drone.expert import BlindPilot, Pilot, disturb_flight
+from lnn_controller.sim.drone.perturbation import DronePerturbation
+from lnn_controller.sim.drone.scenes import SCENES as FLIGHT_SCENES
+from lnn_controller.sim.drone.world import DroneWorld
 from lnn_controller.sim.interface import Disturbance, Expert, Task, World
 from lnn_controller.sim.perturbation import Perturbation
 from lnn_controller.sim.render.scenes import SCENES
+from lnn_controller.sim.tasks.fly import Fly, Tight
+from lnn_controller.sim.tasks.follow import Follow
+from lnn_controller.sim.tasks.hidden import Hidden
+from lnn_controller.sim.tasks.hop import Hop
 from lnn_controller.sim.tasks.lane import Lane
 
 __all__ = ['ROBOTS', 'Robot', 'find_robot']
@@ -100,6 +108,16 @@ ROBOTS = {
         policy='car_lane',
         seed=21,
         perturbation=Perturbation,
+    ),
+    'drone': Robot(
+        world=DroneWorld,
+        scenes=FLIGHT_SCENES,
+        tasks={'fly': Fly, 'tight': Tight, 'hop': Hop, 'follow': Follow, 'hidden': Hidden},
+        experts={'expert': Pilot, 'blind': BlindPilot},
+        disturbance=disturb_flight,
+        policy='drone_forest',
+        seed=5000,
+        perturbation=DronePerturbation,
     ),
 }
 

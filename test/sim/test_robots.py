@@ -18,7 +18,14 @@ from lnn_controller.sim.collect import collect
 from lnn_controller.sim.interface import World
 
 ALL = ROBOTS | {'point': ROBOT}
-EVERY = [(name, task, scene) for name, robot in ALL.items() for task in robot.tasks for scene in robot.scenes]
+EVERY = [
+    (name, task, scene)
+    for name, robot in ALL.items()
+    for task in robot.tasks
+    for scene in robot.scenes
+    if task == next(iter(robot.tasks)) or scene == next(iter(robot.scenes))  # all of both, not each with each
+]
+FAILED = ('off_road', 'crash', 'timeout', 'lost')
 SECONDS = 8
 
 
@@ -67,7 +74,8 @@ def demonstrate(name, task, scene, *, seed=5, rng_seed=None, seconds=SECONDS):
                 if verdict.outcome:
                     break
                 world.apply(command)
-        assert np.isfinite(list(asked.figures(np.array(poses)).values())).all()
+        figures = asked.figures(np.array(poses))
+        assert np.isfinite([value for name, value in figures.items() if name != 'time_s']).all()
         assert np.linalg.norm(poses[-1][:3] - poses[0][:3]) > 0.5, 'the expert moves'
         assert world.time_ns > 1_000_000_000
     return digest.hexdigest(), verdict.outcome, moved
@@ -78,7 +86,7 @@ def demonstrate(name, task, scene, *, seed=5, rng_seed=None, seconds=SECONDS):
 def test_every_expert_does_every_task_and_the_same_seed_gives_the_same_bits(name, task, scene):
     first, outcome, moved = demonstrate(name, task, scene)
     assert not moved, 'an expert need not be put back'
-    assert outcome != 'off_road'
+    assert outcome not in FAILED
     assert demonstrate(name, task, scene) == (first, outcome, moved)
     assert demonstrate(name, task, scene, seed=6)[0] != first
     assert demonstrate(name, task, scene, rng_seed=1)[0] != first, 'a demonstration begins elsewhere'

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from lnn_controller.sim.interface import Disturbance
 from lnn_controller.sim.tasks.targets import TargetTask, room_m
 
-__all__ = ['BlindPilot', 'Pilot', 'disturb']
+__all__ = ['BlindPilot', 'Pilot', 'disturb_flight']
 
 Floats = NDArray[np.float64]
 
@@ -121,7 +121,7 @@ BURST = np.array([0.6, 0.6, 0.3, 0.6])  # standard deviation by channel, m/s and
 BURST_ROOM_M = 0.5  # a burst ends where an obstacle is closer than this
 
 
-def disturb(task: TargetTask, rng: np.random.Generator) -> Disturbance:
+def disturb_flight(task: TargetTask, rng: np.random.Generator) -> Disturbance:
     """
     Make what disturbs the pilot: bursts of a wrong velocity, from which the demonstration shows how to recover.
 
