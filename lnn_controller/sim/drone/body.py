@@ -57,7 +57,6 @@ DRONE = f"""
   </asset>
   <worldbody>
     <light name="sun" directional="true" pos="0 0 20" dir="-0.4 0.3 -1" specular="0 0 0" castshadow="false"/>
-    <camera name="above" pos="0 0 46" fovy="60"/>
     <camera name="chase" fovy="55"/>
     <body name="target" mocap="true" pos="9 2 1.4">
       <geom name="target" type="sphere" size="{TARGET_RADIUS_M}" material="target"/>
@@ -87,7 +86,7 @@ def drone_xml() -> str:
     """
     Write the drone's model with its target, alone in a world without ground.
 
-    :returns: MJCF; bodies ``drone`` and ``target``, cameras ``front`` and ``above``, actuators ``thrust0`` … in the
+    :returns: MJCF; bodies ``drone`` and ``target``, cameras ``front`` and ``chase``, actuators ``thrust0`` … in the
         order of :data:`ROTORS`
     """
     rotors, thrusts = '', ''
