@@ -1,5 +1,6 @@
-"""The picture of a drive, drawn by matplotlib without a display; and what every picture here needs."""
+"""The picture of a trial, drawn by matplotlib without a display; and what every picture here needs."""
 
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -13,26 +14,56 @@ from lnn_controller.metrics.statistics import rms
 
 __all__ = ['draw_path', 'load_matplotlib', 'save']
 
+Floats = NDArray[np.float64]
+
 ASPHALT, EDGE, LANE, INK, PAPER = '#d9dbdf', '#9a9fa8', '#6b7280', '#1f2937', '#ffffff'
+RED, TREE = '#c1121f', '#7fa08a'
 
 
 def draw_path(path: str | Path, trial: Trial) -> None:
     """
-    Draw where a car drove: its path on the road, coloured by its distance from the lane's centre.
+    Draw where a robot went: a car on its road, coloured by its distance from the lane's centre; a drone by its speed.
 
     :param path: picture to write; its suffix decides the format
-    :param trial: of a lane
+    :param trial: of any robot
     :raises InputError: if matplotlib is missing or the file cannot be written
     """
+    figure_class, collections = load_matplotlib()
+    figure = figure_class(figsize=(10.0, 6.3), dpi=130, facecolor=PAPER, layout='constrained')
+    axes = figure.add_subplot()
+    draw = _draw_lane if trial.task == 'lane' else _draw_flight
+    colour, label, limit, title = draw(axes, trial)
+
+    points = trial.pose[:, :2]
+    pieces = np.stack([points[:-1], points[1:]], axis=1)
+    driven = np.hypot(*np.diff(points, axis=0).T) < 0.5  # a robot that is put back has not driven there
+    lines = collections.LineCollection(pieces[driven], cmap='plasma', linewidths=2.2, capstyle='round', zorder=4)
+    lines.set_array(colour[1:][driven])
+    lines.set_clim(0.0, limit)
+    axes.add_collection(lines)
+    axes.plot(*points[0], 'o', color=PAPER, markeredgecolor=INK, markersize=9, zorder=6, label='start')
+    bar = figure.colorbar(lines, ax=axes, shrink=0.72, pad=0.02, extend='max')
+    bar.set_label(label)
+    bar.outline.set_visible(False)
+
+    axes.set_aspect('equal')
+    axes.margins(0.03)
+    axes.set(xlabel='x (m)', ylabel='y (m)')
+    axes.spines[['top', 'right']].set_visible(False)
+    # A closed road leaves its middle free.
+    axes.legend(loc='center' if trial.task == 'lane' else 'upper right', frameon=trial.task != 'lane')
+    axes.set_title(title, loc='left', color=INK, fontsize=11)
+    save(figure, path)
+
+
+def _draw_lane(axes: Any, trial: Trial) -> tuple[Floats, str, float, str]:
+    """Draw the road and where it was left; colours of the path, what they are, their limit, the title."""
     # Here, so that a replay's picture needs no MuJoCo.
     from lnn_controller.sim import Track
     from lnn_controller.sim.tasks.lane import cross_track_errors
 
-    figure_class, collections = load_matplotlib()
     road = Track(trial.seed)
     error_m = np.abs(cross_track_errors(road, trial.pose))
-    figure = figure_class(figsize=(10.0, 6.3), dpi=130, facecolor=PAPER, layout='constrained')
-    axes = figure.add_subplot()
     left, right = _closed(road.left_edge), _closed(road.right_edge)
     axes.fill(*np.vstack([left, right[::-1]]).T, color=ASPHALT, linewidth=0, zorder=1)
     for edge in (left, right):
@@ -40,43 +71,54 @@ def draw_path(path: str | Path, trial: Trial) -> None:
     axes.plot(
         *_closed(road.lane_centre).T, color=LANE, linewidth=0.9, linestyle=(0, (5, 4)), zorder=3, label='lane centre'
     )
-
-    points = trial.pose[:, :2]
-    pieces = np.stack([points[:-1], points[1:]], axis=1)
-    driven = np.hypot(*np.diff(points, axis=0).T) < 0.5  # a car that is put back has not driven there
-    scale_m = float(max(0.05, np.percentile(error_m, 99.5))) if error_m.size else 0.05
-    lines = collections.LineCollection(pieces[driven], cmap='plasma', linewidths=2.2, capstyle='round', zorder=4)
-    lines.set_array(error_m[1:][driven])
-    lines.set_clim(0.0, min(scale_m, DEPARTURE_M))
-    axes.add_collection(lines)
-    axes.plot(*points[0], 'o', color=PAPER, markeredgecolor=INK, markersize=9, zorder=6, label='start')
     outside = np.flatnonzero((error_m[1:] > DEPARTURE_M) & (error_m[:-1] <= DEPARTURE_M)) + 1
     if outside.size:
-        axes.plot(
-            *points[outside].T,
-            'X',
-            color='#c1121f',
-            markeredgecolor=PAPER,
-            markersize=11,
-            zorder=7,
-            label='lane departure',
-        )
-    bar = figure.colorbar(lines, ax=axes, shrink=0.72, pad=0.02, extend='max')
-    bar.set_label('distance from the lane centre (m)')
-    bar.outline.set_visible(False)
-
-    axes.set_aspect('equal')
-    axes.margins(0.03)
-    axes.set(xlabel='x (m)', ylabel='y (m)')
-    axes.spines[['top', 'right']].set_visible(False)
-    axes.legend(loc='center', frameon=False)  # a closed road leaves its middle free
+        _cross(axes, trial.pose[outside, :2], 'lane departure')
+    scale_m = float(max(0.05, np.percentile(error_m, 99.5))) if error_m.size else 0.05
     departures = 'no lane departure' if not outside.size else f'lane departures: {outside.size}'
-    axes.set_title(
+    title = (
         f'{trial.policy} on road {trial.seed}, {trial.scene}: {trial.seconds:.0f} s, {departures}, '
-        f'{100 * rms(error_m):.1f} cm rms from the lane centre',
-        loc='left', color=INK, fontsize=11,
-    )  # fmt: skip
-    save(figure, path)
+        f'{100 * rms(error_m):.1f} cm rms from the lane centre'
+    )
+    return error_m, 'distance from the lane centre (m)', min(scale_m, DEPARTURE_M), title
+
+
+def _draw_flight(axes: Any, trial: Trial) -> tuple[Floats, str, float, str]:
+    """Draw what bars the way, where the target was and how it ended; the rest as of a lane."""
+    from matplotlib.patches import Circle
+
+    from lnn_controller.sim import find_robot
+
+    task = find_robot(trial.robot).begin(trial.task, trial.seed, trial.scene, render=False)
+    with closing(task.world):
+        below = task.map()
+    for name, line in below.lines:
+        axes.plot(*line.T, color=EDGE, linewidth=1.0, zorder=2, label=name)
+    for number, (x, y, radius_m) in enumerate(below.obstacles.tolist()):
+        label = '_nolegend_' if number else 'obstacle'
+        axes.add_patch(Circle((x, y), radius_m, color=TREE, linewidth=0, zorder=3, label=label))
+    axes.autoscale_view()
+    targets = below.targets if trial.target is None else trial.target[:, :2]
+    axes.plot(*targets.T, '.', color=RED, alpha=0.3, markersize=3, zorder=3)
+    axes.plot(*_stays(targets).T, 'o', color=RED, markeredgecolor=PAPER, markersize=12, zorder=5, label='target')
+    if trial.outcome and trial.outcome != 'success':
+        _cross(axes, trial.pose[-1:, :2], trial.outcome)
+    speed = trial.speed_m_s
+    outcome = trial.outcome or 'the time is up'
+    title = f'{trial.policy}, {trial.task} {trial.seed}, {trial.scene}: {outcome} after {trial.seconds:.1f} s'
+    return speed, 'speed (m/s)', float(max(1.0, speed.max(initial=0.0))), title
+
+
+def _stays(targets: Floats) -> Floats:
+    """Return each place that a target was put to, and the last of one that moves all the time."""
+    if len(targets) < 2:
+        return targets
+    jumps = np.flatnonzero(np.hypot(*np.diff(targets, axis=0).T) > 1.0)
+    return targets[[*jumps, -1]]
+
+
+def _cross(axes: Any, points: Floats, label: str) -> None:
+    axes.plot(*points.T, 'X', color=RED, markeredgecolor=PAPER, markersize=11, zorder=7, label=label)
 
 
 def load_matplotlib() -> tuple[Any, Any]:

@@ -1,6 +1,5 @@
-"""One frame of a drive's video: the car from behind, what its camera sees, what it commands, what its neurons do."""
+"""One frame of a trial's video: the robot from behind, what its camera sees, what it commands, what its neurons do."""
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,24 +7,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lnn_controller.errors import InputError, how_to_install
-from lnn_controller.sim import CarWorld
-from lnn_controller.sim.car.body import WHEELBASE_M
+from lnn_controller.report.video_layout import MARGIN, ROW_HEIGHT, Layout
+from lnn_controller.sim import find_robot
+from lnn_controller.sim.interface import Targeted
 
-__all__ = ['SIZE', 'FramePainter', 'Moment', 'Theme']
+__all__ = ['FramePainter', 'Moment', 'Theme']
 
 Pixels = NDArray[np.uint8]
-
-CHASE = (640, 360)
-PANEL_WIDTH, MARGIN = 360, 12
-SIZE = (CHASE[0] + PANEL_WIDTH, CHASE[1])
-CAMERA_BOX = (CHASE[0] + MARGIN, 30, PANEL_WIDTH - 2 * MARGIN, 111)  # x, y, width, height
-BARS_Y, NEURONS_Y = 158, 222
-NEURONS_HEIGHT = SIZE[1] - MARGIN - NEURONS_Y - 16
-MAP_BOX = (CHASE[0] - 132, CHASE[1] - 104, 124, 96)
+Floats = NDArray[np.float64]
 
 NIGHT, LINE, INK, DIM = (15, 23, 42), (51, 65, 85), (241, 245, 249), (148, 163, 184)
-SPEED_COLOUR, TURN_COLOUR = (56, 189, 248), (251, 146, 60)
-SLOW_M_S = 0.3  # as the simulator: below it ω / v is no usable curvature
+PATH_COLOUR, ROBOT_COLOUR, TREE_COLOUR, TARGET_COLOUR = (56, 189, 248), (251, 146, 60), (94, 140, 106), (239, 68, 68)
+# How a channel is called, its colour, its unit, and on which side of its bar what is positive is shown.
+CHANNELS = {
+    'linear_x': ('speed', (56, 189, 248), 'm/s', 1),
+    'linear_y': ('aside', (45, 212, 191), 'm/s', -1),
+    'linear_z': ('climb', (167, 139, 250), 'm/s', 1),
+    'angular_z': ('turn', (251, 146, 60), 'rad/s', -1),
+}
+STATE_LEFT = (14, 78, 152, 366)
+COVER, COVER_LINE = 175, 235  # how much of the chase view is covered, of 255
 
 
 @dataclass(frozen=True)
@@ -34,23 +35,36 @@ class Theme:
     What is the same in every frame.
 
     :param policy: name of the policy
+    :param robot: name of the robot
+    :param task: what was asked of it
     :param scene: how the world looks
-    :param track: seed of the road
+    :param seed: of the world
+    :param place: where it was, in words
+    :param channels: of the command, by name
+    :param ranges: of each channel's bar: lowest and highest value, (C, 2), m/s and rad/s
+    :param camera: height and width of the camera's pictures
     :param neurons: how many there are
     :param history_s: how much of their past is shown, s
-    :param max_speed_m_s: end of the speed bar
-    :param max_turn_rad_s: end of the turn bar, either way
-    :param path: where the car drove, (K, 2), m
+    :param path: where the robot went, (K, 2), m
     """
 
     policy: str
+    robot: str
+    task: str
     scene: str
-    track: int
+    seed: int
+    place: str
+    channels: tuple[str, ...]
+    ranges: Floats
+    camera: tuple[int, int]
     neurons: int
     history_s: float
-    max_speed_m_s: float
-    max_turn_rad_s: float
-    path: NDArray[np.float64]
+    path: Floats
+
+    @property
+    def layout(self) -> Layout:
+        """Where things are."""
+        return Layout(self.camera, len(self.channels))
 
 
 @dataclass(frozen=True)
@@ -58,26 +72,22 @@ class Moment:
     """
     What one frame shows.
 
-    :param at_s: time since the start, s
-    :param pose: x (m), y (m), yaw (rad)
+    :param state: time, speed and how the task goes, in words
+    :param pose: x, y, z (m) and the quaternion x, y, z, w, (7,)
     :param index: of this pose in the theme's path
-    :param speed_m_s: forward speed
-    :param cross_track_error_m: distance from the lane's centre, positive left
-    :param departures: lane departures so far
-    :param command: forward speed (m/s), yaw rate (rad/s)
+    :param command: by channel, (C,), m/s and rad/s
     :param camera: what the front camera saw last, rgb8 (H, W, 3)
     :param neurons: their colours over the time shown, the newest at the right, rgb8 (N, L, 3)
+    :param target: where the target is, (3,), m; ``None``: there is none
     """
 
-    at_s: float
-    pose: tuple[float, float, float]
+    state: tuple[str, ...]
+    pose: Floats
     index: int
-    speed_m_s: float
-    cross_track_error_m: float
-    departures: int
-    command: tuple[float, float]
+    command: Floats
     camera: Pixels
     neurons: Pixels
+    target: Floats | None = None
 
 
 class FramePainter:
@@ -85,14 +95,18 @@ class FramePainter:
     Paints frames; it belongs to the thread that made it, because its view of the world does.
 
     :param theme: what is the same in every frame
-    :raises InputError: if Pillow or OpenGL is missing, or there is no such scene
+    :raises InputError: if Pillow or OpenGL is missing, or there is no such robot, task or scene
     """
 
     def __init__(self, theme: Theme) -> None:
-        self._theme = theme
+        self._theme, self._layout = theme, theme.layout
         self._image, self._draw, font = _pillow()
         self._font = {size: font(size) for size in (11, 13, 15)}
-        self._world = CarWorld(theme.track, theme.scene, render=False)
+        task = find_robot(theme.robot).begin(theme.task, theme.seed, theme.scene, render=False)
+        self._world, self._map = task.world, task.map()
+        below = [points for _, points in self._map.lines] or [self._map.obstacles[:, :2], self._map.targets, theme.path]
+        points = np.concatenate(below)
+        self._low, self._high = points.min(0), points.max(0)
         self._back = self._background()
 
     def close(self) -> None:
@@ -104,95 +118,100 @@ class FramePainter:
         Paint a frame.
 
         :param moment: what it shows
-        :returns: rgb8, (360, 1000, 3)
+        :returns: rgb8, of the theme's layout's size
         """
-        speed, turn = moment.command
-        steering = math.atan(WHEELBASE_M * turn / max(abs(speed), SLOW_M_S))
-        self._world.set_pose(*moment.pose, steering_rad=max(-0.5, min(0.5, steering)))
+        if moment.target is not None and isinstance(self._world, Targeted):
+            self._world.set_target(*moment.target)
+        self._world.show(moment.pose, moment.command)
         canvas = self._back.copy()
-        chase = self._image.fromarray(self._world.chase(*CHASE))
-        chase.paste(self._back.crop((0, 0, *CHASE)), mask=self._overlay)
+        chase = self._image.fromarray(self._world.chase(*self._layout.chase))
+        chase.paste(self._back.crop((0, 0, *self._layout.chase)), mask=self._overlay)
         canvas.paste(chase, (0, 0))
-        x, y, width, height = CAMERA_BOX
-        canvas.paste(
-            self._image.fromarray(moment.camera).resize((width, height), self._image.Resampling.BICUBIC), (x, y)
-        )
-        strip = self._image.fromarray(moment.neurons).resize((width, NEURONS_HEIGHT), self._image.Resampling.NEAREST)
-        canvas.paste(strip, (x, NEURONS_Y + 16))
+        left, top, width, height = self._layout.camera_box
+        picture = self._image.fromarray(moment.camera)
+        canvas.paste(picture.resize((width, height), self._image.Resampling.BICUBIC), (left, top))
+        left, top, width, height = self._layout.neurons_box
+        strip = self._image.fromarray(moment.neurons)
+        canvas.paste(strip.resize((width, height), self._image.Resampling.NEAREST), (left, top))
         draw = self._draw.Draw(canvas)
-        self._write_state(draw, moment)
-        self._write_bars(draw, speed, turn)
+        for x, text in zip(STATE_LEFT, moment.state, strict=False):
+            draw.text((x, self._layout.chase[1] - 19), text, font=self._font[15], fill=INK, anchor='lm')
+        for row, value in enumerate(moment.command.tolist()):
+            self._write_bar(draw, row, value)
         self._write_map(draw, moment)
         return np.asarray(canvas)
 
-    def _write_state(self, draw: Any, moment: Moment) -> None:
-        error_cm = round(100.0 * moment.cross_track_error_m, 1) + 0.0  # no −0.0
-        minutes, seconds = divmod(moment.at_s, 60.0)
-        texts = (
-            (14, f'{int(minutes)}:{seconds:04.1f}'),
-            (78, f'{moment.speed_m_s:.1f} m/s'),
-            (152, f'{error_cm:+.1f} cm from lane centre'),
-            (366, f'departures {moment.departures}'),
-        )
-        for left, text in texts:
-            draw.text((left, CHASE[1] - 19), text, font=self._font[15], fill=INK, anchor='lm')
-
-    def _write_bars(self, draw: Any, speed: float, turn: float) -> None:
-        left, right = CAMERA_BOX[0] + 52, CAMERA_BOX[0] + CAMERA_BOX[2] - 84
-        y = BARS_Y + 16
-        share = min(max(speed / self._theme.max_speed_m_s, 0.0), 1.0)
-        draw.rectangle((left, y, left + share * (right - left), y + 11), fill=SPEED_COLOUR)
-        draw.text((SIZE[0] - MARGIN, y + 6), f'{speed:.2f} m/s', font=self._font[13], fill=INK, anchor='rm')
-        y += 20
-        middle, half = (left + right) / 2, (right - left) / 2
-        # Left turns are positive and shown to the left.
-        tip = middle - half * min(max(turn / self._theme.max_turn_rad_s, -1.0), 1.0)
-        draw.rectangle((min(middle, tip), y, max(middle, tip), y + 11), fill=TURN_COLOUR)
-        draw.line((middle, y - 2, middle, y + 13), fill=INK)
-        draw.text((SIZE[0] - MARGIN, y + 6), f'{turn:+.2f} rad/s', font=self._font[13], fill=INK, anchor='rm')
+    def _write_bar(self, draw: Any, row: int, value: float) -> None:
+        _, colour, unit, side = CHANNELS[self._theme.channels[row]]
+        low, high = self._theme.ranges[row].tolist()
+        left, top, width, height = self._layout.bar(row)
+        if side < 0:
+            low, high, shown = -high, -low, -value
+        else:
+            shown = value
+        zero, tip = (left + width * (min(max(at, low), high) - low) / (high - low) for at in (0.0, shown))
+        draw.rectangle((min(zero, tip), top, max(zero, tip), top + height), fill=colour)
+        if low < 0.0:
+            draw.line((zero, top - 2, zero, top + height + 2), fill=INK)
+        text = f'{value:+.2f} {unit}' if low < 0.0 else f'{value:.2f} {unit}'
+        right = self._layout.size[0] - MARGIN
+        draw.text((right, top + 6), text, font=self._font[13], fill=INK, anchor='rm')
 
     def _write_map(self, draw: Any, moment: Moment) -> None:
         driven = self._on_map(self._theme.path[: moment.index + 1 : 5])
         if len(driven) > 1:
-            draw.line([tuple(point) for point in driven], fill=SPEED_COLOUR, width=2)
-        ((x, y),) = self._on_map(np.array([moment.pose[:2]]))
-        draw.ellipse((x - 4, y - 4, x + 4, y + 4), fill=TURN_COLOUR, outline=INK)
+            draw.line([tuple(point) for point in driven], fill=PATH_COLOUR, width=2)
+        targets = self._map.targets if moment.target is None else moment.target[None, :2]
+        for x, y in self._on_map(targets):
+            draw.ellipse((x - 4, y - 4, x + 4, y + 4), fill=TARGET_COLOUR, outline=INK)
+        ((x, y),) = self._on_map(moment.pose[None, :2])
+        draw.ellipse((x - 4, y - 4, x + 4, y + 4), fill=ROBOT_COLOUR, outline=INK)
 
     def _background(self) -> Any:
         """Everything that does not move; the overlay's mask says how much of it covers the chase view."""
-        theme = self._theme
-        back = self._image.new('RGB', SIZE, NIGHT)
+        theme, layout = self._theme, self._layout
+        back = self._image.new('RGB', layout.size, NIGHT)
         draw = self._draw.Draw(back)
-        self._overlay = self._image.new('L', CHASE, 0)
+        self._overlay = self._image.new('L', layout.chase, 0)
         cover = self._draw.Draw(self._overlay)
-        cover.rectangle((0, CHASE[1] - 38, MAP_BOX[0] - 12, CHASE[1]), fill=175)
-        left, top, width, height = MAP_BOX
-        cover.rounded_rectangle((left - 4, top - 4, left + width + 4, top + height + 4), 8, fill=175)
-        road = [tuple(point) for point in self._on_map(self._world.track.centre[::8])]
-        draw.line([*road, road[0]], fill=DIM, width=5, joint='curve')
-        cover.line([*road, road[0]], fill=235, width=5, joint='curve')
+        left, top, width, height = layout.map_box
+        cover.rectangle((0, layout.chase[1] - 38, left - 12, layout.chase[1]), fill=COVER)
+        cover.rounded_rectangle((left - 4, top - 4, left + width + 4, top + height + 4), 8, fill=COVER)
+        for _, points in self._map.lines:
+            line = [tuple(point) for point in self._on_map(points[::8])]
+            draw.line(line, fill=DIM, width=3, joint='curve')
+            cover.line(line, fill=COVER_LINE, width=3, joint='curve')
+        for (x, y), metres in zip(self._on_map(self._map.obstacles[:, :2]), self._map.obstacles[:, 2], strict=True):
+            radius = max(1.5, metres * self._scale)
+            for each, fill in ((draw, TREE_COLOUR), (cover, COVER_LINE)):
+                each.ellipse((x - radius, y - radius, x + radius, y + radius), fill=fill)
 
-        x, label = CAMERA_BOX[0], self._font[11]
+        x, label, right = layout.camera_box[0], self._font[11], layout.size[0] - MARGIN
         draw.text((x, 18), 'FRONT CAMERA', font=label, fill=DIM, anchor='lm')
-        title = f'{theme.policy}   {theme.scene}, road {theme.track}'
-        draw.text((SIZE[0] - MARGIN, 18), title, font=label, fill=INK, anchor='rm')
-        draw.text((x, BARS_Y + 3), 'COMMAND', font=label, fill=DIM, anchor='lm')
-        for row, name in enumerate(('speed', 'turn')):
-            y = BARS_Y + 16 + 20 * row
-            draw.text((x, y + 6), name, font=self._font[13], fill=INK, anchor='lm')
-            draw.rectangle((x + 52, y, x + CAMERA_BOX[2] - 84, y + 11), fill=LINE)
-        draw.text((x, NEURONS_Y + 6), f'{theme.neurons} NEURONS', font=label, fill=DIM, anchor='lm')
-        draw.text((SIZE[0] - MARGIN, NEURONS_Y + 6), f'last {theme.history_s:g} s', font=label, fill=DIM, anchor='rm')
+        draw.text((right, 18), f'{theme.policy}   {theme.place}', font=label, fill=INK, anchor='rm')
+        draw.text((x, layout.bar(0)[1] - ROW_HEIGHT + 7), 'COMMAND', font=label, fill=DIM, anchor='lm')
+        for row, name in enumerate(theme.channels):
+            left, top, width, height = layout.bar(row)
+            draw.text((x, top + 6), CHANNELS[name][0], font=self._font[13], fill=INK, anchor='lm')
+            draw.rectangle((left, top, left + width, top + height), fill=LINE)
+        above = layout.neurons_box[1] - 10
+        draw.text((x, above), f'{theme.neurons} NEURONS', font=label, fill=DIM, anchor='lm')
+        draw.text((right, above), f'last {theme.history_s:g} s', font=label, fill=DIM, anchor='rm')
         return back
 
-    def _on_map(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+    @property
+    def _scale(self) -> float:
+        """Pixels of the map a metre."""
+        _, _, width, height = self._layout.map_box
+        extent = self._high - self._low
+        return float(min((width - 14) / extent[0], (height - 14) / extent[1]))
+
+    def _on_map(self, points: Floats) -> Floats:
         """World coordinates (m) to pixels, (K, 2)."""
-        centre = self._world.track.centre
-        low, high = centre.min(0), centre.max(0)
-        left, top, width, height = MAP_BOX
-        scale = min((width - 14) / (high[0] - low[0]), (height - 14) / (high[1] - low[1]))
+        left, top, width, height = self._layout.map_box
         middle = np.array([left + width / 2, top + height / 2])
-        return np.asarray(middle + (points - (low + high) / 2) * (scale, -scale))
+        scale = self._scale
+        return np.asarray(middle + (points - (self._low + self._high) / 2) * (scale, -scale))
 
 
 def _pillow() -> tuple[Any, Any, Any]:

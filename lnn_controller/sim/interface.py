@@ -152,6 +152,15 @@ class Targeted(Protocol):
     def target(self) -> Floats:
         """Where the target's centre is, (3,), m."""
 
+    def set_target(self, x: float, y: float, z: float) -> None:
+        """
+        Put the target's centre somewhere.
+
+        :param x: m
+        :param y: m
+        :param z: m
+        """
+
 
 class Verdict(NamedTuple):
     """
