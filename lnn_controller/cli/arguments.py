@@ -4,9 +4,12 @@ import argparse
 import json
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lnn_controller.settings import Setting, add_flag
+
+if TYPE_CHECKING:
+    from lnn_controller.data.bags.topics import Topics
 
 __all__ = [
     'Flags',
@@ -14,6 +17,7 @@ __all__ = [
     'add_policy_argument',
     'add_seeds_argument',
     'add_topic_arguments',
+    'chosen_topics',
     'ros_arguments',
 ]
 
@@ -91,3 +95,18 @@ def add_topic_arguments(parser: argparse.ArgumentParser) -> None:
     """
     for kind in ('image', 'imu', 'command'):
         parser.add_argument(f'--{kind}-topic', metavar='TOPIC', help=f'{kind} topic, where several could be it')
+    parser.add_argument(
+        '--odometry-topic', metavar='TOPIC', help='says where the robot heads, for commands in the axes of the world'
+    )
+
+
+def chosen_topics(args: argparse.Namespace) -> 'Topics':
+    """
+    Return the names of topics that were given.
+
+    :param args: what a parser with :func:`add_topic_arguments` read
+    :returns: the names
+    """
+    from lnn_controller.data.bags.topics import Topics
+
+    return Topics(image=args.image_topic, imu=args.imu_topic, command=args.command_topic, odometry=args.odometry_topic)

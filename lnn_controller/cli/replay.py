@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lnn_controller.cli.arguments import add_topic_arguments
+from lnn_controller.cli.arguments import add_topic_arguments, chosen_topics
 
 if TYPE_CHECKING:
     from lnn_controller.data import Episode
@@ -52,12 +52,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar='M',
         help='from axle to axle, m, to read Ackermann commands; without it, as the policy was trained with',
     )
+    parser.add_argument(
+        '--command-frame',
+        choices=('auto', 'world'),
+        help='frame of the velocities in Twists and odometries; without it, as the policy was trained with',
+    )
     parser.add_argument('--out', type=Path, metavar='DIR', help='folder for report.html, commands.png and summary.json')
     parser.add_argument('--json', action='store_true', help='print JSON to standard output')
 
 
 def run(args: argparse.Namespace) -> int:
-    from lnn_controller.data import Topics
     from lnn_controller.errors import InputError
     from lnn_controller.policy import Policy
     from lnn_controller.replay.bag import replay_side_by_side
@@ -66,12 +70,18 @@ def run(args: argparse.Namespace) -> int:
     from lnn_controller.report.replay_report import ReplayReport, as_json
     from lnn_controller.report.text import replay_table
 
-    topics = Topics(image=args.image_topic, imu=args.imu_topic, command=args.command_topic)
     policies = [Policy.load(name) for name in args.policy or ['car_lane']]
     if len({each.spec.channels for each in policies}) > 1:
         each_s = '; '.join(f'{each.spec.name}: {", ".join(each.spec.channels)}' for each in policies)
         raise InputError(f'policies side by side must command the same channels. Got {each_s}')
-    results = replay_side_by_side(args.bag, policies, rate_hz=args.rate, topics=topics, wheelbase_m=args.wheelbase)
+    results = replay_side_by_side(
+        args.bag,
+        policies,
+        rate_hz=args.rate,
+        topics=chosen_topics(args),
+        wheelbase_m=args.wheelbase,
+        command_frame=args.command_frame,
+    )
     for note in results[0].episode.notes:
         print(f'warning: {note}', file=sys.stderr)
     reports = [ReplayReport(result, summarise_replay(result, last=args.last)) for result in results]

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from lnn_controller.cli.arguments import add_topic_arguments
+from lnn_controller.cli.arguments import add_topic_arguments, chosen_topics
 from lnn_controller.errors import InputError
 
 __all__ = ['EXAMPLE', 'SUMMARY', 'add_arguments', 'run']
@@ -67,10 +67,8 @@ def run(args: argparse.Namespace) -> int:
     # With a policy to begin with, flags are checked beside what it was trained with.
     settings = None if args.init else config.TrainConfig(**chosen)
     # Only now, so that a wrong flag is answered at once.
-    from lnn_controller.data.bags.topics import Topics
-
     options: dict[str, Any] = {
-        'topics': Topics(image=args.image_topic, imu=args.imu_topic, command=args.command_topic),
+        'topics': chosen_topics(args),
         'resume': args.resume,
         'overwrite': args.overwrite,
         'progress': not args.json,

@@ -10,7 +10,7 @@ from lnn_controller.data.bags.topics import Topic, candidates, choose_topic
 from lnn_controller.data.commands import check_wheelbase, command_from_cdr, needs_wheelbase
 from lnn_controller.data.messages.cdr import IncompleteImuError, imu_from_cdr
 from lnn_controller.data.messages.images import is_depth
-from lnn_controller.data.messages.types import COMPRESSED_IMAGE, IMAGE, ODOMETRY
+from lnn_controller.data.messages.types import COMPRESSED_IMAGE, IMAGE, ODOMETRIES, SENSOR_COMBINED
 from lnn_controller.errors import InputError
 
 __all__ = ['choose_command', 'choose_image', 'choose_imu']
@@ -45,7 +45,7 @@ def choose_command(
         chosen, note = _by_content(bag, others, columns)
         if chosen is not None:
             left = f'{bag.path}: the commands are those of {chosen}; {steered[0]} would be read with --wheelbase METRES'
-            return chosen, left if chosen.msgtype == ODOMETRY else note
+            return chosen, left if chosen.msgtype in ODOMETRIES else note
     chosen, note = _by_content(bag, found, columns)
     if steered and chosen is not None and chosen not in steered and not note:
         note = (
@@ -121,7 +121,7 @@ def _with_wheelbase(bag: Bag, topic: Topic | None, wheelbase_m: float | None) ->
 
 
 def _moves(bag: Bag, topic: Topic, columns: Sequence[int]) -> bool:
-    least = _ODOMETRY_STANDS if topic.msgtype == ODOMETRY else 0.0
+    least = _ODOMETRY_STANDS if topic.msgtype in ODOMETRIES else 0.0
     for message in bag.messages([topic.name]):
         with suppress(InputError):  # a damaged message is no sign of either
             twist = command_from_cdr(message.data, message.msgtype, wheelbase_m=_ANY_WHEELBASE_M)[1]
@@ -142,6 +142,8 @@ def _holds_depth(bag: Bag, topic: Topic) -> bool:
 
 def _declared_absent(bag: Bag, topic: Topic) -> str:
     """What the topic's first readable message says that it lacks, or nothing."""
+    if topic.msgtype == SENSOR_COMBINED:
+        return ''
     for message in bag.messages([topic.name]):
         try:
             imu_from_cdr(message.data)

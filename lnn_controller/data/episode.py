@@ -13,12 +13,13 @@ from lnn_controller.data.bags.damage import explain_damage
 from lnn_controller.data.bags.reader import Bag
 from lnn_controller.data.bags.topics import Topic, Topics
 from lnn_controller.data.choice import choose_command, choose_image, choose_imu
-from lnn_controller.data.commands import command_from_cdr, needs_wheelbase
+from lnn_controller.data.commands import CommandReader, NoHeadingError, needs_wheelbase
 from lnn_controller.data.drops import DROP_REASONS
 from lnn_controller.data.frames import Frames
 from lnn_controller.data.messages.cdr import IncompleteImuError, imu_from_cdr
 from lnn_controller.data.messages.images import EVERY_BIT, bits_used, compressed_bits_used
-from lnn_controller.data.messages.types import COMPRESSED_IMAGE, IMAGE
+from lnn_controller.data.messages.px4 import NoVelocityError, sensor_combined_from_cdr
+from lnn_controller.data.messages.types import COMPRESSED_IMAGE, IMAGE, SENSOR_COMBINED
 from lnn_controller.data.messages.video import Frame, NoDecoderError
 from lnn_controller.data.stamps import COMMAND_HOLD_S, Stamps, choose_stamps, recorded_stretches
 from lnn_controller.errors import InputError
@@ -32,6 +33,11 @@ __all__ = ['Episode', 'camera_bits', 'camera_size', 'read_episode']
 _CHANNELS = {'linear_x': 0, 'linear_y': 1, 'linear_z': 2, 'angular_z': 5}
 _CAMERA_BITS = (10, 12, 14, 16)
 _MOST_WRONG_ANGLES = 0.25  # share of a topic's commands
+_REASONS: dict[type[InputError], str] = {
+    IncompleteImuError: 'imu_incomplete',
+    NoVelocityError: 'command_without_velocity',
+    NoHeadingError: 'command_without_heading',
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,6 +92,7 @@ def read_episode(
     use_imu: bool | None = None,
     topics: Topics | None = None,
     wheelbase_m: float | None = None,
+    command_frame: str = 'auto',
 ) -> Episode:
     """
     Read a demonstration from a bag.
@@ -99,15 +106,16 @@ def read_episode(
     :param use_imu: whether to read the IMU; none: if the bag has one
     :param topics: names of topics; without, they are found by type
     :param wheelbase_m: from axle to axle, m: where the commands are Ackermann ones, their yaw rates need it
+    :param command_frame: as of :class:`.commands.CommandReader`
     :returns: the episode
     :raises InputError: if the bag cannot be read, lacks images, commands, the wanted IMU or a wheelbase that its
         commands need, leaves the choice of a topic open, holds not one usable sample of a topic, its topics do not
         overlap in time, or a channel is unknown
     """
     if isinstance(bag, Bag):
-        return _read(bag, image, tuple(channels), use_imu, topics or Topics(), wheelbase_m)
+        return _read(bag, image, tuple(channels), use_imu, topics or Topics(), wheelbase_m, command_frame)
     with Bag(bag) as opened:
-        return _read(opened, image, tuple(channels), use_imu, topics or Topics(), wheelbase_m)
+        return _read(opened, image, tuple(channels), use_imu, topics or Topics(), wheelbase_m, command_frame)
 
 
 def camera_size(bag: str | Path | Bag, topics: Topics | None = None) -> tuple[int, int]:
@@ -169,6 +177,7 @@ def _read(
     use_imu: bool | None,
     topics: Topics,
     wheelbase_m: float | None,
+    command_frame: str,
 ) -> Episode:
     unknown = [name for name in channels if name not in _CHANNELS]
     if unknown or not channels:
@@ -181,7 +190,10 @@ def _read(
     chosen['command'] = _required(bag, 'command', command)
     if imu is not None or use_imu:
         chosen['imu'] = _required(bag, 'imu', imu)
-    reader = _Reader(bag, image, chosen, wheelbase_m)
+    commands = CommandReader(
+        bag, chosen['command'], channels, wheelbase_m=wheelbase_m, frame=command_frame, odometry=topics.odometry
+    )
+    reader = _Reader(bag, image, chosen, commands)
     drops = reader.read()
     if bag.recovered:
         drops['file_cut_off'] = len(bag.recovered)
@@ -220,9 +232,9 @@ def _read(
 class _Reader:
     """One pass over the bag: values of each stream, with both stamps of each sample."""
 
-    def __init__(self, bag: Bag, image: ImageSpec, chosen: dict[str, Topic], wheelbase_m: float | None) -> None:
+    def __init__(self, bag: Bag, image: ImageSpec, chosen: dict[str, Topic], commands: CommandReader) -> None:
         self.bag = bag
-        self.wheelbase_m = wheelbase_m
+        self.commands = commands
         self.spec = image
         self.chosen = chosen
         # Room for every frame that the bag announces; memory is taken only as frames come in.
@@ -242,12 +254,13 @@ class _Reader:
                     self._keep(self._frames.take(message))
                     continue
                 if kind == 'imu':
-                    header_ns, gyro, accel = imu_from_cdr(message.data)
+                    px4 = message.msgtype == SENSOR_COMBINED
+                    header_ns, gyro, accel = (sensor_combined_from_cdr if px4 else imu_from_cdr)(message.data)
                     if not is_plausible(gyro, accel):
                         raise _UnusableError('imu_not_plausible')
                     self.values[kind].append(np.concatenate([gyro, accel]))
                 else:
-                    header_ns, twist = command_from_cdr(message.data, message.msgtype, wheelbase_m=self.wheelbase_m)
+                    header_ns, twist = self.commands.read(message)
                     # float32 is what networks take: a value beyond its range is as unusable as infinity.
                     if not np.all(np.abs(twist) < np.finfo(np.float32).max):
                         raise _UnusableError('command_not_finite')
@@ -258,8 +271,7 @@ class _Reader:
                 raise
             except InputError as err:
                 reason = 'image_undecodable' if kind == 'image' else f'{kind}_unreadable'
-                reason = 'imu_incomplete' if isinstance(err, IncompleteImuError) else reason
-                drops[reason] += 1
+                drops[_REASONS.get(type(err), reason)] += 1
                 self.first_error.setdefault(kind, str(err))
             else:
                 self.stamps[kind].add(header_ns, message.stamp_ns)
@@ -311,7 +323,7 @@ def _required(bag: Bag, kind: str, topic: Topic | None) -> Topic:
         types = {
             'image': 'Image, CompressedImage, FFMPEGPacket or CompressedVideo',
             'imu': 'Imu',
-            'command': 'Twist, TwistStamped, AckermannDriveStamped or Odometry',
+            'command': 'Twist, TwistStamped, AckermannDriveStamped, PositionTarget or Odometry',
         }[kind]
         plural = {'image': 'images', 'imu': 'IMU samples', 'command': 'commands'}[kind]
         raise InputError(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lnn_controller.data.commands import LONGEST_WHEELBASE_M
+from lnn_controller.data.commands import COMMAND_FRAMES, LONGEST_WHEELBASE_M
 from lnn_controller.data.stamps import COMMAND_HOLD_S
 from lnn_controller.errors import InputError, short
 from lnn_controller.policy.files import parse_yaml, read_text
@@ -54,6 +54,12 @@ class TrainConfig:
         'from axle to axle, m, to read Ackermann commands: speed and steering angle; 0: there are none',
         minimum=0.0,
         maximum=LONGEST_WHEELBASE_M,
+    )
+    command_frame: str = setting(
+        'auto',
+        'frame of the velocities in Twists and odometries: auto: ahead and left in a Twist, the body in an odometry; '
+        'world: the axes of the pose, turned by the heading of an odometry in the bag',
+        choices=COMMAND_FRAMES,
     )
     rate_min_hz: float = setting(10.0, 'slowest control rate met in training', minimum=1.0, maximum=500.0)
     rate_max_hz: float = setting(100.0, 'fastest control rate met in training', minimum=1.0, maximum=500.0)

@@ -87,6 +87,7 @@ def read_demonstrations(
     topics: Topics,
     hold_s: float,
     wheelbase_m: float | None = None,
+    command_frame: str = 'auto',
 ) -> list[Episode]:
     """
     Read a bag's demonstrations.
@@ -103,6 +104,7 @@ def read_demonstrations(
     :param topics: names of topics; a command topic that is named is learnt, whosever commands it holds
     :param hold_s: how long a command holds where no new one comes, s
     :param wheelbase_m: from axle to axle, m, where commands steer by an angle
+    :param command_frame: frame of their velocities, as of :class:`.commands.CommandReader`
     :returns: one episode, or one for each section of override
     :raises InputError: if the bag cannot be read, a policy drove and nobody overrode it, or all overrides are too short
     """
@@ -111,7 +113,13 @@ def read_demonstrations(
             override = find_override(bag.topics.values(), bag=str(bag.path))
             topics = dataclasses.replace(topics, command=override.name if override else None)
         episode = read_episode(
-            bag, image=image, channels=channels, use_imu=use_imu, topics=topics, wheelbase_m=wheelbase_m
+            bag,
+            image=image,
+            channels=channels,
+            use_imu=use_imu,
+            topics=topics,
+            wheelbase_m=wheelbase_m,
+            command_frame=command_frame,
         )
     episode = dataclasses.replace(episode, command_hold_s=hold_s)
     return _sections(episode) if is_override(episode) else [episode]

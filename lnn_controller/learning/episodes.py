@@ -11,11 +11,12 @@ from lnn_controller.data.bags.reader import Bag, find_bags
 from lnn_controller.data.bags.topics import Topics
 from lnn_controller.data.drops import explain_drops
 from lnn_controller.data.episode import Episode, camera_bits, camera_size
-from lnn_controller.data.messages.types import ODOMETRY
+from lnn_controller.data.messages.types import ODOMETRIES
 from lnn_controller.data.usable import usable_at_ns, usable_spans
 from lnn_controller.errors import InputError
 from lnn_controller.learning.build import frame_size
 from lnn_controller.learning.checks import Finding, Recording, check_recordings, count_once, refuse
+from lnn_controller.learning.command_frame import check_command_frame, check_speeds
 from lnn_controller.learning.config import TrainConfig
 from lnn_controller.learning.demonstrations import is_override, read_demonstrations, slice_by_time
 from lnn_controller.learning.odometry import check_odometry
@@ -160,8 +161,9 @@ def _read(
             topics=topics,
             hold_s=config.command_hold_s,
             wheelbase_m=config.wheelbase or None,
+            command_frame=config.command_frame,
         )
-        recording, found = _look_at(bag, demonstrations)
+        recording, found = _look_at(bag, demonstrations, topics, in_world=config.command_frame == 'world')
         recordings.append(recording)
         findings += found
     recordings, twice = count_once(recordings)
@@ -169,14 +171,20 @@ def _read(
     return tuple(recordings), (*notes, *refuse(check_recordings(recordings)))
 
 
-def _look_at(path: Path, demonstrations: Sequence[Episode]) -> tuple[Recording, list[Finding]]:
-    """A bag's demonstrations with what else is to be known of it, and whether its odometry is one to learn from."""
-    names = demonstrations[0].topics
+def _look_at(
+    path: Path, demonstrations: Sequence[Episode], topics: Topics, *, in_world: bool
+) -> tuple[Recording, list[Finding]]:
+    """A bag's demonstrations with what else is to be known of it, and whether its velocities are ones to learn."""
+    names, channels = demonstrations[0].topics, demonstrations[0].channels
     with Bag(path) as bag:
         command = bag.topic(names['command'])
-        measured = command.msgtype == ODOMETRY
-        findings = check_odometry(bag, command, demonstrations[0].channels) if measured else []
-        return Recording(demonstrations, camera_size(bag, Topics(image=names['image'])), measured), findings
+        measured = command.msgtype in ODOMETRIES
+        if measured:
+            findings = check_odometry(bag, command, channels, in_world=in_world)
+        else:
+            findings = check_command_frame(bag, command, channels, in_world=in_world, odometry=topics.odometry)
+        recording = Recording(demonstrations, camera_size(bag, Topics(image=names['image'])), measured)
+    return recording, findings + check_speeds(recording.name, recording.commands, channels)
 
 
 def _long_enough(seconds: float, what: str) -> None:

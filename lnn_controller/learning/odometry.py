@@ -1,5 +1,6 @@
 """Whether an odometry's twist is what its pose shows, before it is learnt as a command."""
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -7,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lnn_controller.data.bags.reader import Bag, Topic
-from lnn_controller.data.messages.cdr import Odometry, odometry_from_cdr
+from lnn_controller.data.headings import read_odometry, yaw_of
+from lnn_controller.data.messages.cdr import Odometry
 from lnn_controller.errors import InputError
 from lnn_controller.learning.checks import Finding
 
-__all__ = ['check_odometry']
+__all__ = ['check_odometry', 'odometries']
 
 Array = NDArray[np.float64]
 
@@ -46,7 +48,7 @@ class _Moved(NamedTuple):
     twist_yaw: Array
 
 
-def check_odometry(bag: Bag, topic: Topic, channels: Sequence[str]) -> list[Finding]:
+def check_odometry(bag: Bag, topic: Topic, channels: Sequence[str], *, in_world: bool = False) -> list[Finding]:
     """
     Compare an odometry's twist with the differences of its poses.
 
@@ -56,20 +58,22 @@ def check_odometry(bag: Bag, topic: Topic, channels: Sequence[str]) -> list[Find
     :param bag: the bag
     :param topic: the Odometry topic that the commands are read from
     :param channels: those that are learnt
-    :returns: what was found; refused is a wanted channel that is zero while the pose moves, and a twist in the frame
-        of the pose
+    :param in_world: whether the twist is said to be in the frame of the pose, and is read so
+    :returns: what was found; refused is a wanted channel that is zero while the pose moves, a twist in another frame
+        than it is said to be in, and a pose without orientation, where the twist is turned by it
     """
-    samples = []
-    for message in bag.messages([topic.name]):
-        try:
-            sample = odometry_from_cdr(message.data)
-        except InputError:  # counted where the commands are read
-            continue
-        samples.append(sample if sample.stamp_ns else sample._replace(stamp_ns=message.stamp_ns))
+    samples = odometries(bag, topic)
+    where = f'{bag.path}, {topic.name}'
+    turned = in_world or not {'linear_y', 'linear_z'}.isdisjoint(channels)
+    if turned and samples and all(math.isnan(yaw_of(sample.orientation)) for sample in samples):
+        text = (
+            f'{where}: the pose must have an orientation, for velocities are turned level by it. Got none in '
+            f'{len(samples)} messages: let the driver fill it in, or choose another topic with --command-topic.'
+        )
+        return [Finding(text, refused=True)]
     moved = _windows(samples)
     if moved is None:
         return []
-    where = f'{bag.path}, {topic.name}'
     zeros = _never_filled(samples, moved, channels)
     if zeros:
         text = (
@@ -77,8 +81,26 @@ def check_odometry(bag: Bag, topic: Topic, channels: Sequence[str]) -> list[Find
             'Choose a topic with velocities with --command-topic, or let the driver fill in the twist.'
         )
         return [Finding(text, refused=True)]
-    findings = _frame(where, samples[0], moved) if any(name in LINEAR for name in channels) else []
+    findings = _frame(where, samples[0], moved, in_world) if any(name in LINEAR for name in channels) else []
     return findings + (_turning(where, moved) if 'angular_z' in channels else [])
+
+
+def odometries(bag: Bag, topic: Topic) -> list[Odometry]:
+    """
+    Read the odometries of a topic that can be read.
+
+    :param bag: the bag
+    :param topic: the topic
+    :returns: them, in the bag's order; stamped by receive time where they have no stamp
+    """
+    samples = []
+    for message in bag.messages([topic.name]):
+        try:
+            sample = read_odometry(message.data, topic.msgtype)
+        except InputError:  # counted where the commands are read
+            continue
+        samples.append(sample if sample.stamp_ns else sample._replace(stamp_ns=message.stamp_ns))
+    return samples
 
 
 def _windows(samples: Sequence[Odometry]) -> _Moved | None:
@@ -152,7 +174,7 @@ def _never_filled(samples: Sequence[Odometry], moved: _Moved, channels: Sequence
     return zeros
 
 
-def _frame(where: str, first: Odometry, moved: _Moved) -> list[Finding]:
+def _frame(where: str, first: Odometry, moved: _Moved, in_world: bool) -> list[Finding]:
     """In whose frame the linear twist is."""
     speed = np.linalg.norm(moved.pose_world, axis=1) / moved.seconds
     moving = np.maximum(speed, np.linalg.norm(moved.twist, axis=1) / moved.seconds) > LEAST_SPEED
@@ -166,21 +188,32 @@ def _frame(where: str, first: Odometry, moved: _Moved) -> list[Finding]:
     # While it heads along the axes of the pose's frame, the two are one.
     fits_body, fits_world = off_body <= AGREE * speed, off_world <= AGREE * speed
     world_alone, body_alone = fits_world & ~fits_body, fits_body & ~fits_world
-    shown = int(np.count_nonzero(world_alone))
-    if shown >= FEWEST_WINDOWS and shown >= 4 * np.count_nonzero(body_alone):
+    wrong, right = (body_alone, world_alone) if in_world else (world_alone, body_alone)
+    shown = int(np.count_nonzero(wrong))
+    if shown >= FEWEST_WINDOWS and shown >= 4 * np.count_nonzero(right):
+        apart = (
+            f'at {np.median(speed[wrong]):.2f} m/s by the pose it is {np.median(off_body[wrong]):.2f} m/s off in the '
+            f"robot's frame and {np.median(off_world[wrong]):.2f} m/s in that one"
+        )
         text = (
             f'{where}: the twist must be in the frame of the robot (child_frame_id {first.child_frame!r}). '
-            f'Got one in the frame of the pose, {first.frame!r}: at {np.median(speed[world_alone]):.2f} m/s by the '
-            f"pose it is {np.median(off_body[world_alone]):.2f} m/s off in the robot's frame and "
-            f'{np.median(off_world[world_alone]):.2f} m/s in that one. Mend the driver, or record commands (Twist).'
+            f'Got one in the frame of the pose, {first.frame!r}: {apart}. '
+            'Mend the driver, record commands (Twist), or read it as it is with --command-frame world.'
         )
+        if in_world:
+            text = (
+                f'{where}: with --command-frame world the twist must be in the frame of the pose, {first.frame!r}. Got '
+                f'one in the frame of the robot: {apart.replace("in that one", "in that of the pose")}. '
+                'Leave the flag out.'
+            )
         return [Finding(text, refused=True)]
-    if np.median(off_body) <= DISAGREE * np.median(speed):
+    off = off_world if in_world else off_body
+    if np.median(off) <= DISAGREE * np.median(speed):
         return []
     told = np.linalg.norm(moved.twist, axis=1)[moving] / seconds
     text = (
         f'{where}: twist and pose disagree: {np.median(told):.2f} m/s by the twist, {np.median(speed):.2f} m/s by the '
-        f'pose, {np.median(off_body):.2f} m/s apart. Units, or the direction of travel?'
+        f'pose, {np.median(off):.2f} m/s apart. Units, or the direction of travel?'
     )
     return [Finding(text)]
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from lnn_controller.data import Bag, Episode, Topics, read_episode
 from lnn_controller.policy import ImageSpec, Policy
@@ -21,6 +22,7 @@ def replay_bag(
     rate_hz: float | None = None,
     topics: Topics | None = None,
     wheelbase_m: float | None = None,
+    command_frame: str | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> Replay:
     """
@@ -31,12 +33,19 @@ def replay_bag(
     :param rate_hz: control rate, 1 … 1000 Hz; ``None``: the recorded ticks, or 50 Hz
     :param topics: names of topics; without, they are found by type
     :param wheelbase_m: from axle to axle, m, where commands steer by an angle; without, as the policy was trained with
+    :param command_frame: frame of their velocities (:class:`.commands.CommandReader`); without, as in training
     :param progress: called with the recorded seconds since the last call, now and then
     :returns: both commands
     :raises InputError: if ``rate_hz`` is out of range, or the bag cannot be read or lacks what the policy needs
     """
     return replay_side_by_side(
-        bag, [policy], rate_hz=rate_hz, topics=topics, wheelbase_m=wheelbase_m, progress=progress
+        bag,
+        [policy],
+        rate_hz=rate_hz,
+        topics=topics,
+        wheelbase_m=wheelbase_m,
+        command_frame=command_frame,
+        progress=progress,
     )[0]
 
 
@@ -47,6 +56,7 @@ def replay_side_by_side(
     rate_hz: float | None = None,
     topics: Topics | None = None,
     wheelbase_m: float | None = None,
+    command_frame: str | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> list[Replay]:
     """
@@ -57,13 +67,14 @@ def replay_side_by_side(
     :param rate_hz: control rate, 1 … 1000 Hz; ``None``: the recorded ticks, or 50 Hz
     :param topics: names of topics; without, they are found by type
     :param wheelbase_m: from axle to axle, m, where commands steer by an angle; without, as each was trained with
+    :param command_frame: frame of their velocities (:class:`.commands.CommandReader`); without, as in training
     :param progress: called with the recorded seconds since the last call, now and then
     :returns: both commands, for each policy
     :raises InputError: if ``rate_hz`` is out of range, or the bag cannot be read or lacks what a policy needs
     """
     if rate_hz is not None:
         check_rate(rate_hz)
-    views = [_View.of(policy, wheelbase_m) for policy in policies]
+    views = [_View.of(policy, wheelbase_m, command_frame) for policy in policies]
     with Bag(bag) as opened:
         controller = find_ticks(opened) if rate_hz is None else None
         ticks = {view.channels: read_ticks(opened, controller, view.channels) for view in views} if controller else {}
@@ -89,12 +100,15 @@ class _View:
     channels: tuple[str, ...]
     use_imu: bool
     wheelbase_m: float | None
+    command_frame: str
 
     @classmethod
-    def of(cls, policy: Policy, wheelbase_m: float | None) -> '_View':
+    def of(cls, policy: Policy, wheelbase_m: float | None, command_frame: str | None) -> '_View':
         spec = policy.spec
         trained_m = _trained_with(policy, 'wheelbase')
-        return cls(spec.image, spec.channels, spec.imu is not None, trained_m if wheelbase_m is None else wheelbase_m)
+        wheelbase_m = trained_m if wheelbase_m is None else wheelbase_m
+        frame = command_frame or _config_of(policy).get('command_frame', 'auto')
+        return cls(spec.image, spec.channels, spec.imu is not None, wheelbase_m, str(frame))
 
     def read(self, bag: Bag, topics: Topics | None) -> Episode:
         return read_episode(bag, topics=topics, **vars(self))
@@ -102,6 +116,11 @@ class _View:
 
 def _trained_with(policy: Policy, name: str) -> float | None:
     """What the policy's training was told of the robot, where that is a number above 0."""
-    config = policy.spec.provenance.get('config')
-    value = config.get(name) if isinstance(config, dict) else None
+    value = _config_of(policy).get(name)
     return value if isinstance(value, float) and value > 0 else None
+
+
+def _config_of(policy: Policy) -> dict[str, Any]:
+    """What the policy was trained with, as its card says."""
+    config = policy.spec.provenance.get('config')
+    return config if isinstance(config, dict) else {}

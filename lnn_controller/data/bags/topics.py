@@ -12,9 +12,13 @@ from lnn_controller.data.messages.types import (
     IMAGE,
     IMU,
     JOINT_STATE,
-    ODOMETRY,
+    ODOMETRIES,
+    POSITION_TARGET,
+    SENSOR_COMBINED,
+    TRAJECTORY_SETPOINT,
     TWIST,
     TWIST_STAMPED,
+    TWISTS,
 )
 from lnn_controller.data.topic_names import COMMAND, OVERRIDE, TICKS
 from lnn_controller.errors import InputError
@@ -28,8 +32,14 @@ _TRANSPORTS = ('compressed', 'ffmpeg', 'h264', 'h265', 'video', 'compressed_vide
 # Types by kind; a later group counts only if the bag has none of an earlier one.
 _TYPES: dict[str, tuple[tuple[str, ...], ...]] = {
     'image': ((IMAGE, COMPRESSED_IMAGE, FFMPEG_PACKET, COMPRESSED_VIDEO),),
-    'imu': ((IMU,),),
-    'command': ((TWIST_STAMPED, TWIST), (ACKERMANN_STAMPED, ACKERMANN), (ODOMETRY,)),
+    'imu': ((IMU,), (SENSOR_COMBINED,)),
+    'command': (TWISTS, (ACKERMANN_STAMPED, ACKERMANN), (POSITION_TARGET, TRAJECTORY_SETPOINT), ODOMETRIES),
+}
+# Twists that are no velocity commands, by the last part of their names.
+_NO_COMMANDS = {
+    'velocity_local': 'MAVROS publishes what it measured, in the axes of the world',
+    'velocity_body': 'MAVROS publishes what it measured, in the tilted body',
+    'cmd_vel_legacy': 'Crazyswarm2 takes roll, pitch and thrust there',
 }
 
 
@@ -57,13 +67,16 @@ class Topics:
     Names of the topics to read; none: found by type.
 
     :param image: of the Image, CompressedImage, FFMPEGPacket or CompressedVideo topic
-    :param imu: of the Imu topic
-    :param command: of the Twist, TwistStamped, AckermannDrive, AckermannDriveStamped or Odometry topic
+    :param imu: of the Imu or SensorCombined topic
+    :param command: of the Twist, TwistStamped, AckermannDrive, AckermannDriveStamped, PositionTarget,
+        TrajectorySetpoint, Odometry or VehicleOdometry topic
+    :param odometry: of the Odometry or VehicleOdometry topic that says where the robot heads
     """
 
     image: str | None = None
     imu: str | None = None
     command: str | None = None
+    odometry: str | None = None
 
 
 def choose_topic(kind: str, named: Topic | None, topics: Collection[Topic], *, bag: str) -> Topic | None:
@@ -72,8 +85,8 @@ def choose_topic(kind: str, named: Topic | None, topics: Collection[Topic], *, b
 
     Without a name: the one topic of fitting type that has messages. Of a camera's topics the raw one goes before JPEG
     and PNG, and these before video (``x`` over ``x/compressed`` over ``x/ffmpeg``), unless it has not half the frames.
-    Twist and TwistStamped go before AckermannDrive (stamped or not), and those before Odometry; of several,
-    ``cmd_vel``.
+    Twist and TwistStamped go before AckermannDrive (stamped or not), those before setpoints of a flight controller,
+    and these before odometries; of several, ``cmd_vel``.
 
     :param kind: ``'image'``, ``'imu'`` or ``'command'``
     :param named: the topic that the user named, if any
@@ -89,13 +102,18 @@ def choose_topic(kind: str, named: Topic | None, topics: Collection[Topic], *, b
             raise InputError(
                 f'bag {bag}, topic {named.name}: {kind}s are read from {" or ".join(allowed)}. Got {named.msgtype}'
             )
+        if kind == 'command' and _no_command(named):
+            raise InputError(
+                f'bag {bag}, topic {named.name}: commands must be velocities. {_NO_COMMANDS[last_name(named.name)]}: '
+                'choose an odometry with --command-topic (MAVROS: /mavros/local_position/odom; Crazyswarm2: odom)'
+            )
         if not named.count:
             raise InputError(
                 f'bag {bag}, topic {named.name}: no message was recorded. Choose another with --{kind}-topic'
             )
         return named
     for group in groups:
-        found = [topic for topic in topics if topic.msgtype in group and topic.count]
+        found = [topic for topic in candidates(kind, topics) if topic.msgtype in group]
         if kind == 'image':
             found = _without_transports(found)
         if kind == 'command' and len(found) > 1:
@@ -114,7 +132,8 @@ def candidates(kind: str, topics: Collection[Topic]) -> list[Topic]:
     :returns: those of a fitting type that have messages
     """
     types = [msgtype for group in _TYPES[kind] for msgtype in group]
-    return [topic for topic in topics if topic.msgtype in types and topic.count]
+    found = [topic for topic in topics if topic.msgtype in types and topic.count]
+    return [topic for topic in found if not _no_command(topic)] if kind == 'command' else found
 
 
 def find_override(topics: Collection[Topic], *, bag: str) -> Topic | None:
@@ -152,6 +171,10 @@ def last_name(topic: str) -> str:
     :returns: the name without its namespace
     """
     return topic.rpartition('/')[2]
+
+
+def _no_command(topic: Topic) -> bool:
+    return topic.msgtype in TWISTS and last_name(topic.name) in _NO_COMMANDS
 
 
 def _only(kind: str, found: list[Topic], bag: str) -> Topic:

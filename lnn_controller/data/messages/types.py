@@ -11,3 +11,11 @@ ODOMETRY = 'nav_msgs/msg/Odometry'
 ACKERMANN = 'ackermann_msgs/msg/AckermannDrive'
 ACKERMANN_STAMPED = 'ackermann_msgs/msg/AckermannDriveStamped'
 JOINT_STATE = 'sensor_msgs/msg/JointState'
+# Of drones: setpoints of MAVROS; of PX4 itself, as its uXRCE-DDS bridge sends them.
+POSITION_TARGET = 'mavros_msgs/msg/PositionTarget'
+TRAJECTORY_SETPOINT = 'px4_msgs/msg/TrajectorySetpoint'
+VEHICLE_ODOMETRY = 'px4_msgs/msg/VehicleOdometry'
+SENSOR_COMBINED = 'px4_msgs/msg/SensorCombined'
+
+# Kinds of which there are several.
+TWISTS, ODOMETRIES = (TWIST_STAMPED, TWIST), (ODOMETRY, VEHICLE_ODOMETRY)
