@@ -12,6 +12,12 @@ STRIPES = 4
 FEATURES = 3 * STRIPES
 UNITS = 5
 CAR = (OutputSpec('linear_x', 'm/s', 0.0, 2.0), OutputSpec('angular_z', 'rad/s', -1.5, 1.5))
+DRONE = (
+    OutputSpec('linear_x', 'm/s', -2.0, 2.0),
+    OutputSpec('linear_y', 'm/s', -1.5, 1.5),
+    OutputSpec('linear_z', 'm/s', -1.0, 1.0),
+    OutputSpec('angular_z', 'rad/s', -1.5, 1.5),
+)
 
 
 def tiny_spec(*, imu=True, name='tiny', height=12, width=16, outputs=CAR, **changes):

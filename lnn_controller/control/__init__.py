@@ -8,6 +8,7 @@ from lnn_controller.control.safety.limits import limit
 from lnn_controller.control.settings.adaptation import AdaptationSettings
 from lnn_controller.control.settings.control import ControlSettings, Limits
 from lnn_controller.control.settings.guard import Footprint, GuardSettings
+from lnn_controller.control.settings.height import HeightSettings
 
 __all__ = [
     'STOP_REASONS',
@@ -20,6 +21,7 @@ __all__ = [
     'Encoded',
     'Footprint',
     'GuardSettings',
+    'HeightSettings',
     'Hold',
     'Limits',
     'TickInputs',

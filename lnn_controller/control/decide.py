@@ -1,5 +1,6 @@
 """One tick as a function of its inputs: what watches first, then the network, then the safety chain."""
 
+from math import isnan
 from time import perf_counter_ns
 from typing import Any, NamedTuple, TypeVar
 
@@ -17,6 +18,7 @@ from lnn_controller.control.decision import (
     TickInputs,
 )
 from lnn_controller.control.safety.chain import GuardVerdict, SafetyChain
+from lnn_controller.control.safety.height import Height
 from lnn_controller.control.safety.limits import all_finite
 from lnn_controller.control.safety.override import Returning, blend
 from lnn_controller.control.safety.travel import Paces, add_pace, distance_since
@@ -77,7 +79,7 @@ def decide(
         engaged; and what it leaves for the next tick
     """
     settings, now_ns, operator = chain.settings, inputs.stamp_ns, inputs.operator
-    watched = _watch(policy, settings, inputs, state)
+    watched = _watch(policy, chain, inputs, state)
     if watched.reason:
         return _stop(policy, chain, inputs, state, watched)
     dt_s = settings.nominal_dt_s
@@ -101,7 +103,8 @@ def decide(
         scaled = [value * settings.speed_scale for value in adapted]
         wanted, limited = chain.hold(adaptation.invert(scaled), operator=False)
         wanted, returning = blend(wanted, state.returning, now_ns, settings.override_return_s)
-    sent = chain.send(wanted, state.ramp, dt_s, inputs.view, _moved_m(settings, inputs, state))
+    height = None if chain.height is None else _height(chain, inputs, state)
+    sent = chain.send(wanted, state.ramp, dt_s, inputs.view, _moved_m(settings, inputs, state), height)
     command, ramp, limited = np.array(sent.command), sent.ramp, limited + sent.limited
     # Where an obstacle stops it, the network runs on, so that it can steer away.
     stopped = sent.verdict.blocked or watched.blocked
@@ -139,9 +142,9 @@ def decide(
     )
 
 
-def _watch(policy: Policy, settings: ControlSettings, inputs: TickInputs, state: DriveState) -> _Watched:
+def _watch(policy: Policy, chain: SafetyChain, inputs: TickInputs, state: DriveState) -> _Watched:
     """Judge clock, sensors and stops: first what stops everybody, then what stops the network alone."""
-    now_ns, operated = inputs.stamp_ns, inputs.operator is not None
+    settings, now_ns, operated = chain.settings, inputs.stamp_ns, inputs.operator is not None
     still_image = state.still_image.update(
         now_ns,
         inputs.image_changed_ns,
@@ -151,11 +154,12 @@ def _watch(policy: Policy, settings: ControlSettings, inputs: TickInputs, state:
     )
     fault = _sensor_fault(policy, settings, inputs, frozen=still_image.frozen)
     unguarded = '' if settings.guard is None else _fault('scan', inputs.scan, now_ns, settings.scan_timeout_s)
-    reason = inputs.stop or _stop_reason(settings, inputs, state) or unguarded
+    unlimited = '' if chain.height is None else _fault('height', inputs.odometry, now_ns, chain.height.timeout_s)
+    reason = inputs.stop or _stop_reason(settings, inputs, state) or unguarded or unlimited
     holds = state.hold, state.network_hold
     if state.previous_ns is not None and now_ns < state.previous_ns:
         holds = None, None  # by a clock that was set back since, they would last too long
-    holds = _hold(settings, now_ns, holds, fault, unguarded, reason)
+    holds = _hold(settings, now_ns, holds, fault, unguarded, unlimited, reason)
     held, network_held = (each.cause if each is not None and now_ns < each.until_ns else '' for each in holds)
     blocked = held if held in GUARD_STOPS else ''
     reason = reason or ('' if operated else fault) or ('' if blocked else held) or ('' if operated else network_held)
@@ -209,8 +213,10 @@ def _learn(
     measured = {}
     if judge(inputs.imu, now_ns, settings.imu_timeout_s) == '':
         measured['angular_z'] = float(inputs.imu_mean[2])
-    if judge(inputs.odometry, now_ns, settings.imu_timeout_s) == '':
-        measured['linear_x'] = inputs.speed_m_s
+    if judge(inputs.odometry, now_ns, settings.odometry_timeout_s) == '':
+        # What flies tilts, and its gyroscope's z axis with it: how fast its heading turns, the odometry knows better.
+        names = ('linear_x', 'linear_y', 'linear_z', 'angular_z' if 'linear_z' in adaptation.actuators else '')
+        measured |= {name: value for name, value in zip(names, inputs.velocity, strict=True) if not isnan(value)}
     # It is demonstrated before the scale; and a robot that stands before an obstacle demonstrates nothing.
     demonstrated = None if operator is None or not scale or state.stopped_for else [each / scale for each in operator]
     adaptation.learn(
@@ -278,6 +284,14 @@ def _moved_m(settings: ControlSettings, inputs: TickInputs, state: DriveState) -
     # What was commanded within the reaction time before the reading, the robot does after it.
     since_ns = inputs.scan.since_ns - round(settings.guard.reaction_s * 1e9)
     return distance_since(state.paces, since_ns, inputs.stamp_ns)
+
+
+def _height(chain: SafetyChain, inputs: TickInputs, state: DriveState) -> Height:
+    """Return where the robot is, up and down: as measured, and gone on since as it then went, or was last sent."""
+    assert inputs.odometry is not None
+    age_s = (inputs.stamp_ns - inputs.odometry.since_ns) / 1e9
+    climbs = chain.climb(state.ramp), inputs.velocity[2]
+    return Height(inputs.height_m, max(0.0, *climbs) * age_s, -min(0.0, *climbs) * age_s)
 
 
 def _paces(chain: SafetyChain, paces: Paces, now_ns: int, command: NDArray[np.float64]) -> Paces:

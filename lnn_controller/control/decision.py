@@ -13,17 +13,19 @@ from lnn_controller.control.sensors import Reading, StillImage
 
 __all__ = ['FLICKERING', 'GUARD_STOPS', 'NETWORK_STOPS', 'STOP_REASONS', 'Decision', 'DriveState', 'Hold', 'TickInputs']
 
+#: in the heading frame: ahead, left and up, m/s, and how fast the heading turns, rad/s
+Velocity = tuple[float, float, float, float]
 # What a tick itself can stop for; callers of Controller.stop add their own.
 STOP_REASONS = (
     *('no_image', 'image_stale', 'image_frozen', 'no_imu', 'imu_stale', 'no_scan', 'scan_stale'),
-    *('not_finite', 'clock_jump', 'emergency_stop', 'obstacle', 'way_unseen'),
+    *('no_height', 'height_stale', 'not_finite', 'clock_jump', 'emergency_stop', 'obstacle', 'way_unseen'),
 )
 # Those by which the guard blocks one way: the network runs on, so that it can steer away.
 GUARD_STOPS = ('obstacle', 'way_unseen')
 # Those by which only the network cannot drive; the operator can.
 NETWORK_STOPS = ('image_stale', 'image_frozen', 'imu_stale', 'not_finite')
 # A cause at the edge of being one would stop and start the robot many times a second: it must have gone for a while.
-FLICKERING = (*GUARD_STOPS, *NETWORK_STOPS, 'scan_stale', 'clock_jump', 'tick_late')
+FLICKERING = (*GUARD_STOPS, *NETWORK_STOPS, 'scan_stale', 'height_stale', 'clock_jump', 'tick_late')
 
 
 class Hold(NamedTuple):
@@ -100,7 +102,9 @@ class TickInputs(NamedTuple):
     :param imu: stamps of the newest IMU sample
     :param scan: stamps of the newest obstacles
     :param odometry: stamps of the newest odometry
-    :param speed_m_s: that it measured, m/s
+    :param velocity: that it measured, in the heading frame: ahead, left and up, m/s, and how fast the heading turns,
+        rad/s; NaN where a recording does not have it
+    :param height_m: that it measured, above its origin, m; NaN where there is none
     :param operator: the operator's command, (C,); ``None`` where nobody drives by hand
     :param emergency_stop: whether it is engaged
     :param view: the obstacles, or what the guard made of them
@@ -116,7 +120,8 @@ class TickInputs(NamedTuple):
     imu: Reading | None
     scan: Reading | None
     odometry: Reading | None
-    speed_m_s: float
+    velocity: Velocity
+    height_m: float
     operator: tuple[float, ...] | None
     emergency_stop: bool
     view: Obstacles | GuardVerdict

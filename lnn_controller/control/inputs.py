@@ -1,5 +1,6 @@
 """What has arrived at a controller: frames, IMU samples, obstacles, the operator; and what a tick sees of it."""
 
+import math
 from collections import defaultdict
 from collections.abc import Sequence
 from time import perf_counter_ns
@@ -8,14 +9,15 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lnn_controller.control.decision import TickInputs
+from lnn_controller.control.attitude import HeadingFrame, heading_frame
+from lnn_controller.control.decision import TickInputs, Velocity
 from lnn_controller.control.imu import ImuMean
 from lnn_controller.control.safety.chain import Obstacles
 from lnn_controller.control.safety.guard import outside, thin
 from lnn_controller.control.safety.limits import all_finite
 from lnn_controller.control.safety.override import Override
 from lnn_controller.control.safety.sight import Sight
-from lnn_controller.control.sensors import LOOP, Reading, Sensor
+from lnn_controller.control.sensors import LOOP, Reading, Sensor, judge
 from lnn_controller.control.settings.control import ControlSettings
 from lnn_controller.errors import InputError
 from lnn_controller.policy import Policy, fit_frame
@@ -62,7 +64,9 @@ class Inputs:
         self._features = np.zeros(policy.spec.network.features, np.float32)
         self._image_changed_ns = 0
         self._obstacles = Obstacles(np.zeros((0, 2)))
-        self._speed_m_s = 0.0
+        self._velocity: Velocity = (0.0, 0.0, 0.0, 0.0)
+        self._height_m = math.nan
+        self._frame: HeadingFrame | None = None
         self._override = Override()
         self._emergency: set[str] = set()
         self._encode_us = 0.0
@@ -88,7 +92,8 @@ class Inputs:
             imu=self._newest('imu', now_ns),
             scan=self._newest('scan', now_ns),
             odometry=self._newest('odometry', now_ns),
-            speed_m_s=self._speed_m_s,
+            velocity=self._velocity,
+            height_m=self._height_m,
             operator=self._override.take(now_ns, self.settings.override_timeout_s),
             emergency_stop=bool(self._emergency),
             view=self._obstacles,
@@ -225,21 +230,40 @@ class Inputs:
         self.counters['scans'] += 1
         return True
 
-    def on_odometry(self, stamp_ns: int, speed_m_s: float, now_ns: int | None = None) -> bool:
+    def on_odometry(
+        self, stamp_ns: int, pose: Sequence[float], twist: Sequence[float], now_ns: int | None = None
+    ) -> bool:
         """
-        Take the speed that the robot measures; online adaptation alone uses it.
+        Take where the robot measures itself to be and how it moves: for online adaptation, floor and ceiling.
 
         :param stamp_ns: when it was measured, ns
-        :param speed_m_s: forward speed, m/s
+        :param pose: x, y, z, m, z up, and the quaternion x, y, z, w; zeros for that count as level, (7,)
+        :param twist: linear, m/s, and angular velocity, rad/s, in the robot's own frame, (6,)
         :param now_ns: when it arrived, ns; ``None``: at its stamp
-        :returns: whether it was taken
+        :returns: whether it was taken; what is not finite, or of a robot that stands on its nose, is counted and left
         """
-        finite = all_finite([speed_m_s])
-        if not finite or not self._takes('odometry', stamp_ns, now_ns, self.settings.imu_timeout_s):
+        height_m, *orientation = map(float, pose[2:])
+        velocity = list(map(float, twist))
+        frame = heading_frame(orientation)
+        if frame is None or not all_finite([height_m, *velocity]):
+            self.counters['odometry_not_finite'] += 1
+            return False
+        if not self._takes('odometry', stamp_ns, now_ns, self.settings.odometry_timeout_s):
             return False
         self._sensors['odometry'].take(stamp_ns, now_ns)
-        self._speed_m_s = speed_m_s
+        self._velocity = frame.velocity(velocity[:3], velocity[3:])
+        self._height_m, self._frame = height_m, frame
         return True
+
+    def heading_frame(self, now_ns: int) -> HeadingFrame | None:
+        """
+        Return how the robot is tilted, by its odometry.
+
+        :param now_ns: now, ns
+        :returns: the axes of its heading frame; ``None`` where that is not known, or too old
+        """
+        fresh = judge(self._sensors['odometry'].newest, now_ns, self.settings.odometry_timeout_s) == ''
+        return self._frame if fresh else None
 
     def on_override(self, now_ns: int, command: Sequence[float]) -> bool:
         """

@@ -16,6 +16,7 @@ from lnn_controller.control import (
     DriveState,
     Footprint,
     GuardSettings,
+    HeightSettings,
     Hold,
     TickInputs,
 )
@@ -38,6 +39,7 @@ SINCE = {
     'image_since_age_ns': math.nan,
     'resume_age_ns': math.nan,
     'network_resume_age_ns': math.nan,
+    **dict.fromkeys(('speed_y_m_s', 'speed_z_m_s', 'yaw_rate_rad_s', 'height_m'), math.nan),
 }
 FLAGS = ('speed_m_s', 'guard_scale', 'emergency_stop', 'override', 'begins', 'running', 'returning_age_ns', *SINCE)
 BY_CHANNEL = ('override', 'returning', 'ramp', 'command')
@@ -85,10 +87,12 @@ class Configuration:
             guard = settings.pop('guard')
             if guard is not None:
                 guard = GuardSettings(**{**guard, 'footprint': Footprint(**guard['footprint'])})
+            height = settings.pop('height', None)
+            height = None if height is None else HeightSettings(**height)
             adaptation = settings.pop('adaptation')
             mode = adaptation['mode']
             adaptation = AdaptationSettings(**{**adaptation, 'mode': FORMER_MODES.get(mode, mode)})
-            read = cls(settings=ControlSettings(**settings, guard=guard, adaptation=adaptation), **row)
+            read = cls(settings=ControlSettings(**settings, guard=guard, height=height, adaptation=adaptation), **row)
             kinds = (('number', int), ('policy', str), ('policy_sha256', str), ('adaptation', Mapping | None))
             for name, kind in kinds:
                 if not isinstance(value := getattr(read, name), kind):
@@ -155,11 +159,13 @@ def tick_row(decision: Decision, number: int, configuration: int) -> list[float]
         *(float(number), float(configuration), decision.encode_us + decision.step_us, float(state.resets)),
         *(age(each) for each in (state.previous_ns, image_ns, *since)),
         *inputs.imu_mean.tolist(),
-        *(inputs.speed_m_s, verdict.scale, float(inputs.emergency_stop), float(inputs.operator is not None)),
+        *(inputs.velocity[0], verdict.scale, float(inputs.emergency_stop), float(inputs.operator is not None)),
         *(float(state.is_first_step), float(state.network_ran)),
         age(returned_ns),
         verdict.ramp_scale,
         *(age(each) for each in (image_since_ns, *until)),
+        *inputs.velocity[1:],
+        inputs.height_m,
         *(inputs.operator or nobody),
         *returning,
         *state.ramp,
@@ -213,7 +219,8 @@ def read_tick(row: Any, channels: Sequence[str]) -> Tick:
         imu=reading('imu'),
         scan=reading('scan'),
         odometry=reading('odometry'),
-        speed_m_s=values['speed_m_s'],
+        velocity=(values['speed_m_s'], values['speed_y_m_s'], values['speed_z_m_s'], values['yaw_rate_rad_s']),
+        height_m=values['height_m'],
         operator=by_channel('override') if values['override'] else None,
         emergency_stop=bool(values['emergency_stop']),
         view=GuardVerdict(

@@ -1,6 +1,7 @@
 """Policies that the tests of control share; read only."""
 
 import pytest
+from bundles import DRONE, make_tiny_bundle
 
 from lnn_controller.policy import Policy
 
@@ -9,6 +10,12 @@ from lnn_controller.policy import Policy
 def policy(tiny_bundle):
     """A tiny car policy with IMU."""
     return Policy.load(tiny_bundle)
+
+
+@pytest.fixture(scope='session')
+def drone_policy(tmp_path_factory):
+    """A tiny drone policy with IMU."""
+    return Policy.load(make_tiny_bundle(tmp_path_factory.mktemp('bundles') / 'tiny_drone', outputs=DRONE))
 
 
 @pytest.fixture(scope='session')

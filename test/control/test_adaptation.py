@@ -19,6 +19,7 @@ from lnn_controller.policy import Policy
 
 DT_S = 0.02
 MS = 1_000_000
+LEVEL = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0)
 REACH = np.array([2.0, 1.5])
 ON = AdaptationSettings(mode='live', bound=0.5, memory_s=30.0)
 
@@ -280,13 +281,15 @@ def test_speed_is_learnt_from_odometry(policy):
         now_ns += 20 * MS
         controller.on_image(now_ns, np.random.default_rng(tick).integers(0, 256, (12, 16, 3), np.uint8))
         controller.on_imu(now_ns, (0.0, 0.0, 0.1), (0.0, 0.0, 9.81))
-        assert controller.on_odometry(now_ns, 0.8 * sent)
+        assert controller.on_odometry(now_ns, LEVEL, (0.8 * sent, 0.0, 0.0, 0.0, 0.0, 0.0))
         controller.on_override(now_ns, (0.6 + 0.3 * math.sin(tick / 20), 0.1))
         sent = float(controller.step(now_ns).command[0])
     actuator = controller.adaptation.actuators['linear_x']
     assert [actuator.predict(sent) for sent in (0.3, 0.9)] == pytest.approx([0.24, 0.72], abs=0.03)
-    assert not controller.on_odometry(now_ns, 1.0)  # not newer
-    assert not controller.on_odometry(now_ns + 1, math.nan)
+    assert not controller.on_odometry(now_ns, LEVEL, (1.0, 0.0, 0.0, 0.0, 0.0, 0.0))  # not newer
+    assert not controller.on_odometry(now_ns + 1, LEVEL, (math.nan, 0.0, 0.0, 0.0, 0.0, 0.0))
+    assert not controller.on_odometry(now_ns + 1, (0.0, 0.0, math.inf, 0.0, 0.0, 0.0, 1.0), (0.0,) * 6)
+    assert controller.counters['odometry_not_finite'] == 2
 
 
 def test_a_stop_teaches_nothing_and_forgets_nothing(policy):

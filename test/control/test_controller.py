@@ -191,7 +191,7 @@ def test_other_channels(tmp_path):
 def test_the_reasons_are_the_listed_ones():
     assert set(STOP_REASONS) == {
         *('no_image', 'image_stale', 'image_frozen', 'no_imu', 'imu_stale', 'no_scan', 'scan_stale'),
-        *('not_finite', 'clock_jump', 'emergency_stop', 'obstacle', 'way_unseen'),
+        *('no_height', 'height_stale', 'not_finite', 'clock_jump', 'emergency_stop', 'obstacle', 'way_unseen'),
     }
 
 

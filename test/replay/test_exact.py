@@ -2,29 +2,33 @@
 
 import numpy as np
 import pytest
-from bundles import make_tiny_bundle
+from bundles import DRONE, make_tiny_bundle
 
-from lnn_controller.control import Controller
+from lnn_controller.control import AdaptationSettings, Controller, ControlSettings, HeightSettings
 from lnn_controller.control.adaptation.adaptation import fingerprint
 from lnn_controller.control.decision import FLICKERING
-from lnn_controller.control.tick_record import Configuration, tick_names, tick_row
+from lnn_controller.control.tick_record import SINCE, Configuration, tick_names, tick_row
 from lnn_controller.data import BagWriter
 from lnn_controller.data.messages.build import image_message, twist_stamped_message, typestore
 from lnn_controller.policy import Policy
 from lnn_controller.replay.bag import replay_bag
 
 PERIOD_NS = 20_000_000
+BY_HAND = (0.9, -0.3)  # of a drone besides: up, and to the right
+SINCE_THEN = list(SINCE)[list(SINCE).index('network_resume_age_ns') :]
 
 
-def drive(policy, path, events, *, formerly=False):
+def drive(policy, path, events, *, formerly=False, settings=None, odometry=None):
     """
     A drive of 80 ticks, as a controller node records it; returns its decisions.
 
     ``events`` says at which ticks something happens: a stop from outside by its reason, 'tap' of the emergency stop,
     'by hand', and 'dark' where no picture comes. Formerly what stopped or drove the robot meanwhile ended a hold.
+    ``odometry`` gives pose and twist at a tick, or ``None``.
     """
-    types, controller, decisions = typestore().types, Controller(policy), []
-    configuration = Configuration(0, policy.spec.name, fingerprint(policy.spec), controller.settings, None)
+    types, controller, decisions = typestore().types, Controller(policy, settings), []
+    learnt = controller.adaptation.snapshot()
+    configuration = Configuration(0, policy.spec.name, fingerprint(policy.spec), controller.settings, learnt)
     with BagWriter(path) as bag:
         for topic, kind in (('image_raw', 'Image'), ('controller/ticks', 'JointState')):
             bag.add_topic(f'/{topic}', f'sensor_msgs/msg/{kind}')
@@ -39,8 +43,10 @@ def drive(policy, path, events, *, formerly=False):
                 controller.on_image(now_ns, picture)
                 bag.write('/image_raw', now_ns, image_message(now_ns, picture))
             controller.set_emergency_stop('button', event == 'tap')
+            if odometry and (measured := odometry(number)):
+                controller.on_odometry(now_ns - 7_000_000, *measured, now_ns)
             if 'by hand' in event:
-                controller.on_override(now_ns, [0.5, 0.1])
+                controller.on_override(now_ns, [0.5, 0.1, *BY_HAND][: len(policy.spec.outputs)])
             else:
                 controller.release_override()
             plain = event in ('', 'tap') or 'dark' in event or 'by hand' in event
@@ -48,12 +54,13 @@ def drive(policy, path, events, *, formerly=False):
             decisions.append(decision)
             values = dict(zip(tick_names(policy.spec.channels), tick_row(decision, number, 0), strict=True))
             if formerly:
-                network = values.pop('network_resume_age_ns')
+                network, *_ = [values.pop(name) for name in SINCE_THEN]
                 values['resume_age_ns'] = values['resume_age_ns'] if np.isnan(network) else network
                 if decision.reason not in FLICKERING:
                     controller.state = controller.state._replace(hold=None, network_hold=None)
-            x, turn = decision.command
-            bag.write('/cmd_vel', now_ns, twist_stamped_message(now_ns, linear=(x, 0, 0), angular=(0, 0, turn)))
+            sent = dict(zip(policy.spec.channels, decision.command.tolist(), strict=True))
+            linear, angular = ([sent.get(f'{part}_{axis}', 0.0) for axis in 'xyz'] for part in ('linear', 'angular'))
+            bag.write('/cmd_vel', now_ns, twist_stamped_message(now_ns, linear=linear, angular=angular))
             time = types['builtin_interfaces/msg/Time'](sec=now_ns // 10**9, nanosec=now_ns % 10**9)
             header = types['std_msgs/msg/Header'](stamp=time, frame_id=decision.reason)
             row = types['sensor_msgs/msg/JointState'](
@@ -89,5 +96,29 @@ def test_what_holds_the_robot_over_another_stop_and_under_an_operator_comes_back
     assert reasons[10:40] == ['tick_late'] * 2 + ['emergency_stop'] + held
     after = [''] * 23 if formerly else ['image_stale'] * 22 + ['']
     assert reasons[stale:] == ['image_stale'] * (53 - stale) + [''] * 4 + after
+    exact = replay_bag(tmp_path / 'bag', policy).exact
+    assert (exact.compared, exact.max_abs_difference) == (80, 0.0)
+
+
+def test_a_flight_that_learns_between_floor_and_ceiling(tmp_path):
+    """The height, the tilt and what was learnt of all four channels come back, over a gap in the odometry too."""
+    policy = Policy.load(make_tiny_bundle(tmp_path / 'tiny', imu=False, outputs=DRONE))
+    rng = np.random.default_rng(3)
+
+    def odometry(number):
+        pose = (0.0, 0.0, 2.9 + 0.05 * np.sin(number), *rng.normal((0.1, -0.1, 0.3, 0.9), 0.02))
+        return None if 60 <= number < 70 else (pose, rng.normal(size=6))
+
+    settings = ControlSettings(
+        image_timeout_s=0.5,
+        resume_after_s=0.0,
+        height=HeightSettings(ceiling_m=3.0, timeout_s=0.1),
+        adaptation=AdaptationSettings(mode='live', lag_s=0.0),
+    )
+    by_hand = dict.fromkeys(range(10, 40), 'by hand')
+    made = drive(policy, tmp_path / 'bag', by_hand, settings=settings, odometry=odometry)
+    assert [each.reason for each in made[:60]] == [''] * 60
+    assert {each.reason for each in made[60:70]} == {'', 'height_stale'}
+    assert sum('ceiling' in each.limited for each in made) > 20
     exact = replay_bag(tmp_path / 'bag', policy).exact
     assert (exact.compared, exact.max_abs_difference) == (80, 0.0)

@@ -1,5 +1,6 @@
 """From what the network or the operator wants to what the robot is sent: the safety chain."""
 
+import math
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
@@ -7,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lnn_controller.control.safety.guard import clearance, guard_scale
+from lnn_controller.control.safety.height import Height, limit_climb
 from lnn_controller.control.safety.limits import apply_deadband, limit, limit_speed
 from lnn_controller.control.safety.sight import Sight
 from lnn_controller.control.settings.control import ControlSettings
@@ -73,7 +75,8 @@ class _Judgement(NamedTuple):
 
 class SafetyChain:
     """
-    Obstacle guard → speed limits → acceleration limits → deadband → obstacle guard on what came out of that.
+    Obstacle guard → speed limits → acceleration limits → deadband → obstacle guard on what came out of that → floor and
+    ceiling, on that too, and the deadband again.
 
     The guard judges twice. A wanted command that leads to an obstacle is slowed as a whole. But with acceleration
     limits or a deadband, what is sent may lead elsewhere than what is wanted (the operator lets go, and the ramp still
@@ -96,6 +99,9 @@ class SafetyChain:
         self._wide_limits = settings.override_limits(spec)
         ends = zip(self._wide_limits.minimum, self._wide_limits.maximum, strict=True)
         self._most = tuple(max(-low, high) for low, high in ends)
+        self._climb = spec.channels.index('linear_z') if 'linear_z' in spec.channels else None
+        #: floor and ceiling; ``None``: there are none, or the robot does not fly
+        self.height = None if self._climb is None else settings.height
 
     def hold(self, command: Sequence[float], *, operator: bool) -> tuple[list[float], tuple[str, ...]]:
         """
@@ -117,6 +123,15 @@ class SafetyChain:
         guard = self.settings.guard
         return 0.0 if guard is None else guard.footprint.pace(self._velocity(command))
 
+    def climb(self, command: Sequence[float]) -> float:
+        """
+        Return how fast a command leads up.
+
+        :param command: (C,)
+        :returns: m/s; 0 of a robot that does not fly
+        """
+        return 0.0 if self._climb is None else command[self._climb]
+
     def send(
         self,
         wanted: Sequence[float],
@@ -124,6 +139,7 @@ class SafetyChain:
         dt_s: float,
         view: Obstacles | GuardVerdict,
         moved_m: float = 0.0,
+        height: Height | None = None,
     ) -> Sent:
         """
         Take a wanted command to what is sent.
@@ -133,6 +149,7 @@ class SafetyChain:
         :param dt_s: time since the last command, s, > 0
         :param view: the obstacles, or what the guard made of them
         :param moved_m: how far the robot has gone since the obstacles were measured: all are taken to be nearer by that
+        :param height: where it is, up and down, with floor and ceiling in the settings; ``None``: that is not known
         :returns: what to publish
         """
         limited: tuple[str, ...] = ()
@@ -158,6 +175,11 @@ class SafetyChain:
         if ramp_scale < 1.0:
             ramped = [value * ramp_scale for value in ramped]
             limited = ('obstacle_slow',)
+        if self.height is not None and self._climb is not None:
+            climb, at_limit = limit_climb(ramped[self._climb], height or Height(math.nan), self.height)
+            if at_limit:
+                ramped[self._climb] = climb
+                active_limits += at_limit
         sent = apply_deadband(ramped, self._wide_limits)
         return Sent(sent, tuple(ramped), limited + active_limits, GuardVerdict(scale, ramp_scale))
 

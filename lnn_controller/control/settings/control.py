@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from lnn_controller.control.settings.adaptation import AdaptationSettings
 from lnn_controller.control.settings.guard import GuardSettings
+from lnn_controller.control.settings.height import HeightSettings
 from lnn_controller.errors import InputError
 from lnn_controller.policy import PolicySpec
 from lnn_controller.policy.spec import CHANNEL_UNITS
@@ -68,6 +69,7 @@ class ControlSettings:
     :param max_deceleration: largest change towards zero by channel, > 0; not named: as ``max_acceleration``
     :param deadband: what is smaller is sent as zero, by channel, ≥ 0; not named: 0
     :param guard: the obstacle guard; ``None``: none
+    :param height: floor and ceiling of a robot that flies; ``None``: none
     :param adaptation: how to learn while driving
     :raises InputError: if a value is out of its range or a channel is unknown
     """
@@ -113,6 +115,7 @@ class ControlSettings:
     max_deceleration: PerChannel = field(default_factory=dict)
     deadband: PerChannel = field(default_factory=dict)
     guard: GuardSettings | None = None
+    height: HeightSettings | None = None
     adaptation: AdaptationSettings = field(default_factory=AdaptationSettings)
 
     def __post_init__(self) -> None:
@@ -136,6 +139,11 @@ class ControlSettings:
     def step_gap_s(self) -> float:
         """The time between two steps beyond which the clock is held to have jumped, s."""
         return max(self.max_step_gap_s, 3.0 * self.nominal_dt_s)
+
+    @property
+    def odometry_timeout_s(self) -> float:
+        """The age beyond which odometry says nothing any more, s."""
+        return self.imu_timeout_s if self.height is None else max(self.imu_timeout_s, self.height.timeout_s)
 
     def guard_reach_m(self, spec: PolicySpec) -> float:
         """

@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from lnn_controller.control.settings.stopping import most_speed
 from lnn_controller.errors import InputError
 from lnn_controller.settings import check_settings, setting
 
@@ -96,7 +97,4 @@ class GuardSettings:
         :param clearance_m: from :func:`clearance`, m
         :returns: pace, m/s, ≥ 0; ``inf`` where nothing is in the way
         """
-        left_m = max(clearance_m - self.stop_distance_m, 0.0)
-        # The root of left = pace · reaction + pace² / (2 · deceleration), free of cancellation.
-        root = math.sqrt(self.reaction_s**2 + 2.0 * left_m / self.deceleration)
-        return 2.0 * left_m / (self.reaction_s + root) if 0.0 < left_m < math.inf else left_m
+        return most_speed(clearance_m - self.stop_distance_m, self.reaction_s, self.deceleration)

@@ -7,12 +7,14 @@ from typing import Any
 import numpy as np
 from builtin_interfaces.msg import Time
 from geometry_msgs.msg import Twist
+from nav_msgs.msg import Odometry
 from numpy.typing import NDArray
 from sensor_msgs.msg import JointState
 
 __all__ = [
     'channel_velocities',
     'neurons_message',
+    'pose_and_twist',
     'stamp',
     'twist',
 ]
@@ -57,6 +59,19 @@ def channel_velocities(channels: Sequence[str], message: Any) -> list[float]:
     message = getattr(message, 'twist', message)
     parts = (name.split('_') for name in channels)
     return [getattr(getattr(message, part), axis) for part, axis in parts]
+
+
+def pose_and_twist(message: Odometry) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """
+    Read odometry.
+
+    :param message: the message
+    :returns: x, y, z, m, and the quaternion x, y, z, w, (7,); linear, m/s, and angular velocity, rad/s, (6,)
+    """
+    at, turned = message.pose.pose.position, message.pose.pose.orientation
+    linear, angular = message.twist.twist.linear, message.twist.twist.angular
+    pose = (at.x, at.y, at.z, turned.x, turned.y, turned.z, turned.w)
+    return pose, (linear.x, linear.y, linear.z, angular.x, angular.y, angular.z)
 
 
 def neurons_message(

@@ -69,6 +69,7 @@ __all__ = [
     'Endpoint',
     'When',
     'find',
+    'uses_odometry',
 ]
 
 _SENSOR = qos_profile(1, reliable=False)  # a frame or scan older than the newest is of no use
@@ -116,6 +117,16 @@ def _set(parameter: str, value: bool | str) -> When:
 
 def _if(text: str) -> When:
     return When(text, lambda values: None)
+
+
+def uses_odometry(values: Mapping[str, Any]) -> bool:
+    """
+    Return whether a controller needs odometry.
+
+    :param values: its parameters by name
+    :returns: whether anything in them does
+    """
+    return bool(values['adaptation.odometry'] or values['height.source'] == 'odometry')
 
 
 _STAMPED, _PLAIN = _set('enable_stamped_cmd_vel', True), _set('enable_stamped_cmd_vel', False)
@@ -244,8 +255,8 @@ CONTROLLER = (
         Odometry,
         'in',
         _SENSOR,
-        'The measured speed, by which adaptation learns the gain and offset of the actuators.',
-        _set('adaptation.odometry', True),
+        'Where the robot is and how it moves: for adaptation, and floor and ceiling. z up; the twist in its own frame.',
+        When('`adaptation.odometry: true` or `height.source: odometry`', uses_odometry),
     ),
     Endpoint(SCAN, LaserScan, 'in', _SENSOR, 'What the obstacle guard sees.', _set('guard.source', 'scan')),
     Endpoint(POINTS, PointCloud2, 'in', _SENSOR, 'What the obstacle guard sees.', _set('guard.source', 'points')),

@@ -18,6 +18,8 @@ REASONS = {
     'imu_stale': 'no usable IMU sample has come in time',
     'no_scan': 'nothing has arrived yet from the sensor of the obstacle guard',
     'scan_stale': 'nothing usable has come in time from the sensor of the obstacle guard',
+    'no_height': 'no odometry has arrived yet, and floor and ceiling need a height',
+    'height_stale': 'no usable odometry has come in time, and floor and ceiling need a height',
     'not_finite': "the policy's command is not finite",
     'tick_late': 'the control tick took too long',
     'clock_jump': 'the clock jumped',
@@ -29,7 +31,7 @@ REASONS = {
     'inactive': 'the node was deactivated',
     'shutdown': 'shutting down',
 }
-EXPECTED = ('no_image', 'no_imu', 'no_scan', 'inactive', 'shutdown')  # of a start and an end: no warning
+EXPECTED = ('no_image', 'no_imu', 'no_scan', 'no_height', 'inactive', 'shutdown')  # of a start and an end: no warning
 
 
 class EventLog:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
+from nav_msgs.msg import Odometry
 from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.node import Node
 from rclpy.qos_overriding_options import QoSOverridingOptions
@@ -22,8 +23,8 @@ from lnn_controller.data.topic_names import COMPRESSED_IMAGE, IMAGE, IMU, ODOMET
 from lnn_controller.errors import InputError
 from lnn_controller.nodes.common.diagnostics import Rate
 from lnn_controller.nodes.common.exclusive import Exclusive
-from lnn_controller.nodes.common.messages import channel_velocities
-from lnn_controller.nodes.common.topics import CONTROLLER, find
+from lnn_controller.nodes.common.messages import channel_velocities, pose_and_twist
+from lnn_controller.nodes.common.topics import CONTROLLER, find, uses_odometry
 from lnn_controller.nodes.controller.encoder_thread import EncoderThread
 from lnn_controller.nodes.controller.event_log import EventLog
 from lnn_controller.nodes.controller.obstacles import Seen, cloud_points, place, scan_points, supported
@@ -70,14 +71,14 @@ class InputTopics:
         self._decode: Callable[[bytes, int], Any] = partial(decode, bits=self._spec.image.bits)
         camera = self._subscribe(COMPRESSED_IMAGE if compressed else IMAGE, self._on_image, raw=True)
         self._imu = self._poll(IMU, raw=True) if self._spec.imu is not None else None
-        self._odometry = self._poll(ODOMETRY) if values['adaptation.odometry'] else None
+        self._odometry = self._poll(ODOMETRY) if uses_odometry(values) else None
         self.override = self._poll(OVERRIDE)
         guard = None
         if source != 'none':
             guard = self._subscribe(*{'scan': (SCAN, self._on_scan), 'points': (POINTS, self._on_points)}[source])
         sensors = {'image': camera, 'imu': self._imu, 'scan': guard}
         self._rates = {name: Rate() for name, each in sensors.items() if each is not None}
-        self._awaited = {f'no_{name}': each for name, each in sensors.items()}
+        self._awaited = {f'no_{name}': each for name, each in (sensors | {'height': self._odometry}).items()}
         used = (self.override, self._odometry, *sensors.values())
         self.subscriptions = [each for each in used if each is not None]
         self._encoder: EncoderThread[tuple[int, bytes]] = EncoderThread(self._encode, failed)
@@ -108,7 +109,7 @@ class InputTopics:
             controller.on_override(now_ns, channel_velocities(self._spec.channels, message))
         if self._odometry is not None:
             for message in take_all(self._odometry):
-                controller.on_odometry(stamp_ns_of(message) or now_ns, message.twist.twist.linear.x, now_ns)
+                self._take_odometry(message, now_ns)
         if self._imu is not None:
             for data in take_all(self._imu):
                 self._take_imu(data, now_ns)
@@ -153,6 +154,11 @@ class InputTopics:
         if not self._controller.on_imu(stamp_ns or now_ns, gyro, accel, now_ns):
             why = 'its stamp is old or ahead of the clock, or its values are beyond what an IMU measures'
             self._log.warn('imu', f'an IMU sample was refused: {why}')
+
+    def _take_odometry(self, message: Odometry, now_ns: int) -> None:
+        if not self._controller.on_odometry(stamp_ns_of(message) or now_ns, *pose_and_twist(message), now_ns):
+            why = 'its stamp is old or ahead of the clock, or it is not finite'
+            self._log.warn('odometry', f'odometry was refused: {why}')
 
     def _on_image(self, data: bytes) -> None:
         self._rates['image'].tick()

@@ -8,6 +8,7 @@ from typing import Any
 from lnn_controller.control import AdaptationSettings, ControlSettings
 from lnn_controller.control.settings.control import ACCELERATIONS, CHANNEL_SETTINGS
 from lnn_controller.control.settings.guard import Footprint, GuardSettings
+from lnn_controller.control.settings.height import HeightSettings
 from lnn_controller.errors import InputError
 from lnn_controller.nodes.common.parameters import as_parameters
 from lnn_controller.policy import PolicySpec
@@ -24,6 +25,7 @@ CONTROL = as_parameters(ControlSettings, change='live')
 del CONTROL['max_step_gap_s']
 SCAN_TIMEOUT = CONTROL['scan_timeout_s'] = replace(CONTROL['scan_timeout_s'], name='guard.timeout_s')
 GUARD = as_parameters(GuardSettings, 'guard.', change='live')
+HEIGHT = as_parameters(HeightSettings, 'height.', change='live')
 FOOTPRINT = as_parameters(Footprint, 'guard.', change='live')
 ADAPTATION = as_parameters(AdaptationSettings, 'adaptation.', change='live')
 
@@ -95,8 +97,15 @@ PARAMETERS = (
     _live('guard.sensor_yaw_rad', 0.0, 'Where it looks, counter-clockwise from forward.', 'rad', -6.2832, 6.2832),
     _live('guard.min_height_m', 0.05, 'Points of a cloud lower above the ground are no obstacles.', 'm', -10.0, 10.0),
     _live('guard.max_height_m', 1.0, 'Points of a cloud higher above the ground are no obstacles.', 'm', -10.0, 10.0),
+    _inactive(
+        'height.source',
+        'none',
+        'What tells a robot that flies how high it is, for floor and ceiling: nothing, or the topic odom.',
+        choices=('none', 'odometry'),
+    ),
+    *HEIGHT.values(),
     *ADAPTATION.values(),
-    _inactive('adaptation.odometry', False, 'Learn the answer in speed too, from the topic odom.'),
+    _inactive('adaptation.odometry', False, 'Learn the answer of every channel, from the topic odom.'),
     _inactive('adaptation.snapshot', '', 'File of what was learnt: read when configured if it is there, and saved to.'),
     _inactive('enable_stamped_cmd_vel', True, 'Send and take commands as TwistStamped; false: as Twist.'),
     _inactive('frame_id', 'base_link', 'Frame of the commands.'),
@@ -129,6 +138,7 @@ def check_parameters(values: Mapping[str, Any]) -> None:
     :raises InputError: if they do not fit together
     """
     _guard(values)  # also while no guard looks: it must not fail when one is chosen
+    _height(values)
     _in_order(values, 'guard.min_height_m', 'less than', 'guard.max_height_m')
     _in_order(values, 'diagnostics.error_rate', 'at most', 'diagnostics.warn_rate')
     _in_order(values, 'diagnostics.warn_lateness_ms', 'at most', 'diagnostics.error_lateness_ms')
@@ -146,6 +156,10 @@ def control_settings(values: Mapping[str, Any], spec: PolicySpec | None = None) 
     :raises InputError: if the parameters do not fit together
     """
     channels = CHANNEL_UNITS if spec is None else spec.channels
+    measured = values['height.source'] != 'none'
+    if measured and 'linear_z' not in channels:
+        msg = 'parameter height.source must be none for a policy that does not command linear_z. '
+        raise InputError(f'{msg}Got {values["height.source"]}: floor and ceiling would hold nothing')
 
     def limits(field: str) -> dict[str, float]:
         of = CHANNEL_SETTINGS[field].name
@@ -157,6 +171,7 @@ def control_settings(values: Mapping[str, Any], spec: PolicySpec | None = None) 
         **_by_field(CONTROL, values),
         **limited,
         guard=None if values['guard.source'] == 'none' else _guard(values),
+        height=_height(values) if measured else None,
         adaptation=AdaptationSettings(**_by_field(ADAPTATION, values)),
     )
 
@@ -183,6 +198,13 @@ def _guard(values: Mapping[str, Any]) -> GuardSettings:
         return GuardSettings(Footprint(**_by_field(FOOTPRINT, values)), **_by_field(GUARD, values))
     except InputError as error:
         raise InputError(f'guard.{error}') from None  # its message begins with the field's name
+
+
+def _height(values: Mapping[str, Any]) -> HeightSettings:
+    try:
+        return HeightSettings(**_by_field(HEIGHT, values))
+    except InputError as error:
+        raise InputError(f'height.{error}') from None
 
 
 def _in_order(values: Mapping[str, Any], low: str, relation: str, high: str) -> None:
