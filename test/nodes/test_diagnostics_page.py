@@ -50,7 +50,7 @@ def documented():
 @pytest.mark.parametrize('reason', REASONS)
 def test_a_stop_that_nobody_wants_is_an_error(reason):
     """Those of a start and an end, the emergency stop and an obstacle are wanted; a way that was not seen is not."""
-    wanted = {'no_image', 'no_imu', 'no_scan', 'inactive', 'shutdown', 'emergency_stop', 'obstacle'}
+    wanted = {'no_image', 'no_imu', 'no_scan', 'no_height', 'inactive', 'shutdown', 'emergency_stop', 'obstacle'}
     level, message = judge('stop', reason, {}, {'control_rate_hz': 50.0}, ())
     assert (level, message) == (WARN if reason in wanted else ERROR, f'stopped: {REASONS[reason]}')
 
