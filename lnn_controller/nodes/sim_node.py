@@ -6,7 +6,7 @@ import math
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticStatus
@@ -31,6 +31,7 @@ from lnn_controller.data.topic_names import (
     SIMULATOR_NODE,
     TARGET,
 )
+from lnn_controller.errors import InputError
 from lnn_controller.nodes.common.diagnostics import DIAGNOSTICS_PERIOD_S, diagnostics
 from lnn_controller.nodes.common.messages import channel_velocities, stamp
 from lnn_controller.nodes.common.parameters import as_parameters, declare, given, on_change
@@ -39,14 +40,13 @@ from lnn_controller.nodes.common.topics import SIMULATOR, find
 from lnn_controller.settings import Setting
 from lnn_controller.sim import ROBOTS, find_robot, read_scenario, schedule
 from lnn_controller.sim.interface import Due, Perturbable, Targeted, Verdict
-from lnn_controller.sim.perturbation import Perturbation, Scenario
+from lnn_controller.sim.perturbation import Scenario
 
 __all__ = ['PARAMETERS', 'SimNode', 'main']
 
 LARGEST_SEED = 2**31 - 1
-PERTURBATION = as_parameters(Perturbation, 'wear.', change='live')
 ROBOT = Setting('robot', 'car', 'Which robot.', choices=tuple(ROBOTS))
-PARAMETERS = (
+WORLD = (
     ROBOT,
     Setting('task', '', "What is asked of it; empty: the first of the robot's tasks."),
     Setting('scene', 'summer', 'How the world looks.'),
@@ -66,13 +66,36 @@ PARAMETERS = (
     Setting('camera', True, 'Whether the camera works: false to see what its failure does.', change='live'),
     Setting('imu', True, 'Whether the IMU works: false to see what its failure does.', change='live'),
     Setting('scenario', '', 'YAML file of perturbations, each with its time since the first command to move (s).'),
-    *PERTURBATION.values(),
+)
+TOPICS = (
     Setting('enable_stamped_cmd_vel', True, 'Take commands as TwistStamped; false: as Twist.'),
     Setting('odom_frame_id', 'odom', 'Frame of the odometry: the world.'),
     Setting('base_frame_id', 'base_link', "The robot's frame: of a car at the middle of the rear axle."),
     Setting('camera_frame_id', 'camera_optical_frame', "The camera's optical frame."),
     Setting('imu_frame_id', 'imu_link', "The IMU's frame."),
 )
+
+
+def _wear(robot: str) -> dict[str, Setting]:
+    """How a robot may be perturbed: parameter by field of its kind of perturbation."""
+    kind = ROBOTS[robot].perturbation
+    return as_parameters(kind, 'wear.', change='live') if kind else {}
+
+
+def _every_wear() -> list[Setting]:
+    """Those of every robot; what not all have alike says whose it is."""
+    wears = {robot: list(_wear(robot).values()) for robot in ROBOTS}
+    shared = [each for each in wears['car'] if all(each in wear for wear in wears.values())]
+    own = [
+        replace(each, help=f'{robot.capitalize()}: {each.help}')
+        for robot, wear in wears.items()
+        for each in wear
+        if each not in shared
+    ]
+    return [*own, *shared]
+
+
+PARAMETERS = (*WORLD, *_every_wear(), *TOPICS)
 LATE_S = 0.25  # beyond this the schedule starts anew instead of racing after lost time
 
 
@@ -87,9 +110,16 @@ class SimNode(Node):
         super().__init__(SIMULATOR_NODE)
         self._robot = given(self, ROBOT)
         robot = find_robot(self._robot)
-        values = declare(self, PARAMETERS)
+        self._wear = _wear(self._robot)
+        table = (*WORLD, *self._wear.values(), *TOPICS)
+        values = declare(self, table)
         self._values = values
-        scenario = read_scenario(values['scenario']) if values['scenario'] else Scenario()
+        self._perturbation = robot.perturbation
+        scenario = Scenario()
+        if values['scenario']:
+            if robot.perturbation is None:
+                raise InputError(f'a scenario must be for a robot that can be perturbed. Got the {self._robot}')
+            scenario = read_scenario(values['scenario'], robot.perturbation)
         self._changes = list(scenario.changes)
         self._moved_ns: int | None = None
         self._outcome = ''
@@ -115,7 +145,7 @@ class SimNode(Node):
         }
         self._counts = {name: value for name, value in self.task.status().items() if isinstance(value, int)}
         find(SIMULATOR, COMMAND, values).subscribe(self, self._on_command)
-        on_change(self, PARAMETERS, values, lambda _: None, self._change, active=lambda: False)
+        on_change(self, table, values, lambda _: None, self._change, active=lambda: False)
         self._change({})
         for name, count in self._counts.items():
             self._out[f'~/{name}'].publish(UInt32(data=count))
@@ -172,8 +202,10 @@ class SimNode(Node):
 
     def _change(self, changed: Mapping[str, Any]) -> None:
         self._values.update(changed)
-        perturbation = Perturbation(**{name: self._values[each.name] for name, each in PERTURBATION.items()})
-        if isinstance(self.world, Perturbable) and perturbation != self.world.perturbation:
+        if self._perturbation is None or not isinstance(self.world, Perturbable):
+            return
+        perturbation = self._perturbation(**{name: self._values[each.name] for name, each in self._wear.items()})
+        if perturbation != self.world.perturbation:
             self.world.perturbation = perturbation
 
     def _apply_scenario(self) -> None:
@@ -186,7 +218,7 @@ class SimNode(Node):
             self.set_parameters(
                 [Parameter(f'wear.{name}', value=float(value)) for name, value in asdict(perturbation).items()]
             )
-            nominal = asdict(Perturbation())
+            nominal = asdict(type(perturbation)())
             changed = {name: value for name, value in asdict(perturbation).items() if value != nominal[name]}
             words = ', '.join(f'{name} {value:g}' for name, value in changed.items()) or 'nominal'
             self.get_logger().info(f'scenario, {at_s:g} s: {words}')

@@ -147,7 +147,9 @@ def test_the_controller_has_the_topics_of_the_table(graph, probe, tiny_bundle, v
     compare(probe, 'controller', values)
 
 
-@pytest.mark.parametrize('values', [{}, {'enable_stamped_cmd_vel': False}], ids=['stamped', 'plain'])
+@pytest.mark.parametrize(
+    'values', [{}, {'enable_stamped_cmd_vel': False}, {'robot': 'drone'}], ids=['stamped', 'plain', 'drone']
+)
 def test_the_simulator_has_the_topics_of_the_table(graph, probe, values):
     graph.start('sim', 'lnn_controller.nodes.sim_node', parameters={'track': 3} | values)
     compare(probe, 'sim', values)

@@ -1,13 +1,14 @@
 import numpy as np
 import pytest
-from geometry_msgs.msg import Twist, TwistStamped
+from diagnostic_msgs.msg import DiagnosticArray
+from geometry_msgs.msg import PoseStamped, Twist, TwistStamped
 from nav_msgs.msg import Odometry
 from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
 from rcl_interfaces.srv import SetParameters
 from ros_probe import one_line, stands, status
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import Image, Imu
-from std_msgs.msg import Float64, UInt32
+from std_msgs.msg import Float64, String, UInt32
 
 from lnn_controller.data.messages.stamp import stamp_ns_of
 
@@ -18,10 +19,14 @@ def start(graph, **parameters):
     return graph.start('sim', SIM, parameters={'track': 3, 'realtime_factor': 2.0} | parameters)
 
 
-def command(linear_x, angular_z):
+def command(linear_x, angular_z, linear_z=0.0):
     twist = Twist()
-    twist.linear.x, twist.angular.z = linear_x, angular_z
+    twist.linear.x, twist.linear.z, twist.angular.z = linear_x, linear_z, angular_z
     return twist
+
+
+def position(pose):
+    return np.array([pose.position.x, pose.position.y, pose.position.z])
 
 
 def speed(odometry):
@@ -62,8 +67,6 @@ def test_a_car_that_is_driven_and_stops_when_nobody_does(graph, probe, tmp_path)
 
 
 def test_a_car_that_leaves_its_lane_is_put_back_and_counted(graph, probe):
-    from diagnostic_msgs.msg import DiagnosticArray
-
     start(graph, seed=4, enable_stamped_cmd_vel=False, realtime_factor=4.0)
     errors, told = probe.collect(Float64, 'sim/cross_track_error'), probe.collect(DiagnosticArray, '/diagnostics')
     departures = probe.collect(UInt32, 'sim/departures', latched=True)
@@ -77,10 +80,43 @@ def test_a_car_that_leaves_its_lane_is_put_back_and_counted(graph, probe):
     assert status(told, 'sim: world')['track'] == '4', 'the seed of the world beats its older name'
 
 
+def test_a_drone_that_flies_until_its_trial_is_over(graph, probe, tmp_path):
+    graph.start('sim', SIM, parameters={'robot': 'drone', 'seed': 7, 'realtime_factor': 2.0, 'wear.wind_m_s': 0.0})
+    odometry, told = probe.collect(Odometry, 'odom'), probe.collect(DiagnosticArray, '/diagnostics')
+    targets, images = probe.collect(PoseStamped, 'sim/target'), probe.collect(Image, 'image_raw')
+    distances, bearings = (probe.collect(Float64, f'sim/{name}') for name in ('distance_m', 'bearing_rad'))
+    reached = probe.collect(UInt32, 'sim/reached', latched=True)
+    outcomes = probe.collect(String, 'sim/outcome', latched=True)
+    probe.until(
+        lambda: len(odometry) > 20 and targets and images and distances and bearings and reached, 'every topic is there'
+    )
+    place, target = position(odometry[-1].pose.pose), position(targets[-1].pose)
+    assert place[2] == pytest.approx(position(odometry[0].pose.pose)[2], abs=0.05), 'it hovers'
+    assert distances[-1].data == pytest.approx(np.linalg.norm(target - place), abs=0.1)
+    assert abs(bearings[-1].data) < 0.7, 'the target is in view'
+    assert (reached[-1].data, outcomes) == (0, [])
+    assert (images[-1].height, images[-1].width) == (72, 128)
+    drive = probe.node.create_publisher(TwistStamped, 'cmd_vel', 1)
+    probe.feed('commands', drive, 50.0, lambda _: TwistStamped(twist=command(0.0, 0.0, 0.6)))
+    probe.until(lambda: odometry[-1].twist.twist.linear.z > 0.4, 'it climbs')
+    probe.silence('commands')
+    probe.until(lambda: abs(odometry[-1].twist.twist.linear.z) < 0.05, 'it hovers')
+    probe.feed('commands', drive, 50.0, lambda _: TwistStamped(twist=command(0.0, 0.0, -1.0)))
+    probe.until(lambda: outcomes, 'it touches the ground')
+    probe.until(lambda: status(told, 'sim: world').get('outcome') == 'crash', 'it is told')
+    probe.until(lambda: abs(odometry[-1].twist.twist.linear.z) < 0.02, 'it hovers, whatever is commanded')
+    assert [each.data for each in outcomes] == ['crash']
+    assert status(told, 'sim: world')['seed'] == '7'
+    graph.stop('sim')
+    log = (tmp_path / 'logs' / 'sim.log').read_text()
+    assert 'no command arrives: the drone stops' in log
+    assert 'the trial is over, the drone stops' in log
+
+
 @pytest.mark.parametrize(
     ('parameter', 'said'),
     [
-        ('robot:=boat', 'parameter robot must be one of car'),
+        ('robot:=boat', 'parameter robot must be one of car, drone'),
         ('task:=swim', "a task must be one of lane. Got 'swim'"),
         ('scene:=mars', "one of summer, winter. Got 'mars'"),
         ('realtime_factor:=-1', 'parameter realtime_factor must be a number from 0 to 100. Got -1.0'),
