@@ -75,6 +75,7 @@ bench: $(VENV)/.test gl ## measure what the README claims
 	$(BIN)/python benchmarks/transport.py
 	$(BIN)/python benchmarks/adaptation.py
 	$(BIN)/python benchmarks/gradients.py
+	$(BIN)/python benchmarks/worlds.py
 
 gl: # MuJoCo renders the camera through EGL; it needs the system's GL libraries, no GPU
 	@if ! ldconfig -p 2>/dev/null | grep -q 'libEGL\.so\.1 ' || ! ldconfig -p | grep -q 'libGL\.so\.1 '; then \
