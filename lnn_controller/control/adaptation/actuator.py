@@ -4,13 +4,7 @@ import math
 
 import numpy as np
 
-from lnn_controller.control.adaptation.estimators import (
-    Estimator,
-    Excitation,
-    LeastMeanSquares,
-    Prequential,
-    RecursiveLeastSquares,
-)
+from lnn_controller.control.adaptation.estimators import Excitation, Prequential, make_estimator
 from lnn_controller.control.settings.adaptation import AdaptationSettings
 
 __all__ = ['MAX_GAIN', 'MIN_GAIN', 'ActuatorModel']
@@ -40,11 +34,10 @@ class ActuatorModel:
         self.command_range = command_range
         self._x = np.ones(2)
         self._moves = Excitation(window_s=1.0)
-        self._estimator: Estimator | None = None
         self._sent = 0.0
         self._moving_s = 0.0
         self.rollbacks = 0
-        self.settings = settings
+        self._begin(settings)
 
     @property
     def settings(self) -> AdaptationSettings:
@@ -53,28 +46,24 @@ class ActuatorModel:
 
     @settings.setter
     def settings(self, settings: AdaptationSettings) -> None:
+        gain, offset = self.gain, self.offset
+        self._begin(settings)
+        self.set(gain, offset)
+
+    def _begin(self, settings: AdaptationSettings) -> None:
         self._settings = settings
-        kept = None if self._estimator is None else (self.gain, self.offset)
         prior = (np.array([GAIN_SPREAD, max(settings.bound, 1e-6)]) / NOISE) ** 2
-        self._estimator = (
-            RecursiveLeastSquares(1, 2, prior=prior, memory_s=settings.memory_s)
-            if settings.method == 'rls'
-            else LeastMeanSquares(1, 2, rate=settings.rate)
-        )
+        self._estimator = make_estimator(1, 2, prior, settings)
         self.judge = Prequential(None, window_s=settings.window_s)
-        if kept is not None:
-            self.set(*kept)
 
     @property
     def gain(self) -> float:
         """Share of a command's change that the body does."""
-        assert self._estimator is not None
         return 1.0 + float(self._estimator.weights[0, 0])
 
     @property
     def offset(self) -> float:
         """What the body does without a command, m/s or rad/s."""
-        assert self._estimator is not None
         return float(self._estimator.weights[0, 1]) * self.command_range
 
     def set(self, gain: float, offset: float) -> None:
@@ -84,7 +73,6 @@ class ActuatorModel:
         :param gain: see :attr:`gain`
         :param offset: see :attr:`offset`, m/s or rad/s
         """
-        assert self._estimator is not None
         self._estimator.weights[0] = gain - 1.0, offset / self.command_range
         self._project()
 
@@ -124,7 +112,6 @@ class ActuatorModel:
         asked = self._sent / self.command_range
         if self._moves.update(asked, dt_s) < EXCITED:
             return False
-        assert self._estimator is not None
         measured = min(max(measured, -PLAUSIBLE * self.command_range), PLAUSIBLE * self.command_range)
         frozen = (measured - self._sent) / self.command_range
         ((gain_off, offset),) = self._estimator.weights.tolist()
@@ -150,12 +137,10 @@ class ActuatorModel:
 
     def reset(self) -> None:
         """Forget all that was learnt: the body does what is sent."""
-        assert self._estimator is not None
         self._estimator.reset()
         self.judge.reset()
 
     def _project(self) -> None:
-        assert self._estimator is not None
         weights, bound = self._estimator.weights, self._settings.bound
         ((gain_off, offset),) = weights.tolist()
         weights[0] = min(max(gain_off, MIN_GAIN - 1.0), MAX_GAIN - 1.0), min(max(offset, -bound), bound)

@@ -6,7 +6,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['Estimator', 'Excitation', 'LeastMeanSquares', 'Prequential', 'RecursiveLeastSquares']
+from lnn_controller.control.settings.adaptation import AdaptationSettings
+
+__all__ = ['Estimator', 'Excitation', 'LeastMeanSquares', 'Prequential', 'RecursiveLeastSquares', 'make_estimator']
 
 Floats = NDArray[np.float64]
 Signal = Floats | float  # one number is worth no array: numpy takes ten times as long for it
@@ -101,6 +103,21 @@ class LeastMeanSquares:
     def reset(self) -> None:
         """Forget all."""
         self.weights[:] = 0.0
+
+
+def make_estimator(outputs: int, inputs: int, prior: float | Floats, settings: AdaptationSettings) -> Estimator:
+    """
+    Make the estimator that the settings name.
+
+    :param outputs: C
+    :param inputs: N
+    :param prior: of recursive least squares, as :class:`RecursiveLeastSquares` takes it
+    :param settings: how to learn
+    :returns: one that has learnt nothing yet
+    """
+    if settings.method == 'rls':
+        return RecursiveLeastSquares(outputs, inputs, prior=prior, memory_s=settings.memory_s)
+    return LeastMeanSquares(outputs, inputs, rate=settings.rate)
 
 
 class Excitation:

@@ -5,13 +5,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from lnn_controller.control.adaptation.estimators import (
-    Estimator,
-    Excitation,
-    LeastMeanSquares,
-    Prequential,
-    RecursiveLeastSquares,
-)
+from lnn_controller.control.adaptation.estimators import Excitation, Prequential, make_estimator
 from lnn_controller.control.settings.adaptation import AdaptationSettings
 
 __all__ = ['Imitation']
@@ -45,10 +39,9 @@ class Imitation:
         self._x = np.ones(neurons + 1)
         self._state_moves = Excitation(window_s=EXCITATION_WINDOW_S)
         self._command_moves = Excitation(window_s=EXCITATION_WINDOW_S)
-        self._estimator: Estimator | None = None
         self.suspended = False
         self.rollbacks = 0
-        self.settings = settings
+        self._begin(settings)
 
     @property
     def settings(self) -> AdaptationSettings:
@@ -57,23 +50,19 @@ class Imitation:
 
     @settings.setter
     def settings(self, settings: AdaptationSettings) -> None:
+        kept = self.weights
+        self._begin(settings)
+        self.weights = kept
+
+    def _begin(self, settings: AdaptationSettings) -> None:
         self._settings = settings
-        kept = None if self._estimator is None else self._estimator.weights
-        shape = (self._range.size, self._x.size)
-        self._estimator = (
-            RecursiveLeastSquares(*shape, prior=settings.rate, memory_s=settings.memory_s)
-            if settings.method == 'rls'
-            else LeastMeanSquares(*shape, rate=settings.rate)
-        )
+        self._estimator = make_estimator(self._range.size, self._x.size, settings.rate, settings)
         self.judge = Prequential(self._range.size, window_s=settings.window_s)
         self._bound = settings.bound * self._range
-        if kept is not None:
-            self.weights = kept
 
     @property
     def weights(self) -> Floats:
         """ΔW in shares of the command range, the constant's column last, (C, N + 1)."""
-        assert self._estimator is not None
         return self._estimator.weights
 
     @weights.setter
@@ -110,7 +99,6 @@ class Imitation:
         """
         if self.suspended:
             return False
-        assert self._estimator is not None
         most = self._range
         # What lies beyond the command range is never driven, neither the operator's nor the network's.
         target = _within(target, most)
@@ -143,7 +131,6 @@ class Imitation:
 
     def reset(self) -> None:
         """Forget all that was learnt: the frozen readout again."""
-        assert self._estimator is not None
         self._estimator.reset()
         self.judge.reset()
 
