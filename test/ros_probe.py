@@ -6,8 +6,12 @@ import numpy as np
 import pytest
 import rclpy
 from geometry_msgs.msg import Twist, TwistStamped
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState
+from rcl_interfaces.srv import SetParameters
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
+from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSProfile, qos_profile_sensor_data
 from rclpy.serialization import deserialize_message
 from sensor_msgs.msg import Image, Imu
@@ -17,6 +21,8 @@ from lnn_controller.nodes.common.message_types import message_class
 
 DEADLINE_S = 30.0
 ASK_AGAIN_S = 5.0
+CONFIGURE, CLEAN_UP = Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_CLEANUP
+ACTIVATE, DEACTIVATE = Transition.TRANSITION_ACTIVATE, Transition.TRANSITION_DEACTIVATE
 
 
 def to_ros(message):
@@ -109,6 +115,16 @@ class Probe:
         future = self.until(answered, f'{service} answers')
         self.node.destroy_client(client)  # else whoever offers the service would remember it for ever
         return future.result()
+
+    def change(self, *transitions, node='/controller'):
+        """Take a lifecycle node through transitions, up to one that fails; whether all succeeded."""
+        requests = (ChangeState.Request(transition=Transition(id=each)) for each in transitions)
+        return all(self.call(ChangeState, f'{node}/change_state', each).success for each in requests)
+
+    def set_parameters(self, values, node='/controller'):
+        """Set parameters, by name; the result of each."""
+        given = [Parameter(name, value=value).to_parameter_msg() for name, value in values.items()]
+        return self.call(SetParameters, f'{node}/set_parameters', SetParameters.Request(parameters=given)).results
 
 
 def values(message):

@@ -22,3 +22,14 @@ def drone_policy(tmp_path_factory):
 def camera_policy(tiny_bundle_without_imu):
     """A tiny car policy without IMU."""
     return Policy.load(tiny_bundle_without_imu)
+
+
+@pytest.fixture(scope='session')
+def policies(tmp_path_factory):
+    """Policies that push against the limits: with IMU, without, and one whose output is NaN."""
+    root = tmp_path_factory.mktemp('policies')
+    return (
+        Policy.load(make_tiny_bundle(root / 'a', gain=5.0)),
+        Policy.load(make_tiny_bundle(root / 'b', gain=50.0, imu=False)),
+        Policy.load(make_tiny_bundle(root / 'c', not_finite='command')),
+    )

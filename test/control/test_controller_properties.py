@@ -2,20 +2,15 @@
 
 import contextlib
 import math
-import tempfile
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
-import pytest
-from bundles import make_tiny_bundle
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lnn_controller.control import AdaptationSettings, Controller, ControlSettings, Footprint, GuardSettings
 from lnn_controller.control.sensors import FUTURE_TOLERANCE_S
 from lnn_controller.errors import InputError
-from lnn_controller.policy import Policy
 
 MS = 1_000_000
 SETTINGS = ControlSettings(
@@ -31,18 +26,6 @@ SETTINGS = ControlSettings(
 GUARDED = replace(
     SETTINGS, guard=GuardSettings(Footprint(), slow_distance_m=1.0, stop_distance_m=0.2), scan_timeout_s=0.1
 )
-
-
-@pytest.fixture(scope='module')
-def policies():
-    """Policies that push against the limits: with IMU, without, and one whose output is NaN."""
-    with tempfile.TemporaryDirectory() as folder:
-        root = Path(folder)
-        yield (
-            Policy.load(make_tiny_bundle(root / 'a', gain=5.0)),
-            Policy.load(make_tiny_bundle(root / 'b', gain=50.0, imu=False)),
-            Policy.load(make_tiny_bundle(root / 'c', not_finite='command')),
-        )
 
 
 # Time between events: mostly ordinary, now and then none, backwards, or a leap.

@@ -1,12 +1,9 @@
 """Whatever a tick's inputs are: what a decision promises holds, and deciding changes nothing."""
 
-import tempfile
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
-import pytest
-from bundles import FEATURES, make_tiny_bundle
+from bundles import FEATURES
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from robot import BOX, MS
@@ -16,7 +13,6 @@ from lnn_controller.control.decide import decide
 from lnn_controller.control.safety.chain import GuardVerdict, Obstacles, SafetyChain
 from lnn_controller.control.safety.sight import Sight
 from lnn_controller.control.sensors import Reading
-from lnn_controller.policy import Policy
 
 SETTINGS = ControlSettings(
     maximum={'linear_x': 1.2},
@@ -28,18 +24,6 @@ SETTINGS = ControlSettings(
 EVERY = [replace(SETTINGS, guard=guard, resume_after_s=held_s) for guard in (None, BOX) for held_s in (0.0, 0.2)]
 BLIND = Sight((0.0, 0.0), np.radians(np.arange(-180, 180)), np.zeros(360), np.radians(1))
 NOTHING = np.zeros((0, 2))
-
-
-@pytest.fixture(scope='module')
-def policies():
-    """Policies that push against the limits: with IMU, without, and one whose output is NaN."""
-    with tempfile.TemporaryDirectory() as folder:
-        root = Path(folder)
-        yield (
-            Policy.load(make_tiny_bundle(root / 'a', gain=5.0)),
-            Policy.load(make_tiny_bundle(root / 'b', gain=50.0, imu=False)),
-            Policy.load(make_tiny_bundle(root / 'c', not_finite='command')),
-        )
 
 
 number = st.floats(-20, 20)

@@ -13,14 +13,10 @@ import numpy as np
 import pytest
 from bundles import CAR
 from geometry_msgs.msg import TwistStamped
-from lifecycle_msgs.msg import Transition
-from lifecycle_msgs.srv import ChangeState
-from rcl_interfaces.srv import SetParameters
 from rclpy.node import Node
-from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rig import PERIOD_S, moves, nothing
-from ros_probe import status
+from ros_probe import ACTIVATE, DEACTIVATE, status
 from std_msgs.msg import Bool, Empty
 from std_srvs.srv import SetBool
 
@@ -160,9 +156,7 @@ def test_an_emergency_stop_of_another_type(rig, another, outcome):
 
 @pytest.mark.fault('emergency stop at 1 Hz')
 def test_an_emergency_stop_waits_for_no_tick(rig, emergency_stop, outcome):
-    set_rate = Parameter('control_rate_hz', value=1.0).to_parameter_msg()
-    request = SetParameters.Request(parameters=[set_rate])
-    assert rig.probe.call(SetParameters, '/controller/set_parameters', request).results[0].successful
+    assert rig.probe.set_parameters({'control_rate_hz': 1.0})[0].successful
     delays_s = []
     for _ in range(3):  # this process may be late, but not three times
         count = len(rig.commands)
@@ -186,16 +180,13 @@ def test_an_emergency_stop_outlives_its_publisher_and_the_policy(rig, emergency_
     rig.probe.node.destroy_publisher(emergency_stop)
     outcome.note = rig.says('/probe, which holds the emergency stop, is gone').split(':')[0]
     another = shutil.copytree(tiny_bundle, tmp_path / 'another')
-    change = lambda number: ChangeState.Request(transition=Transition(id=number))  # noqa: E731
-    call = rig.probe.call
-    assert call(ChangeState, '/controller/change_state', change(Transition.TRANSITION_DEACTIVATE)).success
-    request = SetParameters.Request(parameters=[Parameter('policy', value=str(another)).to_parameter_msg()])
-    assert call(SetParameters, '/controller/set_parameters', request).results[0].successful
+    assert rig.probe.change(DEACTIVATE)
+    assert rig.probe.set_parameters({'policy': str(another)})[0].successful
     count = len(rig.commands)
-    assert call(ChangeState, '/controller/change_state', change(Transition.TRANSITION_ACTIVATE)).success
+    assert rig.probe.change(ACTIVATE)
     rig.probe.until(lambda: len(rig.commands) >= count + 50, 'it goes on commanding')
     assert not any(map(moves, rig.commands[count:])), 'nobody has let go'
-    released = call(SetBool, '/controller/emergency_stop', SetBool.Request(data=False))
+    released = rig.probe.call(SetBool, '/controller/emergency_stop', SetBool.Request(data=False))
     assert released.message == 'released'
     rig.recovers(outcome)
 

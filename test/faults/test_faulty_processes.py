@@ -7,11 +7,9 @@ import signal
 import numpy as np
 import pytest
 from bundles import make_tiny_bundle
-from lifecycle_msgs.msg import Transition
-from lifecycle_msgs.srv import ChangeState
 from nav_msgs.msg import Odometry
 from rig import PERIOD_S, moves
-from ros_probe import values
+from ros_probe import ACTIVATE, CLEAN_UP, CONFIGURE, DEACTIVATE, values
 
 from lnn_controller.data.messages.stamp import stamp_ns_of
 
@@ -19,16 +17,6 @@ RECORD = 'lnn_controller.nodes.record_node'
 SIM = 'lnn_controller.nodes.sim_node'
 STANDS_M_S, AT_REST = 0.02, 25
 LOOKS_S = 0.05  # how often the process looks for signals
-ON, OFF = Transition.TRANSITION_ACTIVATE, Transition.TRANSITION_DEACTIVATE
-CONFIGURE, CLEANUP = Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_CLEANUP
-
-
-def change(rig, *numbers):
-    for number in numbers:
-        request = ChangeState.Request(transition=Transition(id=number))
-        if not rig.probe.call(ChangeState, '/controller/change_state', request).success:
-            return False
-    return True
 
 
 def start_again(rig, outcome):
@@ -121,11 +109,11 @@ def test_a_policy_that_is_deleted(make_rig, outcome, tmp_path):
     rig.start()
     shutil.move(policy, tmp_path / 'elsewhere')
     rig.drives_on()
-    assert change(rig, OFF, CLEANUP)
-    assert not change(rig, CONFIGURE)
+    assert rig.probe.change(DEACTIVATE, CLEAN_UP)
+    assert not rig.probe.change(CONFIGURE)
     outcome.said = rig.says('a policy must be').replace(str(tmp_path), '…')
     shutil.move(tmp_path / 'elsewhere', policy)
-    assert change(rig, CONFIGURE, ON)
+    assert rig.probe.change(CONFIGURE, ACTIVATE)
     outcome.note = 'only the next configure fails, and can be repeated when the folder is back'
     rig.recovers(outcome)
 
@@ -141,6 +129,6 @@ def test_a_policy_that_is_replaced(make_rig, outcome, tmp_path):
     make_tiny_bundle(policy, seed=5)
     rig.drives_on()
     assert rig.diagnostics(told, 'policy_hash') == loaded
-    assert change(rig, OFF, CLEANUP, CONFIGURE, ON)
+    assert rig.probe.change(DEACTIVATE, CLEAN_UP, CONFIGURE, ACTIVATE)
     rig.recovers(outcome)
     outcome.note = 'it drives by what it has loaded until it is configured again'

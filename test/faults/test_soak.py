@@ -9,8 +9,7 @@ from typing import NamedTuple
 
 import pytest
 from rig import moves
-from ros_probe import status
-from test_faulty_processes import CLEANUP, CONFIGURE, OFF, ON, change
+from ros_probe import ACTIVATE, CLEAN_UP, CONFIGURE, DEACTIVATE, status
 
 MINUTES = float(os.environ.get('SOAK_MINUTES', '30'))
 CYCLES = 100
@@ -54,20 +53,20 @@ def compare(before, after, growth_mb=GROWTH_MB):
 @pytest.mark.timeout(1200)
 @pytest.mark.fault('100 activations')
 def test_a_hundred_activations(rig, outcome):
-    assert change(rig, OFF, CLEANUP)
+    assert rig.probe.change(DEACTIVATE, CLEAN_UP)
     sizes = []
     for _ in range(CYCLES):
-        assert change(rig, CONFIGURE, ON)
+        assert rig.probe.change(CONFIGURE, ACTIVATE)
         count = len(rig.commands)
         rig.probe.until(lambda count=count: any(moves(each) for each in rig.commands[count:]), 'it drives')
-        assert change(rig, OFF, CLEANUP)
+        assert rig.probe.change(DEACTIVATE, CLEAN_UP)
         assert not moves(rig.commands[-1])
         sizes.append(size(rig.process))
         rig.commands.clear()
     grown = compare(sizes[SETTLED - 1], sizes[-1], GROWTH_PER_CYCLE_MB * (CYCLES - SETTLED))
     outcome.kept = 'zeros come last each time'
     outcome.note = f'after {SETTLED} and after {CYCLES}: {grown}'
-    assert change(rig, CONFIGURE, ON)
+    assert rig.probe.change(CONFIGURE, ACTIVATE)
     rig.recovers(outcome)
 
 

@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import Twist
-from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
-from rcl_interfaces.srv import DescribeParameters, SetParameters
+from rcl_interfaces.srv import DescribeParameters
 from ros_probe import one_line, stands, status, values
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CompressedImage, JointState
@@ -31,14 +30,6 @@ def driving(commands):
 
 def standing(commands):
     return lambda: commands and stands(commands[-1])
-
-
-def set_parameter(probe, name, value):
-    given = ParameterValue(type=ParameterType.PARAMETER_DOUBLE, double_value=value)
-    if isinstance(value, str):
-        given = ParameterValue(type=ParameterType.PARAMETER_STRING, string_value=value)
-    request = SetParameters.Request(parameters=[Parameter(name=name, value=given)])
-    return probe.call(SetParameters, '/controller/set_parameters', request).results[0]
 
 
 def test_drives_stops_when_a_sensor_is_silent_and_drives_again(graph, probe, tiny_bundle, tmp_path):
@@ -135,9 +126,9 @@ def test_parameters_change_what_it_does_and_wrong_ones_change_nothing(graph, pro
     probe.camera()
     probe.imu()
     probe.until(driving(commands), 'commands flow')
-    assert set_parameter(probe, 'speed_scale', 0.0).successful
+    assert probe.set_parameters({'speed_scale': 0.0})[0].successful
     probe.until(standing(commands), 'the scale holds')
-    assert set_parameter(probe, 'speed_scale', 1.0).successful
+    assert probe.set_parameters({'speed_scale': 1.0})[0].successful
     probe.until(driving(commands), 'and is taken back')
     for name, value, reason in [
         ('control_rate_hz', 0.0, 'from 1 to 500'),
@@ -145,12 +136,12 @@ def test_parameters_change_what_it_does_and_wrong_ones_change_nothing(graph, pro
         ('policy', 'another', 'not active'),
         ('speed_scale', 'fast', 'from 0 to 1'),
     ]:
-        result = set_parameter(probe, name, value)
+        result = probe.set_parameters({name: value})[0]
         assert not result.successful
         assert result.reason
         if name != 'policy' and not isinstance(value, str):
             assert 'control_rate_hz' in result.reason or reason in result.reason
-    assert set_parameter(probe, 'control_rate_hz', 200.0).successful
+    assert probe.set_parameters({'control_rate_hz': 200.0})[0].successful
     del commands[:]
     probe.until(lambda: len(commands) > 100, 'commands flow at the new rate')
     periods_ms = np.diff([stamp_ns_of(command) for command in commands[20:]]) / MS

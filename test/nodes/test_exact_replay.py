@@ -7,11 +7,7 @@ import numpy as np
 import pytest
 from bundles import make_tiny_bundle
 from geometry_msgs.msg import TwistStamped
-from lifecycle_msgs.msg import Transition
-from lifecycle_msgs.srv import ChangeState
-from rcl_interfaces.srv import SetParameters
-from rclpy.parameter import Parameter
-from ros_probe import to_ros, values
+from ros_probe import ACTIVATE, CONFIGURE, to_ros, values
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool
 from std_srvs.srv import Trigger
@@ -68,11 +64,6 @@ class World:
             self.operator.publish(command)
 
 
-def change(probe, transition):
-    request = ChangeState.Request(transition=Transition(id=transition))
-    assert probe.call(ChangeState, '/controller/change_state', request).success
-
-
 def drive(graph, probe, bundle, bag, seed):
     """Let a controller drive through such a world while a recorder listens; what it sent, and its own ticks."""
     graph.start('record', RECORD, parameters={'bag': str(bag)})
@@ -90,12 +81,12 @@ def drive(graph, probe, bundle, bag, seed):
         'adaptation.mode': 'live' if seed % 2 else 'frozen',
     }
     graph.start('controller', CONTROLLER, parameters=parameters)
-    change(probe, Transition.TRANSITION_CONFIGURE)
+    assert probe.change(CONFIGURE)
     # Discovery takes what it takes on a busy machine; it drives when the recorder hears it, so that the bag has all.
     listeners = {'/cmd_vel': 2, '/controller/ticks': 2, '/controller/configuration': 1}
     found = lambda: {topic: probe.node.count_subscribers(topic) for topic in listeners} == listeners  # noqa: E731
     probe.until(found, 'the recorder hears the controller')
-    change(probe, Transition.TRANSITION_ACTIVATE)
+    assert probe.change(ACTIVATE)
 
     def more(count, what):
         wanted = len(commands) + count
@@ -105,9 +96,8 @@ def drive(graph, probe, bundle, bag, seed):
     by_hand = lambda tick: bool(tick.position[tick.name.index('override')])  # noqa: E731
     driven = lambda: {by_hand(each) for each in ticks if not each.header.frame_id} == {True, False}  # noqa: E731
     probe.until(driven, 'the policy and the operator both drive')
-    live = [Parameter('speed_scale', value=0.6), Parameter('adaptation.rate', value=0.3)]
-    request = SetParameters.Request(parameters=[each.to_parameter_msg() for each in live])
-    assert all(each.successful for each in probe.call(SetParameters, '/controller/set_parameters', request).results)
+    live = {'speed_scale': 0.6, 'adaptation.rate': 0.3}
+    assert all(each.successful for each in probe.set_parameters(live))
     more(STRETCH, 'it drives by other parameters')
     for service in ('reset', 'adaptation/reset'):
         assert probe.call(Trigger, f'/controller/{service}', Trigger.Request()).success

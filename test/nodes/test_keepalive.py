@@ -4,11 +4,7 @@ import numpy as np
 import pytest
 from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import TwistStamped
-from lifecycle_msgs.msg import Transition
-from lifecycle_msgs.srv import ChangeState
-from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
-from rcl_interfaces.srv import SetParameters
-from ros_probe import stands, status
+from ros_probe import ACTIVATE, CLEAN_UP, CONFIGURE, DEACTIVATE, stands, status
 from sensor_msgs.msg import JointState
 from std_srvs.srv import SetBool
 
@@ -16,8 +12,6 @@ from lnn_controller.data.messages.stamp import stamp_ns_of
 
 CONTROLLER = 'lnn_controller.nodes.controller_node'
 KEEPALIVE_HZ = 20.0
-CONFIGURE, CLEAN_UP = Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_CLEANUP
-ACTIVATE, DEACTIVATE = Transition.TRANSITION_ACTIVATE, Transition.TRANSITION_DEACTIVATE
 
 
 @pytest.fixture
@@ -42,17 +36,6 @@ def start(graph, probe, commands, told, tiny_bundle):
     return start
 
 
-def change(probe, number):
-    request = ChangeState.Request(transition=Transition(id=number))
-    assert probe.call(ChangeState, '/controller/change_state', request).success
-
-
-def set_rate(probe, rate_hz):
-    given = ParameterValue(type=ParameterType.PARAMETER_DOUBLE, double_value=rate_hz)
-    request = SetParameters.Request(parameters=[Parameter(name='keepalive_hz', value=given)])
-    assert probe.call(SetParameters, '/controller/set_parameters', request).results[0].successful
-
-
 def seconds_pass(probe, told):
     """Wait for two more of what comes once a second."""
     count = len(told)
@@ -72,21 +55,21 @@ def test_zeros_from_configure_to_cleanup_and_the_tick_alone_while_it_drives(star
     probe.until(lambda: status(told, 'controller: control').get('state') == 'unconfigured', 'it is there')
     seconds_pass(probe, told)
     assert not commands, 'who is not configured commands nothing'
-    change(probe, CONFIGURE)
+    assert probe.change(CONFIGURE)
     zeros = flow(probe, commands)
     assert all(map(stands, zeros))
     period_s = np.diff([stamp_ns_of(each) for each in zeros]) / 1e9
     assert np.all(period_s > 0)
     assert np.median(period_s) == pytest.approx(1 / KEEPALIVE_HZ, rel=0.2)
     for _ in range(2):
-        change(probe, ACTIVATE)
+        assert probe.change(ACTIVATE)
         probe.until(lambda: not stands(commands[-1]), 'it drives')
         driven = {stamp_ns_of(each) for each in flow(probe, commands, 50)}
         probe.until(lambda stamps=driven: stamps <= {stamp_ns_of(each) for each in ticks}, 'each is of a tick')
-        change(probe, DEACTIVATE)
+        assert probe.change(DEACTIVATE)
         probe.until(lambda: stands(commands[-1]), 'it stands')
         assert all(map(stands, flow(probe, commands)))
-    change(probe, CLEAN_UP)
+    assert probe.change(CLEAN_UP)
     probe.until(lambda: not probe.node.count_publishers('cmd_vel'), 'its topic is gone')
     seconds_pass(probe, told)
     count = len(commands)
@@ -97,15 +80,15 @@ def test_zeros_from_configure_to_cleanup_and_the_tick_alone_while_it_drives(star
 
 def test_the_emergency_stop_holds_beside_it(start, probe, commands, told):
     start(keepalive_hz=KEEPALIVE_HZ)
-    change(probe, CONFIGURE)
+    assert probe.change(CONFIGURE)
     assert probe.call(SetBool, '/controller/emergency_stop', SetBool.Request(data=True)).success
     assert all(map(stands, flow(probe, commands)))
-    change(probe, ACTIVATE)
+    assert probe.change(ACTIVATE)
     probe.until(lambda: status(told, 'controller: control').get('reason') == 'emergency_stop', 'it is held')
     assert all(map(stands, flow(probe, commands)))
-    change(probe, DEACTIVATE)
+    assert probe.change(DEACTIVATE)
     assert all(map(stands, flow(probe, commands)))
-    change(probe, ACTIVATE)
+    assert probe.change(ACTIVATE)
     assert all(map(stands, flow(probe, commands))), 'nobody has let go'
     assert probe.call(SetBool, '/controller/emergency_stop', SetBool.Request(data=False)).success
     probe.until(lambda: not stands(commands[-1]), 'it drives')
@@ -113,7 +96,7 @@ def test_the_emergency_stop_holds_beside_it(start, probe, commands, told):
 
 def test_who_else_commands_the_robot_is_not_disturbed(start, probe, commands, told, tmp_path):
     start(keepalive_hz=KEEPALIVE_HZ)
-    change(probe, CONFIGURE)
+    assert probe.change(CONFIGURE)
     flow(probe, commands)
     other = probe.node.create_publisher(TwistStamped, 'cmd_vel', 1)
     log = tmp_path / 'logs' / 'controller.log'
@@ -133,12 +116,12 @@ def test_who_else_commands_the_robot_is_not_disturbed(start, probe, commands, to
 
 def test_none_by_default_and_any_rate_at_any_time(start, probe, commands, told):
     start()
-    change(probe, CONFIGURE)
+    assert probe.change(CONFIGURE)
     seconds_pass(probe, told)
     assert not commands
-    set_rate(probe, 50.0)
+    assert probe.set_parameters({'keepalive_hz': 50.0})[0].successful
     assert all(map(stands, flow(probe, commands)))
-    set_rate(probe, 0.0)
+    assert probe.set_parameters({'keepalive_hz': 0.0})[0].successful
     seconds_pass(probe, told)
     count = len(commands)
     seconds_pass(probe, told)

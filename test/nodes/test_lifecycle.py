@@ -8,12 +8,11 @@ import yaml
 from bundles import make_tiny_bundle
 from geometry_msgs.msg import Twist, TwistStamped
 from lifecycle_msgs.msg import Transition
-from lifecycle_msgs.srv import ChangeState, GetState
-from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
-from rcl_interfaces.srv import GetParameters, ListParameters, SetParameters
+from lifecycle_msgs.srv import GetState
+from rcl_interfaces.srv import GetParameters, ListParameters
 from rclpy.parameter import parameter_value_to_python
 from rclpy.qos import DurabilityPolicy, QoSProfile
-from ros_probe import Probe, stands
+from ros_probe import ACTIVATE, CLEAN_UP, CONFIGURE, DEACTIVATE, Probe, stands
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import Image
 from std_msgs.msg import Bool
@@ -25,22 +24,8 @@ from lnn_controller.nodes.common.messages import stamp
 CONTROLLER = 'lnn_controller.nodes.controller_node'
 
 
-def transition(probe, number):
-    return probe.call(ChangeState, '/controller/change_state', ChangeState.Request(transition=Transition(id=number)))
-
-
-def change(probe, *numbers):
-    return [transition(probe, number).success for number in numbers]
-
-
 def state(probe):
     return probe.call(GetState, '/controller/get_state', GetState.Request()).current_state.label
-
-
-def set_text(probe, name, value):
-    given = ParameterValue(type=ParameterType.PARAMETER_STRING, string_value=str(value))
-    request = SetParameters.Request(parameters=[Parameter(name=name, value=given)])
-    return probe.call(SetParameters, '/controller/set_parameters', request).results[0]
 
 
 def drives(commands):
@@ -57,29 +42,30 @@ def test_from_unconfigured_to_finalized_with_another_policy_in_between(graph, pr
     assert state(probe) == 'unconfigured'
     probe.camera()
     probe.imu()
-    assert change(probe, Transition.TRANSITION_CONFIGURE) == [True]
+    assert probe.change(CONFIGURE)
     assert state(probe) == 'inactive'
     assert not commands, 'an inactive node commands nothing'
-    assert change(probe, Transition.TRANSITION_ACTIVATE) == [True]
+    assert probe.change(ACTIVATE)
     probe.until(drives(commands), 'it drives')
     other = make_tiny_bundle(tmp_path / 'other', seed=5)
-    refused = set_text(probe, 'policy', other)
+    refused = probe.set_parameters({'policy': str(other)})[0]
     assert not refused.successful
     assert 'deactivate' in refused.reason
-    assert change(probe, Transition.TRANSITION_DEACTIVATE) == [True]
+    assert probe.change(DEACTIVATE)
     probe.until(stopped(commands), 'zeros come last')
     count = len(commands)
-    assert not set_text(probe, 'policy', tmp_path / 'nowhere').successful, 'an unknown policy is refused at once'
-    assert set_text(probe, 'policy', other).successful
+    (unknown,) = probe.set_parameters({'policy': str(tmp_path / 'nowhere')})
+    assert not unknown.successful, 'it is refused at once'
+    assert probe.set_parameters({'policy': str(other)})[0].successful
     assert len(commands) == count
-    assert change(probe, Transition.TRANSITION_ACTIVATE) == [True]
+    assert probe.change(ACTIVATE)
     probe.until(lambda: len(commands) > count and not stands(commands[-1]), 'it drives by the other policy')
-    assert change(probe, Transition.TRANSITION_DEACTIVATE, Transition.TRANSITION_CLEANUP) == [True, True]
+    assert probe.change(DEACTIVATE, CLEAN_UP)
     assert state(probe) == 'unconfigured'
     probe.until(stopped(commands), 'it stands')
-    assert change(probe, Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_ACTIVATE) == [True, True]
+    assert probe.change(CONFIGURE, ACTIVATE)
     probe.until(drives(commands), 'it drives after a cleanup too')
-    assert change(probe, Transition.TRANSITION_ACTIVE_SHUTDOWN) == [True]
+    assert probe.change(Transition.TRANSITION_ACTIVE_SHUTDOWN)
     assert state(probe) == 'finalized'
     probe.until(stopped(commands), 'a shutdown stops it')
     assert process.poll() is None
@@ -92,14 +78,14 @@ def test_a_failed_configure_is_one_line_and_can_be_repeated(graph, probe, tmp_pa
     core = (policy / 'core.onnx').read_bytes()
     (policy / 'core.onnx').write_bytes(core[:-10])
     graph.start('controller', CONTROLLER, parameters={'policy': str(policy)})
-    assert change(probe, Transition.TRANSITION_CONFIGURE) == [False]
+    assert not probe.change(CONFIGURE)
     assert state(probe) == 'unconfigured'
     log = (tmp_path / 'logs' / 'controller.log').read_text()
     (line,) = [line for line in log.splitlines() if 'not configured' in line]
     assert 'core.onnx' in line
     assert 'Traceback' not in log
     (policy / 'core.onnx').write_bytes(core)
-    assert change(probe, Transition.TRANSITION_CONFIGURE) == [True]
+    assert probe.change(CONFIGURE)
 
 
 @pytest.mark.parametrize('durability', [DurabilityPolicy.TRANSIENT_LOCAL, DurabilityPolicy.VOLATILE])

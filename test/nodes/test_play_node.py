@@ -3,8 +3,6 @@ import sys
 
 import pytest
 from geometry_msgs.msg import TwistStamped
-from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
-from rcl_interfaces.srv import SetParameters
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from ros_probe import DEADLINE_S, one_line
 from rosgraph_msgs.msg import Clock
@@ -101,9 +99,7 @@ def test_pause_step_and_rate(graph, probe, bag):
     count = len(commands)
     ask(probe, 'play_next')
     probe.until(lambda: len(commands) == count + 1, 'one more')
-    fast = ParameterValue(type=ParameterType.PARAMETER_DOUBLE, double_value=50.0)
-    request = SetParameters.Request(parameters=[Parameter(name='rate', value=fast)])
-    assert probe.call(SetParameters, '/player/set_parameters', request).results[0].successful
+    assert probe.set_parameters({'rate': 50.0}, '/player')[0].successful
     assert ask(probe, 'resume').message == 'playing'
     probe.until(lambda: len(commands) == 150, 'to the end')
     assert ticks(commands) == list(range(150))
