@@ -48,7 +48,7 @@ def has_ros2_bag():
     return shutil.which('ros2') is not None
 
 
-# What the bag holds of the controller's own output would mix with what the controller says now.
+# What the bag holds of the controller's own output would mix with its output now.
 REMAPPINGS = {
     resolve(COMMAND): '/recorded/other_cmd_vel',  # where the commands to compare with are another topic
     DIAGNOSTICS: f'/recorded{DIAGNOSTICS}',

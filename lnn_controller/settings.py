@@ -1,5 +1,5 @@
 """
-One setting that says all about itself: default, unit, range, choices, help, and when it may change.
+One self-describing setting: default, unit, range, choices, help, and when it may change.
 
 ROS parameters, flags of the command line, checks of YAML and JSON, launch arguments and docs/parameters.md are made
 of it. A new one is a line: in a dataclass of settings (:func:`setting`), or in the table of a node's parameters.

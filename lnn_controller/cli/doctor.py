@@ -6,7 +6,7 @@ from lnn_controller.errors import printable
 
 __all__ = ['EXAMPLE', 'SUMMARY', 'add_arguments', 'run']
 
-SUMMARY = 'tell what driving needs of this machine, and how to get what is missing'
+SUMMARY = 'list what driving needs of this machine, and how to get what is missing'
 EXAMPLE = 'lnn doctor    (exit status 0: a robot can be driven; 1: it cannot)'
 
 

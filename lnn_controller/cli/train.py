@@ -50,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs='+',
         type=Path,
         metavar='BAG',
-        help='old demonstrations to mix in against forgetting; some are kept, and the old error is told too',
+        help='old demonstrations to mix in against forgetting; some are kept, and the old error is reported too',
     )
     from lnn_controller.learning import config
 
@@ -114,7 +114,7 @@ def _against_constant(metrics: Mapping[str, Mapping[str, Mapping[str, float]]]) 
     better = [name for name, m in metrics[part].items() if m['mae'] < BETTER * m['constant_mae']]
     rest = ', '.join(name for name in metrics[part] if name not in better)
     if not better:
-        said = 'no better than a constant command: nothing was learnt that holds beyond the demonstrations'
+        verdict = 'no better than a constant command: nothing was learnt that holds beyond the demonstrations'
     else:
-        said = f'better than a constant command in {", ".join(better)}' + (f', not in {rest}' if rest else '')
-    return f'Where it was not trained ({part}) the policy is {said}.'
+        verdict = f'better than a constant command in {", ".join(better)}' + (f', not in {rest}' if rest else '')
+    return f'Where it was not trained ({part}) the policy is {verdict}.'

@@ -26,7 +26,7 @@ def choose_command(
     """
     Choose the topic of commands: as :meth:`.bag.Bag.choose`, but one that moves before one that is zero throughout.
 
-    Without a wheelbase, Ackermann commands come after an odometry, which says the yaw rate by itself.
+    Without a wheelbase, Ackermann commands come after an odometry, which has the yaw rate itself.
 
     :param bag: the bag
     :param name: name of the topic, which is taken whatever it holds; none: found by type and content
@@ -89,9 +89,9 @@ def choose_imu(bag: Bag, name: str | None) -> Topic | None:
     whole = [topic for topic in found if topic.name not in absent]
     if whole:
         return choose_topic('imu', None, whole, bag=str(bag.path))
-    told = '; '.join(f'{topic} declares no {what}' for topic, what in absent.items())
+    absences = '; '.join(f'{topic} declares no {what}' for topic, what in absent.items())
     raise InputError(
-        f'bag {bag.path}: gyro and accelerometer must be in one topic. Got {told}. '
+        f'bag {bag.path}: gyro and accelerometer must be in one topic. Got {absences}. '
         'Join them (drivers of depth cameras can), or train with --imu no'
     )
 
@@ -141,7 +141,7 @@ def _holds_depth(bag: Bag, topic: Topic) -> bool:
 
 
 def _declared_absent(bag: Bag, topic: Topic) -> str:
-    """What the topic's first readable message says that it lacks, or nothing."""
+    """What the topic's first readable message declares absent, or nothing."""
     if topic.msgtype == SENSOR_COMBINED:
         return ''
     for message in bag.messages([topic.name]):

@@ -30,5 +30,5 @@ def describe_bag(path: str | Path) -> str:
         lines += [f'cut off: {name}: read as far as it is whole' for name in bag.recovered]
         lines += [f'damaged: {line}' for line in explain_damage(bag.damage)]
         if not bag.damage and not bag.recovered:
-            lines.append('whole, as far as its checksums and its index tell')
+            lines.append('whole, as far as its checksums and its index show')
         return '\n'.join(map(printable, lines)) + '\n'

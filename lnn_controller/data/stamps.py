@@ -247,7 +247,7 @@ def _least_delays(
     """
     The least delays of a stream in each tenth of a recording, ns: a network adds to a delay, and takes nothing off.
 
-    A tenth with too few samples to tell has NaN.
+    A tenth with too few samples has NaN.
     """
     tenths = min(10, len(frames_ns) // _NEIGHBOURS)
     edges = np.quantile(frames_ns - frames_ns[0], np.linspace(0, 1, tenths + 1)[1:-1]) if tenths > 1 else np.zeros(0)
@@ -278,7 +278,7 @@ def _by_header(stamps: Stamps) -> Stream:
     stamped = header != 0
     if not stamped.any():
         return _increasing(receive)
-    # A simulation's first sample is at time zero, and its receive time says so too. Under a header clock of its own,
+    # A simulation's first sample is at time zero, and so is its receive time. Under a header clock of its own,
     # a receive time would put the sample years away.
     same_clock = np.median(np.abs(receive - header)[stamped]) <= _SAME_CLOCK_NS
     usable = np.ones(len(header), bool) if same_clock else stamped

@@ -42,7 +42,7 @@ def counting_spans(episode: Episode) -> list[tuple[int, int]]:
     """
     spans = usable_spans(episode)
     first, last = int(episode.image_stamps_ns[0]), int(episode.image_stamps_ns[-1])
-    # Where the streams begin and end within a moment of each other, the frames say where.
+    # Where the streams begin and end within a moment of each other, the frames decide.
     if 0 <= spans[0][0] - first <= EDGE_NS:
         spans[0] = first, spans[0][1]
     if 0 <= last - spans[-1][1] <= EDGE_NS:

@@ -19,7 +19,7 @@ def attention(
 
     By occlusion (Zeiler and Fergus 2014, "Visualizing and understanding convolutional networks", section 4.2): it
     needs no gradient, so it shows the graphs that drive. A patch takes its own mean colour, so that no edge is added
-    that was not there but its rim; patches overlap by half. Half a second, as one step tells little of a network that
+    that was not there but its rim; patches overlap by half. Half a second, as one step shows little of a network that
     integrates what it sees.
 
     :param policy: the policy

@@ -68,7 +68,7 @@ def export(network: PolicyNetwork, spec: PolicySpec, out: Path, provenance: dict
     :param network: the trained network
     :param spec: its spec
     :param out: folder of the bundle, made or replaced
-    :param provenance: what the card tells of the training
+    :param provenance: of the training, for the card
     :returns: the folder
     """
     network = network.eval().cpu()

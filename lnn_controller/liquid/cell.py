@@ -214,7 +214,7 @@ def lecun_tanh(x: Tensor) -> Tensor:
 
 def xavier_(weight: Tensor, fan_in: int, fan_out: int) -> None:
     """
-    Fill with Xavier-uniform numbers for fans that the shape does not tell (masked or stacked weights).
+    Fill with Xavier-uniform numbers for fans that do not follow from the shape (masked or stacked weights).
 
     :param weight: filled in place
     :param fan_in: number of sources of a destination

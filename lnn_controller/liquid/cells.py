@@ -1,4 +1,4 @@
-"""Cells by name: what a configuration file or a policy bundle says, checked strictly, made into a cell."""
+"""Cells by name: what a configuration file or a policy bundle names, checked strictly, made into a cell."""
 
 import inspect
 from collections.abc import Callable
@@ -71,7 +71,7 @@ def make_cell(
     :param mixed_memory: put an LSTM in front, for 'cfc', 'ncp_cfc' and 'ltc'
     :param options: the cell's own, see :func:`cell_options`
     :returns: the cell
-    :raises InputError: if a name, size or option does not fit; the message says which ones do
+    :raises InputError: if a name, size or option does not fit; the message lists those that do
     """
     allowed = cell_options(name)
     unknown = sorted(set(options) - set(allowed))

@@ -51,7 +51,7 @@ def from_ncps(module: nn.Module) -> Sequence | Cell:
     What differs:
 
     - The state is one tensor in the order motor, command, inter (then the LSTM's c); see :func:`state_from_ncps`.
-    - Inputs are (B, T, I) and outputs (B, T, O) whatever ``batch_first`` and ``return_sequences`` said.
+    - Inputs are (B, T, I) and outputs (B, T, O) whatever ``batch_first`` and ``return_sequences`` were.
     - Δt is per sample and step; ncps is wrong or raises there for more than one sample.
     - A wired CfC gives the wiring's outputs; ncps gives all neurons when the wiring has no layers.
     - ``backbone_dropout`` is kept where ncps has any, and then works after every backbone layer.

@@ -22,7 +22,7 @@ class ErrorFigures:
     """
     How far one channel of a policy's commands is from a demonstrator's.
 
-    Two constants are measured beside the policy, for an error alone tells little of a command that hardly changes.
+    Two constants are measured beside the policy, for an error alone means little for a command that hardly changes.
 
     :param mae: mean absolute error, m/s or rad/s
     :param rmse: root of the mean square error, m/s or rad/s
@@ -44,7 +44,7 @@ class CommandErrors(ErrorFigures):
     """
     The same, and what needs time.
 
-    :param lag_s: how much later the policy commands what was recorded, s; NaN where that cannot be told
+    :param lag_s: how much later the policy commands what was recorded, s; NaN where that cannot be estimated
     :param jerk_rms: of the policy's command, m/s³ or rad/s³
     :param recorded_jerk_rms: of the recording's
     """

@@ -27,7 +27,7 @@ class Bundle:
     A bundle's checked content.
 
     :param path: the folder it was read from
-    :param spec: what ``policy.json`` says
+    :param spec: content of ``policy.json``
     :param weights: bytes of ``weights.safetensors``
     :param encoder: bytes of ``encoder.onnx``
     :param core: bytes of ``core.onnx``

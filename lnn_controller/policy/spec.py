@@ -165,7 +165,7 @@ class NetworkSpec:
 @dataclass(frozen=True, kw_only=True)
 class PolicySpec:
     """
-    Everything that ``policy.json`` says.
+    Everything in ``policy.json``.
 
     :param name: the policy's name, one word usable as a folder
     :param image: the frame that it sees

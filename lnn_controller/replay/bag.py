@@ -115,12 +115,12 @@ class _View:
 
 
 def _trained_with(policy: Policy, name: str) -> float | None:
-    """What the policy's training was told of the robot, where that is a number above 0."""
+    """A setting of the policy's training, where that is a number above 0."""
     value = _config_of(policy).get(name)
     return value if isinstance(value, float) and value > 0 else None
 
 
 def _config_of(policy: Policy) -> dict[str, Any]:
-    """What the policy was trained with, as its card says."""
+    """What the policy was trained with, by its card."""
     config = policy.spec.provenance.get('config')
     return config if isinstance(config, dict) else {}

@@ -27,14 +27,14 @@ def replay_ticks(
     Replay a recording of a running controller exactly: each tick with its own stamp, frame, IMU mean and override.
 
     The same policy gives the commands that were published, bit for bit, or within rounding where another processor
-    computed them. Another policy gives what it would have said at those ticks, with the same settings.
+    computed them. Another policy gives what it would have commanded at those ticks, with the same settings.
 
     :param episode: the recording, read for this policy
     :param ticks: the controller's, at least one
     :param configurations: what they refer to, by number
     :param policy: the policy
     :param progress: called with the recorded seconds since the last call, now and then
-    :returns: both commands; ``exact`` says how alike they are
+    :returns: both commands; ``exact`` is how alike they are
     :raises InputError: if the configuration of a tick is missing
     """
     started = time.perf_counter()
@@ -62,7 +62,7 @@ def replay_ticks(
 
 
 class _TickReplayer:
-    """A controller that decides by recorded inputs; what only the camera's frames tell is added to them."""
+    """A controller that decides by recorded inputs; what only the camera's frames hold is added to them."""
 
     def __init__(self, episode: Episode, configurations: Mapping[int, Configuration], policy: Policy) -> None:
         self._episode = episode
@@ -100,7 +100,7 @@ class _TickReplayer:
             controller.state = then._replace(hx=hx, sent=state.sent, still_image=state.still_image)
         elif then.resets != controller.state.resets:
             controller.reset()
-        # A stop from outside and one that was held on to look alike: until when it holds, the recording says.
+        # A stop from outside and one that was held on to look alike: until when it holds is in the recording.
         controller.state = controller.state._replace(hold=then.hold, network_hold=then.network_hold, resets=then.resets)
         decision = controller.decide(self._with_frame(tick.inputs))
         learnt_known = self._learnt_known or controller.settings.adaptation.mode == 'frozen'

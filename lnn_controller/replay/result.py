@@ -22,7 +22,7 @@ class Exactness:
 
     :param same_policy: whether the policy is the one that was recorded
     :param ticks: in the recording
-    :param compared: those of which the recording tells everything: the frame, and what had been learnt before
+    :param compared: those of which the recording holds everything: the frame, and what had been learnt before
     :param max_abs_difference: between the commands of the compared ticks, m/s or rad/s; ``None`` where none is
     :param frames_missing: frames that the recorded controller used and the recording lacks
     """

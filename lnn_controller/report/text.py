@@ -99,7 +99,7 @@ def exactness(exact: Exactness) -> str:
     if not exact.same_policy:
         return 'no: another policy drove'
     if exact.max_abs_difference is None:
-        return 'no: the recording does not tell enough of any tick'
+        return 'no: the recording does not have all inputs of any tick'
     missing = f', {exact.frames_missing} frames are not in the recording' if exact.frames_missing else ''
     compared = f'{exact.compared} of {exact.ticks} ticks compared{missing}'
     return f'largest difference {exact.max_abs_difference:.1e}; {compared}'

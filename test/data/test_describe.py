@@ -12,7 +12,7 @@ bag drive: 340 messages in 2.0 s
   /image_raw  sensor_msgs/msg/Image  40
   /imu/data   sensor_msgs/msg/Imu  200
 
-whole, as far as its checksums and its index tell
+whole, as far as its checksums and its index show
 """
 
 

@@ -72,7 +72,7 @@ def test_a_replays_table_has_a_row_for_each_channel():
         ({}, 'largest difference 0.0e+00; 9 of 10 ticks compared'),
         ({'frames_missing': 2}, '9 of 10 ticks compared, 2 frames are not in the recording'),
         ({'same_policy': False}, 'no: another policy drove'),
-        ({'max_abs_difference': None}, 'no: the recording does not tell enough of any tick'),
+        ({'max_abs_difference': None}, 'no: the recording does not have all inputs of any tick'),
     ],
 )
 def test_an_exact_replay_says_how_exact_it_was(change, words):

@@ -6,7 +6,6 @@ import tempfile
 from collections.abc import Collection, Iterator
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 from rosbags.interfaces import QosDurability, QosReliability
@@ -57,7 +56,7 @@ class Offered(NamedTuple):
     What the publishers of a recorded topic offered.
 
     :param reliable: reliable, else best effort
-    :param latched: transient local: who comes later is told the last message
+    :param latched: transient local: who comes later gets the last message
     """
 
     reliable: bool
@@ -70,7 +69,7 @@ class Bag:
 
     MCAP or sqlite3, as a rosbag2 directory or one of its storage files alone. Of a recording that was killed all
     that is whole is read; ``recovered`` names the files that were cut off. Of an MCAP file that is damaged in places
-    everything else is read; :attr:`damage` tells them. ``left_out`` names topics of an MCAP file that hold no ROS 2
+    everything else is read; :attr:`damage` lists them. ``left_out`` names topics of an MCAP file that hold no ROS 2
     messages, with their encoding. ``custom_data`` is what whoever wrote it added to its metadata, text by key.
 
     :param path: directory with storage files, or a .mcap or .db3 file, which may be compressed as a whole (.zstd)
@@ -124,7 +123,7 @@ class Bag:
         if any(topic.count for topic in topics.values()):
             return dict(sorted(topics.items()))
         if self.damage:
-            raise InputError(f'bag {self.path} is damaged, and nothing of it can be read: {self._told_damage()}')
+            raise InputError(f'bag {self.path} is damaged, and nothing of it can be read: {self._damage_report()}')
         announced = f'only topics without messages: {", ".join(sorted(topics))}' if topics else 'no topics'
         if self.left_out:
             announced += f', and left out, as no ROS 2 messages, {", ".join(self.left_out)}'
@@ -183,10 +182,10 @@ class Bag:
         if self._alone or not self._readers or isinstance(self._readers[0], McapFile):
             return []
         storage: Any = self._readers[0].storage
-        told, held = storage.metadata.message_count, sum(each.metadata.message_count for each in storage.storages)
+        listed, held = storage.metadata.message_count, sum(each.metadata.message_count for each in storage.storages)
         logs = ''.join(f'; its write-ahead log, {log}, is not there: copy it too' for log in self._lost_logs())
-        reason = f'of {told} messages, by metadata.yaml, {held} are there{logs}'
-        return [Damage(self._files[0].name, 'what is not there', reason, None)] if held < told else []
+        reason = f'of {listed} messages, by metadata.yaml, {held} are there{logs}'
+        return [Damage(self._files[0].name, 'what is not there', reason, None)] if held < listed else []
 
     @property
     def start_ns(self) -> int:
@@ -219,7 +218,7 @@ class Bag:
                 row = next(rows, None)
                 if row is not None and not (isinstance(row[1], int) and isinstance(row[2], bytes)):
                     raise ValueError(f'a message without time or bytes: {short(row[1:])}')
-                if row is not None and self._alone:  # metadata.yaml did not say whether messages are compressed
+                if row is not None and self._alone:  # without metadata.yaml, whether messages are compressed is unknown
                     row = (*row[:2], unpacked(row[2]))
             except Exception as err:
                 raise self._damaged(err) from None
@@ -229,7 +228,7 @@ class Bag:
             connection, stamp_ns, data = row
             yield Message(connection.topic, stamp_ns, data, connection.msgtype)
         if none_yet and parts and self.damage:
-            raise InputError(f'bag {self.path} is damaged, and nothing of this can be read: {self._told_damage()}')
+            raise InputError(f'bag {self.path} is damaged, and nothing of this can be read: {self._damage_report()}')
 
     def topic(self, name: str) -> Topic:
         """
@@ -252,7 +251,7 @@ class Bag:
         Return how a topic was published.
 
         :param name: of a topic
-        :returns: what its publishers offered; where the bag does not say, reliable and not latched
+        :returns: what its publishers offered; where the bag does not have it, reliable and not latched
         :raises InputError: if the bag has no such topic
         """
         wanted = self.topic(name).name
@@ -273,7 +272,7 @@ class Bag:
         Choose the topic of images, IMU samples or commands: by name, else by type.
 
         :param kind: ``'image'``, ``'imu'`` or ``'command'``
-        :param name: its name; none: found by type, as :func:`.topics.choose_topic` says
+        :param name: its name; none: found by type, see :func:`.topics.choose_topic`
         :returns: the topic, or none if there is none of the kind
         :raises InputError: if the named topic is missing, empty or of another kind, or several come into question
         """
@@ -291,9 +290,9 @@ class Bag:
 
         :returns: ``name (type, count)``, separated by commas; then the topics that were left out
         """
-        told = ', '.join(str(topic) for topic in self.topics.values())
+        listed = ', '.join(str(topic) for topic in self.topics.values())
         left_out = ', '.join(f'{name} ({encoding})' for name, encoding in self.left_out.items())
-        return f'{told}; left out, as no ROS 2 messages: {left_out}' if left_out else told
+        return f'{listed}; left out, as no ROS 2 messages: {left_out}' if left_out else listed
 
     def deserialize(self, message: Message) -> Any:
         """
@@ -325,7 +324,7 @@ class Bag:
                     digest.update(block)
         return digest.hexdigest()
 
-    def _told_damage(self) -> str:
+    def _damage_report(self) -> str:
         return '; '.join(explain_damage(self.damage))
 
     def _lost_logs(self) -> list[str]:
@@ -353,20 +352,18 @@ class Bag:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
 
 def _disagrees(reader: Reader) -> bool:
-    """Whether metadata.yaml tells a topic's QoS otherwise than the files, which rosbags would leave out then."""
+    """Whether metadata.yaml has another QoS of a topic than the files, which rosbags would leave out then."""
     folder: Any = reader.storage
     if not isinstance(folder, DirectoryReader) or folder.metadata.compression_mode:
         return False
-    told = [(each.topic, each.msgtype, each.ext) for each in folder.connections]
+    listed = [(each.topic, each.msgtype, each.ext) for each in folder.connections]
     held = [each for storage in folder.storages for each in storage.connections]
-    return any((each.topic, each.msgtype, each.ext) not in told for each in held)
+    return any((each.topic, each.msgtype, each.ext) not in listed for each in held)
 
 
 def _is_sqlite(file: Path) -> bool:

@@ -1,4 +1,4 @@
-"""Find a bag's files on disk, and tell what is wrong with them before anything reads them."""
+"""Find a bag's files on disk, and report what is wrong with them before anything reads them."""
 
 import re
 import shlex

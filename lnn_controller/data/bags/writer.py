@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 import yaml
@@ -58,7 +57,7 @@ def offered_qos(*, reliable: bool = True, transient_local: bool = False, depth: 
 
 
 class _CheckedMcap(McapWriter):
-    """Writes the checksums, which rosbags leaves out: what is damaged later is then told from what is whole."""
+    """Writes the checksums, which rosbags leaves out: so that what is damaged later can be found."""
 
     def close_chunk(self) -> None:
         checksum = crc32(self.chunk.bio.getbuffer())
@@ -81,7 +80,7 @@ class _CheckedMcap(McapWriter):
 
 @dataclass
 class _File:
-    """One file of a bag, and what metadata.yaml says of it."""
+    """One file of a bag, and its entry in metadata.yaml."""
 
     name: str
     messages: int = 0
@@ -259,7 +258,7 @@ class BagWriter:
         self._closed = True
         try:
             self._writer.close()
-            self._tell_files()
+            self._list_files()
         except _DISK_ERRORS as err:
             with suppress(*_DISK_ERRORS):
                 self._writer.abort()
@@ -287,7 +286,7 @@ class BagWriter:
     def _split(self) -> None:
         writer = self._writer
         writer.close()
-        # It would tell of the closed file alone; the whole is told when the bag is closed.
+        # It would list the closed file alone; all files are listed when the bag is closed.
         writer.metapath.unlink()
         writer.storage = writer.STORAGE_PLUGINS[writer.storage_plugin](self.path, writer.compression_mode)
         self._begin_file()
@@ -297,17 +296,17 @@ class BagWriter:
         for each in announced:
             ext: Any = each.ext
             self._announce(each.topic, each.msgtype, ext.offered_qos_profiles)
-        writer.counts.update(counts)  # of all files, as metadata.yaml tells them
+        writer.counts.update(counts)  # of all files, as metadata.yaml lists them
 
-    def _tell_files(self) -> None:
+    def _list_files(self) -> None:
         """Name every file in metadata.yaml, where rosbags knows of the last one alone."""
         if len(self._files) == 1:
             return
         path = self._writer.metapath
         metadata = yaml.safe_load(path.read_text(encoding='utf-8'))
-        told = metadata['rosbag2_bagfile_information']
-        told['relative_file_paths'] = [file.name for file in self._files]
-        told['files'] = [file.information() for file in self._files]
+        information = metadata['rosbag2_bagfile_information']
+        information['relative_file_paths'] = [file.name for file in self._files]
+        information['files'] = [file.information() for file in self._files]
         beside = path.with_suffix('.yaml.new')
         beside.write_text(yaml.safe_dump(metadata, sort_keys=False), encoding='utf-8')
         beside.replace(path)
@@ -318,9 +317,7 @@ class BagWriter:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
 

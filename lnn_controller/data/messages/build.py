@@ -71,7 +71,7 @@ def image_message(stamp_ns: int, image: NDArray[np.uint8], *, frame_id: str = 'c
 
 def imu_message(stamp_ns: int, gyro: ArrayLike, accel: ArrayLike, *, frame_id: str = 'imu_link') -> Any:
     """
-    Build a sensor_msgs/Imu without orientation (its covariance says so: −1, as the message's definition asks).
+    Build a sensor_msgs/Imu without orientation (marked by a covariance of −1, as the message's definition asks).
 
     :param stamp_ns: time of the sample, ns
     :param gyro: angular velocity x, y, z, rad/s, (3,)

@@ -163,7 +163,7 @@ class Odometry(NamedTuple):
 
     :param stamp_ns: header stamp, ns
     :param frame: of the pose
-    :param child_frame: of the twist, as its publisher says
+    :param child_frame: of the twist, as its publisher names it
     :param position: x, y, z, m, (3,)
     :param orientation: quaternion x, y, z, w, (4,)
     :param twist: linear x, y, z, m/s, then angular x, y, z, rad/s, (6,)

@@ -1,5 +1,5 @@
 """
-What a compressed image says of itself, read before a decoder sees it.
+The headers of a compressed image, read before a decoder sees it.
 
 A decoder believes a header: a few hundred bytes can make it take gigabytes or minutes. So only JPEG and PNG are let
 through, by their first bytes and whatever the message's ``format`` says, with their size and structure checked.
@@ -39,7 +39,7 @@ def check_compressed(data: bytes, max_pixels: int = MAX_PIXELS) -> None:
 
     :param data: the image
     :param max_pixels: width × height at most
-    :raises ValueError: if it is not; the message says why
+    :raises ValueError: if it is not; the message gives the reason
     """
     if data.startswith(_JPEG):
         _check_jpeg(data, max_pixels)
@@ -59,7 +59,7 @@ def check_pixels(width: int, height: int, max_pixels: int) -> None:
     :raises ValueError: if it is empty or larger
     """
     if not width or not height:
-        raise ValueError(f'it says that it is {width}×{height}')
+        raise ValueError(f'its size is {width}×{height}')
     if width * height > max_pixels:
         raise ValueError(f'it is {width}×{height}, more than {max_pixels / 1e6:g} megapixels')
 
@@ -89,12 +89,12 @@ def _check_jpeg(data: bytes, max_pixels: int) -> None:
         while at >= 0 and data[at + 1 : at + 2] == b'\xff':  # fill bytes
             at += 1
         if at < 0 or at + 2 > len(data):
-            raise ValueError('it ends before its size is told')
+            raise ValueError('it ends before its size')
         marker, at = data[at + 1], at + 2
         if marker == 0 or marker in _WITHOUT_LENGTH:
             continue
         if marker in (_SCAN, _END):
-            raise ValueError('its pixels begin before its size is told')
+            raise ValueError('its pixels begin before its size')
         (length,) = struct.unpack_from('>H', data, at) if at + 2 <= len(data) else (0,)
         if length < 2 or at + length > len(data):
             raise ValueError('it ends inside its header')
@@ -102,7 +102,7 @@ def _check_jpeg(data: bytes, max_pixels: int) -> None:
             break
         at += length
     if length < 8:
-        raise ValueError('it does not tell its size')
+        raise ValueError('it has no size')
     height, width = struct.unpack_from('>HH', data, at + 3)
     check_pixels(width, height, max_pixels)
     # Some versions of OpenCV fill up what was cut off with grey. A thumbnail before has an end mark of its own.

@@ -31,13 +31,13 @@ __all__ = [
 
 EVERY_BIT = 16
 
-# A matrix type says how many channels of what number, not which colours: read as the colours it most often holds,
+# A matrix type names the number and kind of channels, not the colours: read as the colours it most often holds,
 # in the order given (as rosbags-image and cv_bridge pass them through).
 _MATRIX_COLOURS = {
     '8U': 'mono8', '8UC1': 'mono8', '8UC3': 'rgb8', '8UC4': 'rgba8',
     '16UC3': 'rgb16', '16UC4': 'rgba16',
 }  # fmt: skip
-# Distances in mm and in m (REP 118); a transport for depth says so in its format.
+# Distances in mm and in m (REP 118); a transport for depth names it in its format.
 _DEPTH = ('16UC1', '16U', '32FC1', '32F')
 _DEPTH_TRANSPORT = 'compressedDepth'
 _NO_PICTURE = (

@@ -16,7 +16,7 @@ from lnn_controller.errors import InputError, how_to_install
 __all__ = ['Frame', 'NoDecoderError', 'Packet', 'VideoDecoder', 'packet_from_cdr']
 
 _STREAMS: dict[str, type[H264] | type[Hevc]] = {'h264': H264, 'hevc': Hevc}
-_GAPS = 15  # stamps from which the usual time between two is told
+_GAPS = 15  # stamps that give the usual time between two
 _LONGEST_SETS = 1 << 16
 
 
@@ -25,7 +25,7 @@ class Packet(NamedTuple):
     A packet of video.
 
     :param stamp_ns: header stamp, ns
-    :param codec: as its message calls it, or by its content; empty where neither tells
+    :param codec: as its message calls it, or by its content; empty where neither shows it
     :param data: the packet
     """
 
@@ -122,8 +122,8 @@ class VideoDecoder:
             self.drops[self._waits] += 1
             return []
         self._begin(packet)
-        said = self._stream.look(packet.data)
-        if not said.picture:
+        info = self._stream.look(packet.data)
+        if not info.picture:
             if not is_video(packet.data):
                 self._lose()
                 raise InputError(
@@ -132,11 +132,11 @@ class VideoDecoder:
             self._sets = (self._sets + packet.data)[-_LONGEST_SETS:]
             return []
         frames: list[Frame] = []
-        missed = self._missed(packet.stamp_ns) or not said.follows
-        if said.key:
+        missed = self._missed(packet.stamp_ns) or not info.follows
+        if info.key:
             self._group()
             # Of an open group, pictures that are shown before its key frame build on the group before it as well.
-            opens = bool(self._waits) and not said.closed
+            opens = bool(self._waits) and not info.closed
             self._leading_ns, self._leading_why = (packet.stamp_ns, self._waits) if opens else (0, '')
             self._waits = ''
         elif missed and not self._waits:

@@ -1,14 +1,15 @@
 """
-What a packet of H.264 or H.265 video says of itself, read before a decoder sees it.
+The headers of a packet of H.264 or H.265 video, read before a decoder sees it.
 
-A decoder that misses a packet goes on with what it has: the pictures that follow build on one that nobody saw. H.264
-numbers its reference pictures (ITU-T H.264, 7.4.3, ``frame_num``), so that a gap shows; of H.265 the decoder tells.
+A decoder that misses a packet goes on with what it has: the pictures that follow build on one that nobody saw.
+H.264 numbers its reference pictures (ITU-T H.264, 7.4.3, ``frame_num``), so that a gap shows; of H.265 the decoder
+reports one.
 """
 
 from collections.abc import Iterator
 from typing import NamedTuple
 
-__all__ = ['H264', 'Hevc', 'Said', 'codec_of', 'is_video']
+__all__ = ['H264', 'Hevc', 'PacketInfo', 'codec_of', 'is_video']
 
 _START = b'\0\0\1'
 # Of a unit's beginning all that is looked at lies within this; scaling lists may make a parameter set long.
@@ -21,14 +22,14 @@ _H264_BEGINS = frozenset((5, 6, 7, 9))
 _HEVC_BEGINS = frozenset((b'\x40\x01', b'\x42\x01', b'\x44\x01', b'\x46\x01', b'\x4e\x01', b'\x26\x01'))
 
 
-class Said(NamedTuple):
+class PacketInfo(NamedTuple):
     """
-    What a packet says.
+    A packet, by its headers.
 
     :param picture: whether it holds one, or parameter sets alone
     :param key: whether it can be decoded without any before it
     :param closed: whether nothing that comes after it builds on what came before it
-    :param follows: whether all that it builds on came before it, as far as it tells
+    :param follows: whether all that it builds on came before it, as far as its numbers show
     """
 
     picture: bool
@@ -53,15 +54,15 @@ def codec_of(name: str, data: bytes) -> str:
 
     :param name: such as ``h264``, ``hevc_nvenc``, ``libx264;yuv420p;bgr8;bgr8`` or ``video``
     :param data: the packet
-    :returns: ``h264`` or ``hevc``; any other codec that is named, by its name; empty where nothing tells
+    :returns: ``h264`` or ``hevc``; any other codec that is named, by its name; empty where nothing shows it
     """
-    told = name.partition(';')[0].strip().lower()
-    if '264' in told or 'avc' in told:
+    named = name.partition(';')[0].strip().lower()
+    if '264' in named or 'avc' in named:
         return 'h264'
-    if '265' in told or 'hevc' in told:
+    if '265' in named or 'hevc' in named:
         return 'hevc'
-    if told not in ('', 'video'):
-        return told
+    if named not in ('', 'video'):
+        return named
     first = next(_units(data), b'')
     if first[:2] in _HEVC_BEGINS:
         return 'hevc'
@@ -73,17 +74,17 @@ class H264:
 
     def __init__(self) -> None:
         self.cycle = 16
-        self._numbered = False  # whether the parameter set that tells how was read, and numbers tell of gaps
+        self._numbered = False  # whether the parameter set with their layout was read, and gaps show in the numbers
         self._bits = 4
         self._planes = self._frames_only = False
         self._last = 0
 
-    def look(self, data: bytes) -> Said:
+    def look(self, data: bytes) -> PacketInfo:
         """
         Look at a packet, each in its turn.
 
         :param data: the packet
-        :returns: what it says
+        :returns: what its headers hold
         """
         recovery = False
         for unit in _units(data):
@@ -94,8 +95,8 @@ class H264:
                 recovery |= _recovery_point(unit)
             elif kind in (1, 5):
                 follows = self._follows(unit, idr=kind == 5)
-                return Said(True, kind == 5 or recovery, kind == 5, follows)
-        return Said(False, False, False, True)
+                return PacketInfo(True, kind == 5 or recovery, kind == 5, follows)
+        return PacketInfo(False, False, False, True)
 
     def _follows(self, unit: bytes, *, idr: bool) -> bool:
         bits = _Bits(unit[1:_HEAD])
@@ -146,22 +147,22 @@ class H264:
 
 
 class Hevc:
-    """Reads one stream of H.265, whose decoder tells of missing pictures; ``cycle`` as of :class:`H264`."""
+    """Reads one stream of H.265, whose decoder reports missing pictures; ``cycle`` as of :class:`H264`."""
 
     cycle = 16
 
-    def look(self, data: bytes) -> Said:
+    def look(self, data: bytes) -> PacketInfo:
         """
         Look at a packet.
 
         :param data: the packet
-        :returns: what it says
+        :returns: what its headers hold
         """
         for unit in _units(data):
             kind = unit[0] >> 1 & 63
             if kind < 32:
-                return Said(True, 16 <= kind <= 23, 16 <= kind <= 20, True)
-        return Said(False, False, False, True)
+                return PacketInfo(True, 16 <= kind <= 23, 16 <= kind <= 20, True)
+        return PacketInfo(False, False, False, True)
 
 
 class _Bits:
@@ -208,7 +209,7 @@ def _units(data: bytes) -> Iterator[bytes]:
 
 
 def _recovery_point(unit: bytes) -> bool:
-    """Whether supplemental information says that a decoder may begin here."""
+    """Whether supplemental information lets a decoder begin here."""
     at, left = 1, len(unit)
     while at + 2 < left:
         kind = size = 0

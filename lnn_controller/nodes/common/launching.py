@@ -114,7 +114,7 @@ def checked(file: str, arguments: Sequence[DeclareLaunchArgument]) -> list[Actio
     """
     Declare a launch file's arguments, and refuse what nobody would take before anything starts.
 
-    ``ros2 launch`` itself says nothing of an argument that is misspelt, and launch_ros goes on without a parameters
+    ``ros2 launch`` itself ignores an argument that is misspelt, and launch_ros goes on without a parameters
     file that is missing: the robot would drive by the defaults.
 
     :param file: the launch file

@@ -127,7 +127,7 @@ def _refuse_unknown(given: Iterable[str], known: Sequence[str]) -> None:
 
 def check_files(arguments: Sequence[str]) -> None:
     """
-    Look at the parameters files before ROS does, which would wait for a pipe and tell of a folder in its own words.
+    Look at the parameters files before ROS does, which would wait for a pipe and reports a folder in its own words.
 
     :param arguments: command line of a node
     :raises InputError: if one is no file of text
@@ -184,7 +184,7 @@ def on_change(
     :param values: value by name, from :func:`declare`: kept up to date in place
     :param fit: takes all values by name as they would be; raises :class:`InputError` if they do not fit together
     :param apply: takes the values by name that differ from before
-    :param active: tells whether ``inactive`` parameters are refused now
+    :param active: returns whether ``inactive`` parameters are refused now
     """
     settings = {setting.name: setting for setting in table}
 

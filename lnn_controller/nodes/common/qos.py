@@ -205,5 +205,5 @@ def _compare(
 
 
 def _core(qos: QoSProfile) -> QoSProfile:
-    # Deadlines and leases are left out: where none is set, the graph says infinity and our own profile zero.
+    # Deadlines and leases are left out: where none is set, the graph has infinity and our own profile zero.
     return QoSProfile(depth=1, reliability=qos.reliability, durability=qos.durability)

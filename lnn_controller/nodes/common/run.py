@@ -45,7 +45,7 @@ _MISTAKES = (
     ParameterImmutableException,
     ParameterUninitializedException,
 )
-# What rcl says of a wrong argument or parameter file, before there is a node.
+# rcl's errors for a wrong argument or parameter file, before there is a node.
 _MISTAKES_AT_START = (rclpy_implementation.RCLError, rclpy_implementation.UnknownROSArgsError)
 _WAKE_S = 0.05
 _GRACE_S = 0.9

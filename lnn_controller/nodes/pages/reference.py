@@ -1,7 +1,7 @@
 """
 Write docs/parameters.md, docs/topics.md and config/security_policy.xml out of the nodes' own tables.
 
-So they cannot say anything else than the nodes do.
+So they cannot differ from what the nodes do.
 """
 
 import argparse
@@ -66,7 +66,7 @@ ros2 param set /controller speed_scale 0.5
 ```
 
 What was written and would not be taken ends the node at the start, before a robot drives without it: a parameter that
-the node does not have (the nearest name is told), a parameters file that is missing, empty, no file of UTF-8 text,
+the node does not have (the nearest name is given), a parameters file that is missing, empty, no file of UTF-8 text,
 longer than 100,000 characters, or without one key for the node. Keys of other nodes may stand beside it.
 
 A parameter that may not change while the node is active is set between two transitions, and holds from the next
@@ -167,7 +167,7 @@ def main(args: Sequence[str] | None = None) -> int:
             if not path.is_file() or path.read_text(encoding='utf-8') != text:
                 stale = True
                 command = 'python -m lnn_controller.nodes.pages.reference'
-                print(f'{path} must be what the nodes say: run {command}', file=sys.stderr)
+                print(f'{path} must be up to date with the nodes: run {command}', file=sys.stderr)
             continue
         try:
             path.write_text(text, encoding='utf-8')

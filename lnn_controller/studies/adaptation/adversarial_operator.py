@@ -51,7 +51,7 @@ def run(policy: Policy, seeds: Sequence[int], progress: Progress) -> Result:
 
     :param policy: the policy
     :param seeds: of the roads
-    :param progress: told what is done next
+    :param progress: takes a line on what is done next
     :returns: figures from the end of the attack on; ``rollback_s``: how long after the honest operator's takeover what
         the attack taught was rolled back, the slowest; ``None`` where nothing was left, or was learnt anew before;
         ``drives_harmed``: drives whose error, before the honest operator came, was more than 1.5 × the frozen

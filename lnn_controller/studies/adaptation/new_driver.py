@@ -20,7 +20,7 @@ def run(policy: Policy, seeds: Sequence[int], progress: Progress, *, aside_m: fl
 
     :param policy: the policy
     :param seeds: of the roads
-    :param progress: told what is done next
+    :param progress: takes a line on what is done next
     :param aside_m: the operator's line, from the lane's centre, m, positive left
     :returns: figures against the operator's line, from 5 s after they let go on
     """

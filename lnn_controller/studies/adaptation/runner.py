@@ -42,7 +42,7 @@ class Run:
     :param at_s: moments of the truth, (K,), s
     :param error_m: distance from the line that should be driven, positive left, (K,)
     :param departures_s: when the car left its lane, and was put back on it
-    :param log: what the controller said of its learning at each tick, by name, (T,); its times under ``at_s``
+    :param log: what the controller reported of its learning at each tick, by name, (T,); its times under ``at_s``
     :param rollbacks_s: when something that was learnt was rolled back
     """
 
@@ -156,7 +156,7 @@ def pooled(runs: Sequence[Run], from_s: float, recoveries: Sequence[float | None
 
 def recovery(run: Run, changed_s: float, allowed_m: float) -> float | None:
     """
-    Tell how long it took until the error was small again, for good.
+    Return how long it took until the error was small again, for good.
 
     :param run: the drive
     :param changed_s: when something changed, s

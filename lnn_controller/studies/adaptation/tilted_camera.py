@@ -20,7 +20,7 @@ def run(policy: Policy, seeds: Sequence[int], progress: Progress) -> Result:
 
     :param policy: the policy
     :param seeds: of the roads
-    :param progress: told what is done next
+    :param progress: takes a line on what is done next
     :returns: figures from 5 s after the operator has let go on
     """
 

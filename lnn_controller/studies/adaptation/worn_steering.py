@@ -21,7 +21,7 @@ def run(policy: Policy, seeds: Sequence[int], progress: Progress) -> Result:
 
     :param policy: the policy
     :param seeds: of the roads
-    :param progress: told what is done next
+    :param progress: takes a line on what is done next
     :returns: figures from 15 s after the change on; recovered is who is within 1.5 × the new car's error for good
     """
     worn = read_scenario([{'at_s': CHANGED_S, **WEAR}])
