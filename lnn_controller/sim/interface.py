@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from lnn_controller.errors import InputError, short
 
 __all__ = [
+    'START_NS',
     'Clock',
     'Disturbance',
     'Due',
@@ -26,6 +27,7 @@ __all__ = [
 ]
 
 Floats = NDArray[np.float64]
+START_NS = 1_000_000_000  # a stamp of zero means "unset" in ROS
 # What is driven in a demonstration, from the command that is recorded, (C,): so that it shows how to recover.
 Disturbance = Callable[[Floats], Floats]
 

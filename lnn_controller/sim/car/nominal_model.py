@@ -1,12 +1,12 @@
 """Perturbations of MuJoCo's model: grip, load, and where the camera looks."""
 
-import math
 from typing import Any
 
 import numpy as np
 
 from lnn_controller.sim.perturbation import Perturbation
 from lnn_controller.sim.render.gl import mujoco
+from lnn_controller.sim.render.mjcf import turned_camera
 
 __all__ = ['NominalModel']
 
@@ -39,15 +39,7 @@ class NominalModel:
         model.body_mass[self._body] = self._mass * heavier
         model.body_inertia[self._body] = self._inertia * heavier
         mujoco.mj_setConst(model, mujoco.MjData(model))
-        # MuJoCo's cameras look along −z, with x to the right and y up.
-        attitude = self._attitude.copy()
-        for axis, angle_deg in (
-            ((1.0, 0.0, 0.0), perturbation.camera_pitch_deg),
-            ((0.0, 0.0, 1.0), perturbation.camera_roll_deg),
-        ):
-            turn, turned = np.zeros(4), np.zeros(4)
-            mujoco.mju_axisAngle2Quat(turn, np.array(axis), math.radians(angle_deg))
-            mujoco.mju_mulQuat(turned, attitude, turn)
-            attitude = turned
-        model.cam_quat[self._camera] = attitude
+        model.cam_quat[self._camera] = turned_camera(
+            self._attitude, perturbation.camera_pitch_deg, perturbation.camera_roll_deg
+        )
         model.cam_pos[self._camera] = self._position + np.array([0.0, perturbation.camera_shift_m, 0.0])

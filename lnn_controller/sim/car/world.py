@@ -1,7 +1,6 @@
 """The car's world: advance it, command it, look through its sensors, ask for the truth."""
 
 import math
-from collections import deque
 from types import TracebackType
 from typing import Self
 
@@ -11,16 +10,17 @@ from numpy.typing import ArrayLike, NDArray
 from lnn_controller.sim.car.body import CAR_LOOK_GROUP, TIMESTEP_S, TRACK_WIDTH_M, WHEEL_RADIUS_M, WHEELBASE_M
 from lnn_controller.sim.car.model import build_model
 from lnn_controller.sim.car.nominal_model import NominalModel
-from lnn_controller.sim.interface import Clock, Odometry, check_seed
+from lnn_controller.sim.delay import Delay
+from lnn_controller.sim.interface import START_NS, Clock, Odometry, check_seed
 from lnn_controller.sim.perturbation import Perturbation
-from lnn_controller.sim.render.gl import Renderer, mujoco
+from lnn_controller.sim.render.cameras import Cameras
+from lnn_controller.sim.render.gl import mujoco
 from lnn_controller.sim.render.scenes import find_scene
 from lnn_controller.sim.tasks.track import LANE_OFFSET_M, Track
 
 __all__ = ['CarWorld']
 
 CAMERA_SIZE = (200, 66)  # width, height
-START_NS = 1_000_000_000  # a stamp of zero means "unset" in ROS
 MAX_STEERING_RAD = 0.5
 STEERING_FLOOR_M_S = 0.3  # below this speed ω / v is no usable curvature
 SETTLE_STEPS = 240
@@ -58,9 +58,8 @@ class CarWorld:
         self._accelerometer = self._sensor('accelerometer')
         self._nominal = NominalModel(self._model)
         self._perturbation = Perturbation()
-        self._waiting: deque[tuple[int, float, float]] = deque()
-        self._camera = Renderer(self._model, *CAMERA_SIZE, hidden_groups=(CAR_LOOK_GROUP,)) if render else None
-        self._chase: tuple[tuple[int, int], Renderer] | None = None
+        self._delay = Delay()
+        self._cameras = Cameras(self._model, CAMERA_SIZE, hidden_group=CAR_LOOK_GROUP, render=render)
         self._settled = self._settle()
         self.set_pose(*self.track.at(0.0, LANE_OFFSET_M))
 
@@ -85,7 +84,7 @@ class CarWorld:
         :param yaw: rad
         :param steering_rad: angle of the front wheels, rad, positive left
         """
-        self._waiting.clear()
+        self._delay.forget()
         mujoco.mj_resetData(self._model, self._data)
         self._data.qpos[:] = self._settled
         self._data.qpos[:2] = x, y
@@ -139,12 +138,14 @@ class CarWorld:
         if not (math.isfinite(linear_x) and math.isfinite(angular_z)):
             msg = f'a velocity command must be finite. Got linear_x {linear_x}, angular_z {angular_z}'
             raise ValueError(msg)
-        if not self._perturbation.latency_s and not self._waiting:
-            self._steer(linear_x, angular_z)
-            return
-        due = self._steps + round(self._perturbation.latency_s * self.clock.steps_per_second)
-        # A delay that was shortened lets no command overtake another.
-        self._waiting.append((max(due, self._waiting[-1][0] if self._waiting else due), linear_x, angular_z))
+        delay = round(self._perturbation.latency_s * self.clock.steps_per_second)
+        self._delay.send((linear_x, angular_z), self._steps, delay)
+        self._take_command()
+
+    def _take_command(self) -> None:
+        command = self._delay.arrived(self._steps)
+        if command is not None:
+            self._steer(*command)
 
     def _steer(self, linear_x: float, angular_z: float) -> None:
         perturbation = self._perturbation
@@ -166,9 +167,8 @@ class CarWorld:
         """
         end = self._steps + steps
         while self._steps < end:
-            while self._waiting and self._waiting[0][0] <= self._steps:
-                self._steer(*self._waiting.popleft()[1:])
-            ahead = min(end, self._waiting[0][0]) if self._waiting else end
+            self._take_command()
+            ahead = self._delay.next_step(end)
             mujoco.mj_step(self._model, self._data, nstep=ahead - self._steps)
             self._steps = ahead
 
@@ -184,10 +184,7 @@ class CarWorld:
         :returns: rgb8, (66, 200, 3)
         :raises RuntimeError: if the world was made with ``render=False``, or in another thread
         """
-        if self._camera is None:
-            msg = 'This world has no pictures: make it with render=True.'
-            raise RuntimeError(msg)
-        return self._camera.render(self._data, 'front')
+        return self._cameras.front(self._data)
 
     def chase(self, width: int = 640, height: int = 360) -> NDArray[np.uint8]:
         """
@@ -199,11 +196,7 @@ class CarWorld:
         :raises InputError: if OpenGL is missing
         :raises RuntimeError: in another thread than the one that made the world's first picture of this size
         """
-        if self._chase is None or self._chase[0] != (width, height):
-            if self._chase is not None:
-                self._chase[1].close()
-            self._chase = ((width, height), Renderer(self._model, width, height, samples=4))
-        return self._chase[1].render(self._data, 'chase')
+        return self._cameras.chase(self._data, width, height)
 
     def imu(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """
@@ -249,11 +242,7 @@ class CarWorld:
 
     def close(self) -> None:
         """Free what pictures took; further calls do nothing. In the thread that made the world."""
-        if self._camera is not None:
-            self._camera.close()
-        if self._chase is not None:
-            self._chase[1].close()
-            self._chase = None
+        self._cameras.close()
 
     def __enter__(self) -> Self:
         return self

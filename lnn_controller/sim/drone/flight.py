@@ -46,7 +46,6 @@ class FlightController:
 
     def __init__(self, period_s: float) -> None:
         self._period_s = period_s
-        self.command: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
         self.hover(0.0, (0.0, 0.0, GRAVITY_M_S2), [MASS_KG * GRAVITY_M_S2 / 4] * 4)
 
     def hover(self, yaw: float, up: Vector, thrusts: Sequence[float]) -> None:
@@ -57,12 +56,21 @@ class FlightController:
         :param up: where the thrust must point in the world, of any length, (3,)
         :param thrusts: what must be demanded of the rotors, N, (4,)
         """
-        self.command = (0.0, 0.0, 0.0, 0.0)
+        self.take((0.0, 0.0, 0.0, 0.0))
         self._yaw = yaw
         total, roll, pitch, twist = (WRENCH @ thrusts).tolist()
         size = MASS_KG * math.hypot(*up) / total
         self._held = (up[0] / size, up[1] / size, up[2] / size - GRAVITY_M_S2)
         self._held_torque = (roll, pitch, twist)
+
+    def take(self, command: Sequence[float]) -> None:
+        """
+        Take a command; it holds until the next.
+
+        :param command: velocity ahead, left and up, m/s; yaw rate, rad/s; (4,); more than ``LIMITS`` is not flown
+        """
+        ahead, left, up, turn = (_within(value, most) for value, most in zip(command, LIMITS, strict=True))
+        self._command = ahead, left, up, turn
 
     def thrusts(self, rotation: Sequence[float], velocity: Sequence[float], rates: Sequence[float]) -> list[float]:
         """
@@ -73,7 +81,7 @@ class FlightController:
         :param rates: angular velocity in the body's frame, rad/s, (3,)
         :returns: of the rotors, N, (4,), in the order of ``ROTORS``; 0…MAX_THRUST_N
         """
-        ahead, left, up, turn = self.command
+        ahead, left, up, turn = self._command
         yaw = math.atan2(rotation[3], rotation[0])
         error = math.remainder(self._yaw + turn * self._period_s - yaw, math.tau)
         self._yaw = yaw + _within(error, MAX_YAW_ERROR_RAD)

@@ -1,7 +1,6 @@
 """The drone's world: advance it, command it, look through its sensors, ask for the truth."""
 
 import math
-from collections import deque
 from types import TracebackType
 from typing import Any, Self
 
@@ -9,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lnn_controller.errors import InputError, did_you_mean
+from lnn_controller.sim.delay import Delay
 from lnn_controller.sim.drone.body import (
     DRAG_N_S_M,
     DRONE_LOOK_GROUP,
@@ -17,21 +17,22 @@ from lnn_controller.sim.drone.body import (
     ROTORS,
     TIMESTEP_S,
 )
-from lnn_controller.sim.drone.flight import GRAVITY_M_S2, LIMITS, FlightController
+from lnn_controller.sim.drone.flight import GRAVITY_M_S2, FlightController
 from lnn_controller.sim.drone.model import build_model, move_things
 from lnn_controller.sim.drone.perturbation import DronePerturbation
 from lnn_controller.sim.drone.scenery import FIELD_M, obstacles, place_houses, place_things
 from lnn_controller.sim.drone.scenes import SCENES
 from lnn_controller.sim.drone.wind import Wind
-from lnn_controller.sim.interface import Clock, Odometry, check_seed
-from lnn_controller.sim.render.gl import Renderer, mujoco
+from lnn_controller.sim.interface import START_NS, Clock, Odometry, check_seed
+from lnn_controller.sim.render.cameras import Cameras
+from lnn_controller.sim.render.gl import mujoco
+from lnn_controller.sim.render.mjcf import turned_camera
 
 __all__ = ['DroneWorld']
 
 Floats = NDArray[np.float64]
 
 CAMERA_SIZE = (128, 72)  # width, height
-START_NS = 1_000_000_000  # a stamp of zero means "unset" in ROS
 START_HEIGHT_M = 1.4
 FLIGHT_STEPS = 3  # from decision to decision of the flight controller
 SCENERY_GROUPS = np.array([0, 1, 0, 0, 0, 0], np.uint8)  # neither ground and target nor the drone
@@ -83,10 +84,9 @@ class DroneWorld:
         self._perturbation = DronePerturbation()
         self._flight = FlightController(FLIGHT_STEPS * TIMESTEP_S)
         self._wind = Wind(self.seed, FLIGHT_STEPS * TIMESTEP_S)
-        self._waiting: deque[tuple[int, tuple[float, float, float, float]]] = deque()
+        self._delay = Delay()
         self._steps = 0
-        self._camera = Renderer(self._model, *CAMERA_SIZE, hidden_groups=(DRONE_LOOK_GROUP,)) if render else None
-        self._chase: tuple[tuple[int, int], Renderer] | None = None
+        self._cameras = Cameras(self._model, CAMERA_SIZE, hidden_group=DRONE_LOOK_GROUP, render=render)
         self.set_pose(0.0, 0.0, START_HEIGHT_M, 0.0)
 
     def _sensor(self, name: str) -> slice:
@@ -103,7 +103,7 @@ class DroneWorld:
         :param yaw: rad
         """
         data, target = self._data, self._target.copy()
-        self._waiting.clear()
+        self._delay.forget()
         mujoco.mj_resetData(self._model, data)
         self._target[:] = target
         # It has hovered there for a while: it leans into the wind, and its integrators know wind, load and rotors.
@@ -169,17 +169,9 @@ class DroneWorld:
             model.body_inertia[self._drone] = self._nominal_inertia * heavier
             mujoco.mj_setConst(model, mujoco.MjData(model))
         model.actuator_gainprm[1, 0] = perturbation.rotor_gain  # the front left one, see body.ROTORS
-        # MuJoCo's cameras look along −z, with x to the right and y up.
-        attitude = self._nominal_attitude.copy()
-        for axis, angle_deg in (
-            ((1.0, 0.0, 0.0), perturbation.camera_pitch_deg),
-            ((0.0, 0.0, 1.0), perturbation.camera_roll_deg),
-        ):
-            turn, turned = np.zeros(4), np.zeros(4)
-            mujoco.mju_axisAngle2Quat(turn, np.array(axis), math.radians(angle_deg))
-            mujoco.mju_mulQuat(turned, attitude, turn)
-            attitude = turned
-        self._camera_pose.quat = attitude
+        self._camera_pose.quat = turned_camera(
+            self._nominal_attitude, perturbation.camera_pitch_deg, perturbation.camera_roll_deg
+        )
 
     def apply(self, command: ArrayLike) -> None:
         """
@@ -195,10 +187,8 @@ class DroneWorld:
         if not all(map(math.isfinite, wanted)):
             pairs = ', '.join(f'{name} {value}' for name, value in zip(self.channels, wanted, strict=True))
             raise ValueError(f'a velocity command must be finite. Got {pairs}')
-        ahead, left, up, turn = (min(max(w, -most), most) for w, most in zip(wanted, LIMITS, strict=True))
-        due = self._steps + round(self._perturbation.latency_s * self.clock.steps_per_second)
-        # A delay that was shortened lets no command overtake another.
-        self._waiting.append((max(due, self._waiting[-1][0] if self._waiting else due), (ahead, left, up, turn)))
+        delay = round(self._perturbation.latency_s * self.clock.steps_per_second)
+        self._delay.send(wanted, self._steps, delay)
 
     def advance(self, steps: int) -> None:
         """
@@ -206,10 +196,11 @@ class DroneWorld:
 
         :param steps: of 1/300 s
         """
-        data, waiting = self._data, self._waiting
+        data = self._data
         for _ in range(steps):
-            while waiting and waiting[0][0] <= self._steps:
-                self._flight.command = waiting.popleft()[1]
+            command = self._delay.arrived(self._steps)
+            if command is not None:
+                self._flight.take(command)
             if self._steps % FLIGHT_STEPS == 0:
                 rotation, motion = data.xmat[self._drone].tolist(), data.qvel.tolist()
                 data.ctrl[:] = self._flight.thrusts(rotation, motion[:3], motion[3:])
@@ -237,9 +228,7 @@ class DroneWorld:
         :returns: rgb8, (72, 128, 3)
         :raises RuntimeError: if the world was made with ``render=False``, or in another thread
         """
-        if self._camera is None:
-            raise RuntimeError('This world has no pictures: make it with render=True.')
-        return self._camera.render(self._data, 'front')
+        return self._cameras.front(self._data)
 
     def chase(self, width: int = 640, height: int = 360) -> NDArray[np.uint8]:
         """
@@ -251,10 +240,6 @@ class DroneWorld:
         :raises InputError: if OpenGL is missing
         :raises RuntimeError: in another thread than the one that made the world's first picture of this size
         """
-        if self._chase is None or self._chase[0] != (width, height):
-            if self._chase is not None:
-                self._chase[1].close()
-            self._chase = ((width, height), Renderer(self._model, width, height, samples=4))
         x, y, z, yaw = self.pose()
         cos, sin = math.cos(yaw), math.sin(yaw)
         away = np.array([-CHASE_BEHIND_M * cos, -CHASE_BEHIND_M * sin, CHASE_ABOVE_M])
@@ -266,7 +251,7 @@ class DroneWorld:
         self._data.cam_xmat[camera] = np.column_stack(
             [(sin, -cos, 0.0), (down * cos, down * sin, level), (-level * cos, -level * sin, down)]
         ).ravel()
-        return self._chase[1].render(self._data, 'chase')
+        return self._cameras.chase(self._data, width, height)
 
     def sight(self, point: ArrayLike) -> bool:
         """
@@ -319,11 +304,7 @@ class DroneWorld:
 
     def close(self) -> None:
         """Free what pictures took; further calls do nothing. In the thread that made the world."""
-        if self._camera is not None:
-            self._camera.close()
-        if self._chase is not None:
-            self._chase[1].close()
-            self._chase = None
+        self._cameras.close()
 
     def __enter__(self) -> Self:
         return self

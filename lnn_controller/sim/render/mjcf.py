@@ -1,5 +1,6 @@
 """What every world's model is dressed with: light and air, painted textures, materials, meshes."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,7 +11,16 @@ from lnn_controller.sim.render.gl import mujoco
 from lnn_controller.sim.render.looks import Colour, Look
 from lnn_controller.sim.render.meshes import Mesh
 
-__all__ = ['GROUND_HALF_M', 'add_ground', 'add_material', 'add_mesh', 'add_textures', 'fill_textures', 'set_light']
+__all__ = [
+    'GROUND_HALF_M',
+    'add_ground',
+    'add_material',
+    'add_mesh',
+    'add_textures',
+    'fill_textures',
+    'set_light',
+    'turned_camera',
+]
 
 GROUND_HALF_M = 200.0  # far beyond the fog, so that the horizon is straight
 
@@ -107,3 +117,22 @@ def add_mesh(spec: Any, name: str, mesh: Mesh) -> None:
         arrays['usertexcoord'] = mesh.uv.ravel()
         arrays['userfacetexcoord'] = mesh.faces.ravel()
     spec.add_mesh(name=name, inertia=mujoco.mjtMeshInertia.mjMESH_INERTIA_SHELL, **arrays)
+
+
+def turned_camera(attitude: NDArray[np.float64], pitch_deg: float, roll_deg: float) -> NDArray[np.float64]:
+    """
+    Turn a camera in its mount.
+
+    :param attitude: quaternion w, x, y, z, (4,)
+    :param pitch_deg: positive up, °
+    :param roll_deg: about its view, positive to the left, °
+    :returns: quaternion, (4,)
+    """
+    # MuJoCo's cameras look along −z, with x to the right and y up.
+    attitude = attitude.copy()
+    for axis, angle_deg in (((1.0, 0.0, 0.0), pitch_deg), ((0.0, 0.0, 1.0), roll_deg)):
+        turn, turned = np.zeros(4), np.zeros(4)
+        mujoco.mju_axisAngle2Quat(turn, np.array(axis), math.radians(angle_deg))
+        mujoco.mju_mulQuat(turned, attitude, turn)
+        attitude = turned
+    return attitude
