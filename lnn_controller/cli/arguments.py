@@ -60,9 +60,8 @@ def add_policy_argument(parser: argparse.ArgumentParser, **options: Any) -> None
     :param parser: the command's
     :param options: as of ``add_argument``
     """
-    parser.add_argument(
-        '--policy', metavar='POLICY', help='folder of a policy, or the name of one that ships', **options
-    )
+    text = 'folder of a policy, or the name of one that ships'
+    parser.add_argument('--policy', **({'metavar': 'POLICY', 'help': text} | options))
 
 
 def add_seeds_argument(parser: argparse.ArgumentParser, *names: str, **options: Any) -> None:

@@ -36,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
     from lnn_controller.live.demo import Demo, run_demo
     from lnn_controller.nodes.common.environment import check_environment
     from lnn_controller.report.json import to_json
-    from lnn_controller.report.text import drive_card
+    from lnn_controller.report.text import trial_card
 
     check_environment()
     demo = Demo(
@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print(to_json(summary))
         return 0
-    print(drive_card(summary))
+    print(trial_card(summary))
     made = [file for file in ('summary.json', 'path.png', 'demo.mp4', 'bag') if (args.out / file).exists()]
     print(f'\nin {args.out}: {", ".join(made)}')
     return 0

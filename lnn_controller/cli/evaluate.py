@@ -1,51 +1,148 @@
 """``lnn evaluate``."""
 
 import argparse
+from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from lnn_controller.cli.arguments import add_policy_argument
+from lnn_controller.cli.arguments import add_policy_argument, add_seeds_argument
+from lnn_controller.errors import InputError
+
+if TYPE_CHECKING:
+    from lnn_controller.evaluation.many import Setup
+    from lnn_controller.evaluation.trial import Trial
 
 __all__ = ['EXAMPLE', 'SUMMARY', 'add_arguments', 'run']
 
 SUMMARY = 'drive in closed loop in this process, faster than real time'
-EXAMPLE = 'lnn evaluate --policy car_lane --scene summer winter --track 21 33 47 --seconds 90'
+EXAMPLE = (
+    'lnn evaluate --policy car_lane --scene summer winter --track 21 33 47 --seconds 90; '
+    'lnn evaluate --robot car --expert --seed 100-119'
+)
+OF_A_POLICY = ('policy', 'rate', 'image_noise', 'drop_frames', 'memory')
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    add_policy_argument(parser, default='car_lane')
-    parser.add_argument('--scene', nargs='+', default=['summer'], metavar='NAME', help='how the world looks')
-    parser.add_argument('--track', type=int, nargs='+', default=[21], metavar='SEED', help='which roads')
-    parser.add_argument('--seconds', type=float, default=60.0, metavar='S', help='how long on each')
-    parser.add_argument('--rate', type=float, default=50.0, metavar='HZ', help='control rate')
+    add_policy_argument(
+        parser, help="folder of a policy, or the name of one that ships (default: the robot's, car_lane for a car)"
+    )
+    parser.add_argument('--robot', metavar='NAME', help="who drives (default: the policy's robot, else car)")
+    parser.add_argument('--task', nargs='+', metavar='NAME', help="what is asked of it (default: the robot's first)")
+    parser.add_argument('--scene', nargs='+', metavar='NAME', help="how the world looks (default: the robot's first)")
+    add_seeds_argument(
+        parser, '--seed', '--track', help='which worlds, for a car roads, such as 21 33 or 5000-5099 (default: one)'
+    )
+    parser.add_argument('--seconds', type=float, metavar='S', help="how long at most (default: the task's time limit)")
+    parser.add_argument('--rate', type=float, metavar='HZ', help='control rate (default: 50)')
+    parser.add_argument('--jobs', type=int, metavar='N', help='trials at once (default: as many as there are cores)')
+    parser.add_argument(
+        '--expert',
+        nargs='?',
+        const='expert',
+        metavar='NAME',
+        help='an expert drives, who knows the truth, instead of a policy: the one who demonstrates, or NAME',
+    )
+    harder = parser.add_argument_group('what makes it harder')
+    harder.add_argument(
+        '--perturb',
+        nargs='+',
+        type=_change,
+        metavar='NAME=VALUE',
+        help='the robot is not as it should be: payload_kg=1',
+    )
+    harder.add_argument('--image-noise', type=float, metavar='SIGMA', help='standard deviation of camera noise, of 255')
+    harder.add_argument('--drop-frames', type=float, metavar='SHARE', help='share of the frames that are lost')
+    harder.add_argument(
+        '--no-memory',
+        dest='memory',
+        action='store_const',
+        const=False,
+        help="the network's state is wiped at each tick",
+    )
     parser.add_argument('--out', type=Path, metavar='DIR', help='folder for summary.json and pictures of the paths')
-    parser.add_argument('--json', action='store_true', help='print JSON: an object for one drive, a list for several')
+    parser.add_argument('--json', action='store_true', help='print JSON: an object for one trial, a list for several')
+
+
+def _change(text: str) -> tuple[str, float]:
+    name, _, value = text.partition('=')
+    try:
+        return name, float(value)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f'a perturbation must be NAME=NUMBER. Got {text!r}') from None
 
 
 def run(args: argparse.Namespace) -> int:
-    from tqdm import tqdm
-
-    from lnn_controller.evaluation.closed_loop import run_trial
     from lnn_controller.evaluation.trial import summarise
-    from lnn_controller.policy import Policy
     from lnn_controller.report.drive_plot import draw_path
     from lnn_controller.report.json import to_json, write_json
-    from lnn_controller.report.text import drive_card, drives_table
-    from lnn_controller.sim.render.scenes import find_scene
+    from lnn_controller.report.text import trial_card, trials_table
 
-    policy = Policy.load(args.policy)
-    drives = [(find_scene(scene).name, track) for scene in args.scene for track in args.track]
+    setups = _setups(args)
     summaries = []
-    with tqdm(total=args.seconds * len(drives), unit='s', desc='drive', disable=args.json or None, leave=False) as bar:
-        for scene, track in drives:
-            trial = run_trial(
-                policy, seed=track, scene=scene, seconds=args.seconds, rate_hz=args.rate, progress=bar.update
-            )
-            summaries.append(summarise(trial))
-            if args.out:
-                draw_path(args.out / ('path.png' if len(drives) == 1 else f'path_{scene}_{track:03d}.png'), trial)
+    for trial in _trials(args, setups):
+        summaries.append(summarise(trial))
+        if args.out:
+            draw_path(args.out / ('path.png' if len(setups) == 1 else f'path_{_name(trial)}.png'), trial)
     result = summaries[0] if len(summaries) == 1 else summaries
     if args.out:
         write_json(args.out / 'summary.json', result)
-    text = drive_card(summaries[0]) if len(summaries) == 1 else drives_table(summaries)
+    text = trial_card(summaries[0]) if len(summaries) == 1 else trials_table(summaries)
     print(to_json(result) if args.json else text)
     return 0
+
+
+def _setups(args: argparse.Namespace) -> 'list[Setup]':
+    """What to run; all that can be told to be wrong is told before anything runs."""
+    from lnn_controller.evaluation.closed_loop import DEFAULT_RATE_HZ
+    from lnn_controller.evaluation.conditions import Conditions
+    from lnn_controller.evaluation.many import Setup
+    from lnn_controller.policy.bundle import find_policy, read_spec
+    from lnn_controller.sim.perturbation import read_scenario
+    from lnn_controller.sim.robots import find_robot
+
+    if args.jobs is not None and args.jobs < 1:
+        raise InputError(f'--jobs must be at least 1. Got {args.jobs}')
+    if args.expert:
+        given = [name for name in OF_A_POLICY if getattr(args, name) is not None]
+        if given:
+            raise InputError(f'--expert drives without a policy. Got --{given[0].replace("_", "-")}: leave one out')
+    policy = args.policy
+    name = args.robot or (policy and read_spec(find_policy(policy)).robot) or 'car'
+    robot = find_robot(name)
+    tasks, scenes = args.task or list(robot.tasks)[:1], args.scene or list(robot.scenes)[:1]
+    for each in tasks:
+        robot.find_task(each)
+    for each in scenes:
+        robot.find_scene(each)
+    chosen = {key: getattr(args, key) for key in ('image_noise', 'drop_frames', 'memory')}
+    common: dict[str, Any] = {
+        'robot': name,
+        'policy': '' if args.expert else policy or robot.policy,
+        'expert': args.expert or '',
+        'seconds': args.seconds,
+        'rate_hz': DEFAULT_RATE_HZ if args.rate is None else args.rate,
+        'scenario': read_scenario([{'at_s': 0.0, **dict(args.perturb)}]) if args.perturb else None,
+        'conditions': Conditions(**{key: value for key, value in chosen.items() if value is not None}),
+    }
+    seeds = list(chain.from_iterable(args.seeds or [[robot.seed]]))
+    return [Setup(task=task, scene=scene, seed=seed, **common) for task in tasks for scene in scenes for seed in seeds]
+
+
+def _trials(args: argparse.Namespace, setups: 'list[Setup]') -> 'Iterator[Trial]':
+    """Run them with a progress bar: of seconds for one, of trials for several."""
+    from tqdm import tqdm
+
+    from lnn_controller.evaluation.many import run_setup, run_setups
+    from lnn_controller.parallel import cores
+
+    hidden: dict[str, Any] = {'disable': args.json or None, 'leave': False}
+    if len(setups) == 1:
+        with tqdm(total=args.seconds, unit='s', desc='drive', **hidden) as bar:
+            yield run_setup(setups[0], bar.update)
+        return
+    yield from tqdm(run_setups(setups, jobs=args.jobs or cores()), total=len(setups), unit='trial', **hidden)
+
+
+def _name(trial: 'Trial') -> str:
+    return f'{"" if trial.task == "lane" else f"{trial.task}_"}{trial.scene}_{trial.seed:03d}'

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Sequence
-from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
@@ -10,13 +9,15 @@ import numpy as np
 
 from lnn_controller.control import Controller, ControlSettings, Decision
 from lnn_controller.errors import InputError
+from lnn_controller.evaluation.conditions import Conditions, WorseCamera
 from lnn_controller.evaluation.trial import Trial
+from lnn_controller.evaluation.truth import Truth, begun, perturb
 from lnn_controller.metrics.statistics import percentiles
 from lnn_controller.policy import Policy
 from lnn_controller.sim import Scenario, find_robot, schedule
-from lnn_controller.sim.interface import Odometry, Perturbable, Task
+from lnn_controller.sim.interface import Task
 
-__all__ = ['DEFAULT_RATE_HZ', 'Operator', 'Watch', 'run_trial']
+__all__ = ['DEFAULT_RATE_HZ', 'Operator', 'Progress', 'Watch', 'run_expert', 'run_trial']
 
 DEFAULT_RATE_HZ = 50.0
 Progress = Callable[[float], None]
@@ -31,10 +32,11 @@ def run_trial(
     robot: str = 'car',
     task: str = 'lane',
     scene: str = 'summer',
-    seconds: float = 60.0,
+    seconds: float | None = None,
     rate_hz: float = DEFAULT_RATE_HZ,
     settings: ControlSettings | None = None,
     scenario: Scenario | None = None,
+    conditions: Conditions | None = None,
     operator: Operator | None = None,
     watch: Watch | None = None,
     progress: Progress | None = None,
@@ -52,10 +54,11 @@ def run_trial(
     :param robot: a key of :data:`~lnn_controller.sim.robots.ROBOTS`
     :param task: what is asked of it
     :param scene: how the world looks
-    :param seconds: simulated time, s; less if the task has an outcome before
+    :param seconds: simulated time, s, less if the task has an outcome before; ``None``: the task's time limit
     :param rate_hz: control rate, from 1 Hz to the rate of the physics
     :param settings: how the controller drives; its control rate is ``rate_hz``
     :param scenario: perturbations of the robot, and when they begin
+    :param conditions: what else is made harder for the policy
     :param operator: who may override: takes the world and the time since the start (s), gives the command by the
         world's channels, or ``None`` where the policy shall drive
     :param watch: called after each decision with the controller, the decision and the time since the start (s)
@@ -64,28 +67,18 @@ def run_trial(
     :raises InputError: if robot, task or scene is unknown, a number is out of range, the policy's channels are not the
         robot's, a scenario is given and it cannot be perturbed, or OpenGL is missing
     """
-    entry = find_robot(robot)
-    make_task = entry.find_task(task)
-    if not 1.0 <= seconds <= 86400.0:
-        raise InputError(f'the time to drive must be from 1 to 86400 s. Got {seconds:g}')
-    with closing(entry.world(seed, entry.find_scene(scene))) as world:
-        steps_per_second, channels = world.clock.steps_per_second, policy.spec.channels
-        if not 1.0 <= rate_hz <= steps_per_second:
-            raise InputError(f'the control rate must be from 1 to {steps_per_second} Hz. Got {rate_hz:g}')
-        if sorted(channels) != sorted(world.channels):
-            takes = ' and '.join(sorted(world.channels, reverse=True))
-            raise InputError(f'the {robot} takes {takes}. Got a policy that gives {", ".join(channels)}')
-        if scenario is not None and not isinstance(world, Perturbable):
-            raise InputError(f'a scenario must be for a robot that can be perturbed. Got the {robot}')
-        asked = make_task(world)
-        asked.begin()
+    _check_seconds(seconds)
+    with begun(robot, task, scene, seed, scenario) as asked:
+        channels, per_second = asked.world.channels, asked.world.clock.steps_per_second
+        if not 1.0 <= rate_hz <= per_second:
+            raise InputError(f'the control rate must be from 1 to {per_second} Hz. Got {rate_hz:g}')
+        _check_channels(policy, robot, channels)
         controller = Controller(policy, replace(settings or ControlSettings(), control_rate_hz=rate_hz))
-        loop = _Loop(controller, asked, [channels.index(name) for name in world.channels], scenario, operator, watch)
+        loop = _Loop(controller, asked, seed, scenario, conditions or Conditions(), operator, watch)
         started = time.perf_counter()
-        outcome = loop.run(round(seconds * steps_per_second), rate_hz, progress)
+        loop.run(_steps(asked, seconds), rate_hz, progress)
         wall_s = time.perf_counter() - started
-        pose = np.array([each.pose for each in loop.truth])
-        figures = asked.figures(pose)
+        truth = loop.truth.of_trial()
     decisions = loop.decisions
     acting = [each for each in decisions if each.mode == 'policy']
     return Trial(
@@ -94,20 +87,91 @@ def run_trial(
         task=task,
         scene=scene,
         seed=seed,
-        channels=world.channels,
-        stamp_ns=np.array(loop.truth_stamp_ns, np.int64),
-        pose=pose,
-        twist=np.array([each.twist for each in loop.truth]),
+        channels=channels,
+        **truth,
         command_stamp_ns=np.array([each.stamp_ns for each in decisions], np.int64),
-        command=np.array([each.command[loop.order] for each in decisions]).reshape(-1, len(world.channels)),
+        command=np.array([each.command[loop.order] for each in decisions]).reshape(-1, len(channels)),
         neuron_stamp_ns=np.array([each.stamp_ns for each in acting], np.int64),
         neurons=np.array([each.neurons for each in acting], np.float64).reshape(len(acting), -1 if acting else 0),
-        outcome=outcome,
-        figures=figures,
         step_latency_us=percentiles([each.encode_us + each.step_us for each in acting]),
         stops={name.removeprefix('stop_'): n for name, n in controller.counters.items() if name.startswith('stop_')},
         wall_s=wall_s,
     )
+
+
+def run_expert(
+    expert: str,
+    *,
+    seed: int,
+    robot: str = 'car',
+    task: str = 'lane',
+    scene: str = 'summer',
+    seconds: float | None = None,
+    scenario: Scenario | None = None,
+    progress: Progress | None = None,
+) -> Trial:
+    """
+    Let an expert drive, who knows the truth, at the odometry's rate: what a policy can be measured by.
+
+    :param expert: its name, of the robot's ``experts``
+    :param seed: as of :func:`run_trial`, like the rest
+    :param robot: a key of :data:`~lnn_controller.sim.robots.ROBOTS`
+    :param task: what is asked of it
+    :param scene: how the world looks
+    :param seconds: simulated time, s; ``None``: the task's time limit
+    :param scenario: perturbations of the robot, and when they begin
+    :param progress: called with the simulated seconds since the last call, now and then
+    :returns: the trial, with the expert's name for the policy's, and no neurons
+    :raises InputError: as :func:`run_trial` does, or if there is no such expert
+    """
+    _check_seconds(seconds)
+    make_expert = find_robot(robot).find_expert(expert)
+    with begun(robot, task, scene, seed, scenario) as asked:
+        world, truth, driver = asked.world, Truth(asked), make_expert(asked)
+        stamps, commands = [], []
+        started = time.perf_counter()
+        for due in schedule(world, steps=_steps(asked, seconds)):
+            at_s = due.step / world.clock.steps_per_second
+            if progress and due.step and at_s.is_integer():
+                progress(1.0)
+            if due.odometry:
+                if truth.update().outcome:
+                    break
+                perturb(asked, scenario, at_s)
+                stamps.append(world.time_ns)
+                commands.append(driver.command())
+                world.apply(commands[-1])
+        return Trial(
+            policy=expert,
+            robot=robot,
+            task=task,
+            scene=scene,
+            seed=seed,
+            channels=world.channels,
+            **truth.of_trial(),
+            command_stamp_ns=np.array(stamps, np.int64),
+            command=np.array(commands).reshape(-1, len(world.channels)),
+            neuron_stamp_ns=np.zeros(0, np.int64),
+            neurons=np.zeros((0, 0)),
+            wall_s=time.perf_counter() - started,
+        )
+
+
+def _check_seconds(seconds: float | None) -> None:
+    if seconds is not None and not 1.0 <= seconds <= 86400.0:
+        raise InputError(f'the time to drive must be from 1 to 86400 s. Got {seconds:g}')
+
+
+def _check_channels(policy: Policy, robot: str, channels: Sequence[str]) -> None:
+    spec = policy.spec
+    if sorted(spec.channels) != sorted(channels):
+        takes = ' and '.join(sorted(channels, reverse=True))
+        origin = f': {spec.name} was trained on the {spec.robot}' if spec.robot else ''
+        raise InputError(f'the {robot} takes {takes}. Got a policy that gives {", ".join(spec.channels)}{origin}')
+
+
+def _steps(task: Task, seconds: float | None) -> int:
+    return round((task.time_limit_s if seconds is None else seconds) * task.world.clock.steps_per_second)
 
 
 class _Loop:
@@ -117,48 +181,51 @@ class _Loop:
         self,
         controller: Controller,
         task: Task,
-        order: list[int],
+        seed: int,
         scenario: Scenario | None,
+        conditions: Conditions,
         operator: Operator | None,
         watch: Watch | None,
     ) -> None:
         self.controller = controller
         self.task = task
         self.world = task.world
-        self.order = order  # where the world's channels stand in the policy's command
+        # Where the world's channels stand in the policy's command.
+        self.order = [controller.policy.spec.channels.index(name) for name in task.world.channels]
         self.decisions: list[Decision] = []
-        self.truth_stamp_ns: list[int] = []
-        self.truth: list[Odometry] = []
+        self.truth = Truth(task)
         self._scenario = scenario
+        self._conditions = conditions
+        self._worsen = WorseCamera(conditions, seed)
         self._operator = operator
         self._watch = watch
 
-    def run(self, steps: int, rate_hz: float, progress: Progress | None) -> str:
-        """Drive until the time is up or the task has an outcome, which is returned."""
+    def run(self, steps: int, rate_hz: float, progress: Progress | None) -> None:
+        """Drive until the time is up or the task has an outcome."""
         world, controller, per_second = self.world, self.controller, self.world.clock.steps_per_second
         for due in schedule(world, steps=steps, control_rate_hz=rate_hz):
             if progress and due.step and due.step % per_second == 0:
                 progress(1.0)
-            if due.odometry and (outcome := self._observe()):
-                return outcome
+            if due.odometry:
+                verdict = self.truth.update()
+                if verdict.moved:
+                    controller.reset()
+                if verdict.outcome:
+                    return
             if due.imu:
                 controller.on_imu(world.time_ns, *world.imu())
-            if due.camera:
-                controller.on_image(world.time_ns, world.camera())
+            if due.camera and (image := self._worsen(world.camera())) is not None:
+                controller.on_image(world.time_ns, image)
             if due.control:
                 decision = self._decide(due.step / per_second)
                 self.decisions.append(decision)
                 world.apply(decision.command[self.order])
         if progress and steps % per_second == 0:
             progress(1.0)
-        return ''
 
     def _decide(self, at_s: float) -> Decision:
         world, controller = self.world, self.controller
-        if self._scenario is not None and isinstance(world, Perturbable):
-            perturbation = self._scenario.at(at_s)
-            if perturbation != world.perturbation:
-                world.perturbation = perturbation
+        perturb(self.task, self._scenario, at_s)
         if self._operator is not None:
             command = self._operator(world, at_s)
             if command is None:
@@ -168,15 +235,9 @@ class _Loop:
                 for place, value in zip(self.order, command, strict=True):
                     override[place] = value
                 controller.on_override(world.time_ns, override)
+        if not self._conditions.memory:
+            controller.state = controller.state._replace(hx=controller.policy.initial_state())
         decision = controller.step(world.time_ns)
         if self._watch is not None:
             self._watch(controller, decision, at_s)
         return decision
-
-    def _observe(self) -> str:
-        self.truth_stamp_ns.append(self.world.time_ns)
-        self.truth.append(self.world.odometry())
-        verdict = self.task.update()
-        if verdict.moved:
-            self.controller.reset()
-        return verdict.outcome

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lnn_controller.data import Episode
+from lnn_controller.data.noise import add_noise
 from lnn_controller.errors import InputError
 from lnn_controller.policy import Policy
 from lnn_controller.replay.at_rate import replay_episode
@@ -90,8 +91,7 @@ Curves = dict[str, list[SweepRow]]
 
 SWEEPS = {
     'noise': Sweep(
-        'camera noise', 'σ, of 255', 0.0, (0.0, 5.0, 10.0, 20.0, 40.0),
-        _images(lambda image, sigma, rng: image + rng.normal(0.0, sigma, image.shape)),
+        'camera noise', 'σ, of 255', 0.0, (0.0, 5.0, 10.0, 20.0, 40.0), _images(add_noise)
     ),
     'blur': Sweep('blur', 'σ, px', 0.0, (0.0, 0.5, 1.0, 2.0, 4.0), _images(_blur)),
     'brightness': Sweep(

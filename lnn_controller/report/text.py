@@ -1,32 +1,28 @@
 """Summaries as text for people."""
 
 from collections.abc import Mapping, Sequence
+from statistics import median
 from typing import Any
 
 from lnn_controller.data.drops import explain_drops
+from lnn_controller.metrics.success import count_outcomes, wilson_interval
 from lnn_controller.replay.result import Exactness, ReplaySummary
 from lnn_controller.report.replay_report import ReplayReport
 
-__all__ = ['drive_card', 'drives_table', 'exactness', 'replay_table', 'stops_text']
+TIME_UP = 'time up'  # no outcome
+
+__all__ = ['exactness', 'replay_table', 'stops_text', 'trial_card', 'trials_table']
 
 
-def drive_card(summary: Mapping[str, Any]) -> str:
+def trial_card(summary: Mapping[str, Any]) -> str:
     """
-    Word one drive, a figure a line.
+    Word one trial, a figure a line.
 
-    :param summary: of the lane, as :func:`~.trial.summarise` gives it
+    :param summary: as :func:`~.trial.summarise` gives it
     :returns: text without a closing newline
     """
-    lines = [
-        ('policy', summary['policy']),
-        ('road', f'{summary["track"]}, {summary["scene"]}'),
-        ('driven', f'{summary["distance_m"]:.0f} m in {summary["seconds"]:.1f} s, {summary["mean_speed_m_s"]:.2f} m/s'),
-        ('lane departures', summary['departures']),
-        (
-            'cross-track error',
-            f'{100 * summary["cross_track_error_rms_m"]:.1f} cm rms, '
-            f'{100 * summary["cross_track_error_max_m"]:.1f} cm at most',
-        ),
+    lines = _drive_lines(summary) if 'track' in summary else _task_lines(summary)
+    lines += [
         ('control rate', f'{summary["control_rate_hz"]:.1f} Hz'),
         ('step latency', _latency(summary['step_latency_p50_us'], summary['step_latency_p99_us'])),
         ('real-time factor', f'{summary["realtime_factor"]:.2f}'),
@@ -37,13 +33,61 @@ def drive_card(summary: Mapping[str, Any]) -> str:
     return '\n'.join(f'{label:<20}{value}' for label, value in lines)
 
 
-def drives_table(summaries: Sequence[Mapping[str, Any]]) -> str:
-    """
-    Lay several drives of one policy out, one a row.
+def _drive_lines(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Of the lane."""
+    return [
+        ('policy', summary['policy']),
+        ('road', f'{summary["track"]}, {summary["scene"]}'),
+        ('driven', f'{summary["distance_m"]:.0f} m in {summary["seconds"]:.1f} s, {summary["mean_speed_m_s"]:.2f} m/s'),
+        ('lane departures', str(summary['departures'])),
+        (
+            'cross-track error',
+            f'{100 * summary["cross_track_error_rms_m"]:.1f} cm rms, '
+            f'{100 * summary["cross_track_error_max_m"]:.1f} cm at most',
+        ),
+    ]
 
-    :param summaries: of the lane, as :func:`~.trial.summarise` gives them, at least one
+
+def _task_lines(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Of any other task, which succeeds or not."""
+    return [
+        ('policy', summary['policy']),
+        ('task', f'{summary["task"]}, {summary["scene"]}, seed {summary["seed"]}'),
+        ('outcome', f'{summary["outcome"] or TIME_UP} after {summary["seconds"]:.1f} s'),
+        ('moved', f'{summary["distance_m"]:.0f} m, {summary["mean_speed_m_s"]:.2f} m/s'),
+    ]
+
+
+def trials_table(summaries: Sequence[Mapping[str, Any]]) -> str:
+    """
+    Lay several trials of one policy out: those of a lane one a row, those that succeed or not by task and scene.
+
+    :param summaries: as :func:`~.trial.summarise` gives them, at least one, all of a lane or none
     :returns: text without a closing newline
     """
+    return _drives_table(summaries) if 'track' in summaries[0] else _successes_table(summaries)
+
+
+def _successes_table(summaries: Sequence[Mapping[str, Any]]) -> str:
+    head = f'{"task":<10}{"scene":<10}{"n":>6}{"success":>9}{"95 %":>13}{"median s":>10}  outcomes'
+    rows = []
+    for task, scene in dict.fromkeys((each['task'], each['scene']) for each in summaries):
+        trials = [each for each in summaries if (each['task'], each['scene']) == (task, scene)]
+        successes = sum(each['success'] for each in trials)
+        low, high = wilson_interval(successes, len(trials))
+        times_s = [each['time_s'] for each in trials if each['success']]
+        time = f'{median(times_s):.1f}' if times_s else '–'
+        outcomes = ', '.join(
+            f'{outcome or TIME_UP} {count}' for outcome, count in count_outcomes(t['outcome'] for t in trials).items()
+        )
+        rows.append(
+            f'{task:<10}{scene:<10}{len(trials):>6}{successes / len(trials):>9.0%}'
+            f'{f"{100 * low:.0f} … {100 * high:.0f}":>13}{time:>10}  {outcomes}'
+        )
+    return '\n'.join([f'{summaries[0]["policy"]} ({summaries[0]["robot"]})', head, *rows])
+
+
+def _drives_table(summaries: Sequence[Mapping[str, Any]]) -> str:
     head = (
         f'{"scene":<10}{"road":>6}{"departures":>12}{"rms cm":>9}{"max cm":>9}{"m/s":>7}{"× real time":>13}{"stops":>7}'
     )

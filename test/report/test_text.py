@@ -9,7 +9,7 @@ from lnn_controller.metrics.commands import CommandErrors
 from lnn_controller.replay.comparison import Comparison, ComparisonSummary
 from lnn_controller.replay.result import Exactness, ReplaySummary
 from lnn_controller.report.replay_report import ReplayReport
-from lnn_controller.report.text import drive_card, drives_table, replay_table
+from lnn_controller.report.text import replay_table, trial_card, trials_table
 
 FIGURES = CommandErrors(**dict.fromkeys(CommandErrors.__dataclass_fields__, 0.25))
 COMPARISON = Comparison(
@@ -46,7 +46,7 @@ SUMMARY = ReplaySummary(
 
 def test_a_card_tells_departures_and_stops():
     drive = straight_trial(cross_track_error_m=[0.0, 0.7, 0.0, 0.0, 0.0], stops={'image_stale': 2}, wall_s=0.08)
-    lines = dict(line.split(maxsplit=1) for line in drive_card(summarise(drive)).splitlines())
+    lines = dict(line.split(maxsplit=1) for line in trial_card(summarise(drive)).splitlines())
     assert lines['lane'] == 'departures     1'
     assert lines['stops'] == 'image_stale 2'
     assert lines['control'] == 'rate        50.0 Hz'
@@ -55,7 +55,7 @@ def test_a_card_tells_departures_and_stops():
 
 def test_a_table_has_a_row_for_each_drive():
     drives = [straight_trial(cross_track_error_m=[0.0, 0.1, 0.0], seed=track) for track in (21, 33)]
-    rows = drives_table([summarise(drive) for drive in drives]).splitlines()
+    rows = trials_table([summarise(drive) for drive in drives]).splitlines()
     assert [row.split()[:3] for row in rows[2:]] == [['summer', '21', '0'], ['summer', '33', '0']]
     assert len({len(row) for row in rows[1:]}) == 1
 

@@ -10,7 +10,7 @@ from point import ROBOT
 
 from lnn_controller.data import Bag
 from lnn_controller.errors import InputError
-from lnn_controller.evaluation.closed_loop import run_trial
+from lnn_controller.evaluation.closed_loop import run_expert, run_trial
 from lnn_controller.evaluation.trial import summarise
 from lnn_controller.policy import ImageSpec, OutputSpec, Policy
 from lnn_controller.sim import ROBOTS, read_scenario, schedule
@@ -162,6 +162,33 @@ def test_an_operator_who_reaches_the_spot_ends_the_trial(point, tmp_path):
     assert summary['nearest_m'] < 0.2
     assert 1.0 < summary['seconds'] < 20.0
     assert len(told) == int(summary['seconds'])
+
+
+def test_the_task_says_how_long_a_trial_lasts(point, tmp_path):
+    policy = policy_of(tmp_path / 'p', 'linear_x', 'linear_y', image=ImageSpec(24, 32), gain=0.0)
+    trial = run_trial(policy, robot='point', task='spot', scene='day', seed=3, rate_hz=10.0)
+    assert (trial.outcome, len(trial.pose), trial.figures['success']) == ('timeout', 250, 0)
+
+
+def test_an_expert_drives_without_a_policy(point):
+    told = []
+    options = {'robot': 'point', 'task': 'spot', 'scene': 'day', 'seed': 3}
+    trial = run_expert('expert', **options, progress=told.append)
+    summary = summarise(trial)
+    assert (summary['policy'], summary['outcome'], summary['success']) == ('expert', 'reached', 1)
+    assert summary['time_s'] == summary['seconds'] < 10.0
+    assert len(told) == int(summary['seconds'])
+    assert trial.command.shape == (len(trial.pose) - 1, 2)
+    assert summary['control_rate_hz'] == pytest.approx(25.0)
+    assert run_expert('expert', **options, seconds=1.0).outcome == ''
+    with pytest.raises(InputError, match=r"an expert must be one of expert. Got 'blind'"):
+        run_expert('blind', **options)
+
+
+def test_a_policy_of_another_robot_is_told(point, tmp_path):
+    policy = policy_of(tmp_path / 'p', 'linear_x', 'linear_y', image=ImageSpec(24, 32), robot='point')
+    with pytest.raises(InputError, match=r'gives linear_x, linear_y: p was trained on the point'):
+        run_trial(policy, seed=21)
 
 
 def test_a_third_robots_demonstrations_are_collected(point, tmp_path):

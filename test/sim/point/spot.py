@@ -12,6 +12,7 @@ class Spot:
         self.world = world
 
     def begin(self, rng=None):
+        self._updates = 0
         self.world.put(np.zeros(2) if rng is None else rng.uniform(-1.0, 1.0, 2))
 
     @property
@@ -19,13 +20,19 @@ class Spot:
         return float(np.linalg.norm(self.world.spot - self.world.position))
 
     def update(self):
-        return Verdict('reached') if self.distance_m < 0.2 else Verdict()
+        self._updates += 1
+        if self.distance_m < 0.2:
+            return Verdict('reached')
+        return Verdict('timeout' if self._updates == self.time_limit_s * 25 else '')
 
     def status(self):
         return {'distance': self.distance_m, 'reached': int(self.distance_m < 0.2)}
 
     def figures(self, poses):
-        return {'nearest_m': float(np.linalg.norm(poses[:, :2] - self.world.spot, axis=1).min())}
+        nearest_m = float(np.linalg.norm(poses[:, :2] - self.world.spot, axis=1).min())
+        success = nearest_m < 0.2
+        time_s = (self._updates - 1) / 25 if success else np.nan
+        return {'success': int(success), 'time_s': time_s, 'collisions': 0, 'nearest_m': nearest_m}
 
     def map(self):
         return Map(targets=self.world.spot[None])

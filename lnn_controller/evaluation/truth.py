@@ -1,0 +1,93 @@
+"""A task under way in its world, whoever does it, and the truth of it."""
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from typing import Any
+
+import numpy as np
+
+from lnn_controller.errors import InputError
+from lnn_controller.sim import Scenario, find_robot
+from lnn_controller.sim.interface import Odometry, Perturbable, Task, Verdict
+
+__all__ = ['Truth', 'begun', 'perturb']
+
+
+@contextmanager
+def begun(robot: str, task: str, scene: str, seed: int, scenario: Scenario | None) -> Iterator[Task]:
+    """
+    Make a world, and begin a task in it.
+
+    :param robot: a key of :data:`~lnn_controller.sim.robots.ROBOTS`
+    :param task: what is asked of it
+    :param scene: how the world looks
+    :param seed: of the world
+    :param scenario: perturbations of the robot, if any
+    :returns: the task; its world is closed at the end
+    :raises InputError: if robot, task or scene is unknown, the seed is no number ≥ 0, a scenario is given and the robot
+        cannot be perturbed, or OpenGL is missing
+    """
+    entry = find_robot(robot)
+    make_task = entry.find_task(task)
+    with closing(entry.world(seed, entry.find_scene(scene))) as world:
+        if scenario is not None and not isinstance(world, Perturbable):
+            raise InputError(f'a scenario must be for a robot that can be perturbed. Got the {robot}')
+        asked = make_task(world)
+        asked.begin()
+        yield asked
+
+
+def perturb(task: Task, scenario: Scenario | None, at_s: float) -> None:
+    """
+    Perturb the robot as is due.
+
+    :param task: under way
+    :param scenario: of perturbations, if any
+    :param at_s: time since the trial began, s
+    """
+    world = task.world
+    if scenario is not None and isinstance(world, Perturbable):
+        perturbation = scenario.at(at_s)
+        if perturbation != world.perturbation:
+            world.perturbation = perturbation
+
+
+class Truth:
+    """
+    What was the case at each update of a task.
+
+    :param task: begun
+    """
+
+    def __init__(self, task: Task) -> None:
+        self._task = task
+        self._stamp_ns: list[int] = []
+        self._odometry: list[Odometry] = []
+        self._outcome = ''
+
+    def update(self) -> Verdict:
+        """
+        Note where the robot is, and let the task judge.
+
+        :returns: what the task finds
+        """
+        self._stamp_ns.append(self._task.world.time_ns)
+        self._odometry.append(self._task.world.odometry())
+        verdict = self._task.update()
+        self._outcome = verdict.outcome
+        return verdict
+
+    def of_trial(self) -> dict[str, Any]:
+        """
+        Return what a trial holds of it.
+
+        :returns: ``stamp_ns``, ``pose``, ``twist``, ``outcome``, ``figures``
+        """
+        pose = np.array([each.pose for each in self._odometry])
+        return {
+            'stamp_ns': np.array(self._stamp_ns, np.int64),
+            'pose': pose,
+            'twist': np.array([each.twist for each in self._odometry]),
+            'outcome': self._outcome,
+            'figures': self._task.figures(pose),
+        }
