@@ -89,6 +89,16 @@ def test_evaluate_several_drives(bundle, tmp_path):
 
 
 @pytest.mark.slow
+def test_evaluate_the_expert_on_a_range_of_roads(tmp_path):
+    arguments = ('--robot', 'car', '--task', 'lane', '--seed', '30-31', 5, '--seconds', 1, '--perturb', 'slip=0.5')
+    done = lnn('evaluate', '--expert', *arguments, '--jobs', 1, '--json', cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, '')
+    assert [(each['policy'], each['track']) for each in json.loads(done.stdout)] == [
+        ('expert', 30), ('expert', 31), ('expert', 5),
+    ]  # fmt: skip
+
+
+@pytest.mark.slow
 def test_replay(bundle, bag, tmp_path):
     done = lnn('replay', bag, '--policy', bundle, '--last', 0.5, '--json', '--out', 'r', cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, '')
@@ -191,6 +201,30 @@ MISTAKES = {
     ),
     'unknown scene of the demo': (lambda b, g, t: ('demo', '--policy', b, '--scene', 'mars'), "Got 'mars'"),
     'unknown scene to collect': (lambda b, g, t: ('collect', '--out', 'd', '--scene', 'mars'), "Got 'mars'"),
+    'unknown task': (lambda b, g, t: ('evaluate', '--policy', b, '--task', 'lame'), 'did you mean lane?'),
+    'unknown robot to collect': (lambda b, g, t: ('collect', '--out', 'd', '--robot', 'cat'), 'did you mean car?'),
+    'unknown expert': (
+        lambda b, g, t: ('evaluate', '--expert', 'nobody'),
+        "an expert must be one of expert. Got 'nobo",
+    ),
+    'an expert and a policy': (
+        lambda b, g, t: ('evaluate', '--policy', b, '--expert'),
+        '--expert drives without a policy. Got --policy: leave one out',
+    ),
+    'an expert without memory': (lambda b, g, t: ('evaluate', '--expert', '--no-memory'), 'Got --no-memory: leave one'),
+    'unknown perturbation': (lambda b, g, t: ('evaluate', '--perturb', 'slp=0.1'), "Got 'slp': did you mean slip?"),
+    'too large a perturbation': (
+        lambda b, g, t: ('evaluate', '--perturb', 'slip=2'),
+        'slip must be a number from 0 to',
+    ),
+    'no perturbation': (lambda b, g, t: ('evaluate', '--perturb', 'slip'), "must be NAME=NUMBER. Got 'slip'"),
+    'a range that falls': (lambda b, g, t: ('evaluate', '--track', '9-2'), "such as 10-19. Got '9-2'"),
+    'a negative seed': (lambda b, g, t: ('collect', '--out', 'd', '--tracks=-1'), "such as 10-19. Got '-1'"),
+    'no jobs': (lambda b, g, t: ('evaluate', '--jobs', 0), '--jobs must be at least 1. Got 0'),
+    'every frame lost': (
+        lambda b, g, t: ('evaluate', '--drop-frames', 1),
+        'drop_frames must be a number of at least 0',
+    ),
     'rate 0': (
         lambda b, g, t: ('evaluate', '--policy', b, '--rate', 0),
         'control rate must be from 1 to 600 Hz. Got 0',

@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lnn_controller.cli.arguments import add_policy_argument, add_seeds_argument
-from lnn_controller.errors import InputError
+from lnn_controller.errors import InputError, did_you_mean
+from lnn_controller.settings import settings_of
 
 if TYPE_CHECKING:
     from lnn_controller.evaluation.many import Setup
     from lnn_controller.evaluation.trial import Trial
+    from lnn_controller.sim import Scenario
 
 __all__ = ['EXAMPLE', 'SUMMARY', 'add_arguments', 'run']
 
@@ -98,7 +100,6 @@ def _setups(args: argparse.Namespace) -> 'list[Setup]':
     from lnn_controller.evaluation.conditions import Conditions
     from lnn_controller.evaluation.many import Setup
     from lnn_controller.policy.bundle import find_policy, read_spec
-    from lnn_controller.sim.perturbation import read_scenario
     from lnn_controller.sim.robots import find_robot
 
     if args.jobs is not None and args.jobs < 1:
@@ -106,7 +107,8 @@ def _setups(args: argparse.Namespace) -> 'list[Setup]':
     if args.expert:
         given = [name for name in OF_A_POLICY if getattr(args, name) is not None]
         if given:
-            raise InputError(f'--expert drives without a policy. Got --{given[0].replace("_", "-")}: leave one out')
+            flag = '--no-memory' if given[0] == 'memory' else f'--{given[0].replace("_", "-")}'
+            raise InputError(f'--expert drives without a policy. Got {flag}: leave one out')
     policy = args.policy
     name = args.robot or (policy and read_spec(find_policy(policy)).robot) or 'car'
     robot = find_robot(name)
@@ -115,6 +117,8 @@ def _setups(args: argparse.Namespace) -> 'list[Setup]':
         robot.find_task(each)
     for each in scenes:
         robot.find_scene(each)
+    if args.expert:
+        robot.find_expert(args.expert)
     chosen = {key: getattr(args, key) for key in ('image_noise', 'drop_frames', 'memory')}
     common: dict[str, Any] = {
         'robot': name,
@@ -122,11 +126,26 @@ def _setups(args: argparse.Namespace) -> 'list[Setup]':
         'expert': args.expert or '',
         'seconds': args.seconds,
         'rate_hz': DEFAULT_RATE_HZ if args.rate is None else args.rate,
-        'scenario': read_scenario([{'at_s': 0.0, **dict(args.perturb)}]) if args.perturb else None,
+        'scenario': _scenario(name, robot.perturbation, dict(args.perturb)) if args.perturb else None,
         'conditions': Conditions(**{key: value for key, value in chosen.items() if value is not None}),
     }
     seeds = list(chain.from_iterable(args.seeds or [[robot.seed]]))
     return [Setup(task=task, scene=scene, seed=seed, **common) for task in tasks for scene in scenes for seed in seeds]
+
+
+def _scenario(robot: str, kind: type | None, changes: dict[str, float]) -> 'Scenario':
+    from lnn_controller.sim.perturbation import Scenario
+
+    if kind is None:
+        raise InputError(f'--perturb must be for a robot that can be perturbed. Got the {robot}')
+    known = settings_of(kind)
+    for name in changes:
+        if name not in known:
+            guess = did_you_mean(name, known)
+            raise InputError(
+                f'--perturb must name one of {", ".join(known)}. Got {name!r}{f": {guess}" if guess else ""}'
+            )
+    return Scenario(((0.0, kind(**changes)),), kind())
 
 
 def _trials(args: argparse.Namespace, setups: 'list[Setup]') -> 'Iterator[Trial]':

@@ -5,10 +5,11 @@ from contextlib import closing, contextmanager
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lnn_controller.errors import InputError
 from lnn_controller.sim import Scenario, find_robot
-from lnn_controller.sim.interface import Odometry, Perturbable, Task, Verdict
+from lnn_controller.sim.interface import Odometry, Perturbable, Targeted, Task, Verdict
 
 __all__ = ['Truth', 'begun', 'perturb']
 
@@ -33,6 +34,7 @@ def begun(robot: str, task: str, scene: str, seed: int, scenario: Scenario | Non
         if scenario is not None and not isinstance(world, Perturbable):
             raise InputError(f'a scenario must be for a robot that can be perturbed. Got the {robot}')
         asked = make_task(world)
+        perturb(asked, scenario, 0.0)  # what holds from the start holds while the robot is put there
         asked.begin()
         yield asked
 
@@ -63,6 +65,7 @@ class Truth:
         self._task = task
         self._stamp_ns: list[int] = []
         self._odometry: list[Odometry] = []
+        self._target: list[NDArray[np.float64]] = []
         self._outcome = ''
 
     def update(self) -> Verdict:
@@ -71,8 +74,11 @@ class Truth:
 
         :returns: what the task finds
         """
-        self._stamp_ns.append(self._task.world.time_ns)
-        self._odometry.append(self._task.world.odometry())
+        world = self._task.world
+        self._stamp_ns.append(world.time_ns)
+        self._odometry.append(world.odometry())
+        if isinstance(world, Targeted):
+            self._target.append(world.target)
         verdict = self._task.update()
         self._outcome = verdict.outcome
         return verdict
@@ -81,13 +87,14 @@ class Truth:
         """
         Return what a trial holds of it.
 
-        :returns: ``stamp_ns``, ``pose``, ``twist``, ``outcome``, ``figures``
+        :returns: ``stamp_ns``, ``pose``, ``twist``, ``target``, ``outcome``, ``figures``
         """
         pose = np.array([each.pose for each in self._odometry])
         return {
             'stamp_ns': np.array(self._stamp_ns, np.int64),
             'pose': pose,
             'twist': np.array([each.twist for each in self._odometry]),
+            'target': np.array(self._target) if self._target else None,
             'outcome': self._outcome,
             'figures': self._task.figures(pose),
         }

@@ -1,3 +1,4 @@
+import math
 from dataclasses import fields, replace
 
 import numpy as np
@@ -58,6 +59,28 @@ def test_a_table_has_a_row_for_each_drive():
     rows = trials_table([summarise(drive) for drive in drives]).splitlines()
     assert [row.split()[:3] for row in rows[2:]] == [['summer', '21', '0'], ['summer', '33', '0']]
     assert len({len(row) for row in rows[1:]}) == 1
+
+
+def flight(outcome, scene, time_s=math.nan):
+    figures = {'success': int(outcome == 'success'), 'time_s': time_s}
+    made = {'robot': 'drone', 'task': 'fly', 'scene': scene, 'outcome': outcome, 'figures': figures}
+    return summarise(straight_trial(cross_track_error_m=[0.0] * 3, **made))
+
+
+def test_successes_are_counted_by_scene_with_their_interval():
+    summer = [flight('success', 'summer', seconds) for seconds in (9.0, 8.0, 20.0)] + [flight('crash', 'summer')]
+    winter = [flight('', 'winter'), flight('timeout', 'winter')]
+    head, _, *rows = trials_table([*summer, *winter]).splitlines()
+    assert head == 'straight (drone)'
+    # 3 of 4 by Wilson's formula: 30.1 … 95.4 %; 0 of 2: 0 … 65.8 %.
+    assert rows[0].split() == ['fly', 'summer', '4', '75%', '30', '…', '95', '9.0', 'success', '3,', 'crash', '1']
+    assert rows[1].split() == ['fly', 'winter', '2', '0%', '0', '…', '66', '–', 'time', 'up', '1,', 'timeout', '1']
+
+
+def test_a_card_of_a_flight_tells_how_it_ended():
+    lines = trial_card(flight('success', 'winter', 9.0)).splitlines()
+    assert lines[1].split(maxsplit=1) == ['task', 'fly, winter, seed 21']
+    assert lines[2].split(maxsplit=1) == ['outcome', 'success after 0.0 s']
 
 
 def test_a_replays_table_has_a_row_for_each_channel():
