@@ -24,7 +24,7 @@ MAY_IMPORT = {
     'sim': {'policy', 'data', 'metrics'},
     'explain': {'policy', 'replay'},
     'replay': {'policy', 'control', 'data', 'metrics'},
-    'evaluation': {'policy', 'control', 'data', 'sim', 'metrics'},
+    'evaluation': {'parallel', 'policy', 'control', 'data', 'sim', 'metrics'},
     'report': {'policy', 'data', 'sim', 'metrics', 'evaluation', 'replay', 'explain'},
     'studies': {'policy', 'control', 'data', 'sim', 'metrics', 'evaluation', 'replay', 'explain'},
     'nodes': {'share', 'policy', 'control', 'data', 'sim', 'replay', 'report'},
