@@ -13,8 +13,6 @@ from lnn_controller.errors import InputError, short
 from lnn_controller.policy.files import parse_yaml, read_text
 from lnn_controller.settings import add_flag, check_settings, setting, settings_of
 
-# The encoder's convolutions leave nothing of a smaller frame, px; liquid/encoder.py, which needs PyTorch, says so too.
-SMALLEST_SIDE = 47
 # Between the largest and the smallest of red, green and blue, for there to be a hue.
 LEAST_COLOUR = 60
 
@@ -112,11 +110,14 @@ class TrainConfig:
             raise InputError(
                 f'give both image_width and image_height, or neither. Got {self.image_width} and {self.image_height}'
             )
-        if self.image_width and min(self.image_width, self.image_height) < SMALLEST_SIDE:
-            raise InputError(
-                f'image_width and image_height must be at least {SMALLEST_SIDE}, or 0. '
-                f'Got {self.image_width} and {self.image_height}'
-            )
+        if self.image_width:
+            from lnn_controller.liquid.encoder import SMALLEST_SIDE  # PyTorch takes seconds to load
+
+            if min(self.image_width, self.image_height) < SMALLEST_SIDE:
+                raise InputError(
+                    f'image_width and image_height must be at least {SMALLEST_SIDE}, or 0. '
+                    f'Got {self.image_width} and {self.image_height}'
+                )
         if len(set(self.outputs)) < len(self.outputs):
             raise InputError(f'outputs must name a channel once. Got {", ".join(self.outputs)}')
         if len(self.cue_colour) != 3 or max(self.cue_colour) - min(self.cue_colour) < LEAST_COLOUR:

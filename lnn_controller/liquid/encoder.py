@@ -6,7 +6,7 @@ from torch.nn import functional
 
 from lnn_controller.errors import InputError
 
-__all__ = ['ConvEncoder']
+__all__ = ['SMALLEST_SIDE', 'ConvEncoder']
 
 # Of a frame smaller than this the four convolutions leave nothing, px.
 SMALLEST_SIDE = 47

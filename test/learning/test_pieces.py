@@ -9,10 +9,10 @@ from made_episode import MS, make_episode
 
 from lnn_controller.data.usable import usable_spans
 from lnn_controller.errors import InputError
-from lnn_controller.learning.config import SMALLEST_SIDE, TrainConfig
+from lnn_controller.learning.config import TrainConfig
 from lnn_controller.learning.episodes import Split, divide
 from lnn_controller.learning.measure import held_out
-from lnn_controller.liquid.encoder import ConvEncoder
+from lnn_controller.liquid.encoder import SMALLEST_SIDE, ConvEncoder
 
 CONFIG = TrainConfig()
 S = 1000 * MS
