@@ -10,10 +10,10 @@ __all__ = ['Hidden']
 
 CROSS_S, CROSS_M = 3.0, (2.0, 3.0)  # it crosses the view for so long, so far…
 STAND_S = (1.5, 2.5)  # …stands before the drone, until nothing tells any more whence it came…
-GONE_S = (2.0, 4.0)  # …and is out of view for so long
+GONE_S = (2.0, 3.5)  # …and is out of view for so long
 RISE_S = 0.3  # of that time it takes to rise out of view, and as long to come down
 RISE = math.tan(math.radians(50.0))  # how high above the drone it is then, by its distance: pictures end at 25°
-ROUND_RAD = math.radians(80.0), math.radians(120.0)  # how far it goes round the drone meanwhile
+ROUND_RAD_S = 0.7, 0.8  # how fast it goes round the drone meanwhile
 DOWN_M = (3.0, 5.0)  # how far from the drone it comes down
 MEET_S = 8.0  # from then on it must be reached within this time
 AWAY_RAD = math.radians(60.0)  # who turns so far to the other side has lost it
@@ -24,7 +24,7 @@ class Hidden(TargetTask):
     Meet a target where it went.
 
     It crosses the view to one side and stands still before the drone. Then it rises out of view, goes on round the
-    drone to that same side for 2 to 4 s, and comes down there. When it goes, neither picture nor motion tell any more
+    drone to that same side for 2 to 3.5 s, and comes down there. When it goes, neither picture nor motion tell any more
     on which side it will be: who does not remember has to guess. A drone that turns by 60° to the other side has lost
     it, and so has one that has not reached it 8 s after it came down.
     """
@@ -80,8 +80,9 @@ class Hidden(TargetTask):
         self._from = self._yaw + bearing, ground_m
         self._height_m = float(self.world.target[2])
         self._centre = x, y
+        gone_s = self._down_s - self._goes_s
         for _ in range(TRIES):
-            heading = self._from[0] + self._side * self._rng.uniform(*ROUND_RAD)
+            heading = self._from[0] + self._side * gone_s * self._rng.uniform(*ROUND_RAD_S)
             self._to = heading, self._rng.uniform(*DOWN_M)
             place = x + self._to[1] * math.cos(heading), y + self._to[1] * math.sin(heading)
             if self._is_free(*place) and passes_m(self.world.obstacles, (x, y), place) > 0.3:
