@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from sensor_msgs.msg import LaserScan, PointCloud2, PointField
 
 from lnn_controller.control import Footprint
+from lnn_controller.control.attitude import heading_frame
 from lnn_controller.control.safety.guard import clearance, outside
 from lnn_controller.errors import InputError
 from lnn_controller.nodes.controller import obstacles
@@ -417,3 +418,39 @@ def test_no_layout_reads_what_is_not_there(data):
     else:
         assert np.isfinite(points).all()
         assert len(points) <= message.height * message.width
+
+
+def quaternion(roll, pitch):
+    """Of a body that is pitched, and rolled in that."""
+    (sr, cr), (sp, cp) = ((math.sin(angle / 2), math.cos(angle / 2)) for angle in (roll, pitch))
+    return (sr * cp, cr * sp, -sr * sp, cr * cp)
+
+
+def matrix(roll, pitch):
+    (sr, cr), (sp, cp) = ((math.sin(angle), math.cos(angle)) for angle in (roll, pitch))
+    return np.array([[cp, sp * sr, sp * cr], [0.0, cr, -sr], [-sp, cp * sr, cp * cr]])
+
+
+@pytest.mark.parametrize('roll', [0.0, 0.3, -0.4])
+@pytest.mark.parametrize('pitch', [0.0, 0.35, -0.2])
+@pytest.mark.parametrize('where', [(0.0, 0.0, 0.0, 0.0), (0.12, -0.05, 0.08, 0.0), (-0.1, 0.0, -0.06, 2.0)])
+def test_a_drone_that_tilts_sees_the_ground_below_its_slice_and_a_trunk_within(roll, pitch, where):
+    """2 m above the ground, whatever its tilt: the ground is no obstacle, what stands at its height is."""
+    x, y, z, yaw = where
+    level = np.array(
+        [(ahead, side, -2.0) for ahead in (1.0, 2.0, 4.0, 6.0) for side in (-2.0, 0.0, 2.0)]
+        + [(3.0, 0.4, up) for up in (-2.0, -1.0, -0.31, -0.29, 0.0, 0.29, 0.31, 1.0)]
+    )
+    in_body = level @ matrix(roll, pitch) - (x, y, z)
+    cos, sin = math.cos(yaw), math.sin(yaw)
+    in_sensor = in_body @ np.array([[cos, -sin, 0.0], [sin, cos, 0.0], [0.0, 0.0, 1.0]])
+    frame = heading_frame(quaternion(roll, pitch))
+    tilt = obstacles.Tilt.of(frame, x, y, z, yaw)
+    seen = obstacles.cloud_points(cloud(in_sensor, '<f8'), -0.3, 0.3, 0.0, 0.1, tilt)
+    points, _ = place(seen, x, y, yaw, ROBOT)
+    np.testing.assert_allclose(points, [(3.0, 0.4)] * 3, atol=1e-9)
+    if pitch == 0.35 and not yaw:
+        untilted, _ = place(
+            obstacles.cloud_points(cloud(in_sensor, '<f8'), -0.3 + z, 0.3 + z, z, 0.1), x, y, yaw, ROBOT
+        )
+        assert len(untilted) != 3 or not np.allclose(untilted, points), 'taken as level the ground would be in the way'

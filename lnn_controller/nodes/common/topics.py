@@ -126,7 +126,8 @@ def uses_odometry(values: Mapping[str, Any]) -> bool:
     :param values: its parameters by name
     :returns: whether anything in them does
     """
-    return bool(values['adaptation.odometry'] or values['height.source'] == 'odometry')
+    tilts = values['guard.source'] == 'points' and values['guard.slice_m']
+    return bool(values['adaptation.odometry'] or values['height.source'] == 'odometry' or tilts)
 
 
 _STAMPED, _PLAIN = _set('enable_stamped_cmd_vel', True), _set('enable_stamped_cmd_vel', False)
@@ -255,8 +256,8 @@ CONTROLLER = (
         Odometry,
         'in',
         _SENSOR,
-        'Where the robot is and how it moves: for adaptation, and floor and ceiling. z up; the twist in its own frame.',
-        When('`adaptation.odometry: true` or `height.source: odometry`', uses_odometry),
+        'Pose, z up, and twist, in its own frame: for adaptation, floor and ceiling, and the tilt.',
+        When('`adaptation.odometry`, `height.source: odometry`, or `guard.slice_m` with points', uses_odometry),
     ),
     Endpoint(SCAN, LaserScan, 'in', _SENSOR, 'What the obstacle guard sees.', _set('guard.source', 'scan')),
     Endpoint(POINTS, PointCloud2, 'in', _SENSOR, 'What the obstacle guard sees.', _set('guard.source', 'points')),

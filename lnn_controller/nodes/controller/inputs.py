@@ -27,12 +27,17 @@ from lnn_controller.nodes.common.messages import channel_velocities, pose_and_tw
 from lnn_controller.nodes.common.topics import CONTROLLER, find, uses_odometry
 from lnn_controller.nodes.controller.encoder_thread import EncoderThread
 from lnn_controller.nodes.controller.event_log import EventLog
-from lnn_controller.nodes.controller.obstacles import Seen, cloud_points, place, scan_points, supported
+from lnn_controller.nodes.controller.obstacles import Seen, Tilt, cloud_points, place, scan_points, supported
 from lnn_controller.nodes.controller.polled import Polled, take_all
 
 __all__ = ['InputTopics']
 
 ENCODER_ENDS_S = 0.2
+#: parameters by which a point cloud is read
+CLOUD = (
+    *('slice_m', 'min_valid', 'min_height_m', 'max_height_m'),
+    *('sensor_x_m', 'sensor_y_m', 'sensor_z_m', 'sensor_yaw_rad'),
+)
 
 
 class InputTopics:
@@ -182,9 +187,18 @@ class InputTopics:
         self._take_obstacles(message, lambda scan: scan_points(scan, self._values['guard.min_valid']))
 
     def _on_points(self, message: PointCloud2) -> None:
-        names = ('min_height_m', 'max_height_m', 'sensor_z_m', 'min_valid')
-        limits = [self._values[f'guard.{name}'] for name in names]
-        self._take_obstacles(message, lambda cloud: cloud_points(cloud, *limits))
+        values = {name: self._values[f'guard.{name}'] for name in CLOUD}
+        slice_m, min_valid = values['slice_m'], values['min_valid']
+        if not slice_m:
+            limits = values['min_height_m'], values['max_height_m'], values['sensor_z_m'], min_valid
+            self._take_obstacles(message, lambda cloud: cloud_points(cloud, *limits))
+        elif (frame := self._controller.inputs.heading_frame(self._now_ns())) is None:
+            self._undecodable['scan_without_attitude'] += 1
+            why = 'without fresh odometry nobody knows how the robot is tilted (guard.slice_m)'
+            self._log.warn('scan', f'scan_without_attitude: a point cloud was refused: {why}')
+        else:
+            tilt = Tilt.of(frame, *(values[f'sensor_{name}'] for name in ('x_m', 'y_m', 'z_m', 'yaw_rad')))
+            self._take_obstacles(message, lambda cloud: cloud_points(cloud, -slice_m, slice_m, 0.0, min_valid, tilt))
 
     def _take_obstacles(self, message: Any, read: Callable[[Any], Seen]) -> None:
         self._rates['scan'].tick()

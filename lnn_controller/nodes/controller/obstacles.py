@@ -1,6 +1,7 @@
 """From range sensors' messages to the guard's points: laser scans, point clouds, and where the sensor sits."""
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -8,12 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 from sensor_msgs.msg import LaserScan, PointCloud2, PointField
 
+from lnn_controller.control.attitude import HeadingFrame
 from lnn_controller.control.safety.guard import inside
 from lnn_controller.control.safety.sight import Sight, half_turn
 from lnn_controller.control.settings.guard import Footprint
 from lnn_controller.errors import InputError
 
-__all__ = ['Seen', 'cloud_points', 'place', 'scan_points', 'supported']
+__all__ = ['Seen', 'Tilt', 'cloud_points', 'place', 'scan_points', 'supported']
 
 Floats = NDArray[np.float64]
 
@@ -60,6 +62,48 @@ class Seen:
     too_close: Floats
     nearest_m: float
     bearings: Bearings | None
+
+
+@dataclass(frozen=True)
+class Tilt:
+    """
+    From the frame of a sensor on a robot that is tilted to that of the sensor on the robot made level.
+
+    :param matrix: turns a point, (3, 3)
+    :param offset: then added, m, (3,); its z makes heights those above base_link
+    """
+
+    matrix: Floats
+    offset: Floats
+
+    @classmethod
+    def of(cls, frame: HeadingFrame, x_m: float, y_m: float, z_m: float, yaw_rad: float) -> 'Tilt':
+        """
+        Make it of how the robot is tilted and where the sensor sits.
+
+        :param frame: the robot's heading frame
+        :param x_m: where the sensor sits, forward of base_link, m
+        :param y_m: where the sensor sits, left of base_link, m
+        :param z_m: where the sensor sits, above base_link, m
+        :param yaw_rad: where the sensor looks, counter-clockwise from forward, rad
+        :returns: the same for each of its points
+        """
+        cos, sin = math.cos(yaw_rad), math.sin(yaw_rad)
+        turned = np.array([[cos, -sin, 0.0], [sin, cos, 0.0], [0.0, 0.0, 1.0]])
+        level = np.array(frame[:3])
+        offset = level @ np.array([x_m, y_m, z_m]) - np.array([x_m, y_m, 0.0])
+        return cls(turned.T @ level @ turned, turned.T @ offset)
+
+    def undo(self, *point: NDArray[Any]) -> Iterator[NDArray[Any]]:
+        """
+        Make points level.
+
+        :param point: forward, left, up in the sensor's frame, m, (N,) each
+        :returns: the same of the robot made level, the last above base_link
+        """
+        with np.errstate(invalid='ignore', over='ignore'):
+            for row, offset in zip(self.matrix.tolist(), self.offset.tolist(), strict=True):
+                yield row[0] * point[0] + row[1] * point[1] + row[2] * point[2] + offset
 
 
 def scan_points(message: LaserScan, min_valid: float) -> Seen:
@@ -113,7 +157,12 @@ def scan_points(message: LaserScan, min_valid: float) -> Seen:
 
 
 def cloud_points(
-    message: PointCloud2, min_height_m: float, max_height_m: float, sensor_z_m: float, min_valid: float
+    message: PointCloud2,
+    min_height_m: float,
+    max_height_m: float,
+    sensor_z_m: float,
+    min_valid: float,
+    tilt: Tilt | None = None,
 ) -> Seen:
     """
     Read a point cloud: the points at the robot's height, seen from above.
@@ -127,6 +176,7 @@ def cloud_points(
     :param max_height_m: highest points that count, above the ground, m
     :param sensor_z_m: height of the sensor above the ground, m
     :param min_valid: share of points that must be measurements, 0 … 1; one at the least
+    :param tilt: of the robot, which is undone before heights are looked at; ``None``: it is level
     :returns: what was seen
     :raises InputError: if the cloud is not laid out as its fields say, or too few of its points are measurements, or
         but one column of an organised one has any
@@ -137,9 +187,12 @@ def cloud_points(
     forward, left, up = x, y, z
     if message.header.frame_id.endswith(('_optical', '_optical_frame')):
         forward, left, up = z, -x, -y
+    looked_at = forward, left
+    if tilt is not None:
+        forward, left, up = tilt.undo(forward, left, up)
     kept = measured & (up >= min_height_m - sensor_z_m) & (up <= max_height_m - sensor_z_m)
     points = np.stack((forward[kept], left[kept]), axis=1).astype(np.float64)
-    looked = _columns(forward, left, measured, kept, message.height)
+    looked = _columns(*looked_at, measured, kept, message.height)
     return Seen(points, np.zeros((0, 2)), 0.0, looked)
 
 

@@ -93,8 +93,23 @@ PARAMETERS = (
     *FOOTPRINT.values(),
     _live('guard.sensor_x_m', 0.0, 'Where the scanner or depth camera sits, forward of base_link.', 'm', -10.0, 10.0),
     _live('guard.sensor_y_m', 0.0, 'Where the scanner or depth camera sits, left of base_link.', 'm', -10.0, 10.0),
-    _live('guard.sensor_z_m', 0.0, 'Height of the depth camera above the ground.', 'm', -10.0, 10.0),
+    _live(
+        'guard.sensor_z_m',
+        0.0,
+        'Height of the depth camera above the ground; with guard.slice_m above base_link.',
+        'm',
+        -10.0,
+        10.0,
+    ),
     _live('guard.sensor_yaw_rad', 0.0, 'Where it looks, counter-clockwise from forward.', 'rad', -6.2832, 6.2832),
+    _inactive(
+        'guard.slice_m',
+        0.0,
+        'For what flies: points so far above and below base_link count, the tilt (odom) undone; 0: those by height.',
+        'm',
+        0.0,
+        10.0,
+    ),
     _live('guard.min_height_m', 0.05, 'Points of a cloud lower above the ground are no obstacles.', 'm', -10.0, 10.0),
     _live('guard.max_height_m', 1.0, 'Points of a cloud higher above the ground are no obstacles.', 'm', -10.0, 10.0),
     _inactive(
@@ -139,6 +154,9 @@ def check_parameters(values: Mapping[str, Any]) -> None:
     """
     _guard(values)  # also while no guard looks: it must not fail when one is chosen
     _height(values)
+    if values['guard.slice_m'] and values['guard.source'] == 'scan':
+        msg = f'parameter guard.slice_m must be 0 with guard.source scan. Got {values["guard.slice_m"]:g}'
+        raise InputError(f'{msg}: a scan has but one plane, which tilts with the robot; points can be cut')
     _in_order(values, 'guard.min_height_m', 'less than', 'guard.max_height_m')
     _in_order(values, 'diagnostics.error_rate', 'at most', 'diagnostics.warn_rate')
     _in_order(values, 'diagnostics.warn_lateness_ms', 'at most', 'diagnostics.error_lateness_ms')

@@ -62,6 +62,7 @@ class Session:
         self._loop: ControlLoop | None = None
         self._log = EventLog(node.get_logger())
         self._load_adaptation()
+        self._tell_what_is_unguarded()
         self._outputs = Outputs(node, self._controller, self.values, emergency, self._log, active=lambda: self.active)
         self._inputs = InputTopics(
             node,
@@ -261,6 +262,15 @@ class Session:
         with self._exclusive.turn(WAIT_S):
             action()
             self._outputs.telemetry.publish_configuration(learnt=True)
+
+    def _tell_what_is_unguarded(self) -> None:
+        source, slice_m = self.values['guard.source'], self.values['guard.slice_m']
+        if source == 'none' or 'linear_z' not in self.spec.channels:
+            return
+        seen = f'{slice_m:g} m above and below base_link' if slice_m else f'by guard.source {source}, seen from above'
+        limits = 'floor and ceiling alone limit' if self.values['height.source'] != 'none' else 'nothing limits'
+        text = f'the obstacle guard looks {seen}: it does not guard climbing and descending, which {limits}'
+        self._log.warn('unguarded', text)
 
     def _load_adaptation(self) -> None:
         name = self.values['adaptation.snapshot']
