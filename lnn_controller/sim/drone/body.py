@@ -53,11 +53,14 @@ DRONE = f"""
     <material name="shell" rgba="0.92 0.92 0.94 1" specular="0.4"/>
     <material name="disc" rgba="0.25 0.27 0.30 0.45" specular="0"/>
     <material name="ahead" rgba="0.95 0.75 0.10 1" specular="0"/>
+    <material name="shade" rgba="0 0 0 0.32" specular="0"/>
     <material name="target" rgba="0.86 0.07 0.05 1" specular="0" emission="0.12"/>
   </asset>
   <worldbody>
     <light name="sun" directional="true" pos="0 0 20" dir="-0.4 0.3 -1" specular="0 0 0" castshadow="false"/>
-    <camera name="chase" fovy="55"/>
+    <camera name="chase" fovy="60"/>
+    <geom class="drone_look" name="drone_shade" type="cylinder" size="0.19 0.001" material="shade"/>
+    <geom class="drone_look" name="target_shade" type="cylinder" size="0.34 0.001" material="shade"/>
     <body name="target" mocap="true" pos="9 2 1.4">
       <geom name="target" type="sphere" size="{TARGET_RADIUS_M}" material="target"/>
     </body>

@@ -36,7 +36,8 @@ CAMERA_SIZE = (128, 72)  # width, height
 START_HEIGHT_M = 1.4
 FLIGHT_STEPS = 3  # from decision to decision of the flight controller
 SCENERY_GROUPS = np.array([0, 1, 0, 0, 0, 0], np.uint8)  # neither ground and target nor the drone
-CHASE_BEHIND_M, CHASE_ABOVE_M, CHASE_DOWN_RAD = 2.6, 0.9, 0.17
+CHASE_BEHIND_M, CHASE_ABOVE_M, CHASE_DOWN_RAD = 2.2, 0.8, 0.24
+SHADE_M = 0.02  # height of shadows over the ground, so that they are in front of it
 
 
 class DroneWorld:
@@ -251,6 +252,9 @@ class DroneWorld:
         self._data.cam_xmat[camera] = np.column_stack(
             [(sin, -cos, 0.0), (down * cos, down * sin, level), (-level * cos, -level * sin, down)]
         ).ravel()
+        # Shadows straight below tell people how high things are; the drone's own camera is not helped by them.
+        for name, above in (('drone_shade', (x, y)), ('target_shade', self._target[:2])):
+            self._data.geom_xpos[self._model.geom(name).id] = *above, SHADE_M
         return self._cameras.chase(self._data, width, height)
 
     def sight(self, point: ArrayLike) -> bool:
