@@ -320,7 +320,7 @@ SIMULATOR = (
     Endpoint(CROSS_TRACK_ERROR, Float64, 'out', _STATE, "Distance left of the lane's middle, m.", _CAR),
     Endpoint(DEPARTURES, UInt32, 'out', _LATCHED, 'How often the car left its lane so far.', _CAR),
     Endpoint(TARGET, PoseStamped, 'out', _STATE, 'Where the target is.', _DRONE),
-    Endpoint(DISTANCE, Float64, 'out', _STATE, 'Level distance to the target, m.', _DRONE),
+    Endpoint(DISTANCE, Float64, 'out', _STATE, "Distance to the target's centre, m.", _DRONE),
     Endpoint(
         BEARING, Float64, 'out', _STATE, 'Direction of the target from straight ahead, rad, positive left.', _DRONE
     ),
