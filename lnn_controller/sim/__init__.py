@@ -3,12 +3,15 @@ Worlds to try a policy in: robots, their looks, what is asked of them, expert dr
 
 ``ROBOTS`` lists what can be simulated, behind the protocols of ``sim.interface``; ``CarWorld`` is the car's world,
 ``Track`` its road, for plots too; ``SCENES`` the looks; ``Lane`` the task, ``PurePursuit`` the expert's law;
-``Perturbation`` is how the car may differ from the nominal one, ``Scenario`` when;
+``DroneWorld`` is the drone's; ``Perturbation`` and ``DronePerturbation`` are how they may differ from the nominal ones,
+``Scenario`` when;
 ``collect`` (in ``sim.collect``, apart because it alone needs the bag writer) records demonstrations.
 """
 
 from lnn_controller.sim.car.expert import PurePursuit
 from lnn_controller.sim.car.world import CarWorld
+from lnn_controller.sim.drone.perturbation import DronePerturbation
+from lnn_controller.sim.drone.world import DroneWorld
 from lnn_controller.sim.interface import schedule
 from lnn_controller.sim.perturbation import Perturbation, Scenario, read_scenario
 from lnn_controller.sim.render.scenes import SCENES, Scene
@@ -22,6 +25,8 @@ __all__ = [
     'ROBOTS',
     'SCENES',
     'CarWorld',
+    'DronePerturbation',
+    'DroneWorld',
     'Lane',
     'Perturbation',
     'PurePursuit',

@@ -274,6 +274,15 @@ def test_contact_is_noticed_with_what_bars_the_way(scene):
         assert towards(made, x, y, 1.2) == pytest.approx(radius + HULL_RADIUS_M, abs=0.06)
 
 
+def test_from_the_ground_it_rises_at_once():
+    """However long it was told to sink on the ground, the integrator has not run away."""
+    made = world(at=(0.0, 0.0, 0.5, 0.0))
+    flown(made, (0.0, 0.0, -0.5, 0.0), 30.0)
+    assert made.contact
+    flown(made, (0.0, 0.0, 0.5, 0.0), 2.0)
+    assert made.pose()[2] > 0.6
+
+
 def test_contact_is_noticed_with_the_ground_and_the_target_and_forgotten():
     made = world(at=(0.0, 0.0, 1.0, 0.0))
     made.set_target(0.0, 5.0, 1.0)

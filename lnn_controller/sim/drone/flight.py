@@ -23,6 +23,7 @@ VERTICAL_P, VERTICAL_I = 6.0, 6.0
 MAX_HORIZONTAL_M_S2 = 4.5  # a tilt of 25°
 MAX_VERTICAL_M_S2 = 4.0
 LEAST_UP_M_S2 = 2.0  # so that it never turns over
+HELD_UP_M_S2 = (-2.0, 9.0)  # upwards what the heaviest load needs, and some more
 TILT_P, TILT_I, TILT_D = 150.0, 200.0, 22.0  # 1/s², 1/s³, 1/s
 YAW_P, YAW_I, YAW_D = 15.0, 10.0, 12.0
 MAX_YAW_ERROR_RAD = 0.5
@@ -108,7 +109,7 @@ class FlightController:
         if abs(z) > MAX_VERTICAL_M_S2:
             z = math.copysign(MAX_VERTICAL_M_S2, z)
         else:
-            held_z += VERTICAL_I * self._period_s * error_z
+            held_z = min(max(held_z + VERTICAL_I * self._period_s * error_z, HELD_UP_M_S2[0]), HELD_UP_M_S2[1])
         z += held_z + GRAVITY_M_S2
         self._held = held_x, held_y, held_z
         return x, y, max(z, LEAST_UP_M_S2)

@@ -28,11 +28,7 @@ __all__ = ['Compiled', 'build_model', 'move_things']
 
 HIDDEN_GROUP = 3
 
-FORMS = {
-    'box': mujoco.mjtGeom.mjGEOM_BOX,
-    'cylinder': mujoco.mjtGeom.mjGEOM_CYLINDER,
-    'sphere': mujoco.mjtGeom.mjGEOM_SPHERE,
-}
+FORMS = {'box': mujoco.mjtGeom.mjGEOM_BOX, 'cylinder': mujoco.mjtGeom.mjGEOM_CYLINDER}
 
 
 class Compiled(NamedTuple):

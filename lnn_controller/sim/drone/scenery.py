@@ -43,10 +43,10 @@ class Shape:
     """
     A part of a thing.
 
-    :param form: box, cylinder, ellipsoid or sphere, of half-sizes ``size`` (m), or a mesh
-    :param material: name of its material; or
+    :param form: ``box``, ``cylinder`` or a mesh
+    :param material: name of its material, where it has no colour of its own
     :param colour: its colour
-    :param size: as MuJoCo wants it of that form, m
+    :param size: of a box half its sides, of a cylinder its radius and half its height, m
     :param at: its middle relative to the thing's foot, m
     :param solid: whether the drone can hit it
     :param shown: whether it can be seen
