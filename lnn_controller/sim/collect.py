@@ -1,5 +1,6 @@
 """Demonstrations: the expert drives, is disturbed and recovers; what it saw and would have done goes into bags."""
 
+import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -24,7 +25,7 @@ TOPICS = {
 }
 EPISODE_S = 30.0
 SHORTEST_EPISODE_S = 2.0
-SHORTEST_REST_S = 4.0  # after an episode that ended early: less than this cannot be trained on
+SHORTEST_REST_S = 4.2  # an episode with less cannot be trained on: 4 s from the first frame to the last
 
 
 def record_episode(
@@ -105,7 +106,8 @@ def collect(
     :param robot: a key of :data:`~lnn_controller.sim.robots.ROBOTS`
     :param tasks: what is demonstrated, each in each world
     :param scene: how the world looks
-    :param seconds: simulated time of each task in each world, in episodes of up to 30 s; a rest under 4 s is left out
+    :param seconds: simulated time of each task in each world, in episodes of up to 30 s; one under 4.2 s, too short to
+        be trained on, is left out
     :param seed: of starts, disturbances and scenery
     :param progress: whether to show a progress bar
     :returns: the bags, in the order of recording
@@ -128,7 +130,9 @@ def collect(
         for task, each, stem in plan:
             said = {'robot': robot, 'task': task, 'scene': scene, 'seed': str(each)}
             with closing(entry.world(each, scene, scenery_seed=seed)) as world:
-                asked, rng = entry.tasks[task](world), np.random.default_rng([seed, each, 2])
+                # Of one source two tasks would begin with the same flight, and a recording may be learnt once.
+                source = [seed, each, 2, list(entry.tasks).index(task)]
+                asked, rng = entry.tasks[task](world), np.random.default_rng(source)
                 left, episode = seconds, 0
                 while left >= SHORTEST_REST_S or not episode:
                     path = stem.with_name(f'{stem.name}_{episode:02d}')
@@ -137,9 +141,12 @@ def collect(
                     recorded = record_episode(
                         asked, expert, disturbance, path, seconds=min(left, EPISODE_S), custom_data=said
                     )
-                    bags.append(path)
                     left, episode = left - recorded, episode + 1
                     bar.update(recorded)
+                    if recorded < min(SHORTEST_REST_S, seconds):
+                        shutil.rmtree(path)
+                    else:
+                        bags.append(path)
     return bags
 
 

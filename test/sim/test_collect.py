@@ -143,3 +143,14 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / 'file').write_text('')
     with pytest.raises(InputError, match='file'):
         collect(tmp_path / 'file', seeds=[1], seconds=2, progress=False)
+
+
+def test_tasks_are_demonstrated_from_starts_of_their_own_and_long_enough_to_be_learnt(tmp_path):
+    bags = collect(tmp_path, robot='drone', tasks=('fly', 'hop'), seeds=[3], seconds=14, progress=False)
+    first = [messages(bag, '/odom')[0][1].pose.pose.position for bag in bags]
+    assert {bag.name.split('_')[0] for bag in bags} == {'fly', 'hop'}
+    assert len({(each.x, each.y) for each in first}) == len(bags)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(bag.name for bag in bags)
+    for bag in bags:
+        stamps = [stamp for stamp, _ in messages(bag, '/image_raw')]
+        assert stamps[-1] - stamps[0] >= 4e9
