@@ -48,7 +48,14 @@ def _float(name, width):
 
 
 def _trouble(kind, features):
-    """Nodes that hang, or throw, where all features are near one (a white picture), and else give zero."""
+    """Nodes that hang, throw or give NaN where all features are near one (a white picture), and else give zero."""
+    if kind == 'is NaN':
+        nodes = [
+            helper.make_node('ReduceMin', [features], ['darkest'], keepdims=0),
+            helper.make_node('Greater', ['darkest', 'near_one'], ['is_white']),
+            helper.make_node('Where', ['is_white', 'not_a_number', 'zero'], ['trouble']),
+        ]
+        return nodes, {'near_one': np.float32(0.99), 'not_a_number': np.float32(np.nan)}
     constants = {
         'near_one': np.float32(0.99),
         'steps': np.int64(10**15 if kind == 'hangs' else 0),
