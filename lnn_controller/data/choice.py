@@ -10,7 +10,7 @@ from lnn_controller.data.bags.topics import Topic, candidates, choose_topic
 from lnn_controller.data.commands import check_wheelbase, command_from_cdr, needs_wheelbase
 from lnn_controller.data.messages.cdr import IncompleteImuError, imu_from_cdr
 from lnn_controller.data.messages.images import is_depth
-from lnn_controller.data.messages.types import COMPRESSED_IMAGE, IMAGE, ODOMETRIES, SENSOR_COMBINED
+from lnn_controller.data.messages.types import COMPRESSED_IMAGE, IMAGE, ODOMETRIES, SENSOR_COMBINED, SETPOINTS
 from lnn_controller.errors import InputError
 
 __all__ = ['choose_command', 'choose_image', 'choose_imu']
@@ -108,7 +108,8 @@ def _by_content(bag: Bag, found: Sequence[Topic], columns: Sequence[int]) -> tup
         return choose_topic('command', None, found, bag=str(bag.path)), ''
     chosen = choose_topic('command', None, moving, bag=str(bag.path))
     idle = ', '.join(str(topic) for topic in found if topic not in moving)
-    return chosen, f'{bag.path}: the commands are those of {chosen}, which moves; zero throughout: {idle}'
+    or_none = ', or no velocities' if any(each.msgtype in SETPOINTS for each in found) else ''
+    return chosen, f'{bag.path}: the commands are those of {chosen}, which moves; zero throughout{or_none}: {idle}'
 
 
 def _with_wheelbase(bag: Bag, topic: Topic | None, wheelbase_m: float | None) -> Topic | None:

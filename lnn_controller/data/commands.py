@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from lnn_controller.control.attitude import heading_frame
 from lnn_controller.data.bags.reader import Bag, Message
-from lnn_controller.data.bags.topics import Topic
+from lnn_controller.data.bags.topics import Topic, find_controllers
 from lnn_controller.data.headings import Headings, choose_odometry, read_odometry, yaw_of
 from lnn_controller.data.messages.cdr import Odometry, ackermann_from_cdr, twist_from_cdr
 from lnn_controller.data.messages.px4 import Setpoint, position_target_from_cdr, trajectory_setpoint_from_cdr
@@ -108,7 +108,8 @@ class CommandReader:
     :param topic: of the commands
     :param channels: those that are wanted
     :param wheelbase_m: from axle to axle, m, where commands steer by an angle
-    :param frame: of a Twist's or odometry's velocity: ``'auto'``: as above; ``'world'``: the pose's
+    :param frame: of a Twist's or odometry's velocity: ``'auto'``: as above; ``'world'``: the pose's. Where a controller
+        of ours drove, Twists are its own and an operator's, and in the heading frame whatever this says
     :param odometry: topic that says where the robot heads; none: found by type
     :raises InputError: if commands are in the world's frame and the bag has no odometry, or leaves open which
     """
@@ -127,7 +128,8 @@ class CommandReader:
             raise InputError(f'a frame of commands is one of {", ".join(COMMAND_FRAMES)}. Got {frame!r}')
         self.msgtype = topic.msgtype
         self.wheelbase_m = wheelbase_m
-        self.in_world = frame == 'world'
+        ours = self.msgtype in TWISTS and bool(find_controllers(bag.topics.values()))
+        self.in_world = frame == 'world' and not ours
         self.tilts = not {'linear_y', 'linear_z'}.isdisjoint(channels)
         self._headings: Headings | None = None
         told_in_world = self.in_world and self.msgtype in TWISTS

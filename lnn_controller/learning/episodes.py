@@ -176,6 +176,7 @@ def _look_at(
 ) -> tuple[Recording, list[Finding]]:
     """A bag's demonstrations with what else is to be known of it, and whether its velocities are ones to learn."""
     names, channels = demonstrations[0].topics, demonstrations[0].channels
+    in_world = in_world and not is_override(demonstrations[0])
     with Bag(path) as bag:
         command = bag.topic(names['command'])
         measured = command.msgtype in ODOMETRIES

@@ -1,5 +1,6 @@
 import importlib
 
+import flights
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,6 +8,7 @@ from hypothesis import strategies as st
 from recordings import picture
 
 from lnn_controller.data.messages import build as m
+from lnn_controller.data.messages import px4
 from lnn_controller.data.messages.cdr import IncompleteImuError, imu_from_cdr, stamp_from_cdr, twist_from_cdr
 from lnn_controller.data.messages.images import compressed_from_cdr, image_from_cdr
 from lnn_controller.errors import InputError
@@ -132,6 +134,12 @@ def test_a_message_of_another_type_is_no_velocity():
         twist_from_cdr(b'', 'sensor_msgs/msg/Imu')
 
 
+FLIGHT = flights.Flight()
+PX4 = {
+    topic: flights.cdr(message)
+    for topic, _, message in FLIGHT.px4(setpoints=lambda i: ((1, 2, 3), 0.5, 0.1))
+    if topic.startswith('/fmu')
+}
 VIEWS = {
     'image': (image_from_cdr, ours(m.image_message(STAMP, picture(0, 3, 4)))),
     'imu': (imu_from_cdr, ours(m.imu_message(STAMP, (1, 2, 3), (4, 5, 6)))),
@@ -139,6 +147,13 @@ VIEWS = {
     'twist': (lambda raw: twist_from_cdr(raw, TWIST), ours(m.twist_message())),
     'stamped': (lambda raw: twist_from_cdr(raw, STAMPED), ours(m.twist_stamped_message(STAMP))),
     'odometry': (lambda raw: twist_from_cdr(raw, ODOMETRY), ours(m.odometry_message(1, position=(1, 2, 3), yaw=0))),
+    'position_target': (
+        px4.position_target_from_cdr,
+        flights.cdr(FLIGHT.position_targets(FLIGHT.velocity, 8, 0b010111000111)[0][2]),
+    ),
+    'trajectory_setpoint': (px4.trajectory_setpoint_from_cdr, PX4['/fmu/in/trajectory_setpoint']),
+    'vehicle_odometry': (px4.vehicle_odometry_from_cdr, PX4['/fmu/out/vehicle_odometry']),
+    'sensor_combined': (px4.sensor_combined_from_cdr, PX4['/fmu/out/sensor_combined']),
 }
 
 

@@ -237,7 +237,7 @@ def test_a_bag_without_images_or_commands_lists_its_topics(tmp_path):
     with pytest.raises(InputError, match=expected):
         camera_size(without_images)
     without_commands = write(tmp_path / 'b', *frames(MS))
-    with pytest.raises(InputError, match=r'bag .*b has no commands: a topic of Twist, .*, AckermannDriveStamped or'):
+    with pytest.raises(InputError, match=r'bag .*b has no commands: a topic of Twist, .*, AckermannDriveStamped, '):
         read_episode(without_commands, image=SPEC)
 
 

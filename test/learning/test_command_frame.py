@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 from flights import CHANNELS, Flight, write
+from made_bags import write_drive
 
 from lnn_controller.data.bags.topics import Topics
 from lnn_controller.errors import InputError
@@ -107,3 +108,14 @@ def test_a_demonstrator_who_is_disturbed_is_not_mistaken(tmp_path, seed):
     bursts = np.repeat(rng.normal(0, 0.8, (20, 3)), len(flight.times) // 20, axis=0)
     rows = flight.mavros() + flight.twists(flight.velocity + bursts, delay=15)
     assert notes(write(tmp_path / 'bag', rows)) == ()
+
+
+def test_an_operators_overrides_are_ahead_and_left_whatever_the_other_bags_are(tmp_path):
+    overridden = write_drive(tmp_path / 'overridden', overrides_s=[(2, 10)])
+    world = write(tmp_path / 'world', FLIGHT.mavros() + FLIGHT.twists(FLIGHT.world))
+    chosen = {'command_frame': 'world', 'outputs': ('linear_x', 'linear_y', 'angular_z'), 'imu': 'no'}
+    _, split = load([world, overridden], dataclasses.replace(CONFIG, **chosen))
+    (section,) = split.validation
+    np.testing.assert_allclose(section.commands[:, :2], [(0.5, 0)] * len(section.commands))
+    (flight,) = split.train
+    np.testing.assert_allclose(flight.commands, FLIGHT.commands[:, [0, 1, 3]], atol=1e-6)

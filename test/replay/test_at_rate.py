@@ -9,7 +9,7 @@ from trials import POLICY
 
 from lnn_controller.control import Controller
 from lnn_controller.data import Bag, BagWriter
-from lnn_controller.data.messages.build import image_message, imu_message, twist_stamped_message
+from lnn_controller.data.messages.build import image_message, imu_message, odometry_message, twist_stamped_message
 from lnn_controller.errors import InputError
 from lnn_controller.policy import Policy
 from lnn_controller.replay.at_rate import replay_episode
@@ -122,6 +122,23 @@ def test_a_recording_that_steers_by_an_angle_is_read_with_the_policys_wheelbase(
     for given, wheelbase_m in ((None, 0.5), (0.25, 0.25)):
         recorded = replay_bag(path, told, wheelbase_m=given).recorded[10]
         np.testing.assert_allclose(recorded, [2.0, 2.0 * np.tan(0.25) / wheelbase_m], rtol=1e-6)
+
+
+def test_commands_in_the_axes_of_the_world_are_read_as_the_policy_was_trained(policy, recording, tmp_path):
+    with Bag(recording[0]) as drive:
+        rows = [
+            (each.topic, each.stamp_ns, drive.deserialize(each)) for each in drive.messages(['/image_raw', '/imu/data'])
+        ]
+    for ns in range(0, SECONDS * S, S // 20):
+        rows.append(('/cmd_vel', ns, twist_stamped_message(ns, linear=(0, 2, 0), angular=(0, 0, 0.5))))
+        # It heads along y.
+        rows.append(('/odom', ns, odometry_message(ns, position=(0, 0, 0), yaw=np.pi / 2)))
+    path = write_foreign(tmp_path / 'world', ackermann_types(), sorted(rows, key=lambda row: row[1]))
+    told = copy(policy)
+    told.spec = dataclasses.replace(policy.spec, provenance={'config': {'command_frame': 'world'}})
+    for each, frame, forward in ((policy, None, 0.0), (told, None, 2.0), (told, 'auto', 0.0), (policy, 'world', 2.0)):
+        recorded = replay_bag(path, each, command_frame=frame).recorded[10]
+        np.testing.assert_allclose(recorded, [forward, 0.5], atol=1e-6)
 
 
 def test_the_last_part_alone_counts_but_all_of_it_runs(policy, recording):

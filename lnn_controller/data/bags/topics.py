@@ -13,17 +13,14 @@ from lnn_controller.data.messages.types import (
     IMU,
     JOINT_STATE,
     ODOMETRIES,
-    POSITION_TARGET,
     SENSOR_COMBINED,
-    TRAJECTORY_SETPOINT,
-    TWIST,
-    TWIST_STAMPED,
+    SETPOINTS,
     TWISTS,
 )
 from lnn_controller.data.topic_names import COMMAND, OVERRIDE, TICKS
 from lnn_controller.errors import InputError
 
-__all__ = ['Topic', 'Topics', 'candidates', 'choose_topic', 'find_override', 'last_name']
+__all__ = ['Topic', 'Topics', 'candidates', 'choose_topic', 'find_controllers', 'find_override', 'last_name']
 
 # How image topics are packed, from without loss to what needs its neighbours, and names of image_transport's for it.
 _LOSS = {IMAGE: 0, COMPRESSED_IMAGE: 1, FFMPEG_PACKET: 2, COMPRESSED_VIDEO: 2}
@@ -33,7 +30,7 @@ _TRANSPORTS = ('compressed', 'ffmpeg', 'h264', 'h265', 'video', 'compressed_vide
 _TYPES: dict[str, tuple[tuple[str, ...], ...]] = {
     'image': ((IMAGE, COMPRESSED_IMAGE, FFMPEG_PACKET, COMPRESSED_VIDEO),),
     'imu': ((IMU,), (SENSOR_COMBINED,)),
-    'command': (TWISTS, (ACKERMANN_STAMPED, ACKERMANN), (POSITION_TARGET, TRAJECTORY_SETPOINT), ODOMETRIES),
+    'command': (TWISTS, (ACKERMANN_STAMPED, ACKERMANN), SETPOINTS, ODOMETRIES),
 }
 # Twists that are no velocity commands, by the last part of their names.
 _NO_COMMANDS = {
@@ -136,6 +133,17 @@ def candidates(kind: str, topics: Collection[Topic]) -> list[Topic]:
     return [topic for topic in found if not _no_command(topic)] if kind == 'command' else found
 
 
+def find_controllers(topics: Collection[Topic]) -> list[Topic]:
+    """
+    Find the ticks of controllers of ours that drove while a bag was recorded.
+
+    :param topics: the bag's topics
+    :returns: their topics
+    """
+    ticks = [topic for topic in topics if topic.msgtype == JOINT_STATE and topic.count]
+    return [topic for topic in ticks if last_name(topic.name) == last_name(TICKS)]
+
+
 def find_override(topics: Collection[Topic], *, bag: str) -> Topic | None:
     """
     Find the operator's commands in a recording of a controller's drive.
@@ -148,11 +156,10 @@ def find_override(topics: Collection[Topic], *, bag: str) -> Topic | None:
     :returns: the topic; ``None`` where no controller drove
     :raises InputError: if a controller drove and nobody overrode it, or several topics come into question
     """
-    recorded = [topic for topic in topics if topic.count]
-    driven = [topic for topic in recorded if topic.msgtype == JOINT_STATE and last_name(topic.name) == last_name(TICKS)]
+    driven = find_controllers(topics)
     if not driven:
         return None
-    found = [topic for topic in recorded if topic.msgtype in (TWIST, TWIST_STAMPED)]
+    found = [topic for topic in topics if topic.count and topic.msgtype in TWISTS]
     found = [topic for topic in found if last_name(topic.name) == OVERRIDE]
     if not found:
         raise InputError(
