@@ -12,6 +12,7 @@ from lnn_controller.sim.drone.body import FOVY_DEG, TARGET_RADIUS_M
 from lnn_controller.sim.drone.perturbation import DronePerturbation
 from lnn_controller.sim.drone.scenes import SCENES
 from lnn_controller.sim.drone.world import CAMERA_SIZE, DroneWorld
+from lnn_controller.sim.render.gl import Renderer
 
 pytestmark = pytest.mark.slow
 
@@ -121,6 +122,21 @@ def test_the_camera_does_not_see_the_drone(worlds):
     made._model.geom_rgba[drone] = 1.0, 0.0, 1.0, 1.0
     assert np.array_equal(made.camera(), before)
     made._model.geom_rgba[drone] = colours
+
+
+@pytest.mark.parametrize('scene', ['winter', 'urban'])
+def test_what_is_not_drawn_is_not_in_the_picture(worlds, scene):
+    made = worlds[scene]
+    everything = Renderer(made._model, *CAMERA_SIZE, hidden_groups=(2,))
+    everything._radii[:] = np.inf
+    for x, y, z, yaw in ((0.0, 0.0, 1.4, 0.3), (15.0, 3.0, 4.0, 2.0), (0.0, 0.0, 0.4, 5.0)):
+        made.set_pose(x, y, z, yaw)
+        made.apply((2.0, 1.0, 0.0, 0.5))
+        made.advance(40)  # it leans
+        assert np.array_equal(made.camera(), everything.render(made._data, 'front'))
+        left_out = made._cameras._front._out_of_view(made._data)
+        assert 0.3 < left_out.mean() < 0.95
+    everything.close()
 
 
 def test_every_scene_looks_different(worlds):

@@ -31,7 +31,8 @@ CLEARING_M = 1.6  # about the middle, where the drone begins
 CROWN_CORNERS = 28  # of a blob with 7 slices and 5 stacks, between its poles
 HOUSES_A_SIDE = 5
 HOUSE_HALF_M = 4.0
-FAR_TREES = 120
+FAR_TREES, FAR_SECTORS = 120, 8
+UP = np.array([0.0, 0.0, 1.0])
 # Of a car's windows: corners 0…3 below, 4…7 above, clockwise seen from above.
 CABIN_FACES = np.array(
     [(0, 4, 7), (0, 7, 3), (3, 7, 6), (3, 6, 2), (2, 6, 5), (2, 5, 1), (1, 5, 4), (1, 4, 0), (4, 5, 6), (4, 6, 7)]
@@ -321,20 +322,36 @@ def backdrop(scene: FlightScene, sizing: np.random.Generator, painting: np.rando
     count = FAR_TREES
     angle, away = sizing.uniform(0, 2 * np.pi, count), sizing.uniform(FIELD_M + 6.0, 3.2 * FIELD_M, count)
     feet = np.column_stack([away * np.cos(angle), away * np.sin(angle), np.zeros(count)])
-    size, conifer = sizing.uniform(0.9, 1.5, count), np.arange(count) % 2 == 0
-    firs, fir_size = feet[conifer], size[conifer]
-    up = np.array([0.0, 0.0, 1.0])
-    shapes = [
-        Shape(cones(firs + 0.5 * up, 1.1 * fir_size, 3.4 * fir_size, sides=7), 'foliage'),
-        Shape(cones(firs + up * (2.3 * fir_size)[:, None], 0.6 * fir_size, 1.9 * fir_size, sides=7), 'treetop'),
+    size, kind = sizing.uniform(0.9, 1.5, count), painting.integers(max(1, len(scene.crowns)), size=count)
+    rough, conifer = _rough(painting, count), np.arange(count) % 2 == 0
+    shapes = []
+    # In sectors, so that what is behind the camera need not be drawn.
+    sector = (angle / (2 * np.pi) * FAR_SECTORS).astype(int)
+    for k in range(FAR_SECTORS):
+        firs, others = (np.flatnonzero((sector == k) & chosen) for chosen in (conifer, ~conifer))
+        shapes += _far_firs(feet[firs], size[firs])
+        shapes += _far_trees(scene, feet[others], size[others], kind[others], rough[others])
+    return shapes
+
+
+def _far_firs(feet: Floats, size: Floats) -> list[Shape]:
+    if not len(feet):
+        return []
+    tops = feet + np.outer(2.3 * size, UP)
+    return [
+        Shape(cones(feet + 0.5 * UP, 1.1 * size, 3.4 * size, sides=7), 'foliage'),
+        Shape(cones(tops, 0.6 * size, 1.9 * size, sides=7), 'treetop'),
     ]
-    others, other_size = feet[~conifer], size[~conifer]
-    thick, high = 0.2 * other_size, 3.0 if scene.crowns else 5.5
-    shapes.append(Shape(rods(others, others + high * up, thick, 0.3 * thick, sides=5), 'trunk'))
-    kinds = painting.integers(max(1, len(scene.crowns)), size=len(others))
-    for k in range(len(scene.crowns)):
-        chosen, large = others[kinds == k], other_size[kinds == k]
-        radii = np.column_stack([1.7 * large, 1.7 * large, 1.4 * large])
-        crowns = blobs(chosen + 4.2 * up, radii, roughness=_rough(painting, len(chosen)), slices=7)
+
+
+def _far_trees(scene: FlightScene, feet: Floats, size: Floats, kind: NDArray[np.int64], rough: Floats) -> list[Shape]:
+    if not len(feet):
+        return []
+    high = 3.0 if scene.crowns else 5.5
+    shapes = [Shape(rods(feet, feet + high * UP, 0.2 * size, 0.06 * size, sides=5), 'trunk')]
+    for k in np.unique(kind) if scene.crowns else ():
+        chosen = kind == k
+        radii = np.outer(size[chosen], (1.7, 1.7, 1.4))
+        crowns = blobs(feet[chosen] + 4.2 * UP, radii, roughness=rough[chosen], slices=7)
         shapes.append(Shape(crowns, f'crown{k}'))
     return shapes

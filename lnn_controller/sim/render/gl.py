@@ -6,6 +6,7 @@ the Linux default (glfw) needs a display, so it is imported with none, and the b
 picture is wanted. A world without pictures thus needs no GL at all.
 """
 
+import math
 import os
 import subprocess
 import sys
@@ -41,6 +42,7 @@ mujoco: Any = _import_mujoco()
 
 ABANDONED: list[Any] = []  # contexts that may not be freed, see Renderer.__del__
 BACKENDS = ('egl', 'osmesa')
+UNSEEN_GROUP = 5  # MuJoCo draws none of these groups: 3, 4, 5
 APT_LINE = 'sudo apt-get install -y libegl1 libgl1'
 
 # What MuJoCo needs of a backend, tried where a crash or a half-loaded library does no harm.
@@ -125,6 +127,8 @@ class Renderer:
         self._option.geomgroup[list(hidden_groups)] = 0
         self._camera = mujoco.MjvCamera()
         self._camera.type = mujoco.mjtCamera.mjCAMERA_FIXED
+        # A plane has no bounds (MuJoCo says 0).
+        self._radii = np.where(model.geom_rbound > 0.0, model.geom_rbound, np.inf)
         self._rectangle = mujoco.MjrRect(0, 0, width, height)
         self._pixels = np.empty((height, width, 3), np.uint8)
 
@@ -144,10 +148,24 @@ class Renderer:
         self._gl.make_current()
         self._camera.fixedcamid = self._model.camera(camera).id
         category = mujoco.mjtCatBit.mjCAT_ALL
+        groups = self._model.geom_group.copy()
+        self._model.geom_group[self._out_of_view(data)] = UNSEEN_GROUP
         mujoco.mjv_updateScene(self._model, data, self._option, None, self._camera, category, self._scene)
+        self._model.geom_group[:] = groups
         mujoco.mjr_render(self._rectangle, self._scene, self._context)
         mujoco.mjr_readPixels(self._pixels, None, self._rectangle, self._context)
         return np.ascontiguousarray(self._pixels[::-1])  # GL's first row is the lowest
+
+    def _out_of_view(self, data: Any) -> NDArray[np.bool_]:
+        """Whether each shape is wholly outside the picture: MuJoCo itself would draw it, for half of the time."""
+        camera = self._camera.fixedcamid
+        axes = data.cam_xmat[camera].reshape(3, 3)
+        right, up, back = ((data.geom_xpos - data.cam_xpos[camera]) @ axes).T
+        tangent = math.tan(math.radians(self._model.cam_fovy[camera]) / 2)
+        out: NDArray[np.bool_] = back > self._radii
+        for aside, slope in ((right, tangent * self._rectangle.width / self._rectangle.height), (up, tangent)):
+            out |= np.abs(aside) + slope * back > self._radii * math.hypot(1.0, slope)
+        return out
 
     def close(self) -> None:
         """
