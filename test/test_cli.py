@@ -233,7 +233,7 @@ MISTAKES = {
     'rate 0 of the demo': (lambda b, g, t: ('demo', '--policy', b, '--rate', 0), 'from 1 to 500 Hz. Got 0'),
     'negative road': (
         lambda b, g, t: ('demo', '--policy', b, '--track', -1),
-        'number of at least 0. Got -1',
+        'seed must be a whole number from 0 to 2.14748e+09. Got -1',
     ),
     'no time': (lambda b, g, t: ('demo', '--policy', b, '--seconds', 0), 'from 1 to 3600 s. Got 0'),
     'share 0': (lambda b, g, t: ('replay', g, '--policy', b, '--last', 0), 'above 0 and at most 1. Got 0'),

@@ -69,3 +69,22 @@ def road_trial(seconds, *, seed=21, cross_track_error_m=None, **changes):
     neurons = np.sin(np.arange(count)[:, None] / 20 + np.arange(19))
     given = {'pose': pose, 'seed': seed, 'neuron_stamp_ns': stamps, 'neurons': neurons}
     return straight_trial(cross_track_error_m=cross_track_errors(road, pose), **(given | changes))
+
+
+def flight_trial(seconds, **changes):
+    """1 m/s to the left at a height of 1.5 m, nose along x; a target stands 3 m ahead of where it begins."""
+    count = round(seconds * 50) + 1
+    pose, twist = np.zeros((count, 7)), np.zeros((count, 6))
+    pose[:, 1], pose[:, 2], pose[:, 6], twist[:, 1] = 0.02 * np.arange(count), 1.5, 1.0, 1.0
+    given = {
+        'robot': 'drone',
+        'task': 'fly',
+        'scene': 'summer',
+        'seed': 5000,
+        'channels': ('linear_x', 'linear_y', 'linear_z', 'angular_z'),
+        'pose': pose,
+        'twist': twist,
+        'command': np.tile([-0.2, 1.0, 0.1, 0.0], (count, 1)),
+        'target': np.tile([3.0, 0.0, 1.4], (count, 1)),
+    }
+    return straight_trial(cross_track_error_m=np.zeros(count), **(given | changes))

@@ -9,15 +9,21 @@ from lnn_controller.cli.arguments import add_policy_argument
 
 __all__ = ['EXAMPLE', 'SUMMARY', 'add_arguments', 'run']
 
-SUMMARY = 'drive the simulated car over ROS 2, and film it'
+SUMMARY = 'drive a simulated robot over ROS 2, and film it'
 EXAMPLE = 'lnn demo --scene winter'
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    add_policy_argument(parser, default='car_lane')
-    parser.add_argument('--scene', default='summer', metavar='NAME', help='how the world looks: summer, winter')
-    parser.add_argument('--track', type=int, default=21, metavar='SEED', help='which road')
-    parser.add_argument('--seconds', type=float, default=60.0, metavar='S', help='how long to drive')
+    add_policy_argument(parser, default='')
+    parser.add_argument('--robot', default='', metavar='NAME', help="car or drone (default: the policy's, or the car)")
+    parser.add_argument('--task', default='', metavar='NAME', help='of a drone: fly, tight, hop, follow or hidden')
+    parser.add_argument(
+        '--scene', default='summer', metavar='NAME', help='how the world looks; of a drone also autumn, urban, dusk'
+    )
+    parser.add_argument(
+        *('--seed', '--track'), type=int, metavar='SEED', help='which world: road, forest, town (default: one held out)'
+    )
+    parser.add_argument('--seconds', type=float, metavar='S', help="how long at most (default: the task's time)")
     parser.add_argument('--rate', type=float, default=50.0, metavar='HZ', help='control rate')
     parser.add_argument('--out', type=Path, default=Path('out/demo'), metavar='DIR', help='folder for the results')
     parser.add_argument(
@@ -26,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs='?',
         const=20.0,
         metavar='S',
-        help='after S seconds (20 unless given) the camera fails for two: see the car stop and drive on',
+        help='after S seconds (20 unless given) the camera fails for two: see the robot stop and go on',
     )
     parser.add_argument('--no-video', action='store_true', help='leave the video out')
     parser.add_argument('--json', action='store_true', help='print the summary as JSON to standard output')
@@ -41,8 +47,10 @@ def run(args: argparse.Namespace) -> int:
     check_environment()
     demo = Demo(
         policy=args.policy,
+        robot=args.robot,
+        task=args.task,
         scene=args.scene,
-        track=args.track,
+        seed=args.seed,
         seconds=args.seconds,
         out=args.out,
         control_rate_hz=args.rate,

@@ -1,10 +1,12 @@
-"""The demo: simulator, recorder and controller as processes of their own, a drive, and what there is to see of it."""
+"""The demo: simulator, recorder and controller as processes of their own, a trial, and what there is to see of it."""
 
 import math
 import os
 import shutil
 import sys
 import time
+from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,9 +28,9 @@ from lnn_controller.policy import find_policy, read_spec
 from lnn_controller.report.drive_plot import draw_path
 from lnn_controller.report.json import write_json
 from lnn_controller.report.video import write_video
-from lnn_controller.settings import check_settings, setting, settings_of
+from lnn_controller.settings import check_number, settings_of
+from lnn_controller.sim import find_robot
 from lnn_controller.sim.render.gl import choose_backend
-from lnn_controller.sim.render.scenes import find_scene
 
 __all__ = ['Demo', 'run_demo']
 
@@ -37,8 +39,14 @@ LINE_PERIOD_S = 0.2
 QUIET_LINE_PERIOD_S = 5.0
 CAMERA_FAULT_S = 2.0
 AFTER_FAULT_S = 2.0
-# The camera sends 30 pictures a second: the car stops when two are missing.
-IMAGE_TIMEOUT_S = 0.07
+AFTER_LIMIT_S = 2.0
+PICTURES_MISSING = 2.1  # periods of the camera without a picture after which the robot stops
+# How the status line words what a task measures.
+MEASURED: dict[str, Callable[[float], str]] = {
+    'cross_track_error': lambda value: f'cross-track {100 * value:+5.1f} cm',
+    'distance_m': lambda value: f'target {value:4.1f} m',
+    'bearing_rad': lambda value: f'{math.degrees(value):+4.0f}°',
+}
 BAR = 12
 
 
@@ -47,40 +55,66 @@ class Demo:
     """
     What to show.
 
-    :param policy: folder of a bundle, or a shipped policy's name
+    :param policy: folder of a bundle, or a shipped policy's name; empty: the robot's
+    :param robot: which robot; empty: the policy's, or else the car
+    :param task: what is asked of it; empty: the first of its tasks
     :param scene: how the world looks
+    :param seed: of the world: its road, its trees; ``None``: one that the shipped policy has not seen
+    :param seconds: simulated time that it lasts unless the task has an outcome before, s; ``None``: the task's
     :param out: folder for the results
     :param control_rate_hz: of the controller, Hz
     :param video: whether to make the video
-    :param camera_fault_s: after how much of the drive the camera fails for two seconds, s; ``None``: it does not
+    :param camera_fault_s: after how much of the trial the camera fails for two seconds, s; ``None``: it does not
     :raises InputError: if a number is out of range
     """
 
-    policy: str = 'car_lane'
+    policy: str = ''
+    robot: str = ''
+    task: str = ''
     scene: str = 'summer'
-    track: int = setting(21, 'Seed of the road.', '', 0)
-    seconds: float = setting(60.0, 'Simulated time to drive.', 's', 1.0, 3600.0)
+    seed: int | None = None
+    seconds: float | None = None
     out: Path = Path('out/demo')
     control_rate_hz: float = 50.0
     video: bool = True
     camera_fault_s: float | None = None
 
     def __post_init__(self) -> None:
-        check_settings(self)
+        if self.seed is not None:
+            check_number('seed', self.seed, whole=True, minimum=0, maximum=2**31 - 1)
+        if self.seconds is not None:
+            check_number('seconds', self.seconds, minimum=1.0, maximum=3600.0, unit='s')
         settings_of(ControlSettings)['control_rate_hz'].check(self.control_rate_hz)
-        latest_s = self.seconds - CAMERA_FAULT_S - AFTER_FAULT_S
-        if self.camera_fault_s is not None and not 1.0 <= self.camera_fault_s <= latest_s:
-            raise InputError(
-                f'a camera fault must begin from 1 s to {CAMERA_FAULT_S + AFTER_FAULT_S:g} s before the end '
-                f'({latest_s:g} s). Got {self.camera_fault_s:g} s'
-            )
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """
+    What a demo comes to where nothing is left open.
+
+    :param policy: folder of the bundle
+    :param name: of the policy
+    :param robot: which robot
+    :param task: what is asked of it
+    :param seed: of the world
+    :param seconds: simulated time that it lasts at most, s
+    :param image_timeout_s: the robot stops where two pictures are missing
+    """
+
+    policy: Path
+    name: str
+    robot: str
+    task: str
+    seed: int
+    seconds: float
+    image_timeout_s: float
 
 
 def run_demo(demo: Demo) -> dict[str, Any]:
     """
     Drive, then write ``summary.json``, ``path.png`` and ``demo.mp4`` beside the bag.
 
-    Ctrl-C during the drive ends it early: what was driven is summed up and drawn, the video is left out, and the
+    Ctrl-C during the trial ends it early: what was driven is summed up and drawn, the video is left out, and the
     KeyboardInterrupt goes on to the caller. No process is left in any case.
 
     :param demo: what to show
@@ -89,9 +123,7 @@ def run_demo(demo: Demo) -> dict[str, Any]:
     :raises KeyboardInterrupt: after Ctrl-C
     """
     # What can be known to be wrong is told before any process starts.
-    policy = find_policy(demo.policy)
-    name = read_spec(policy).name
-    find_scene(demo.scene)
+    plan = _plan(demo)
     choose_backend()
     _clear(demo.out)
     os.environ.update(dds_environment(), ROS_DOMAIN_ID=choose_domain())
@@ -99,10 +131,10 @@ def run_demo(demo: Demo) -> dict[str, Any]:
     domain = os.environ['ROS_DOMAIN_ID']
     print(f'look in from another terminal: lnn top --domain {domain}', file=sys.stderr, flush=True)
     rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
-    monitor = Monitor(demo.seconds)
+    monitor = Monitor(plan.robot, plan.seconds)
     interrupted = False
     try:
-        _drive(demo, policy, monitor)
+        _drive(demo, plan, monitor)
     except KeyboardInterrupt:
         interrupted = True
         _say(demo, 'stopped: finishing the files')
@@ -114,10 +146,12 @@ def run_demo(demo: Demo) -> dict[str, Any]:
         raise KeyboardInterrupt
     trial = read_trial(
         demo.out / 'bag',
-        policy=name,
+        policy=plan.name,
+        robot=plan.robot,
+        task=plan.task,
         scene=demo.scene,
-        seed=demo.track,
-        seconds=demo.seconds,
+        seed=plan.seed,
+        seconds=plan.seconds,
         wall_s=driven_s / factor if factor > 0 else math.nan,
     )
     summary = summarise(trial)
@@ -138,23 +172,47 @@ def run_demo(demo: Demo) -> dict[str, Any]:
     return summary
 
 
-def _drive(demo: Demo, policy: Path, monitor: Monitor) -> None:
-    """Start the graph, wait for all of it, let the car go, watch it until the time is up, end the graph."""
+def _plan(demo: Demo) -> _Plan:
+    """Fill in what was left open, and make sure that policy, robot, task and scene are there and fit together."""
+    robot = demo.robot or (demo.policy and read_spec(find_policy(demo.policy)).robot) or 'car'
+    entry = find_robot(robot)
+    task, seed = demo.task or next(iter(entry.tasks)), entry.seed if demo.seed is None else demo.seed
+    asked = entry.begin(task, seed, demo.scene, render=False)
+    policy = find_policy(demo.policy or entry.policy)
+    spec = read_spec(policy)
+    with closing(asked.world) as world:
+        if sorted(spec.channels) != sorted(world.channels):
+            takes = ', '.join(world.channels)
+            raise InputError(f'the {robot} takes {takes}. Got a policy that gives {", ".join(spec.channels)}')
+        period_s = world.clock.camera / world.clock.steps_per_second
+    # An outcome for the time that is up comes a moment after it.
+    seconds = asked.time_limit_s + (0.0 if task == 'lane' else AFTER_LIMIT_S) if demo.seconds is None else demo.seconds
+    latest_s = seconds - CAMERA_FAULT_S - AFTER_FAULT_S
+    if demo.camera_fault_s is not None and not 1.0 <= demo.camera_fault_s <= latest_s:
+        raise InputError(
+            f'a camera fault must begin from 1 s to {CAMERA_FAULT_S + AFTER_FAULT_S:g} s before the end '
+            f'({latest_s:g} s). Got {demo.camera_fault_s:g} s'
+        )
+    return _Plan(policy, spec.name, robot, task, seed, seconds, PICTURES_MISSING * period_s)
+
+
+def _drive(demo: Demo, plan: _Plan, monitor: Monitor) -> None:
+    """Start the graph, wait for all of it, let the robot go, watch it until the trial is over, end the graph."""
     executor = SingleThreadedExecutor()
     executor.add_node(monitor)
     line = _Line()
     with Graph(log_folder=demo.out / 'logs') as graph:
         sim_time = {'use_sim_time': True}
-        world = {'scene': demo.scene, 'track': demo.track}
+        world = {'robot': plan.robot, 'task': plan.task, 'scene': demo.scene, 'seed': plan.seed}
         graph.start('sim', 'lnn_controller.nodes.sim_node', parameters=world)
         bag = {'bag': str(demo.out / 'bag')}
         graph.start('recorder', 'lnn_controller.nodes.record_node', parameters=bag | sim_time)
         control = {
-            'policy': str(policy),
+            'policy': str(plan.policy),
             'control_rate_hz': demo.control_rate_hz,
             'speed_scale': 0.0,
             'autostart': True,
-            'image_timeout_s': IMAGE_TIMEOUT_S,
+            'image_timeout_s': plan.image_timeout_s,
         }
         graph.start('controller', 'lnn_controller.nodes.controller_node', parameters=control | sim_time)
         begun_s = time.monotonic()
@@ -163,7 +221,7 @@ def _drive(demo: Demo, policy: Path, monitor: Monitor) -> None:
             graph.check()
             line.show(f'starting {missing} …')
             if monitor.stopped_for == 'not_finite':
-                msg = f'a policy must give finite commands. Got none from {policy}: train it again'
+                msg = f'a policy must give finite commands. Got none from {plan.policy}: train it again'
                 raise InputError(msg)
             if time.monotonic() - begun_s > START_TIMEOUT_S:
                 msg = f'the nodes must find each other within {START_TIMEOUT_S:g} s. Got no answer of {missing}; '
@@ -183,17 +241,22 @@ def _drive(demo: Demo, policy: Path, monitor: Monitor) -> None:
                 raise InputError(msg)
             if faults and monitor.driven_s >= faults[0][0]:
                 monitor.switch_camera(faults.pop(0)[1])
-            line.show(_state(demo, monitor))
-        line.show(_state(demo, monitor), last=True)
+            line.show(_state(plan, monitor))
+        line.show(_state(plan, monitor), last=True)
     executor.shutdown()
 
 
-def _state(demo: Demo, monitor: Monitor) -> str:
-    driven_s = min(monitor.driven_s, demo.seconds)
-    return (  # fits 80 columns
-        f'{driven_s:5.1f} s {_bar(driven_s / demo.seconds)} {monitor.speed_m_s:4.2f} m/s  '
-        f'cross-track {100 * monitor.cross_track_error_m:+5.1f} cm  {monitor.control_rate_hz:4.1f} Hz  '
-        f'departures {monitor.departures}'
+def _state(plan: _Plan, monitor: Monitor) -> str:
+    driven_s = min(monitor.driven_s, plan.seconds)
+    measured = [word(monitor.status[name]) for name, word in MEASURED.items() if name in monitor.status]
+    counted = [f'{name} {count}' for name, count in monitor.counts.items()]
+    return '  '.join(  # fits 80 columns
+        [
+            f'{driven_s:5.1f} s {_bar(driven_s / plan.seconds)} {monitor.speed_m_s:4.2f} m/s',
+            *measured,
+            f'{monitor.control_rate_hz:4.1f} Hz',
+            monitor.outcome or '  '.join(counted),
+        ]
     )
 
 

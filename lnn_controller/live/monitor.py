@@ -1,7 +1,9 @@
-"""Watch a drive from outside: is the graph complete, where is the car, how well does it keep its lane."""
+"""Watch a trial from outside: is the graph complete, how does the robot move, how does its task go."""
 
+import math
 import time
 from collections import deque
+from functools import partial
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
@@ -11,52 +13,52 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.parameter_client import AsyncParameterClient
 from sensor_msgs.msg import JointState
-from std_msgs.msg import Float64, UInt32
+from std_msgs.msg import Float64, String, UInt32
 
 from lnn_controller.data.messages.stamp import stamp_ns_of
 from lnn_controller.data.topic_names import (
     COMMAND,
     CONTROLLER_NODE,
-    CROSS_TRACK_ERROR,
-    DEPARTURES,
     DIAGNOSTICS,
-    IMAGE,
-    IMU,
     NEURONS,
     ODOMETRY,
+    OUTCOME,
     SIMULATOR_NODE,
     resolve,
 )
 from lnn_controller.metrics.statistics import mean_rate
-from lnn_controller.nodes.common.qos import qos_profile
+from lnn_controller.nodes.common.messages import channel_velocities
+from lnn_controller.nodes.common.topics import RECORDED, SIMULATOR
 
 __all__ = ['Monitor']
 
 NEURONS_TOPIC = resolve(NEURONS, CONTROLLER_NODE)
-ERROR_TOPIC, DEPARTURES_TOPIC = resolve(CROSS_TRACK_ERROR, SIMULATOR_NODE), resolve(DEPARTURES, SIMULATOR_NODE)
 COMMAND_TOPIC, ODOMETRY_TOPIC = resolve(COMMAND), resolve(ODOMETRY)
-RECORDED = (resolve(IMAGE), resolve(IMU), ODOMETRY_TOPIC, COMMAND_TOPIC, NEURONS_TOPIC, DEPARTURES_TOPIC)
 RATE_WINDOW_S = 1.0
+AFTER_OUTCOME_S = 1.0  # the recorder hears of it, and one sees the robot stop
+AXES = [f'{part}_{axis}' for part in ('linear', 'angular') for axis in 'xyz']
 
 
 class Monitor(Node):
     """
-    A node beside simulator, controller and recorder; it reports when all is ready, and lets the car go.
+    A node beside simulator, controller and recorder; it reports when all is ready, and lets the robot go.
 
     The controller is started with ``speed_scale`` 0: its network runs, its commands are zero. :meth:`release` sets it
     to 1 through the controller's parameter service, as ``ros2 param set`` would.
 
-    :param seconds: how long the drive shall last, from the first command to move, s
+    :param robot: name of the robot
+    :param seconds: how long the trial shall last unless it has an outcome, from the first command to move, s
     """
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, robot: str, seconds: float) -> None:
         super().__init__('monitor')
         self.seconds = seconds
         self.speed_m_s = 0.0
-        self.cross_track_error_m = 0.0
-        self.departures = 0
+        self.status: dict[str, float | int] = {}
+        self.outcome = ''
         self.stopped_for = ''
-        self._departures_before = 0
+        self._before: dict[str, int] = {}
+        self._ended_ns: int | None = None
         self._start_ns: int | None = None
         self._first: tuple[int, float] | None = None
         self._last: tuple[int, float] | None = None
@@ -66,8 +68,16 @@ class Monitor(Node):
         self._switched: Any = None
         self.create_subscription(Odometry, ODOMETRY_TOPIC, self._on_odometry, 10)
         self.create_subscription(TwistStamped, COMMAND_TOPIC, self._on_command, 50)
-        self.create_subscription(Float64, ERROR_TOPIC, self._on_error, 10)
-        self.create_subscription(UInt32, DEPARTURES_TOPIC, self._on_departures, qos_profile(1, latched=True))
+        measured = [
+            row for row in SIMULATOR if row.direction == 'out' and row.when.holds({'robot': robot}) is not False
+        ]
+        names = [resolve(row.name, SIMULATOR_NODE) for row in measured]
+        self._recorded = [COMMAND_TOPIC, NEURONS_TOPIC, *(name for name in names if name.removeprefix('/') in RECORDED)]
+        for row, name in zip(measured, names, strict=True):
+            if row.name.startswith('~/') and row.type in (Float64, UInt32):
+                self.create_subscription(row.type, name, partial(self._on_status, row.name[2:]), row.qos or 10)
+            elif row.name == OUTCOME:
+                self.create_subscription(String, name, self._on_outcome, row.qos or 10)
         self.create_subscription(JointState, NEURONS_TOPIC, self._on_neurons, 10)
         self.create_subscription(DiagnosticArray, DIAGNOSTICS, self._on_diagnostics, 10)
         self._controller = AsyncParameterClient(self, CONTROLLER_NODE)
@@ -77,11 +87,11 @@ class Monitor(Node):
         """
         Return what the graph still lacks.
 
-        :returns: in words; empty when the car may go
+        :returns: in words; empty when the robot may go
         """
         if self._last is None:
             return 'the simulator'
-        for topic in RECORDED:
+        for topic in self._recorded:
             nodes = [item.node_name for item in self.get_subscriptions_info_by_topic(topic)]
             if 'recorder' not in nodes:
                 return f'the recorder on {topic}'
@@ -93,8 +103,8 @@ class Monitor(Node):
         return '' if self._controller.services_are_ready() else "the controller's parameters"
 
     def release(self) -> None:
-        """Let the car go; the drive begins with the first command to move."""
-        self._departures_before = self.departures
+        """Let the robot go; the trial begins with the first command to move."""
+        self._before = {name: value for name, value in self.status.items() if isinstance(value, int)}
         self._release = self._controller.set_parameters([Parameter('speed_scale', value=1.0)])
 
     def switch_camera(self, works: bool) -> None:
@@ -114,8 +124,16 @@ class Monitor(Node):
 
     @property
     def finished(self) -> bool:
-        """Whether the drive has lasted as long as it shall."""
+        """Whether the trial has lasted as long as it shall, or had its outcome a moment ago."""
+        if self._ended_ns is not None and self._last is not None:
+            return self._last[0] - self._ended_ns >= AFTER_OUTCOME_S * 1e9
         return self.driven_s >= self.seconds
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """What the task has counted since the robot was let go, by name."""
+        counted = {name: value for name, value in self.status.items() if isinstance(value, int)}
+        return {name: value - self._before.get(name, 0) for name, value in counted.items()}
 
     @property
     def realtime_factor(self) -> float:
@@ -131,7 +149,8 @@ class Monitor(Node):
 
     def _on_odometry(self, message: Odometry) -> None:
         stamp_ns = stamp_ns_of(message)
-        self.speed_m_s = message.twist.twist.linear.x
+        velocity = message.twist.twist.linear
+        self.speed_m_s = math.copysign(math.hypot(velocity.x, velocity.y, velocity.z), velocity.x)
         self._last = (stamp_ns, time.monotonic())
         if self._start_ns is not None and self._first is None:
             self._first = self._last
@@ -141,15 +160,15 @@ class Monitor(Node):
         self._commands.append(stamp_ns)
         while stamp_ns - self._commands[0] > RATE_WINDOW_S * 1e9:
             self._commands.popleft()
-        moves = message.twist.linear.x != 0.0 or message.twist.angular.z != 0.0
-        if moves and self._start_ns is None:
+        if any(channel_velocities(AXES, message)) and self._start_ns is None:
             self._start_ns = stamp_ns
 
-    def _on_error(self, message: Float64) -> None:
-        self.cross_track_error_m = message.data
+    def _on_status(self, name: str, message: Float64 | UInt32) -> None:
+        self.status[name] = message.data
 
-    def _on_departures(self, message: UInt32) -> None:
-        self.departures = message.data - self._departures_before
+    def _on_outcome(self, message: String) -> None:
+        if self._last is not None:
+            self.outcome, self._ended_ns = message.data, self._last[0]
 
     def _on_neurons(self, message: JointState) -> None:
         self._neurons_move = self._neurons_move or any(message.position)

@@ -18,6 +18,7 @@ Floats = NDArray[np.float64]
 
 ASPHALT, EDGE, LANE, INK, PAPER = '#d9dbdf', '#9a9fa8', '#6b7280', '#1f2937', '#ffffff'
 RED, TREE = '#c1121f', '#7fa08a'
+SURROUNDINGS_M, TARGET_RADIUS_M = 4.0, 0.4
 
 
 def draw_path(path: str | Path, trial: Trial) -> None:
@@ -47,11 +48,14 @@ def draw_path(path: str | Path, trial: Trial) -> None:
     bar.outline.set_visible(False)
 
     axes.set_aspect('equal')
-    axes.margins(0.03)
     axes.set(xlabel='x (m)', ylabel='y (m)')
     axes.spines[['top', 'right']].set_visible(False)
-    # A closed road leaves its middle free.
-    axes.legend(loc='center' if trial.task == 'lane' else 'upper right', frameon=trial.task != 'lane')
+    if trial.task == 'lane':
+        axes.legend(loc='center', frameon=False)  # a closed road leaves its middle free
+    else:
+        handles, labels = axes.get_legend_handles_labels()
+        once = dict(zip(labels, handles, strict=True))  # there are many obstacles
+        figure.legend(once.values(), once.keys(), loc='outside right upper', frameon=False)
     axes.set_title(title, loc='left', color=INK, fontsize=11)
     save(figure, path)
 
@@ -76,6 +80,7 @@ def _draw_lane(axes: Any, trial: Trial) -> tuple[Floats, str, float, str]:
         _cross(axes, trial.pose[outside, :2], 'lane departure')
     scale_m = float(max(0.05, np.percentile(error_m, 99.5))) if error_m.size else 0.05
     departures = 'no lane departure' if not outside.size else f'lane departures: {outside.size}'
+    axes.margins(0.03)
     title = (
         f'{trial.policy} on road {trial.seed}, {trial.scene}: {trial.seconds:.0f} s, {departures}, '
         f'{100 * rms(error_m):.1f} cm rms from the lane centre'
@@ -94,13 +99,17 @@ def _draw_flight(axes: Any, trial: Trial) -> tuple[Floats, str, float, str]:
         below = task.map()
     for name, line in below.lines:
         axes.plot(*line.T, color=EDGE, linewidth=1.0, zorder=2, label=name)
-    for number, (x, y, radius_m) in enumerate(below.obstacles.tolist()):
-        label = '_nolegend_' if number else 'obstacle'
-        axes.add_patch(Circle((x, y), radius_m, color=TREE, linewidth=0, zorder=3, label=label))
-    axes.autoscale_view()
     targets = below.targets if trial.target is None else trial.target[:, :2]
-    axes.plot(*targets.T, '.', color=RED, alpha=0.3, markersize=3, zorder=3)
-    axes.plot(*_stays(targets).T, 'o', color=RED, markeredgecolor=PAPER, markersize=12, zorder=5, label='target')
+    stays = _stays(targets)
+    circles = [(TREE, 'obstacle', *each) for each in below.obstacles.tolist()]
+    circles += [(RED, 'target', x, y, TARGET_RADIUS_M) for x, y in stays.tolist()]
+    for colour, label, x, y, radius_m in circles:
+        axes.add_patch(Circle((x, y), radius_m, color=colour, linewidth=0, zorder=3, label=label))
+    if len(targets) > len(stays):
+        axes.plot(*targets.T, ',', color=RED, alpha=0.5, zorder=3)
+    went = np.concatenate([trial.pose[:, :2], targets])
+    (left, low), (right, high) = went.min(0) - SURROUNDINGS_M, went.max(0) + SURROUNDINGS_M
+    axes.set(xlim=(left, right), ylim=(low, high))
     if trial.outcome and trial.outcome != 'success':
         _cross(axes, trial.pose[-1:, :2], trial.outcome)
     speed = trial.speed_m_s

@@ -133,6 +133,54 @@ def test_the_pose_is_the_recorded_one(bag):
     assert drive.speed_m_s[0] == 2.0
 
 
+@pytest.fixture(scope='module')
+def flight(tmp_path_factory):
+    """A drone that waits for a second, flies left and up for two, reaches its target, and hears of it a moment late."""
+    path, types = tmp_path_factory.mktemp('bags') / 'flight', typestore().types
+    kinds = {
+        '/sim/target': 'geometry_msgs/msg/PoseStamped',
+        '/sim/reached': 'std_msgs/msg/UInt32',
+        '/sim/outcome': 'std_msgs/msg/String',
+    }
+    with BagWriter(path) as writer:
+        for topic, kind in (TOPICS | kinds).items():
+            writer.add_topic(topic, kind)
+        writer.write('/sim/reached', 1, types['std_msgs/msg/UInt32'](data=0))
+        for tick in range(120):
+            now = 10**9 + 100 * MS * tick // 3
+            moves = float(tick >= 30)
+            place, turn = (0.0, 0.02 * tick, 1.5), (0.0, 0.1, 0.0, 0.995)
+            odometry = odometry_message(now, position=place, orientation=turn, linear=(0.0, 0.6 * moves, 0.2))
+            target = odometry_message(now, position=(4.0, 1.0, 1.4))
+            writer.write('/odom', now, odometry)
+            posed = types['geometry_msgs/msg/PoseStamped'](header=odometry.header, pose=target.pose.pose)
+            writer.write('/sim/target', now, posed)
+            command = twist_stamped_message(now, linear=(0.0, 0.5 * moves, 0.1 * moves), angular=(0, 0, 0))
+            writer.write('/cmd_vel', now, command)
+            if tick == 90:
+                writer.write('/sim/reached', now - 3 * MS, types['std_msgs/msg/UInt32'](data=1))
+                writer.write('/sim/outcome', now - 2 * MS, types['std_msgs/msg/String'](data='success'))
+    return path
+
+
+def test_a_flight_ends_with_its_outcome(flight):
+    trial = read_trial(flight, policy='p', robot='drone', task='fly', scene='winter', seed=5000)
+    assert (trial.robot, trial.task, trial.outcome) == ('drone', 'fly', 'success')
+    assert trial.seconds == pytest.approx(2.0)
+    assert dict(trial.figures) == {'success': 1, 'time_s': pytest.approx(2.0), 'reached': 1, 'collisions': 0}
+    assert trial.channels == ('linear_x', 'linear_y', 'linear_z', 'angular_z')
+    np.testing.assert_allclose(trial.command[0], (0.0, 0.5, 0.1, 0.0))
+    np.testing.assert_allclose(trial.pose[0], (0.0, 0.6, 1.5, 0.0, 0.1, 0.0, 0.995))
+    np.testing.assert_allclose(trial.target, np.tile([4.0, 1.0, 1.4], (61, 1)))
+    summary = summarise(trial)
+    assert (summary['outcome'], summary['seed']) == ('success', 5000)
+
+
+def test_a_flight_that_is_cut_short_has_no_outcome(flight):
+    trial = read_trial(flight, policy='p', robot='drone', task='fly', scene='winter', seed=5000, seconds=1.0)
+    assert (trial.outcome, trial.figures['success'], trial.figures['reached']) == ('', 0, 0)
+
+
 def test_frames_come_in_order(bag):
     frames = list(read_frames(bag))
     assert [stamp for stamp, _ in frames] == [10**9 + 200 * MS * k for k in range(20)]

@@ -17,7 +17,8 @@ from bundles import make_tiny_bundle
 from trials import LANE_KEYS
 
 from lnn_controller.evaluation.from_bag import read_trial
-from lnn_controller.policy import ImageSpec, Policy
+from lnn_controller.policy import ImageSpec, OutputSpec, Policy
+from lnn_controller.policy.spec import CHANNEL_UNITS
 from lnn_controller.replay.bag import replay_bag
 from lnn_controller.replay.result import summarise_replay
 from lnn_controller.sim import Track
@@ -131,6 +132,29 @@ def test_a_demo_drives_and_leaves_whole_files_and_no_process(demo, bundle, tmp_p
     # What the controller decided live, it decides again from the bag.
     again = summarise_replay(replay_bag(out / 'bag', Policy.load(bundle)))
     assert again.channels['angular_z'].r2 > 0.9
+
+
+def test_a_demo_of_a_drone_ends_with_its_outcome(demo, tmp_path):
+    channels = [OutputSpec(name, unit, -1.0, 1.0) for name, unit in CHANNEL_UNITS.items()]
+    bundle = make_tiny_bundle(
+        tmp_path / 'sinker', image=ImageSpec(72, 128), imu=False, outputs=channels, robot='drone', gain=5.0, seed=3
+    )
+    running = demo('--policy', bundle, '--scene', 'autumn', '--seed', 5001, '--json')
+    code, printed, told = running.finish()
+    assert code == 0, told
+    assert running.processes() == {}
+    summary = json.loads(printed)
+    assert (summary['robot'], summary['task'], summary['seed']) == ('drone', 'fly', 5001)
+    assert (summary['outcome'], summary['success'], summary['collisions']) == ('crash', 0, 1)
+    assert 0.5 < summary['seconds'] < 25.0
+    assert 'target' in told
+    trial = read_trial(running.out / 'bag', policy='sinker', robot='drone', task='fly', scene='autumn', seed=5001)
+    assert trial.outcome == 'crash'
+    assert trial.seconds == pytest.approx(summary['seconds'], abs=1e-3)
+    assert np.linalg.norm(trial.target - trial.pose[:, :3], axis=1).max() < 25.0
+    with av.open(str(running.out / 'demo.mp4')) as video:
+        assert sum(1 for _ in video.decode(video=0)) == int((trial.seconds + 1.5) * 15) + 1
+    assert cv2.imread(str(running.out / 'path.png')).shape[1] == 1300
 
 
 def test_a_camera_that_fails_stops_the_car_until_it_works_again(demo):

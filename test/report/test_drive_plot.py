@@ -3,7 +3,7 @@ import sys
 import cv2
 import numpy as np
 import pytest
-from trials import road_trial
+from trials import flight_trial, road_trial
 
 from lnn_controller.errors import InputError
 from lnn_controller.replay.comparison import Comparison, summarise_comparison
@@ -24,6 +24,14 @@ def test_the_path_picture_marks_departures(tmp_path):
     good, left = cv2.imread(str(tmp_path / 'deep' / 'good.png')), cv2.imread(str(tmp_path / 'left.png'))
     assert good.shape == left.shape == (819, 1300, 3)
     assert red_pixels(good) == 0 < red_pixels(left)
+
+
+def test_the_picture_of_a_flight_has_the_target_and_where_it_ended(tmp_path):
+    draw_path(tmp_path / 'good.png', flight_trial(3.0, outcome='success'))
+    draw_path(tmp_path / 'crash.png', flight_trial(3.0, outcome='crash'))
+    draw_path(tmp_path / 'none.png', flight_trial(3.0, target=np.tile([300.0, 0.0, 1.4], (151, 1))))
+    none, good, crash = (red_pixels(cv2.imread(str(tmp_path / f'{name}.png'))) for name in ('none', 'good', 'crash'))
+    assert none < good < crash
 
 
 def test_the_picture_of_commands(tmp_path):

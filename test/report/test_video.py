@@ -3,7 +3,7 @@ import sys
 import av
 import numpy as np
 import pytest
-from trials import MS, road_trial
+from trials import MS, flight_trial, road_trial
 
 from lnn_controller.errors import InputError
 from lnn_controller.report.video import moments, write_video
@@ -67,6 +67,37 @@ def test_moments_count_departures():
     error[[20, 40]] = 0.7
     shown = list(moments(road_trial(SECONDS, cross_track_error_m=error), []))
     assert [shown[k].state[-1] for k in (0, 7, 21)] == ['departures 0', 'departures 1', 'departures 2']
+
+
+def test_a_flight_shows_where_its_target_is_and_at_last_how_it_ended():
+    shown = list(moments(flight_trial(3.0, outcome='success'), []))
+    assert len(shown) == int((3.0 + 1.5) * 15) + 1, 'the end is shown for a while'
+    assert shown[0].state == ('0:00.0', '1.0 m/s', 'target 3.0 m, 0° right', '')
+    assert shown[-1].state == ('0:03.0', '1.0 m/s', 'target 4.2 m, 45° right', 'success')
+    assert shown[-1].target.tolist() == [3.0, 0.0, 1.4]
+
+
+def test_a_flight_is_filmed_with_a_bar_for_each_channel(tmp_path, monkeypatch):
+    monkeypatch.setattr('os.sched_getaffinity', lambda _pid: {0})
+    trial, layout = flight_trial(0.2), Layout((72, 128), 4)
+    write_video(tmp_path / 'demo.mp4', trial, [(10**9, np.full((72, 128, 3), 90, np.uint8))])
+    picture = decode(tmp_path / 'demo.mp4')[-1]
+    assert picture.shape == (layout.size[1], layout.size[0], 3) == (478, 1210, 3)
+
+    def is_lit(row, share):
+        left, top, width, _ = layout.bar(row)
+        return bool(picture[top + 5, left + round(share * width)].max() > 150)
+
+    # Backwards; to the left, which is shown to the left; a little up; no turn.
+    assert [is_lit(0, 0.45), is_lit(0, 0.55)] == [True, False]
+    assert [is_lit(1, 0.1), is_lit(1, 0.9)] == [True, False]
+    assert [is_lit(2, 0.45), is_lit(2, 0.53)] == [False, True]
+    assert [is_lit(3, 0.45), is_lit(3, 0.55)] == [False, False]
+    left, top, width, height = layout.map_box
+    corner = picture[top : top + height, left : left + width].astype(int)
+    assert np.count_nonzero((corner[..., 0] > 180) & (corner[..., 1:].max(axis=2) < 110)) > 10, (
+        'the target is in the map'
+    )
 
 
 def test_a_drive_without_neurons_can_be_shown(tmp_path, monkeypatch):
