@@ -15,7 +15,7 @@ EXAMPLE = 'lnn collect --out out/demos --tracks 1 2 3 --seconds 120'
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--out', type=Path, required=True, metavar='DIR', help='folder for the bags')
-    parser.add_argument('--robot', default='car', metavar='NAME', help='who demonstrates: car')
+    parser.add_argument('--robot', default='car', metavar='NAME', help='who demonstrates: car, drone')
     parser.add_argument('--task', nargs='+', metavar='NAME', help="what is demonstrated (default: the robot's first)")
     add_seeds_argument(
         parser, '--seeds', '--tracks', default=[[1, 2, 3]], help='which worlds, for a car roads, such as 1 2 10-19'

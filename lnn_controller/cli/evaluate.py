@@ -20,7 +20,7 @@ __all__ = ['EXAMPLE', 'SUMMARY', 'add_arguments', 'run']
 SUMMARY = 'drive in closed loop in this process, faster than real time'
 EXAMPLE = (
     'lnn evaluate --policy car_lane --scene summer winter --track 21 33 47 --seconds 90; '
-    'lnn evaluate --robot car --expert --seed 100-119'
+    'lnn evaluate --robot drone --task fly tight --scene summer winter --seed 5000-5099'
 )
 OF_A_POLICY = ('policy', 'rate', 'image_noise', 'drop_frames', 'memory')
 
@@ -51,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs='+',
         type=_change,
         metavar='NAME=VALUE',
-        help='the robot is not as it should be: payload_kg=1',
+        help='the robot is not as it should be, such as payload_kg=0.2',
     )
     harder.add_argument('--image-noise', type=float, metavar='SIGMA', help='standard deviation of camera noise, of 255')
     harder.add_argument('--drop-frames', type=float, metavar='SHARE', help='share of the frames that are lost')
