@@ -114,7 +114,9 @@ def test_position_targets_of_something_else_are_refused(tmp_path, frame, mask, t
     bag = write(tmp_path / 'bag', rows)
     with pytest.raises(InputError, match=told):
         read(bag, command='/mavros/setpoint_raw/local')
-    assert read(bag).topics['command'] == '/mavros/local_position/odom'
+    episode = read(bag)
+    assert episode.topics['command'] == '/mavros/local_position/odom'
+    assert 'zero throughout, or no velocities: /mavros/setpoint_raw/local' in episode.notes[0]
 
 
 def test_neither_heading_nor_rate_is_no_turn(tmp_path):
