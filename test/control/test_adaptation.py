@@ -14,6 +14,7 @@ from lnn_controller.control import Adaptation, AdaptationSettings, Controller, C
 from lnn_controller.control.adaptation.actuator import MAX_GAIN, MIN_GAIN, ActuatorModel
 from lnn_controller.control.adaptation.imitation import WEIGHT_ROOM, Imitation
 from lnn_controller.control.adaptation.snapshots import read_snapshot, write_snapshot
+from lnn_controller.control.attitude import heading_frame
 from lnn_controller.errors import InputError
 from lnn_controller.policy import Policy
 
@@ -290,6 +291,28 @@ def test_speed_is_learnt_from_odometry(policy):
     assert not controller.on_odometry(now_ns + 1, LEVEL, (math.nan, 0.0, 0.0, 0.0, 0.0, 0.0))
     assert not controller.on_odometry(now_ns + 1, (0.0, 0.0, math.inf, 0.0, 0.0, 0.0, 1.0), (0.0,) * 6)
     assert controller.counters['odometry_not_finite'] == 2
+
+
+def test_the_answer_of_all_four_channels_of_a_body_that_tilts_is_learnt_in_the_heading_frame(drone_policy):
+    """Wind, as an offset ahead and to the left; a weak climb; the gyroscope of the tilted body says something else."""
+    learning = AdaptationSettings(mode='shadow', lag_s=0.0, memory_s=30.0)
+    controller = Controller(drone_policy, ControlSettings(adaptation=learning))
+    gains, offsets = np.array([1.0, 1.0, 0.8, 0.9]), np.array([0.3, -0.2, -0.1, 0.05])
+    tilt = (0.12, -0.17, 0.3, 0.9)
+    frame = heading_frame(tilt)
+    axes = np.array(frame[:3])  # of the heading frame, in the body's
+    sent, now_ns = np.zeros(4), 1_000 * MS
+    for tick in range(1000):
+        now_ns += 20 * MS
+        controller.on_image(now_ns, np.random.default_rng(tick).integers(0, 256, (12, 16, 3), np.uint8))
+        controller.on_imu(now_ns, (0.0, 0.0, 3.0), (0.0, 0.0, 9.81))
+        moves = gains * sent + offsets
+        linear, angular = moves[:3] @ axes, moves[3] * axes[2]
+        assert controller.on_odometry(now_ns, (0.0, 0.0, 5.0, *tilt), (*linear, *angular))
+        controller.on_override(now_ns, [0.5 * math.sin(tick / period) for period in (20, 23, 27, 31)])
+        sent = controller.step(now_ns).command
+    for actuator, gain, offset in zip(controller.adaptation.actuators.values(), gains, offsets, strict=True):
+        assert (actuator.gain, actuator.offset) == pytest.approx((gain, offset), abs=0.03)
 
 
 def test_a_stop_teaches_nothing_and_forgets_nothing(policy):
