@@ -35,7 +35,7 @@ FAR_TREES, FAR_SECTORS = 120, 8
 UP = np.array([0.0, 0.0, 1.0])
 # Of a car's windows: corners 0…3 below, 4…7 above, clockwise seen from above.
 CABIN_FACES = np.array(
-    [(0, 4, 7), (0, 7, 3), (3, 7, 6), (3, 6, 2), (2, 6, 5), (2, 5, 1), (1, 5, 4), (1, 4, 0), (4, 5, 6), (4, 6, 7)]
+    [(0, 7, 4), (0, 3, 7), (3, 6, 7), (3, 2, 6), (2, 5, 6), (2, 1, 5), (1, 4, 5), (1, 0, 4), (4, 6, 5), (4, 7, 6)]
 )
 
 

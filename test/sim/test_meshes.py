@@ -1,0 +1,73 @@
+import numpy as np
+import pytest
+
+from lnn_controller.sim.drone.scenery import CABIN_FACES
+from lnn_controller.sim.render.meshes import blobs, cones, rods, walls
+
+
+def volume(mesh):
+    """Signed: positive where the faces look outwards."""
+    a, b, c = (mesh.vertices[mesh.faces[:, k]] for k in range(3))
+    return float(np.einsum('ij,ij->i', a, np.cross(b, c)).sum() / 6)
+
+
+def is_closed(mesh):
+    """Whether each edge is passed once in either direction."""
+    edges = np.concatenate([mesh.faces[:, [k, (k + 1) % 3]] for k in range(3)]).tolist()
+    passed = set(map(tuple, edges))
+    return len(passed) == len(edges) and all((b, a) in passed for a, b in passed)
+
+
+def test_blobs_are_closed_ellipsoids():
+    centres, radii = np.array([(0.0, 0.0, 1.0), (5.0, 2.0, 3.0)]), np.array([(1.0, 2.0, 0.5), (0.5, 0.5, 0.5)])
+    fine = blobs(centres, radii, slices=48, stacks=32)
+    assert is_closed(fine)
+    assert volume(fine) == pytest.approx(4 / 3 * np.pi * (1.0 + 0.125), rel=0.01)
+    coarse = blobs(centres[1:], radii[1:])
+    assert np.abs(coarse.vertices - centres[1]).max() <= 0.5 + 1e-12
+    assert 0.5 < volume(coarse) / (4 / 3 * np.pi * 0.125) < 1.0
+
+
+def test_a_rough_blob_is_rough():
+    rough = np.full((1, 7 * 4), 0.9)
+    rough[0, 3] = 1.2
+    mesh = blobs(np.zeros((1, 3)), np.ones((1, 3)), roughness=rough, slices=7)
+    away = np.linalg.norm(mesh.vertices, axis=1)
+    assert sorted(set(away.round(9).tolist())) == [0.9, 1.0, 1.2]
+    assert is_closed(mesh)
+
+
+@pytest.mark.parametrize('end', [(0.0, 0.0, 2.0), (2.0, 0.0, 0.0), (0.0, -2.0, 0.0), (-1.2, 1.6, 0.0)])
+def test_rods_are_closed_cones_from_end_to_end(end):
+    start = np.array([(1.0, 1.0, 1.0)])
+    mesh = rods(start, start + end, np.array([0.5]), np.array([0.2]), sides=64)
+    assert is_closed(mesh)
+    assert volume(mesh) == pytest.approx(np.pi * 2.0 / 3 * (0.25 + 0.1 + 0.04), rel=0.01)
+    along = (mesh.vertices - start) @ np.array(end) / 2.0
+    assert (along.min(), along.max()) == pytest.approx((0.0, 2.0))
+
+
+def test_cones_stand_upright_on_their_bases():
+    mesh = cones(np.array([(1.0, 2.0, 0.5)]), np.array([0.7]), np.array([1.5]))
+    assert mesh.vertices[-1].tolist() == [1.0, 2.0, 2.0]
+    a, b, c = (mesh.vertices[mesh.faces[:, k]] for k in range(3))
+    outwards = (a + b + c) / 3 - (1.0, 2.0, 0.5)
+    assert (np.einsum('ij,ij->i', np.cross(b - a, c - a), outwards) > 0).all()
+
+
+def test_walls_look_outwards_and_wear_whole_tiles():
+    mesh = walls(4.0, 3.0, 9.0, (2.5, 3.0))
+    a, b, c = (mesh.vertices[mesh.faces[:, k]] for k in range(3))
+    outwards = ((a + b + c) / 3)[:, :2]
+    assert (np.einsum('ij,ij->i', np.cross(b - a, c - a)[:, :2], outwards) > 0).all()
+    assert np.abs(np.cross(b - a, c - a)).sum() / 2 == pytest.approx(2 * 9.0 * (8.0 + 6.0))
+    assert set(mesh.uv[:, 0]) == {0.0, 2.0, 3.0}
+    assert set(mesh.uv[:, 1]) == {0.0, 3.0}
+
+
+def test_the_windows_of_a_car_look_outwards():
+    low = np.array([(-1, -1, 0), (-1, 1, 0), (1, 1, 0), (1, -1, 0)], float)
+    corners = np.vstack([low, 0.8 * low + (0.0, 0.0, 1.0)])
+    a, b, c = (corners[CABIN_FACES[:, k]] for k in range(3))
+    outwards = (a + b + c) / 3 - (0.0, 0.0, 0.4)
+    assert (np.einsum('ij,ij->i', np.cross(b - a, c - a), outwards) > 0).all()
