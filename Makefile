@@ -13,7 +13,7 @@ INSTALL := $(PIP) install --quiet --constraint constraints.txt --editable
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
 
-demo: $(VENV)/.demo gl ## a liquid network drives the simulated car over ROS 2 (DEMO="--scene winter" for winter)
+demo: $(VENV)/.demo gl ## a liquid network drives a simulated car over ROS 2 (DEMO="--robot drone --scene winter": flies a drone in winter)
 	$(BIN)/lnn demo $(DEMO)
 
 # Tests of running nodes run one at a time, for they wait on a real clock; the pure ones beside them, a process a core,

@@ -7,11 +7,13 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from lnn_controller.policy import ImageSpec, ImuSpec, NetworkSpec, OutputSpec, PolicySpec, write_bundle
+from lnn_controller.policy.spec import CHANNEL_UNITS
 
 STRIPES = 4
 FEATURES = 3 * STRIPES
 UNITS = 5
 CAR = (OutputSpec('linear_x', 'm/s', 0.0, 2.0), OutputSpec('angular_z', 'rad/s', -1.5, 1.5))
+DRONE = tuple(OutputSpec(name, unit, -1.0, 1.0) for name, unit in CHANNEL_UNITS.items())
 DRONE = (
     OutputSpec('linear_x', 'm/s', -2.0, 2.0),
     OutputSpec('linear_y', 'm/s', -1.5, 1.5),

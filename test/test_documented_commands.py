@@ -16,6 +16,7 @@ from lnn_controller.errors import InputError
 from lnn_controller.nodes.common import bag_settings
 from lnn_controller.nodes.common.message_types import message_class
 from lnn_controller.nodes.pages.reference import NODES
+from lnn_controller.sim import ROBOTS
 
 # Of others, as our pages name them.
 TOPICS_OF_OTHERS = {'/joy'}
@@ -277,6 +278,13 @@ def test_the_commands_are_found():
     assert {' '.join(command.words[:2]) for command in COMMANDS if command.words[0] == 'ros2'} >= {
         *('ros2 launch', 'ros2 param', 'ros2 lifecycle', 'ros2 topic', 'ros2 service', 'ros2 run', 'ros2 pkg')
     }
+
+
+def test_the_launch_file_has_every_robot_and_its_policy():
+    tree = ast.parse((ROOT / 'launch' / 'drive.launch.py').read_text())
+    (policies,) = [each.value for each in tree.body if isinstance(each, ast.Assign)]
+    assert ast.literal_eval(policies) == {name: robot.policy for name, robot in ROBOTS.items()}
+    assert launch_arguments('drive.launch.py')[0]['robot'] == list(ROBOTS)
 
 
 @pytest.mark.parametrize('name', cli.COMMANDS)

@@ -15,6 +15,7 @@ import rclpy
 pytest.importorskip('launch_ros.actions', reason='the launch files need ROS 2 launch')
 
 from ament_index_python.packages import PackageNotFoundError, get_package_prefix
+from bundles import DRONE, make_tiny_bundle
 from documented import commands
 from rclpy.node import Node
 from ros_domains import own_domain
@@ -90,6 +91,16 @@ def test_drive_and_record_the_simulated_car(launch, tiny_bundle, tmp_path):
     assert 'robot stopped (shutdown)' in said
     assert said.count('process has finished cleanly') == 3
     assert (bag / 'metadata.yaml').exists()
+
+
+def test_fly_the_simulated_drone(launch, tmp_path):
+    policy = make_tiny_bundle(tmp_path / 'flier', height=72, width=128, outputs=DRONE, robot='drone')
+    drive = launch('drive.launch.py', 'robot:=drone', 'task:=hop', f'policy:={policy}', 'scene:=autumn', 'seed:=5003')
+    said = read_until(drive, r'hop 5003, autumn')
+    if 'the robot drives' not in said:
+        read_until(drive, r'the robot drives')
+    end(drive)
+    assert drive.returncode == 0
 
 
 def test_the_end_of_the_controller_ends_the_drive(launch):

@@ -13,12 +13,11 @@ import av
 import cv2
 import numpy as np
 import pytest
-from bundles import make_tiny_bundle
+from bundles import DRONE, make_tiny_bundle
 from trials import LANE_KEYS
 
 from lnn_controller.evaluation.from_bag import read_trial
-from lnn_controller.policy import ImageSpec, OutputSpec, Policy
-from lnn_controller.policy.spec import CHANNEL_UNITS
+from lnn_controller.policy import ImageSpec, Policy
 from lnn_controller.replay.bag import replay_bag
 from lnn_controller.replay.result import summarise_replay
 from lnn_controller.sim import Track
@@ -135,9 +134,8 @@ def test_a_demo_drives_and_leaves_whole_files_and_no_process(demo, bundle, tmp_p
 
 
 def test_a_demo_of_a_drone_ends_with_its_outcome(demo, tmp_path):
-    channels = [OutputSpec(name, unit, -1.0, 1.0) for name, unit in CHANNEL_UNITS.items()]
     bundle = make_tiny_bundle(
-        tmp_path / 'sinker', image=ImageSpec(72, 128), imu=False, outputs=channels, robot='drone', gain=5.0, seed=3
+        tmp_path / 'sinker', image=ImageSpec(72, 128), imu=False, outputs=DRONE, robot='drone', gain=5.0, seed=3
     )
     running = demo('--policy', bundle, '--scene', 'autumn', '--seed', 5001, '--json')
     code, printed, told = running.finish()
