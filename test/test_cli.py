@@ -99,6 +99,20 @@ def test_evaluate_the_expert_on_a_range_of_roads(tmp_path):
 
 
 @pytest.mark.slow
+def test_evaluate_flights_in_two_processes(tmp_path):
+    flights = ('--robot', 'drone', '--expert', '--task', 'fly', '--scene', 'summer', 'winter', '--seed', '5000-5001')
+    done = lnn('evaluate', *flights, '--jobs', 2, '--json', cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, '')
+    trials = json.loads(done.stdout)
+    asked = [(scene, seed) for scene in ('summer', 'winter') for seed in (5000, 5001)]
+    assert [(each['scene'], each['seed']) for each in trials] == asked
+    for trial in trials:
+        assert (trial['robot'], trial['task'], trial['outcome']) == ('drone', 'fly', 'success')
+        assert (trial['success'], trial['collisions']) == (1, 0)
+        assert 0.0 < trial['time_s'] < 25.0
+
+
+@pytest.mark.slow
 def test_replay(bundle, bag, tmp_path):
     done = lnn('replay', bag, '--policy', bundle, '--last', 0.5, '--json', '--out', 'r', cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, '')

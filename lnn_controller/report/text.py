@@ -1,5 +1,6 @@
 """Summaries as text for people."""
 
+import math
 from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import Any
@@ -181,4 +182,5 @@ def _outage(outage: Mapping[str, float]) -> str:
 
 
 def _latency(p50_us: float, p99_us: float) -> str:
-    return f'{p50_us:.0f} µs median, {p99_us:.0f} µs p99'
+    # Of an expert, and of who never drove, there is none.
+    return '–' if math.isnan(p50_us) else f'{p50_us:.0f} µs median, {p99_us:.0f} µs p99'

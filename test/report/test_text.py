@@ -81,6 +81,8 @@ def test_a_card_of_a_flight_tells_how_it_ended():
     lines = trial_card(flight('success', 'winter', 9.0)).splitlines()
     assert lines[1].split(maxsplit=1) == ['task', 'fly, winter, seed 21']
     assert lines[2].split(maxsplit=1) == ['outcome', 'success after 0.0 s']
+    nobody = flight('success', 'winter', 9.0) | dict.fromkeys(('step_latency_p50_us', 'step_latency_p99_us'), math.nan)
+    assert [line.split() for line in trial_card(nobody).splitlines()][5] == ['step', 'latency', '–']
 
 
 def test_a_replays_table_has_a_row_for_each_channel():
