@@ -15,7 +15,7 @@ Floats = NDArray[np.float64]
 STAND_OFF_M = 2.0  # before the target
 MOST = np.array([1.8, 1.3, 0.6, 0.9])  # it commands at most so much by channel, either way, m/s and rad/s
 REMEMBERS_S = 8.0  # how long it knows of a target that is out of sight
-ASIDE_RAD = math.radians(3.0)  # a target that is lost is on the side where it goes beyond this bearing
+BEHIND_RAD = math.pi / 2  # a lost target beyond this bearing is turned to on the side where it was before
 LOOKS_AHEAD_M = 4.5  # obstacles up to here on the way are passed…
 PASSES_M = 0.75  # …at this distance from their surface
 KEEPS_OFF_M = 0.9  # what is closer than this pushes it away
@@ -56,7 +56,7 @@ class Pilot:
         if known and ahead:
             command = self._approach()
         elif known:
-            if not self._side and abs(bearing) > ASIDE_RAD:
+            if abs(bearing) < BEHIND_RAD or not self._side:
                 self._side = math.copysign(1.0, bearing)
             command = np.array([0.0, 0.0, 0.0, self._side * min(1.6 * abs(bearing), MOST[3])])
         else:
