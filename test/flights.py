@@ -131,6 +131,10 @@ class Flight:
             **({'frame_id': 'map'} | frames),
         )
 
+    def pose(self, i, stamp):
+        odometry = self.odometry(i, stamp)
+        return STORE.types['geometry_msgs/msg/PoseStamped'](odometry.header, odometry.pose.pose)
+
     def imu(self, i, stamp):
         return imu_message(stamp, self.rates[i], self.turns[i].T @ (0, 0, 9.81), frame_id='base_link')
 

@@ -95,7 +95,9 @@ def add_topic_arguments(parser: argparse.ArgumentParser) -> None:
     for kind in ('image', 'imu', 'command'):
         parser.add_argument(f'--{kind}-topic', metavar='TOPIC', help=f'{kind} topic, where several could be it')
     parser.add_argument(
-        '--odometry-topic', metavar='TOPIC', help='says where the robot heads, for commands in the axes of the world'
+        '--odometry-topic',
+        metavar='TOPIC',
+        help='odometry or poses: the heading, for commands in the axes of the world',
     )
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from lnn_controller.control.attitude import heading_frame
 from lnn_controller.data.bags.reader import Bag, Message
 from lnn_controller.data.bags.topics import Topic, find_controllers
-from lnn_controller.data.headings import Headings, choose_odometry, read_odometry, yaw_of
+from lnn_controller.data.headings import Headings, choose_poses, read_odometry, yaw_of
 from lnn_controller.data.messages.cdr import Odometry, ackermann_from_cdr, twist_from_cdr
 from lnn_controller.data.messages.px4 import Setpoint, position_target_from_cdr, trajectory_setpoint_from_cdr
 from lnn_controller.data.messages.types import (
@@ -110,8 +110,8 @@ class CommandReader:
     :param wheelbase_m: from axle to axle, m, where commands steer by an angle
     :param frame: of a Twist's or odometry's velocity: ``'auto'``: as above; ``'world'``: the pose's. Where a controller
         of ours drove, Twists are its own and an operator's, and in the heading frame whatever this says
-    :param odometry: topic that says where the robot heads; none: found by type
-    :raises InputError: if commands are in the world's frame and the bag has no odometry, or leaves open which
+    :param odometry: topic of odometries or poses that say where the robot heads; none: found by type
+    :raises InputError: if commands are in the world's frame and the bag has no such topic, or leaves open which
     """
 
     def __init__(
@@ -134,7 +134,7 @@ class CommandReader:
         self._headings: Headings | None = None
         told_in_world = self.in_world and self.msgtype in TWISTS
         if told_in_world or self.msgtype in _SETPOINTS:
-            source = choose_odometry(str(bag.path), bag.topics.values(), odometry)
+            source = choose_poses(str(bag.path), bag.topics.values(), odometry)
             if source is not None:
                 self._headings = Headings(bag, source)
             elif told_in_world:
@@ -194,6 +194,6 @@ def into_heading(twist: NDArray[np.float64], yaw: float) -> NDArray[np.float64]:
 
 def _no_heading(where: str) -> NoHeadingError:
     return NoHeadingError(
-        f'{where}: commands in the axes of the world need an odometry at the same time, to be turned by its heading. '
-        'Got none: record one (MAVROS: /mavros/local_position/odom), or command in the frame of the heading'
+        f'{where}: commands in the axes of the world need an odometry at the same time, to be turned by its heading, '
+        'or poses. Got none: record them (MAVROS: /mavros/local_position/odom), or command in the frame of the heading'
     )

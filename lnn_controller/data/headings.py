@@ -1,4 +1,4 @@
-"""Where a robot heads, by its odometry: commands in the frame of the world are turned by it."""
+"""Where a robot heads, by its odometry or its poses: commands in the frame of the world are turned by it."""
 
 import math
 from collections.abc import Collection, Sequence
@@ -8,13 +8,15 @@ import numpy as np
 
 from lnn_controller.data.bags.reader import Bag
 from lnn_controller.data.bags.topics import Topic, last_name
-from lnn_controller.data.messages.cdr import Odometry, odometry_from_cdr
+from lnn_controller.data.messages.cdr import Odometry, odometry_from_cdr, pose_from_cdr
 from lnn_controller.data.messages.px4 import vehicle_odometry_from_cdr
-from lnn_controller.data.messages.types import ODOMETRIES, VEHICLE_ODOMETRY
+from lnn_controller.data.messages.types import ODOMETRIES, POSE_STAMPED, VEHICLE_ODOMETRY
 from lnn_controller.data.topic_names import ODOMETRY
 from lnn_controller.errors import InputError
 
-__all__ = ['Headings', 'choose_odometry', 'read_odometry', 'yaw_of']
+__all__ = ['POSES', 'Headings', 'choose_poses', 'read_odometry', 'read_pose', 'yaw_of']
+
+POSES = (*ODOMETRIES, POSE_STAMPED)
 
 _LONGEST_GAP_NS = 500_000_000
 
@@ -31,28 +33,46 @@ def read_odometry(buffer: Any, msgtype: str) -> Odometry:
     return (vehicle_odometry_from_cdr if msgtype == VEHICLE_ODOMETRY else odometry_from_cdr)(buffer)
 
 
-def choose_odometry(bag: str, topics: Collection[Topic], name: str | None) -> Topic | None:
+def read_pose(buffer: Any, msgtype: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """
-    Choose the odometry that says where a robot heads.
+    Read where a robot is, from an odometry or a pose alone.
+
+    :param buffer: CDR with its encapsulation header, bytes-like
+    :param msgtype: of one of :data:`POSES`
+    :returns: position x, y, z, m, (3,); orientation: quaternion x, y, z, w, (4,)
+    :raises InputError: if the bytes are not such a message
+    """
+    if msgtype == POSE_STAMPED:
+        return pose_from_cdr(buffer)[1:]
+    odometry = read_odometry(buffer, msgtype)
+    return odometry.position, odometry.orientation
+
+
+def choose_poses(bag: str, topics: Collection[Topic], name: str | None) -> Topic | None:
+    """
+    Choose the topic that says where a robot is and heads.
 
     :param bag: the bag's name, for errors
     :param topics: the bag's topics
-    :param name: the topic's name; none: found by type, of several the one whose last name is ``odom``
+    :param name: the topic's name; none: found by type, an odometry before a PoseStamped whose last name is ``pose``
+        (others are goals and setpoints), and of several odometries the one whose last name is ``odom``
     :returns: the topic, or none if the bag has none
     :raises InputError: if the one that is named is not there, or several come into question
     """
-    found = [topic for topic in topics if topic.msgtype in ODOMETRIES and topic.count]
+    there = [topic for topic in topics if topic.msgtype in POSES and topic.count]
     if name is not None:
-        named = [topic for topic in found if topic.name.lstrip('/') == name.lstrip('/')]
+        named = [topic for topic in there if topic.name.lstrip('/') == name.lstrip('/')]
         if not named:
-            there = ', '.join(map(str, found)) or 'none'
-            raise InputError(f'bag {bag} has no odometry {name}. Odometries there: {there}')
+            listed = ', '.join(map(str, there)) or 'none'
+            raise InputError(f'bag {bag} has no odometry {name}. Odometries and poses there: {listed}')
         return named[0]
+    found = [topic for topic in there if topic.msgtype in ODOMETRIES]
     if len(found) > 1:
         found = [topic for topic in found if last_name(topic.name) == ODOMETRY] or found
+    found = found or [topic for topic in there if last_name(topic.name) == 'pose']
     if len(found) > 1:
         listed = ', '.join(map(str, found))
-        raise InputError(f'bag {bag} has several odometries: {listed}. Choose one with --odometry-topic')
+        raise InputError(f'bag {bag} has several odometries or poses: {listed}. Choose one with --odometry-topic')
     return found[0] if found else None
 
 
@@ -74,7 +94,7 @@ class Headings:
     A robot's heading over the time of a recording.
 
     :param bag: the bag
-    :param topic: the odometry
+    :param topic: of odometries or poses
     :raises InputError: if none of its messages has an orientation
     """
 
@@ -83,7 +103,7 @@ class Headings:
         yaws: list[float] = []
         for message in bag.messages([topic.name]):
             try:
-                yaw = yaw_of(read_odometry(message.data, topic.msgtype).orientation)
+                yaw = yaw_of(read_pose(message.data, topic.msgtype)[1])
             except InputError:
                 continue
             if math.isfinite(yaw) and (not stamps or message.stamp_ns > stamps[-1]):

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from lnn_controller.data.bags.reader import Bag, Topic
 from lnn_controller.data.commands import command_from_cdr
-from lnn_controller.data.headings import choose_odometry, read_odometry, yaw_of
+from lnn_controller.data.headings import choose_poses, read_pose, yaw_of
 from lnn_controller.data.messages.cdr import Cdr
 from lnn_controller.data.messages.types import TWIST_STAMPED, TWISTS
 from lnn_controller.errors import InputError
@@ -34,13 +34,13 @@ def check_command_frame(
     bag: Bag, topic: Topic, channels: Sequence[str], *, in_world: bool = False, odometry: str | None = None
 ) -> list[Finding]:
     """
-    Compare Twists that move a robot in a plane with how it then moved, by the poses of an odometry.
+    Compare Twists that move a robot in a plane with how it then moved, by its poses.
 
     :param bag: the bag
     :param topic: of the commands
     :param channels: those that are learnt; only where both linear_x and linear_y are, axes can be mistaken
     :param in_world: whether the commands are said to be in the world's axes
-    :param odometry: topic of the odometry; none: found by type
+    :param odometry: topic of odometries or poses; none: found by type
     :returns: refused are commands whose axes are shown to be others than said; told is a frame_id of the world's, where
         nothing shows it
     """
@@ -49,7 +49,7 @@ def check_command_frame(
     where = f'{bag.path}, {topic.name}'
     source = None
     with suppress(InputError):
-        source = choose_odometry(str(bag.path), bag.topics.values(), odometry)
+        source = choose_poses(str(bag.path), bag.topics.values(), odometry)
     cosines = _cosines(bag, topic, source) if source else None
     if cosines is not None and max(cosines) >= AGREE and abs(cosines[1] - cosines[0]) >= LESS:
         world = cosines[1] > cosines[0]
@@ -101,9 +101,9 @@ def _cosines(bag: Bag, topic: Topic, source: Topic) -> tuple[float, float] | Non
     stamps, poses = [], []
     for message in bag.messages([source.name]):
         with suppress(InputError):
-            odometry = read_odometry(message.data, source.msgtype)
+            position, orientation = read_pose(message.data, source.msgtype)
             stamps.append(message.stamp_ns)
-            poses.append((*odometry.position[:2], yaw_of(odometry.orientation)))
+            poses.append((*position[:2], yaw_of(orientation)))
     at_s, pose = _increasing(stamps, poses)
     stamps, twists = [], []
     for message in bag.messages([topic.name]):

@@ -9,7 +9,13 @@ from recordings import picture
 
 from lnn_controller.data.messages import build as m
 from lnn_controller.data.messages import px4
-from lnn_controller.data.messages.cdr import IncompleteImuError, imu_from_cdr, stamp_from_cdr, twist_from_cdr
+from lnn_controller.data.messages.cdr import (
+    IncompleteImuError,
+    imu_from_cdr,
+    pose_from_cdr,
+    stamp_from_cdr,
+    twist_from_cdr,
+)
 from lnn_controller.data.messages.images import compressed_from_cdr, image_from_cdr
 from lnn_controller.errors import InputError
 
@@ -147,6 +153,7 @@ VIEWS = {
     'twist': (lambda raw: twist_from_cdr(raw, TWIST), ours(m.twist_message())),
     'stamped': (lambda raw: twist_from_cdr(raw, STAMPED), ours(m.twist_stamped_message(STAMP))),
     'odometry': (lambda raw: twist_from_cdr(raw, ODOMETRY), ours(m.odometry_message(1, position=(1, 2, 3), yaw=0))),
+    'pose': (pose_from_cdr, flights.cdr(FLIGHT.pose(0, STAMP))),
     'position_target': (
         px4.position_target_from_cdr,
         flights.cdr(FLIGHT.position_targets(FLIGHT.velocity, 8, 0b010111000111)[0][2]),

@@ -74,8 +74,19 @@ def test_setpoints_in_the_axes_of_the_world_are_turned_by_the_heading(tmp_path):
     same(read(bag, command_frame='world'))
     same(read(bag, command_frame='world', odometry='/mavros/local_position/odom'))
     np.testing.assert_allclose(read(bag).commands[:, :3], FLIGHT.world, atol=1e-6)
-    with pytest.raises(InputError, match=r'has no odometry /odom. Odometries there: /mavros/local_position/odom'):
+    with pytest.raises(
+        InputError, match=r'has no odometry /odom. Odometries and poses there: /mavros/local_position/odom'
+    ):
         read(bag, command_frame='world', odometry='/odom')
+
+
+def test_poses_alone_tell_the_heading_and_goals_do_not(tmp_path):
+    rows = [*FLIGHT.camera(), *FLIGHT.twists(FLIGHT.world)]
+    goals = FLIGHT.each('/mavros/setpoint_position/local', lambda i, stamp: FLIGHT.pose(0, stamp))
+    poses = FLIGHT.each('/mavros/local_position/pose', FLIGHT.pose)
+    same(read(write(tmp_path / 'poses', rows + goals + poses), command_frame='world'))
+    with pytest.raises(InputError, match='need an odometry at the same time'):
+        read(write(tmp_path / 'goals', rows + goals), command_frame='world')
 
 
 def test_setpoints_in_the_axes_of_the_world_need_an_odometry_at_the_same_time(tmp_path):
@@ -89,7 +100,7 @@ def test_setpoints_in_the_axes_of_the_world_need_an_odometry_at_the_same_time(tm
     np.testing.assert_allclose(got[25:], flown[25:], atol=1e-6)
     assert episode.drops['command_without_heading'] == 200 - 25
     other = [('/fused/pose', *row[1:]) for row in late] + [('/vio/pose', *row[1:]) for row in late]
-    with pytest.raises(InputError, match=r'several odometries: .*/fused/pose .*--odometry-topic'):
+    with pytest.raises(InputError, match=r'several odometries or poses: .*/fused/pose .*--odometry-topic'):
         read(write(tmp_path / 'two', rows + other), command_frame='world')
 
 
@@ -183,6 +194,9 @@ def test_messages_of_an_older_px4_are_refused_by_name(tmp_path):
     with pytest.raises(InputError, match=r'px4_msgs/msg/TrajectorySetpoint of PX4 1.14 or later is needed'):
         px4.trajectory_setpoint_from_cdr(data)
     (_, _, message) = next(row for row in FLIGHT.px4() if row[0] == '/fmu/out/vehicle_odometry')
+    message.velocity_frame = 2
+    with pytest.raises(InputError, match=r'or the body. Got velocity_frame 2, pose_frame 1'):
+        px4.vehicle_odometry_from_cdr(cdr(message))
     message.velocity_frame = 0
     with pytest.raises(InputError, match=r'must name the frame of its velocity. Got velocity_frame 0'):
         px4.vehicle_odometry_from_cdr(cdr(message))

@@ -41,6 +41,14 @@ def test_commands_in_the_axes_of_the_world_are_refused_until_they_are_said_to_be
     load([bag], dataclasses.replace(CONFIG, outputs=('linear_x', 'angular_z')))
 
 
+def test_poses_alone_show_it(tmp_path):
+    rows = FLIGHT.camera() + FLIGHT.twists(FLIGHT.world) + FLIGHT.each('/cf231/pose', FLIGHT.pose, every=5)
+    bag = write(tmp_path / 'bag', rows)
+    with pytest.raises(InputError, match=r'/cf231/pose .* Read them with --command-frame world'):
+        notes(bag)
+    assert notes(bag, command_frame='world') == ()
+
+
 def test_who_always_heads_the_same_way_shows_nothing(tmp_path):
     flight = Flight(turn_rate=0.0)
     rows = flight.each('/odom', flight.odometry) + flight.camera() + flight.twists(flight.velocity)

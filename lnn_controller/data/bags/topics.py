@@ -67,7 +67,7 @@ class Topics:
     :param imu: of the Imu or SensorCombined topic
     :param command: of the Twist, TwistStamped, AckermannDrive, AckermannDriveStamped, PositionTarget,
         TrajectorySetpoint, Odometry or VehicleOdometry topic
-    :param odometry: of the Odometry or VehicleOdometry topic that says where the robot heads
+    :param odometry: of the Odometry, VehicleOdometry or PoseStamped topic that says where the robot heads
     """
 
     image: str | None = None

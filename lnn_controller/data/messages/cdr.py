@@ -15,6 +15,7 @@ __all__ = [
     'ackermann_from_cdr',
     'imu_from_cdr',
     'odometry_from_cdr',
+    'pose_from_cdr',
     'stamp_from_cdr',
     'twist_from_cdr',
 ]
@@ -192,6 +193,21 @@ def odometry_from_cdr(buffer: Any) -> Odometry:
     cdr.end()
     twist = numbers[_POSE_DOUBLES : _POSE_DOUBLES + 6]
     return Odometry(stamp_ns, frame, child_frame, numbers[:3], numbers[3:7], twist)
+
+
+def pose_from_cdr(buffer: Any) -> tuple[int, tuple[float, ...], tuple[float, ...]]:
+    """
+    Read the serialised bytes of a geometry_msgs/PoseStamped.
+
+    :param buffer: CDR with its encapsulation header, bytes-like
+    :returns: header stamp, ns; position x, y, z, m, (3,); orientation: quaternion x, y, z, w, (4,)
+    :raises InputError: if the bytes are not such a message
+    """
+    cdr = Cdr(buffer, 'geometry_msgs/msg/PoseStamped')
+    stamp_ns, _ = cdr.header()
+    numbers = cdr.numbers('7d', align=8)
+    cdr.end()
+    return stamp_ns, numbers[:3], numbers[3:]
 
 
 def _incomplete(numbers: tuple[float, ...]) -> IncompleteImuError:

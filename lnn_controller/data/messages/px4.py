@@ -118,7 +118,7 @@ def vehicle_odometry_from_cdr(buffer: Any) -> Odometry:
     """
     cdr = Cdr(buffer, f'{VEHICLE_ODOMETRY} of PX4 1.14 or later')
     cdr.numbers('2Q', align=8)
-    cdr.numbers('B', align=1)
+    (pose_frame,) = cdr.numbers('B', align=1)
     north, east, down, w, x, y, z = cdr.numbers('7f')
     (velocity_frame,) = cdr.numbers('B', align=1)
     numbers = cdr.numbers('15f')
@@ -126,6 +126,11 @@ def vehicle_odometry_from_cdr(buffer: Any) -> Odometry:
     cdr.end()
     if velocity_frame not in _VELOCITY_FRAMES:
         raise InputError(f'a VehicleOdometry must name the frame of its velocity. Got velocity_frame {velocity_frame}')
+    if velocity_frame not in (_VELOCITY_IN_BODY, pose_frame):
+        frames = f'velocity_frame {velocity_frame}, pose_frame {pose_frame}'
+        raise InputError(
+            f'a VehicleOdometry must have its velocity in the frame of its pose, or the body. Got {frames}'
+        )
     velocity = numbers[:3]
     if velocity_frame != _VELOCITY_IN_BODY:
         velocity = _turned_back((w, x, y, z), velocity)
