@@ -12,6 +12,7 @@ from bundles import make_tiny_bundle
 
 from lnn_controller.data import BagWriter
 from lnn_controller.data.messages.build import imu_message, twist_stamped_message
+from lnn_controller.policy.spec import CHANNEL_UNITS, OutputSpec
 from lnn_controller.sim.collect import collect
 
 DEADLINE_S = 60
@@ -110,6 +111,20 @@ def test_evaluate_flights_in_two_processes(tmp_path):
         assert (trial['robot'], trial['task'], trial['outcome']) == ('drone', 'fly', 'success')
         assert (trial['success'], trial['collisions']) == (1, 0)
         assert 0.0 < trial['time_s'] < 25.0
+
+
+@pytest.mark.slow
+def test_a_policy_names_its_robot_which_names_task_scene_and_place(tmp_path):
+    outputs = [OutputSpec(name, unit, -1.0, 1.0) for name, unit in CHANNEL_UNITS.items()]
+    make_tiny_bundle(tmp_path / 'pilot', height=72, width=128, outputs=outputs, robot='drone')
+    done = lnn('evaluate', '--policy', 'pilot', '--seconds', 1, '--json', cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, '')
+    summary = json.loads(done.stdout)
+    chosen = {'policy': 'pilot', 'robot': 'drone', 'task': 'fly', 'scene': 'summer', 'seed': 5000, 'outcome': ''}
+    assert {key: summary[key] for key in chosen} == chosen
+    wrong = lnn('evaluate', '--policy', 'pilot', '--robot', 'car', cwd=tmp_path)
+    assert wrong.returncode == 2
+    assert 'linear_z, angular_z: pilot was trained on the drone' in last_line(wrong)
 
 
 @pytest.mark.slow
