@@ -65,6 +65,7 @@ class Truth:
         self._task = task
         self._stamp_ns: list[int] = []
         self._odometry: list[Odometry] = []
+        self._targeted = task.world if isinstance(task.world, Targeted) else None
         self._target: list[NDArray[np.float64]] = []
         self._outcome = ''
 
@@ -77,8 +78,8 @@ class Truth:
         world = self._task.world
         self._stamp_ns.append(world.time_ns)
         self._odometry.append(world.odometry())
-        if isinstance(world, Targeted):
-            self._target.append(world.target)
+        if self._targeted is not None:
+            self._target.append(self._targeted.target)
         verdict = self._task.update()
         self._outcome = verdict.outcome
         return verdict
