@@ -22,8 +22,12 @@ _CUE_LEVELS, _CUE_SATURATION = (30.0, 60.0), (0.3, 0.6)
 _CUE_HUE_RAD = np.deg2rad(40.0)
 # Colours in the plane across grey, in grey levels: red against the rest, green against blue.
 _OPPONENT = np.array([[1, -0.5, -0.5], [0, 0.75**0.5, -(0.75**0.5)]], np.float32)
-# How often all but the cue is recoloured; else the hues of the sequence are kept, as *colour* keeps them.
-_RECOLOUR_ODDS = 0.5
+# How often all but the cue is painted anew; else the hues of the sequence are kept, as *colour* keeps them.
+_PAINT_ODDS = 0.65
+# Colours are painted anew by a table over red, green and blue: random at so many values of each, linear in between,
+# and looked up for so many.
+_NODES, _VALUES = 5, 32
+_MOST_PATCHES = 5
 
 
 class Augment:
@@ -34,9 +38,10 @@ class Augment:
     random grey, and adds noise; *mild* keeps to gain, offset and a little noise; *none* leaves the frames alone.
 
     Where what is sought is known by its colour, *wide* would take that away. *colour* changes light, contrast and
-    saturation, and keeps every hue. *cue* does so to what has the cue's hue, and recolours all the rest as *wide* does,
-    so that nothing but the cue tells where to go; that in every other sequence alone, for in the rest it is *colour*:
-    the world in its own colours is to be driven in too.
+    saturation, and keeps every hue. *cue* does so to what has the cue's hue, and paints all the rest anew: each of its
+    colours becomes any other, and some flat patches stand about, so that grass, trunk and sky look like snow, wall and
+    road do, and nothing but the cue tells where to go. Some sequences are *colour* alone: the world as it is is to be
+    driven in too.
 
     :param strength: ``wide``, ``mild``, ``colour``, ``cue`` or ``none``
     :param rng: source of randomness
@@ -66,14 +71,35 @@ class Augment:
             changed = self._mild(flat)
         else:
             changed = self._colour(flat)
-            if self.strength == 'cue' and self.rng.random() < _RECOLOUR_ODDS:
-                changed = _blend(self._recolour(frames), changed, cue_mask(frames, self.cue_colour))
+            if self.strength == 'cue' and self.rng.random() < _PAINT_ODDS:
+                changed = _blend(self._paint(frames), changed, cue_mask(frames, self.cue_colour))
         return self._add_noise(changed, self.rng.uniform(0, _NOISE[self.strength])).reshape(shape)
 
     def _recolour(self, frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Change marks and colours as *wide* does, (U·H, W, 3)."""
         changed = np.ascontiguousarray(self._reshape_marks(frames))
         return self._wide(changed.reshape(-1, frames.shape[2], 3))
+
+    def _paint(self, frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Give each colour another one, and let flat patches stand about, (U·H, W, 3)."""
+        rng = self.rng
+        # Rather extremes than greys: snow is white, a trunk before it black.
+        table = rng.beta(0.6, 0.6, (_NODES, _NODES, _NODES, 3)).astype(np.float32)
+        for axis in range(3):
+            table = _stretched(table, axis)
+        # Of the colours' own order of light and dark a share is kept, so that shapes stay what they are.
+        own = np.stack(np.meshgrid(*[np.linspace(0, 1, _VALUES, dtype=np.float32)] * 3, indexing='ij'), -1)
+        keep = np.float32(rng.uniform(0, 0.6))
+        value = np.rint(255 * (keep * own + (1 - keep) * table)).astype(np.uint8).reshape(-1, 3)
+        changed = np.ascontiguousarray(self._reshape_marks(frames))
+        red, green, blue = (each.astype(np.int32) for each in np.moveaxis(changed >> 3, -1, 0))
+        painted = value[(red * _VALUES + green) * _VALUES + blue]
+        height, width = frames.shape[1:3]
+        for _ in range(int(rng.integers(0, _MOST_PATCHES + 1))):
+            top, left = int(rng.integers(height)), int(rng.integers(width))
+            bottom, right = top + int(rng.integers(3, height // 2)), left + int(rng.integers(2, width // 3))
+            painted[:, top:bottom, left:right] = rng.integers(0, 256, 3)
+        return np.asarray(painted.reshape(-1, width, 3), np.uint8)
 
     def _reshape_marks(self, frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """
@@ -156,6 +182,14 @@ def cue_mask(frames: NDArray[np.uint8], cue_colour: Sequence[int]) -> NDArray[np
     # A pixel at the edge of the cue is half cue and half of what lies behind it.
     grown = np.ones((2, 2), np.uint8)
     return np.stack([cv2.GaussianBlur(cv2.dilate(each, grown), (3, 3), 0) for each in mask]).astype(np.float32)
+
+
+def _stretched(table: NDArray[np.float32], axis: int) -> NDArray[np.float32]:
+    """A table with as many values along an axis as are looked up, linear between those that it has."""
+    at = np.linspace(0, table.shape[axis] - 1, _VALUES)
+    low = np.minimum(at.astype(np.int64), table.shape[axis] - 2)
+    share = np.expand_dims((at - low).astype(np.float32), [each for each in range(table.ndim) if each != axis])
+    return np.asarray(table.take(low, axis) * (1 - share) + table.take(low + 1, axis) * share, np.float32)
 
 
 def _ramp(values: NDArray[np.floating], low: float, high: float) -> NDArray[np.float32]:

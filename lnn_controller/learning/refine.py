@@ -23,7 +23,7 @@ from lnn_controller.liquid.network import PolicyNetwork
 __all__ = ['refine']
 
 # A window is so many times as long as one of the training before.
-LONGER = 5
+LONGER = 8
 # How often every episode is encoded: as it is, and in other colours.
 LOOKS = 4
 

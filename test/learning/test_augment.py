@@ -47,12 +47,12 @@ def test_cue_keeps_the_hue_of_what_is_sought_and_of_nothing_else(ball):
     )
     assert np.median(of_ball) < 8
     assert of_ball.max() < 40
-    # In every other sequence, and what is mixed anew may by chance be as it was.
-    assert 0.25 < np.mean(of_ground > 40) < 0.6
+    # In most sequences, and what is painted anew may by chance be as it was.
+    assert 0.3 < np.mean(of_ground > 40) < 0.8
     # With another colour for the cue, the ball is as everything else.
     other = BLUE if ball != BLUE else ORANGE
     of_ball = [turned(hue(each, *BALL), hue(frames, *BALL)) for each in drawn('cue', frames, other)]
-    assert 0.25 < np.mean(np.array(of_ball) > 40) < 0.6
+    assert 0.15 < np.mean(np.array(of_ball) > 40) < 0.8
 
 
 def test_colour_keeps_every_hue_and_changes_the_light():
