@@ -68,7 +68,7 @@ class TrainConfig:
     patience: int = setting(8, 'validations without a better one before training stops', minimum=1, maximum=1000)
     refine_steps: int = setting(
         0,
-        'steps after these in which cell and readout learn on over windows five times as long, the encoder left as it '
+        'steps after these in which cell and readout learn on over windows eight times as long, the encoder left as it '
         'is; seconds for hundreds',
         minimum=0,
         maximum=1_000_000,
@@ -82,7 +82,7 @@ class TrainConfig:
     augmentation: str = setting(
         'wide',
         'photometric changes: wide holds for another season; colour keeps every hue; cue keeps that of what is sought, '
-        'and recolours the rest as wide does',
+        'and paints the rest anew',
         choices=('wide', 'mild', 'colour', 'cue', 'none'),
     )
     cue_colour: tuple[int, ...] = setting(
