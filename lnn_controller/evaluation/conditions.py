@@ -10,6 +10,8 @@ from lnn_controller.settings import check_settings, setting
 
 __all__ = ['Conditions', 'WorseCamera']
 
+STREAMS = (101, 102)  # of chance: beside those of the worlds and tasks of the same seed
+
 
 @dataclass(frozen=True)
 class Conditions:
@@ -39,7 +41,7 @@ class WorseCamera:
 
     def __init__(self, conditions: Conditions, seed: int) -> None:
         self._conditions = conditions
-        self._noise, self._loss = (np.random.default_rng([seed, stream]) for stream in (1, 2))
+        self._noise, self._loss = (np.random.default_rng([seed, stream]) for stream in STREAMS)
 
     def __call__(self, image: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
         """
