@@ -1,11 +1,13 @@
 """The page on diagnostics names what the real node says, all of it and nothing else."""
 
+import math
 import re
 from pathlib import Path
 
 import pytest
 from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import TwistStamped
+from nav_msgs.msg import Odometry
 from rclpy.qos import qos_profile_sensor_data
 from rclpy.serialization import serialize_message
 from ros_probe import stands, status
@@ -18,14 +20,15 @@ from lnn_controller.nodes.controller.status import ERROR, OK, WARN, judge
 
 CONTROLLER = 'lnn_controller.nodes.controller_node'
 PAGE = Path(__file__).parents[2] / 'docs' / 'diagnostics.md'
-LIMIT = r'(linear_[xyz]|angular_z)_(maximum|minimum|acceleration|deceleration)|obstacle_(slow|stop)'
+LIMIT = r'(linear_[xyz]|angular_z)_(maximum|minimum|acceleration|deceleration)|obstacle_(slow|stop)|floor|ceiling'
 LEARNT = [f'imitate_{name}' for name in ('error_frozen', 'error_adapted', 'norm')]
 LEARNT += [f'respond_{name}' for name in ('error_frozen', 'error_adapted', 'gain', 'trim')]
 FAMILIES = {'stop_<reason>': f'stop_({"|".join(REASONS)})', 'limit_<which>': f'limit_({LIMIT})'}
 FAMILIES |= {f'adaptation.<channel>.{name}': rf'adaptation\.(linear_x|angular_z)\.{name}' for name in LEARNT}
 # Of what comes late: rates need two statuses, and of what is damaged a message must arrive.
 LAST = {'image_undecodable', 'imu_undecodable', 'imu_incomplete', 'scan_undecodable'}
-LAST |= {'image_rate_hz', 'step_latency_p99_us'}
+LAST |= {'image_rate_hz', 'step_latency_p99_us', 'odometry_age_ms'}
+LAST |= {f'odometry_{why}' for why in ('not_newer', 'in_future', 'too_old', 'not_finite')}
 THRESHOLD = re.compile(r'\| `(diagnostics\.\w+)` \| ([\d.]+) \|')
 
 
@@ -61,6 +64,12 @@ def scan(now_ns):
     return message
 
 
+def odometry(stamp_ns, speed_m_s):
+    message = Odometry()
+    message.header.stamp, message.twist.twist.linear.x = stamp(stamp_ns), speed_m_s
+    return message
+
+
 def test_every_value_of_the_active_controller_is_on_the_page_and_no_other(graph, probe, tiny_bundle, documented):
     limits = {'linear.x.max_velocity': 0.01, 'angular.z.max_velocity': 0.01, 'angular.z.min_velocity': -0.01}
     parameters = {
@@ -68,6 +77,7 @@ def test_every_value_of_the_active_controller_is_on_the_page_and_no_other(graph,
         'autostart': True,
         'guard.source': 'scan',
         'adaptation.mode': 'shadow',
+        'adaptation.odometry': True,
         **limits,
     }
     graph.start('controller', CONTROLLER, parameters=parameters)
@@ -83,12 +93,20 @@ def test_every_value_of_the_active_controller_is_on_the_page_and_no_other(graph,
     half = probe.sample(0)
     half.linear_acceleration_covariance[0] = -1.0
 
+    odom, sent = probe.node.create_publisher(Odometry, 'odom', qos_profile_sensor_data), []
+    faults = [lambda now_ns, away_s=away_s: (now_ns + away_s * 10**9, 1.0) for away_s in (10, -10)]
+    faults += [lambda now_ns: (now_ns, math.nan), lambda now_ns: (now_ns - 10**8, 1.0)]
+
     def whole():
         # Best effort may lose one: again until each was counted.
         camera.publish(picture)
         imu.publish(serialize_message(probe.sample(0))[:40])
         imu.publish(half)
         scanner.publish(LaserScan(angle_increment=float('nan')))
+        now_ns = probe.node.get_clock().now().nanoseconds
+        measured = odometry(*((now_ns, 1.0) if len(sent) % 2 else faults[len(sent) // 2 % len(faults)](now_ns)))
+        odom.publish(measured)
+        sent.append(measured)
         said = status(told, 'controller: control')
         return said if said.keys() >= LAST else None
 
