@@ -27,7 +27,7 @@ CLEAR_M = 0.15  # plain sight: the line to the target passes every obstacle's su
 EDGE_RAD = 0.03  # closer to the picture's edge a target counts as out of view
 ASPECT = 9 / 16  # of pictures
 TRIES = 400
-TRIAL = 3  # of the world's seed: the source of a trial's start, beside those of the world itself
+TRIAL = 4  # of the world's seed: the source of a trial's start, beside those of places (1) and wind (3)
 
 
 class FlightWorld(World, Protocol):
