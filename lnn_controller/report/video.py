@@ -144,8 +144,9 @@ def _flight_state(trial: Trial) -> Callable[[int], tuple[str, ...]]:
         x, y, yaw = trial.planar_pose[index]
         ahead, aside = trial.target[index, :2] - (x, y)
         bearing = (math.atan2(aside, ahead) - yaw + math.pi) % (2 * math.pi) - math.pi
-        side = 'left' if bearing > 0 else 'right'
-        return speed, f'target {math.hypot(ahead, aside):.1f} m, {abs(math.degrees(bearing)):.0f}° {side}', outcome
+        degrees = round(math.degrees(bearing))
+        side = ' left' if degrees > 0 else ' right' if degrees < 0 else ''
+        return speed, f'target {math.hypot(ahead, aside):.1f} m, {abs(degrees)}°{side}', outcome
 
     return state
 
@@ -182,6 +183,7 @@ def _theme(trial: Trial, camera: tuple[int, int]) -> Theme:
         neurons=trial.neurons.shape[1] if trial.neurons.size else 0,
         history_s=HISTORY_S,
         path=trial.pose[:, :2],
+        targets=np.empty((0, 2)) if trial.target is None else trial.target[:, :2],
     )
 
 

@@ -25,6 +25,7 @@ CHANNELS = {
     'linear_z': ('climb', (167, 139, 250), 'm/s', 1),
     'angular_z': ('turn', (251, 146, 60), 'rad/s', -1),
 }
+SURROUNDINGS_M = 5.0
 STATE_LEFT = (14, 78, 152, 366)
 COVER, COVER_LINE = 175, 235  # how much of the chase view is covered, of 255
 
@@ -46,6 +47,7 @@ class Theme:
     :param neurons: how many there are
     :param history_s: how much of their past is shown, s
     :param path: where the robot went, (K, 2), m
+    :param targets: where its target was meanwhile, (K, 2), m; (0, 2): there was none
     """
 
     policy: str
@@ -60,6 +62,7 @@ class Theme:
     neurons: int
     history_s: float
     path: Floats
+    targets: Floats
 
     @property
     def layout(self) -> Layout:
@@ -104,9 +107,11 @@ class FramePainter:
         self._font = {size: font(size) for size in (11, 13, 15)}
         task = find_robot(theme.robot).begin(theme.task, theme.seed, theme.scene, render=False)
         self._world, self._map = task.world, task.map()
-        below = [points for _, points in self._map.lines] or [self._map.obstacles[:, :2], self._map.targets, theme.path]
-        points = np.concatenate(below)
-        self._low, self._high = points.min(0), points.max(0)
+        # All of a road; of a forest what lies about the path.
+        road = [points for _, points in self._map.lines]
+        shown = np.concatenate(road or [theme.path, theme.targets, self._map.targets])
+        beyond_m = 0.0 if road else SURROUNDINGS_M
+        self._low, self._high = shown.min(0) - beyond_m, shown.max(0) + beyond_m
         self._back = self._background()
 
     def close(self) -> None:
@@ -181,8 +186,12 @@ class FramePainter:
             line = [tuple(point) for point in self._on_map(points[::8])]
             draw.line(line, fill=DIM, width=3, joint='curve')
             cover.line(line, fill=COVER_LINE, width=3, joint='curve')
-        for (x, y), metres in zip(self._on_map(self._map.obstacles[:, :2]), self._map.obstacles[:, 2], strict=True):
+        middles = self._on_map(self._map.obstacles[:, :2])
+        for (x, y), metres in zip(middles, self._map.obstacles[:, 2], strict=True):
             radius = max(1.5, metres * self._scale)
+            inside = left < x - radius and x + radius < left + width and top < y - radius and y + radius < top + height
+            if not inside:
+                continue
             for each, fill in ((draw, TREE_COLOUR), (cover, COVER_LINE)):
                 each.ellipse((x - radius, y - radius, x + radius, y + radius), fill=fill)
 

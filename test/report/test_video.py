@@ -72,7 +72,7 @@ def test_moments_count_departures():
 def test_a_flight_shows_where_its_target_is_and_at_last_how_it_ended():
     shown = list(moments(flight_trial(3.0, outcome='success'), []))
     assert len(shown) == int((3.0 + 1.5) * 15) + 1, 'the end is shown for a while'
-    assert shown[0].state == ('0:00.0', '1.0 m/s', 'target 3.0 m, 0° right', '')
+    assert shown[0].state == ('0:00.0', '1.0 m/s', 'target 3.0 m, 0°', '')
     assert shown[-1].state == ('0:03.0', '1.0 m/s', 'target 4.2 m, 45° right', 'success')
     assert shown[-1].target.tolist() == [3.0, 0.0, 1.4]
 
