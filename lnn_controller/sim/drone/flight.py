@@ -1,7 +1,7 @@
 """
 The flight controller: velocity commands into thrusts, as an autopilot's cascade does it.
 
-Velocity → specific force, of limited tilt → attitude → torques → mixer. Integrators learn what velocities and attitude
+Velocity → specific force, of limited tilt → attitude → torques → mixer. Integrators find what velocities and attitude
 need against wind, load and worn rotors. It works on plain numbers: on vectors of three, numpy takes five times as long.
 """
 
@@ -23,11 +23,11 @@ VERTICAL_P, VERTICAL_I = 6.0, 6.0
 MAX_HORIZONTAL_M_S2 = 4.5  # a tilt of 25°
 MAX_VERTICAL_M_S2 = 4.0
 LEAST_UP_M_S2 = 2.0  # so that it never turns over
-HELD_UP_M_S2 = (-2.0, 9.0)  # upwards what the heaviest load needs, and some more
+INTEGRAL_UP_M_S2 = (-2.0, 9.0)  # upwards what the heaviest load needs, and some more
 TILT_P, TILT_I, TILT_D = 150.0, 200.0, 22.0  # 1/s², 1/s³, 1/s
 YAW_P, YAW_I, YAW_D = 15.0, 10.0, 12.0
 MAX_YAW_ERROR_RAD = 0.5
-MAX_HELD_N_M = 0.2
+MAX_TORQUE_INTEGRAL_N_M = 0.2
 
 # Total thrust, roll, pitch and yaw torque from thrusts; and thrusts from those.
 WRENCH = np.array(
@@ -59,10 +59,10 @@ class FlightController:
         """
         self.take((0.0, 0.0, 0.0, 0.0))
         self._yaw = yaw
-        total, roll, pitch, twist = (WRENCH @ thrusts).tolist()
+        total, roll, pitch, yaw_torque = (WRENCH @ thrusts).tolist()
         size = MASS_KG * math.hypot(*up) / total
-        self._held = (up[0] / size, up[1] / size, up[2] / size - GRAVITY_M_S2)
-        self._held_torque = (roll, pitch, twist)
+        self._force_integral = (up[0] / size, up[1] / size, up[2] / size - GRAVITY_M_S2)
+        self._torque_integral = (roll, pitch, yaw_torque)
 
     def take(self, command: Sequence[float]) -> None:
         """
@@ -87,31 +87,32 @@ class FlightController:
         error = math.remainder(self._yaw + turn * self._period_s - yaw, math.tau)
         self._yaw = yaw + _within(error, MAX_YAW_ERROR_RAD)
 
-        # Commands are of the heading's frame: level, its x along the nose.
+        # Commands are in the heading frame: level, its x along the nose.
         cos, sin = math.cos(yaw), math.sin(yaw)
         force = self._specific_force(
             cos * ahead - sin * left - velocity[0], sin * ahead + cos * left - velocity[1], up - velocity[2]
         )
-        roll, pitch, twist = self._torques(rotation, rates, force, turn)
+        roll, pitch, yaw_torque = self._torques(rotation, rates, force, turn)
         thrust = MASS_KG * (force[0] * rotation[2] + force[1] * rotation[5] + force[2] * rotation[8])
-        return [min(max(a * thrust + b * roll + c * pitch + d * twist, 0.0), MAX_THRUST_N) for a, b, c, d in MIXER]
+        return [min(max(a * thrust + b * roll + c * pitch + d * yaw_torque, 0.0), MAX_THRUST_N) for a, b, c, d in MIXER]
 
     def _specific_force(self, error_x: float, error_y: float, error_z: float) -> Vector:
-        """What velocity errors ask for, against gravity; the integrators rest while more is asked than allowed."""
-        held_x, held_y, held_z = self._held
-        x, y, z = HORIZONTAL_P * error_x + held_x, HORIZONTAL_P * error_y + held_y, VERTICAL_P * error_z
+        """What velocity errors ask for, against gravity; against wind-up, integrators rest beyond what is allowed."""
+        integral_x, integral_y, integral_z = self._force_integral
+        x, y, z = HORIZONTAL_P * error_x + integral_x, HORIZONTAL_P * error_y + integral_y, VERTICAL_P * error_z
         over = math.hypot(x, y) / MAX_HORIZONTAL_M_S2
         if over > 1.0:
             x, y = x / over, y / over
         else:
-            held_x += HORIZONTAL_I * self._period_s * error_x
-            held_y += HORIZONTAL_I * self._period_s * error_y
+            integral_x += HORIZONTAL_I * self._period_s * error_x
+            integral_y += HORIZONTAL_I * self._period_s * error_y
         if abs(z) > MAX_VERTICAL_M_S2:
             z = math.copysign(MAX_VERTICAL_M_S2, z)
         else:
-            held_z = min(max(held_z + VERTICAL_I * self._period_s * error_z, HELD_UP_M_S2[0]), HELD_UP_M_S2[1])
-        z += held_z + GRAVITY_M_S2
-        self._held = held_x, held_y, held_z
+            low, high = INTEGRAL_UP_M_S2
+            integral_z = min(max(integral_z + VERTICAL_I * self._period_s * error_z, low), high)
+        z += integral_z + GRAVITY_M_S2
+        self._force_integral = integral_x, integral_y, integral_z
         return x, y, max(z, LEAST_UP_M_S2)
 
     def _torques(self, rotation: Sequence[float], rates: Sequence[float], force: Vector, turn: float) -> Vector:
@@ -140,17 +141,17 @@ class FlightController:
             TILT_P * pitch - TILT_D * rates[1],
             YAW_P * yaw + YAW_D * (turn - rates[2]),
         )
-        held_roll, held_pitch, held_yaw = self._held_torque
+        integral_roll, integral_pitch, integral_yaw = self._torque_integral
         tilt_i, yaw_i = TILT_I * self._period_s, YAW_I * self._period_s
-        self._held_torque = (
-            _within(held_roll + INERTIA_KG_M2[0] * tilt_i * roll, MAX_HELD_N_M),
-            _within(held_pitch + INERTIA_KG_M2[1] * tilt_i * pitch, MAX_HELD_N_M),
-            _within(held_yaw + INERTIA_KG_M2[2] * yaw_i * yaw, MAX_HELD_N_M),
+        self._torque_integral = (
+            _within(integral_roll + INERTIA_KG_M2[0] * tilt_i * roll, MAX_TORQUE_INTEGRAL_N_M),
+            _within(integral_pitch + INERTIA_KG_M2[1] * tilt_i * pitch, MAX_TORQUE_INTEGRAL_N_M),
+            _within(integral_yaw + INERTIA_KG_M2[2] * yaw_i * yaw, MAX_TORQUE_INTEGRAL_N_M),
         )
         return (
-            INERTIA_KG_M2[0] * wanted[0] + held_roll,
-            INERTIA_KG_M2[1] * wanted[1] + held_pitch,
-            INERTIA_KG_M2[2] * wanted[2] + held_yaw,
+            INERTIA_KG_M2[0] * wanted[0] + integral_roll,
+            INERTIA_KG_M2[1] * wanted[1] + integral_pitch,
+            INERTIA_KG_M2[2] * wanted[2] + integral_yaw,
         )
 
 

@@ -1,8 +1,9 @@
 """The drone's world: advance it, command it, look through its sensors, ask for the truth."""
 
 import math
+from collections.abc import Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -211,7 +212,7 @@ class DroneWorld:
             if data.ncon:
                 self._touched = True
 
-    def _push(self, wind: tuple[float, float, float], motion: Any = (0.0, 0.0, 0.0)) -> None:
+    def _push(self, wind: tuple[float, float, float], motion: Sequence[float] = (0.0, 0.0, 0.0)) -> None:
         """Let the air drag the drone along."""
         self._data.xfrc_applied[self._drone, :3] = [
             DRAG_N_S_M * (air - own) for air, own in zip(wind, motion[:3], strict=True)
