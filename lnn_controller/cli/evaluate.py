@@ -95,7 +95,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _setups(args: argparse.Namespace) -> 'list[Setup]':
-    """What to run; all that can be told to be wrong is told before anything runs."""
+    """What to run; whatever can be known to be wrong is refused before anything runs."""
     from lnn_controller.evaluation.closed_loop import DEFAULT_RATE_HZ
     from lnn_controller.evaluation.conditions import Conditions
     from lnn_controller.evaluation.many import Setup

@@ -132,12 +132,12 @@ class CommandReader:
         self.in_world = frame == 'world' and not ours
         self.tilts = not {'linear_y', 'linear_z'}.isdisjoint(channels)
         self._headings: Headings | None = None
-        told_in_world = self.in_world and self.msgtype in TWISTS
-        if told_in_world or self.msgtype in _SETPOINTS:
+        twists_in_world = self.in_world and self.msgtype in TWISTS
+        if twists_in_world or self.msgtype in _SETPOINTS:
             source = choose_poses(str(bag.path), bag.topics.values(), odometry)
             if source is not None:
                 self._headings = Headings(bag, source)
-            elif told_in_world:
+            elif twists_in_world:
                 raise _no_heading(f'bag {bag.path}, topic {topic.name}')
 
     def read(self, message: Message) -> tuple[int, NDArray[np.float64]]:

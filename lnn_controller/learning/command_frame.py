@@ -41,8 +41,8 @@ def check_command_frame(
     :param channels: those that are learnt; only where both linear_x and linear_y are, axes can be mistaken
     :param in_world: whether the commands are said to be in the world's axes
     :param odometry: topic of odometries or poses; none: found by type
-    :returns: refused are commands whose axes are shown to be others than said; told is a frame_id of the world's, where
-        nothing shows it
+    :returns: refused are commands whose axes are shown to be others than said; a frame_id of the world's, where nothing
+        shows it, is a warning
     """
     if topic.msgtype not in TWISTS or not {'linear_x', 'linear_y'} <= set(channels):
         return []

@@ -13,10 +13,10 @@ from lnn_controller.errors import InputError, short
 from lnn_controller.policy.files import parse_yaml, read_text
 from lnn_controller.settings import add_flag, check_settings, setting, settings_of
 
+__all__ = ['TrainConfig', 'add_arguments', 'chosen_from_arguments', 'known', 'read_yaml']
+
 # Between the largest and the smallest of red, green and blue, for there to be a hue.
 LEAST_COLOUR = 60
-
-__all__ = ['TrainConfig', 'add_arguments', 'chosen_from_arguments', 'known', 'read_yaml']
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -122,7 +122,7 @@ def run_demo(demo: Demo) -> dict[str, Any]:
     :raises InputError: if something the demo needs is missing or wrong; the message says what
     :raises KeyboardInterrupt: after Ctrl-C
     """
-    # What can be known to be wrong is told before any process starts.
+    # What can be known to be wrong is refused before any process starts.
     plan = _plan(demo)
     choose_backend()
     _clear(demo.out)

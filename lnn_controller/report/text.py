@@ -10,9 +10,9 @@ from lnn_controller.metrics.success import count_outcomes, wilson_interval
 from lnn_controller.replay.result import Exactness, ReplaySummary
 from lnn_controller.report.replay_report import ReplayReport
 
-TIME_UP = 'time up'  # no outcome
-
 __all__ = ['exactness', 'replay_table', 'stops_text', 'trial_card', 'trials_table']
+
+TIME_UP = 'time up'  # no outcome
 
 
 def trial_card(summary: Mapping[str, Any]) -> str:

@@ -2,7 +2,7 @@
 Worlds to try a policy in: robots, their looks, what is asked of them, expert drivers, and demonstrations as bags.
 
 ``ROBOTS`` lists what can be simulated, behind the protocols of ``sim.interface``; ``CarWorld`` is the car's world,
-``Track`` its road, for plots too; ``SCENES`` the looks; ``Lane`` the task, ``PurePursuit`` the expert's law;
+``Track`` its road, for plots too, ``SCENES`` the looks of roads, ``Lane`` the task, ``PurePursuit`` the expert's law;
 ``DroneWorld`` is the drone's; ``Perturbation`` and ``DronePerturbation`` are how they may differ from the nominal ones,
 ``Scenario`` when;
 ``collect`` (in ``sim.collect``, apart because it alone needs the bag writer) records demonstrations.

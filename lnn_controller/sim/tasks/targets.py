@@ -97,7 +97,7 @@ class TargetTask:
     Base of the tasks with a target: reached is one that is within 2.5 m and 15° of the nose for two seconds.
 
     A flight ends with ``success``, ``crash`` (it touched something), ``timeout`` or ``lost``. Its time counts from the
-    first update. A demonstration differs from a trial in where it begins: now and then with the target out of view.
+    first update. Trials begin with the target in view; of demonstrations (but of *hidden*) half with it anywhere about.
 
     :param world: to fly in
     """
