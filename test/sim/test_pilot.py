@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 import pytest
-from flights import begun, face_target
+from drone_tasks import begun, face_target
 
 from lnn_controller.sim.drone.expert import BURST_ROOM_M, MOST, BlindPilot, Pilot, disturb_flight
 from lnn_controller.sim.tasks.targets import room_m

@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 import pytest
-from flights import DRONE, Steady, begun, face_target, fly
+from drone_tasks import DRONE, Steady, begun, face_target, fly
 
 from lnn_controller.sim.drone.expert import BlindPilot, Pilot
 from lnn_controller.sim.tasks.targets import passes_m, room_m
