@@ -49,6 +49,8 @@ sbom: $(VENV)/.release ## a bill of materials of everything that is installed, i
 	mkdir -p out
 	$(BIN)/cyclonedx-py environment $(VENV) --output-file out/sbom.json
 
+FLIGHTS := $(BIN)/lnn collect --robot drone --task fly tight hop follow hidden --scene summer --seconds 24
+
 policy: $(VENV)/.test gl ## make the shipped policies anew: collect demonstrations in summer, train, drive
 	rm -rf out/demonstrations
 	$(BIN)/lnn collect --out out/demonstrations --scene summer --tracks 1 2 3 4 5 6 7 8 9 10 11 12 --seconds 60 --seed 0
@@ -57,6 +59,13 @@ policy: $(VENV)/.test gl ## make the shipped policies anew: collect demonstratio
 	  --out policies/car_lane_$$cell --overwrite || exit 1; done
 	$(BIN)/lnn train bags/real_car --out policies/real_car --test-fraction 0.5 --threads 1 --overwrite
 	$(BIN)/lnn evaluate --policy policies/car_lane --scene summer winter --track 21 33 47 --seconds 90
+	rm -rf out/flights
+	$(FLIGHTS) --seeds 1-36 --out out/flights/training
+	$(FLIGHTS) --seeds 37-40 --out out/flights/validation
+	$(BIN)/lnn train out/flights/training out/flights/validation --config config/drone.yaml --out policies/drone_forest --overwrite
+	$(BIN)/lnn train out/flights/training out/flights/validation --config config/drone.yaml --cell lstm --out policies/drone_forest_lstm --overwrite & lstm=$$!; \
+	$(BIN)/lnn train out/flights/training out/flights/validation --config config/drone.yaml --cell none --out policies/drone_forest_none --overwrite && wait $$lstm
+	$(BIN)/lnn evaluate --policy policies/drone_forest --task fly tight --scene summer autumn winter urban --seed 6000-6019
 
 experiments: $(VENV)/.demo gl ## does online adaptation help? figures and pictures in out/experiments (docs/adaptation.md)
 	for policy in car_lane car_lane_lstm car_lane_gru; do for name in worn-steering new-driver tilted-camera malice; do \
