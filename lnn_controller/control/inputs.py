@@ -136,7 +136,7 @@ class Inputs:
             the camera's timeout is counted and left
         :raises InputError: if the array is no rgb8 frame; counted too, and the frame before it stays the newest
         """
-        return self.on_encoded(stamp_ns, self.encode(image), now_ns)
+        return self.takes_image(stamp_ns, now_ns) and self.on_encoded(stamp_ns, self.encode(image), now_ns)
 
     def on_frame(self, stamp_ns: int, frame: NDArray[np.uint8], now_ns: int | None = None) -> bool:
         """
@@ -148,9 +148,21 @@ class Inputs:
         :returns: whether it was taken, as :meth:`on_image`
         :raises InputError: if the frame is not of the encoder's size
         """
+        if not self.takes_image(stamp_ns, now_ns):
+            return False
         started = perf_counter_ns()
         features = self.policy.encode(frame)
         return self.on_encoded(stamp_ns, Encoded(frame, features, (perf_counter_ns() - started) / 1e3), now_ns)
+
+    def takes_image(self, stamp_ns: int, now_ns: int | None = None) -> bool:
+        """
+        Return whether a frame would be taken, before it is worth being encoded; one that would not be is counted.
+
+        :param stamp_ns: when it was taken, ns
+        :param now_ns: when it arrived, ns; ``None``: at its stamp
+        :returns: whether it is new enough
+        """
+        return self._takes('image', stamp_ns, now_ns, self.settings.image_timeout_s)
 
     def encode(self, image: NDArray[np.uint8]) -> Encoded:
         """
@@ -178,7 +190,7 @@ class Inputs:
         :param now_ns: when the frame arrived, ns; ``None``: at its stamp
         :returns: whether it was taken, as :meth:`on_image`
         """
-        if not self._takes('image', stamp_ns, now_ns, self.settings.image_timeout_s):
+        if not self.takes_image(stamp_ns, now_ns):
             return False
         camera = self._sensors['image']
         camera.take(stamp_ns, now_ns)

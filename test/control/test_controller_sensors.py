@@ -194,3 +194,15 @@ def test_stamps_that_cannot_be_are_refused_when_they_arrive(policy, ahead_ms, re
     assert not robot.controller.on_imu(stamp_ns, (0, 0, 0), GRAVITY, robot.now_ns)
     assert robot.controller.counters[f'image_{refusal}'] == robot.controller.counters[f'imu_{refusal}'] == 1
     assert robot.tick().mode == 'policy', 'what came before still counts'
+
+
+def test_a_frame_that_comes_too_late_is_not_looked_at(policy):
+    robot = Robot(policy)
+    robot.tick()
+    counters, nothing = robot.controller.counters, np.zeros((12, 16), np.uint8)
+    assert not robot.controller.on_image(robot.now_ns, nothing), 'of a newer one the shape would be refused'
+    assert not robot.controller.on_image(robot.now_ns + PERIOD, nothing, robot.now_ns + 5_000 * MS)
+    assert (counters['image_not_newer'], counters['image_too_old'], counters['image_refused']) == (1, 1, 0)
+    with pytest.raises(InputError):
+        robot.controller.on_image(robot.now_ns + PERIOD, nothing)
+    assert counters['image_refused'] == 1

@@ -174,12 +174,14 @@ class InputTopics:
         arrived_ns, data = item
         try:
             stamp_ns, _, image = self._decode(data, round(self._values['image_max_megapixels'] * 1e6))
-            encoded = self._controller.encode(image)
+            taken = self._controller.inputs.takes_image(stamp_ns or arrived_ns, arrived_ns)
+            encoded = self._controller.encode(image) if taken else None
         except InputError as error:
             self._count_undecodable('image', error)
             return
-        with self._exclusive.turn():
-            taken = self._controller.on_encoded(stamp_ns or arrived_ns, encoded, arrived_ns)
+        if encoded is not None:
+            with self._exclusive.turn():
+                taken = self._controller.on_encoded(stamp_ns or arrived_ns, encoded, arrived_ns)
         if not taken and arrived_ns:  # before the first /clock it is not the stamp that is wrong
             self._log.warn('image', 'a camera image was refused: its stamp is old, or ahead of the clock')
 
