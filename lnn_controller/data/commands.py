@@ -30,7 +30,7 @@ __all__ = [
     'NoHeadingError',
     'check_wheelbase',
     'command_from_cdr',
-    'into_heading',
+    'is_made_level',
     'needs_wheelbase',
 ]
 
@@ -51,6 +51,16 @@ def needs_wheelbase(msgtype: str) -> bool:
     :returns: whether a wheelbase is needed to read them
     """
     return msgtype in (ACKERMANN, ACKERMANN_STAMPED)
+
+
+def is_made_level(channels: Sequence[str]) -> bool:
+    """
+    Return whether the body's velocities are turned level, where an odometry tells them.
+
+    :param channels: those that are wanted
+    :returns: whether one of them is of a robot that moves sideways or climbs; what else drives keeps its own axes
+    """
+    return not {'linear_y', 'linear_z'}.isdisjoint(channels)
 
 
 def check_wheelbase(wheelbase_m: float | None) -> None:
@@ -130,7 +140,7 @@ class CommandReader:
         self.wheelbase_m = wheelbase_m
         ours = self.msgtype in TWISTS and bool(find_controllers(bag.topics.values()))
         self.in_world = frame == 'world' and not ours
-        self.tilts = not {'linear_y', 'linear_z'}.isdisjoint(channels)
+        self.levels = is_made_level(channels)
         self._headings: Headings | None = None
         twists_in_world = self.in_world and self.msgtype in TWISTS
         if twists_in_world or self.msgtype in _SETPOINTS:
@@ -162,8 +172,8 @@ class CommandReader:
     def _measured(self, odometry: Odometry) -> tuple[int, NDArray[np.float64]]:
         twist = np.array(odometry.twist)
         if self.in_world:
-            return odometry.stamp_ns, into_heading(twist, yaw_of(odometry.orientation))
-        if not self.tilts:
+            return odometry.stamp_ns, _into_heading(twist, yaw_of(odometry.orientation))
+        if not self.levels:
             return odometry.stamp_ns, twist
         frame = heading_frame(odometry.orientation)
         if frame is None:
@@ -175,10 +185,10 @@ class CommandReader:
         yaw = self._headings.at(message.stamp_ns) if self._headings else None
         if yaw is None:
             raise _no_heading(f'topic {message.topic}')
-        return into_heading(twist, yaw)
+        return _into_heading(twist, yaw)
 
 
-def into_heading(twist: NDArray[np.float64], yaw: float) -> NDArray[np.float64]:
+def _into_heading(twist: NDArray[np.float64], yaw: float) -> NDArray[np.float64]:
     """
     Turn velocities from the axes of the world into those of a heading.
 

@@ -8,12 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lnn_controller.data.bags.reader import Bag, Topic
+from lnn_controller.data.commands import is_made_level
 from lnn_controller.data.headings import read_odometry, yaw_of
 from lnn_controller.data.messages.cdr import Odometry
 from lnn_controller.errors import InputError
 from lnn_controller.learning.checks import Finding
 
-__all__ = ['check_odometry', 'odometries']
+__all__ = ['check_odometry']
 
 Array = NDArray[np.float64]
 
@@ -62,9 +63,9 @@ def check_odometry(bag: Bag, topic: Topic, channels: Sequence[str], *, in_world:
     :returns: what was found; refused is a wanted channel that is zero while the pose moves, a twist in another frame
         than it is said to be in, and a pose without orientation, where the twist is turned by it
     """
-    samples = odometries(bag, topic)
+    samples = _read(bag, topic)
     where = f'{bag.path}, {topic.name}'
-    turned = in_world or not {'linear_y', 'linear_z'}.isdisjoint(channels)
+    turned = in_world or is_made_level(channels)
     if turned and samples and all(math.isnan(yaw_of(sample.orientation)) for sample in samples):
         text = (
             f'{where}: the pose must have an orientation, for velocities are turned level by it. Got none in '
@@ -85,14 +86,8 @@ def check_odometry(bag: Bag, topic: Topic, channels: Sequence[str], *, in_world:
     return findings + (_turning(where, moved) if 'angular_z' in channels else [])
 
 
-def odometries(bag: Bag, topic: Topic) -> list[Odometry]:
-    """
-    Read the odometries of a topic that can be read.
-
-    :param bag: the bag
-    :param topic: the topic
-    :returns: them, in the bag's order; stamped by receive time where they have no stamp
-    """
+def _read(bag: Bag, topic: Topic) -> list[Odometry]:
+    """Those that can be read, in the bag's order; stamped by receive time where they have no stamp."""
     samples = []
     for message in bag.messages([topic.name]):
         try:
