@@ -30,6 +30,7 @@ from lnn_controller.report.json import write_json
 from lnn_controller.sim import Scenario, find_robot
 
 DRONE = find_robot('drone')
+FIRST_SEED = 5000
 SCENES = ('summer', 'autumn', 'winter', 'urban')
 PARTS = ('tasks', 'conditions')
 EXPERTS = ('expert', 'blind')
@@ -144,7 +145,7 @@ def fly(asked: Sequence[Cell], folder: Path, trials: int, jobs: int) -> Iterator
     """
     once = {cell.file: cell for cell in asked}
     rows = {file: flown(folder, cell) for file, cell in once.items()}
-    left = [(cell, DRONE.seed + number) for file, cell in once.items() for number in range(len(rows[file]), trials)]
+    left = [(cell, FIRST_SEED + number) for file, cell in once.items() for number in range(len(rows[file]), trials)]
     results = run_setups([replace(cell.setup, seed=seed) for cell, seed in left], jobs=jobs)
     for (cell, _), trial in zip(left, tqdm(results, total=len(left), unit='trial', disable=None), strict=True):
         summary, there = summarise(trial), rows[cell.file]
