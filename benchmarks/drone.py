@@ -129,8 +129,8 @@ def flown(folder: Path, cell: Cell) -> list[dict[str, Any]]:
     :returns: its trials, by seed from the first on; none if they were of another setup or policy
     """
     path = folder / cell.file
-    told = json.loads(path.read_text()) if path.exists() else {}
-    return told['trials'] if told.get('key') == cell.key else []
+    stored = json.loads(path.read_text()) if path.exists() else {}
+    return stored['trials'] if stored.get('key') == cell.key else []
 
 
 def fly(asked: Sequence[Cell], folder: Path, trials: int, jobs: int) -> Iterator[None]:
@@ -219,7 +219,7 @@ def main() -> None:
     asked = list(cells(args))
     folder = args.out / 'cells'
 
-    def tell() -> str:
+    def write_tables() -> str:
         there = [(cell, flown(folder, cell)) for cell in asked]
         figures = [sum_up(cell, trials) for cell, trials in there if trials]
         write_json(args.out / 'table.json', figures)
@@ -227,8 +227,8 @@ def main() -> None:
         return markdown(figures)
 
     for _ in fly(asked, folder, args.trials, args.jobs):
-        tell()
-    print(tell())
+        write_tables()
+    print(write_tables())
 
 
 if __name__ == '__main__':
