@@ -18,7 +18,7 @@ Floats = NDArray[np.float64]
 
 ASPHALT, EDGE, LANE, INK, PAPER = '#d9dbdf', '#9a9fa8', '#6b7280', '#1f2937', '#ffffff'
 RED, TREE = '#c1121f', '#7fa08a'
-SURROUNDINGS_M, TARGET_RADIUS_M = 4.0, 0.4
+SURROUNDINGS_M = 4.0
 
 
 def draw_path(path: str | Path, trial: Trial) -> None:
@@ -93,6 +93,7 @@ def _draw_flight(axes: Any, trial: Trial) -> tuple[Floats, str, float, str]:
     from matplotlib.patches import Circle
 
     from lnn_controller.sim import find_robot
+    from lnn_controller.sim.tasks.targets import TARGET_RADIUS_M
 
     task = find_robot(trial.robot).begin(trial.task, trial.seed, trial.scene, render=False)
     with closing(task.world):

@@ -8,11 +8,12 @@ import sys
 import numpy as np
 import pytest
 
-from lnn_controller.sim.drone.body import FOVY_DEG, TARGET_RADIUS_M
+from lnn_controller.sim.drone.body import FOVY_DEG
 from lnn_controller.sim.drone.perturbation import DronePerturbation
 from lnn_controller.sim.drone.scenes import SCENES
 from lnn_controller.sim.drone.world import CAMERA_SIZE, DroneWorld
 from lnn_controller.sim.render.gl import Renderer
+from lnn_controller.sim.tasks.targets import TARGET_RADIUS_M
 
 pytestmark = pytest.mark.slow
 

@@ -5,7 +5,7 @@ import pytest
 from drone_tasks import DRONE, Steady, begun, face_target, fly
 
 from lnn_controller.sim.drone.expert import BlindPilot, Pilot
-from lnn_controller.sim.tasks.targets import passes_m, room_m
+from lnn_controller.sim.tasks.targets import clearance_m, path_clearance_m
 
 SEEDS = range(5000, 5012)
 
@@ -90,11 +90,11 @@ def test_a_target_is_placed_in_plain_sight_or_just_past_an_obstacle():
             assert 1.0 <= z <= 2.0
             assert 5.0 <= math.dist((x, y), target[:2]) <= 15.0
             assert 1.1 <= target[2] <= 1.8
-            assert room_m(obstacles, *target[:2]) > 1.2
-            assert room_m(obstacles, x, y) > 1.3
+            assert clearance_m(obstacles, *target[:2]) > 1.2
+            assert clearance_m(obstacles, x, y) > 1.3
             assert asked.in_view
             assert asked.is_visible()
-            passes = passes_m(obstacles, (x, y), tuple(target[:2]))
+            passes = path_clearance_m(obstacles, (x, y), tuple(target[:2]))
             assert passes > 0.15 if task == 'fly' else passes < 0.45
 
 
@@ -146,7 +146,7 @@ def test_a_target_that_is_followed_wanders_steadily_among_the_trees():
     assert np.median(steps) == pytest.approx(steps.max(), abs=1e-9)
     assert 0.3 <= steps.max() <= 0.8
     assert len({place[2] for place in places}) == 1
-    assert min(room_m(asked.world.obstacles, *place[:2]) for place in places) > 0.4
+    assert min(clearance_m(asked.world.obstacles, *place[:2]) for place in places) > 0.4
 
 
 def test_hidden_goes_out_of_view_and_nothing_tells_where_it_will_be():

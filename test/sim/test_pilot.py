@@ -5,7 +5,7 @@ import pytest
 from drone_tasks import begun, face_target
 
 from lnn_controller.sim.drone.expert import BURST_ROOM_M, MOST, BlindPilot, Pilot, disturb_flight
-from lnn_controller.sim.tasks.targets import room_m
+from lnn_controller.sim.tasks.targets import clearance_m
 
 
 @pytest.fixture
@@ -115,7 +115,7 @@ def test_bursts_disturb_every_channel_now_and_then_but_not_next_to_an_obstacle()
     assert np.array_equal(running, biases(600))
     x, y, radius = asked.world.obstacles[0]
     asked.world.set_pose(x - radius - BURST_ROOM_M + 0.1, y, 1.4, 0.0)
-    assert room_m(asked.world.obstacles, *asked.world.pose()[:2]) < BURST_ROOM_M
+    assert clearance_m(asked.world.obstacles, *asked.world.pose()[:2]) < BURST_ROOM_M
     assert not biases(600).any()
 
 

@@ -1,5 +1,7 @@
 """The quadrotor: its shape, mass, rotors, IMU and cameras, as MuJoCo's XML."""
 
+from lnn_controller.sim.tasks.targets import TARGET_RADIUS_M
+
 __all__ = [
     'ARM_M',
     'DRAG_N_S_M',
@@ -11,7 +13,6 @@ __all__ = [
     'MASS_KG',
     'MAX_THRUST_N',
     'ROTORS',
-    'TARGET_RADIUS_M',
     'TIMESTEP_S',
     'drone_xml',
 ]
@@ -25,7 +26,6 @@ DRAG_TORQUE_M = 0.0167  # torque of a rotor about its axis per newton of thrust
 ROTOR_LAG_S = 0.03
 DRAG_N_S_M = 0.25  # linear drag of body and rotors in the air
 HULL_RADIUS_M = 0.23  # of the sphere about body and rotors
-TARGET_RADIUS_M = 0.4
 FOVY_DEG = 50.0
 DRONE_LOOK_GROUP = 2  # the front camera sees nothing of the drone: it need not draw it
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lnn_controller.sim.interface import Disturbance
-from lnn_controller.sim.tasks.targets import TargetTask, room_m
+from lnn_controller.sim.tasks.targets import TargetTask, clearance_m
 
 __all__ = ['BlindPilot', 'Pilot', 'disturb_flight']
 
@@ -47,13 +47,13 @@ class Pilot:
         :returns: velocity ahead, left, up, m/s; yaw rate, rad/s; (4,)
         """
         _, bearing, _ = self._task.to_target()
-        ahead = self._task.in_view
+        in_view = self._task.in_view
         if self._task.reached != self._target:
             self._target, self._seen_s = self._task.reached, -math.inf
-        if ahead and self._task.is_visible():
+        if in_view and self._task.is_visible():
             self._seen_s, self._side = self._task.elapsed_s, 0.0
         known = self._task.elapsed_s - self._seen_s < REMEMBERS_S
-        if known and ahead:
+        if known and in_view:
             command = self._approach()
         elif known:
             if abs(bearing) < BEHIND_RAD or not self._side:
@@ -138,7 +138,7 @@ def disturb_flight(task: TargetTask, rng: np.random.Generator) -> Disturbance:
         left_s -= period_s
         if left_s < 0.0 and rng.random() < BURSTS_HZ * period_s:
             left_s, bias = rng.uniform(*BURST_S), rng.normal(0.0, BURST)
-        if left_s > 0.0 and room_m(world.obstacles, *world.pose()[:2]) < BURST_ROOM_M:
+        if left_s > 0.0 and clearance_m(world.obstacles, *world.pose()[:2]) < BURST_ROOM_M:
             left_s = 0.0
         return command + bias if left_s > 0.0 else command
 

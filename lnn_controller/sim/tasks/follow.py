@@ -2,7 +2,7 @@
 
 import math
 
-from lnn_controller.sim.tasks.targets import TargetTask, room_m
+from lnn_controller.sim.tasks.targets import TargetTask, clearance_m
 
 __all__ = ['Follow']
 
@@ -53,7 +53,7 @@ class Follow(TargetTask):
             ahead = x + 0.6 * math.cos(heading), y + 0.6 * math.sin(heading)
             apart_m = math.dist(place, self.world.pose()[:2])
             if (
-                room_m(self.world.obstacles, *ahead) > 0.9
+                clearance_m(self.world.obstacles, *ahead) > 0.9
                 and max(map(abs, ahead)) < self.world.field_m - 2.0
                 and (apart_m > 1.2 or apart_m > math.dist((x, y), self.world.pose()[:2]))
             ):

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from lnn_controller.sim.tasks.targets import TARGET_HEIGHT_M, TRIES, TargetTask, passes_m, wrap
+from lnn_controller.sim.tasks.targets import TARGET_HEIGHT_M, TRIES, TargetTask, path_clearance_m, wrap
 
 __all__ = ['Hidden']
 
@@ -42,8 +42,8 @@ class Hidden(TargetTask):
         self._first = self._middle - rng.uniform(*CROSS_M) * self._side * left
         ends = [(float(end[0]), float(end[1])) for end in (self._first, self._middle)]
         if not (
-            all(self._is_free(*end) and passes_m(obstacles, (x, y), end) > 0.3 for end in ends)
-            and passes_m(obstacles, ends[0], ends[1]) > 0.9
+            all(self._is_free(*end) and path_clearance_m(obstacles, (x, y), end) > 0.3 for end in ends)
+            and path_clearance_m(obstacles, ends[0], ends[1]) > 0.9
         ):
             return False
         self._show(ends[0][0], ends[0][1], rng.uniform(*TARGET_HEIGHT_M))
@@ -85,7 +85,7 @@ class Hidden(TargetTask):
             heading = self._from[0] + self._side * gone_s * self._rng.uniform(*ROUND_RAD_S)
             self._to = heading, self._rng.uniform(*DOWN_M)
             place = x + self._to[1] * math.cos(heading), y + self._to[1] * math.sin(heading)
-            if self._is_free(*place) and passes_m(self.world.obstacles, (x, y), place) > 0.3:
+            if self._is_free(*place) and path_clearance_m(self.world.obstacles, (x, y), place) > 0.3:
                 break
         self._top_m = z + RISE * max(ground_m, self._to[1])
         self._targets.append(np.array(place))

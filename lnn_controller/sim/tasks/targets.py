@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from lnn_controller.metrics.success import flight_figures
 from lnn_controller.sim.interface import Map, Verdict, World
 
-__all__ = ['FlightWorld', 'TargetTask', 'passes_m', 'room_m', 'wrap']
+__all__ = ['TARGET_RADIUS_M', 'FlightWorld', 'TargetTask', 'clearance_m', 'path_clearance_m', 'wrap']
 
 Floats = NDArray[np.float64]
 
+TARGET_RADIUS_M = 0.4  # of the ball that is the target
 REACH_M = 2.5  # a target is reached from here…
 FACING_RAD = math.radians(15.0)  # …with the nose towards it…
 HOLD_S = 2.0  # …for so long
@@ -133,7 +134,7 @@ class TargetTask:
     def _put_robot(self) -> None:
         for _ in range(TRIES):
             x, y = self._rng.uniform(-START_FIELD_M, START_FIELD_M, 2)
-            if room_m(self.world.obstacles, x, y) > START_ROOM_M:
+            if clearance_m(self.world.obstacles, x, y) > START_ROOM_M:
                 break
         self.world.set_pose(x, y, self._rng.uniform(*START_HEIGHT_M), self._rng.uniform(-math.pi, math.pi))
 
@@ -148,13 +149,13 @@ class TargetTask:
             distance_m = self._rng.uniform(nearest_m, farthest_m)
             heading = yaw + self._rng.uniform(-spread_rad, spread_rad)
             place = x + distance_m * math.cos(heading), y + distance_m * math.sin(heading)
-            if self._is_free(*place) and passes_m(self.world.obstacles, (x, y), place) > CLEAR_M:
+            if self._is_free(*place) and path_clearance_m(self.world.obstacles, (x, y), place) > CLEAR_M:
                 self._show(*place, self._rng.uniform(*TARGET_HEIGHT_M))
                 return True
         return False
 
     def _is_free(self, x: float, y: float) -> bool:
-        return max(abs(x), abs(y)) < self.world.field_m and room_m(self.world.obstacles, x, y) > TARGET_ROOM_M
+        return max(abs(x), abs(y)) < self.world.field_m and clearance_m(self.world.obstacles, x, y) > TARGET_ROOM_M
 
     def _show(self, x: float, y: float, z: float) -> None:
         """Put a new target somewhere."""
@@ -265,7 +266,7 @@ class TargetTask:
         return Map(obstacles=self.world.obstacles, targets=np.array(self._targets).reshape(-1, 2))
 
 
-def room_m(obstacles: Floats, x: float, y: float) -> float:
+def clearance_m(obstacles: Floats, x: float, y: float) -> float:
     """
     Measure how far the nearest obstacle is.
 
@@ -278,7 +279,7 @@ def room_m(obstacles: Floats, x: float, y: float) -> float:
     return float(apart.min(initial=math.inf))
 
 
-def passes_m(obstacles: Floats, start: tuple[float, float], end: tuple[float, float]) -> float:
+def path_clearance_m(obstacles: Floats, start: tuple[float, float], end: tuple[float, float]) -> float:
     """
     Measure how close a straight line passes to an obstacle.
 
