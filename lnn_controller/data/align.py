@@ -1,5 +1,6 @@
 """Align an episode to control ticks: what the controller would have known at each, and what the demonstrator did."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from lnn_controller.data.episode import Episode
 from lnn_controller.data.stamps import is_bridged, recorded_stretches
 from lnn_controller.errors import InputError
+from lnn_controller.settings import check_number
 
 __all__ = ['Ticks', 'align', 'latest_index', 'tick_grid', 'window_mean']
 
@@ -133,23 +135,15 @@ def align(
     :raises InputError: if ``rate_hz`` or a timeout is not positive, or no tick is left
     """
     hold_s = episode.command_hold_s if command_timeout_s is None else command_timeout_s
-    for name, value in (
-        ('rate_hz', rate_hz),
-        ('image_timeout_s', image_timeout_s),
-        ('imu_timeout_s', imu_timeout_s),
-        ('command_timeout_s', hold_s),
-    ):
-        if not value > 0 or not np.isfinite(value):
-            raise InputError(f'{name} must be positive and finite. Got {value}')
+    given = {'rate_hz': rate_hz, 'image_timeout_s': image_timeout_s, 'imu_timeout_s': imu_timeout_s}
+    for name, value in {**given, 'command_timeout_s': hold_s}.items():
+        check_number(name, value, above=0.0)
     frames, commands = episode.image_stamps_ns, episode.command_stamps_ns
     grids = [tick_grid(start, end, rate_hz) for start, end in recorded_stretches(frames, commands)]
     grid = np.concatenate(grids)
     begins = np.cumsum([0, *(len(each) for each in grids[:-1])])
-    count = len(grid)
 
     frame, command = latest_index(frames, grid), latest_index(commands, grid)
-    following = np.minimum(command + 1, len(commands) - 1)
-    gap = commands[following] - commands[command]
     bridged = is_bridged(commands, command, hold_s)
     checks = [
         ('before_first_image', frame < 0),
@@ -170,21 +164,11 @@ def align(
         before[begins] = grid[begins] - round(1e9 / rate_hz)
         imu = window_mean(episode.imu, stamps, before, grid).astype(np.float32)
 
-    kept = np.ones(count, bool)
-    drops = {}
-    for reason, fails in checks:
-        dropped = int(np.count_nonzero(kept & fails))
-        if dropped:
-            drops[reason] = dropped
-        kept &= ~fails
-    index = np.flatnonzero(kept)
+    index, drops = _keep(checks)
     if not len(index):
         raise InputError(
             f'{episode.name}: no control tick has all it needs. Got {drops}: check the topics and their stamps'
         )
-    weight = np.where(bridged, (grid - commands[command]) / np.maximum(gap, 1), 0.0)[:, None]
-    label = episode.commands[command] * (1 - weight) + episode.commands[following] * weight
-
     stretch = np.searchsorted(begins, index, side='right')
     broken = (np.diff(index, prepend=index[0]) > 1) | (np.diff(stretch, prepend=stretch[0]) > 0)
     segment = np.cumsum(broken)
@@ -195,10 +179,33 @@ def align(
         dt_s=dt_s.astype(np.float32),
         frame_index=frame[index],
         imu=None if imu is None else imu[index],
-        command=label[index].astype(np.float32),
+        command=_labels(episode, grid, command, bridged)[index].astype(np.float32),
         segment=segment.astype(np.int64),
         drops=drops,
     )
+
+
+def _keep(checks: Sequence[tuple[str, NDArray[np.bool_]]]) -> tuple[NDArray[np.int64], dict[str, int]]:
+    """The ticks that fail none of the checks, and how many of the others fail each as the first."""
+    kept = np.ones(len(checks[0][1]), bool)
+    drops = {}
+    for reason, fails in checks:
+        dropped = int(np.count_nonzero(kept & fails))
+        if dropped:
+            drops[reason] = dropped
+        kept &= ~fails
+    return np.flatnonzero(kept), drops
+
+
+def _labels(
+    episode: Episode, at: NDArray[np.int64], command: NDArray[np.int64], bridged: NDArray[np.bool_]
+) -> NDArray[np.floating[Any]]:
+    """The demonstrator's commands at given times: between the newest and the next where bridged, else the newest."""
+    stamps = episode.command_stamps_ns
+    following = np.minimum(command + 1, len(stamps) - 1)
+    gap = stamps[following] - stamps[command]
+    weight = np.where(bridged, (at - stamps[command]) / np.maximum(gap, 1), 0.0)[:, None]
+    return np.asarray(episode.commands[command] * (1 - weight) + episode.commands[following] * weight)
 
 
 def _age(at: NDArray[np.int64], stamps: NDArray[np.int64], index: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -102,13 +102,13 @@ def test_a_camera_with_a_loose_contact(rig, outcome):
 @pytest.mark.fault('camera: looping')
 def test_a_camera_that_repeats_its_last_pictures(rig, outcome):
     rig.drives_on()  # the rig's camera does just that, all the time
-    outcome.note = f'told: {rig.warned("the camera has shown nothing but pictures that it had shown before")}'
+    outcome.note = rig.warned('the camera has shown nothing but pictures that it had shown before')
 
 
 @pytest.mark.fault('IMU: stuck')
 def test_an_imu_that_repeats_its_last_sample(rig, outcome):
     rig.drives_on()  # the rig's IMU does just that, all the time
-    outcome.note = f'told: {rig.warned("the IMU has sent the very same sample")}'
+    outcome.note = rig.warned('the IMU has sent the very same sample')
 
 
 @pytest.mark.fault('IMU: slow')

@@ -7,6 +7,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -193,19 +194,6 @@ def on_change(
         given = {item.name: check(settings[item.name], item.value) for item in parameters if item.name in settings}
         return {name: value for name, value in given.items() if value != values[name]}
 
-    def as_meant(parameters: list[Parameter[Any]]) -> list[Parameter[Any]]:
-        # `ros2 param set … 20` sends an integer, which rclpy would refuse for a float; and for a text that YAML takes
-        # for a boolean a boolean, which rclpy would refuse without saying what to give.
-        result = []
-        for item in parameters:
-            setting = settings.get(item.name)
-            if setting and isinstance(setting.default, float) and item.type_ == Parameter.Type.INTEGER:
-                item = Parameter(item.name, Parameter.Type.DOUBLE, float(item.value))
-            elif setting and setting.choices and item.type_ == Parameter.Type.BOOL:
-                item = Parameter(item.name, Parameter.Type.STRING, _as_text(item.value))
-            result.append(item)
-        return result
-
     def checked(parameters: list[Parameter[Any]]) -> SetParametersResult:
         try:
             changed = changes(parameters)
@@ -225,9 +213,23 @@ def on_change(
         if changed:
             apply(changed)
 
-    node.add_pre_set_parameters_callback(as_meant)
+    node.add_pre_set_parameters_callback(partial(_as_meant, settings))
     node.add_on_set_parameters_callback(checked)
     node.add_post_set_parameters_callback(applied)
+
+
+def _as_meant(settings: Mapping[str, Setting], parameters: list[Parameter[Any]]) -> list[Parameter[Any]]:
+    # `ros2 param set … 20` sends an integer, which rclpy would refuse for a float; and for a text that YAML takes
+    # for a boolean a boolean, which rclpy would refuse without naming what to give.
+    result = []
+    for item in parameters:
+        setting = settings.get(item.name)
+        if setting and isinstance(setting.default, float) and item.type_ == Parameter.Type.INTEGER:
+            item = Parameter(item.name, Parameter.Type.DOUBLE, float(item.value))
+        elif setting and setting.choices and item.type_ == Parameter.Type.BOOL:
+            item = Parameter(item.name, Parameter.Type.STRING, _as_text(item.value))
+        result.append(item)
+    return result
 
 
 def usage(executable: str, purpose: str, table: Sequence[Setting]) -> str:
