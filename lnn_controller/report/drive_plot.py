@@ -109,8 +109,10 @@ def _draw_flight(axes: Any, trial: Trial) -> tuple[Floats, str, float, str]:
     if len(targets) > len(stays):
         axes.plot(*targets.T, ',', color=RED, alpha=0.5, zorder=3)
     went = np.concatenate([trial.pose[:, :2], targets])
-    (left, low), (right, high) = went.min(0) - SURROUNDINGS_M, went.max(0) + SURROUNDINGS_M
-    axes.set(xlim=(left, right), ylim=(low, high))
+    # A square, so that the title of a flight straight north has room.
+    x, y = ((went.min(0) + went.max(0)) / 2).tolist()
+    half = float(np.ptp(went, axis=0).max()) / 2 + SURROUNDINGS_M
+    axes.set(xlim=(x - half, x + half), ylim=(y - half, y + half))
     if trial.outcome and trial.outcome != 'success':
         _cross(axes, trial.pose[-1:, :2], trial.outcome)
     speed = trial.speed_m_s
