@@ -257,13 +257,15 @@ class Inputs:
         height_m, *orientation = map(float, pose[2:])
         velocity = list(map(float, twist))
         frame = heading_frame(orientation)
-        if frame is None or not all_finite([height_m, *velocity]):
+        # Turned, numbers that are finite but huge overflow: an infinite climb would undo floor and ceiling.
+        turned = None if frame is None else frame.velocity(velocity[:3], velocity[3:])
+        if frame is None or turned is None or not all_finite([height_m, *velocity, *turned]):
             self.counters['odometry_not_finite'] += 1
             return False
         if not self._takes('odometry', stamp_ns, now_ns, self.settings.odometry_timeout_s):
             return False
         self._sensors['odometry'].take(stamp_ns, now_ns)
-        self._velocity = frame.velocity(velocity[:3], velocity[3:])
+        self._velocity = turned
         self._height_m, self._frame = height_m, frame
         return True
 

@@ -11,6 +11,7 @@ from robot import GRAVITY, MS, PERIOD, frame
 
 from lnn_controller.control import Controller, ControlSettings, HeightSettings
 from lnn_controller.control.safety.height import Height, limit_climb
+from lnn_controller.control.settings.stopping import most_speed
 from lnn_controller.errors import InputError
 
 ROOM = HeightSettings(floor_m=1.0, ceiling_m=3.0, reaction_s=0.3, deceleration=1.0)
@@ -130,6 +131,9 @@ def test_what_is_no_height_is_refused_and_counted(drone_policy):
     for height_m, turned in ((math.nan, 1.0), (math.inf, 1.0), (2.0, math.nan)):
         assert not controller.on_odometry(1_000 * MS, (0.0, 0.0, height_m, 0.0, 0.0, 0.0, turned), (0.0,) * 6)
     assert controller.counters['odometry_not_finite'] == 3
+    tilted = (0.0, 0.0, 2.0, 0.0, 0.3, 0.0, 0.95)
+    assert not controller.on_odometry(1_000 * MS, tilted, (1.7e308, 0.0, -1.7e308, 0.0, 0.0, 0.0)), 'made level: -inf'
+    assert controller.counters['odometry_not_finite'] == 4
     assert controller.step(1_000 * MS).reason == 'no_height'
     old = (0.0, 0.0, 2.0, 0.0, 0.0, 0.0, 1.0), (0.0,) * 6
     assert not controller.on_odometry(1_000 * MS, *old, 1_301 * MS)
@@ -146,6 +150,29 @@ def test_a_car_has_no_floor(policy):
 def test_the_floor_is_below_the_ceiling():
     with pytest.raises(InputError, match=r'floor_m must be less than ceiling_m. Got 2 and 2'):
         HeightSettings(floor_m=2.0, ceiling_m=2.0)
+
+
+@pytest.mark.parametrize('down', [UP, DOWN])
+def test_no_number_in_odometry_that_is_taken_frees_a_limit(drone_policy, down):
+    flyer = Flyer(drone_policy, height_m=1.0 if down is DOWN else 3.0)
+    flyer.fly(AHEAD, 5)
+    for tilt in (0.0, 0.1, 0.6):
+        for speed in (1e300, 1.7e308):
+            for signs in np.ndindex(2, 2):
+                flyer.now_ns += 1
+                linear = [speed * (1 - 2 * each) for each in signs]
+                pose = (0.0, 0.0, flyer.height_m, 0.0, tilt, 0.0, 1.0)
+                flyer.controller.on_odometry(flyer.now_ns, pose, (linear[0], 0.0, linear[1], 0.0, 0.0, 0.0))
+                flyer.controller.on_override(flyer.now_ns, down)
+                assert flyer.controller.step(flyer.now_ns).command[2] == 0.0
+
+
+def test_the_most_speed_is_a_number_whatever_the_way_is():
+    assert most_speed(math.nan, 0.3, 1.0) == 0.0
+    assert most_speed(-1.0, 0.3, 1.0) == 0.0
+    assert most_speed(math.inf, 0.3, 1.0) == math.inf
+    assert math.isfinite(most_speed(1.7e308, 0.0, 0.05))
+    assert most_speed(2.0, 0.0, 1.0) == 2.0
 
 
 metres = st.floats(-50.0, 50.0)

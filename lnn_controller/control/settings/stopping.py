@@ -12,9 +12,12 @@ def most_speed(left_m: float, reaction_s: float, deceleration: float) -> float:
     :param left_m: the way to where it must stand, m
     :param reaction_s: from zeros on cmd_vel until it brakes, s
     :param deceleration: how hard it brakes, m/s², > 0
-    :returns: speed, m/s, ≥ 0; ``inf`` where the way has no end
+    :returns: speed, m/s, ≥ 0, never NaN: 0 where the way is not a number; ``inf`` where it has no end
     """
-    left_m = max(left_m, 0.0)
-    # The root of left = speed · reaction + speed² / (2 · deceleration), free of cancellation.
-    root = math.sqrt(reaction_s**2 + 2.0 * left_m / deceleration)
-    return 2.0 * left_m / (reaction_s + root) if 0.0 < left_m < math.inf else left_m
+    if not left_m > 0.0:
+        return 0.0
+    if left_m == math.inf:
+        return left_m
+    # The root of left = speed · reaction + speed² / (2 · deceleration), free of cancellation; and of inf / inf.
+    root = math.sqrt(reaction_s**2 + left_m / (0.5 * deceleration))
+    return left_m / (0.5 * (reaction_s + root))
