@@ -121,6 +121,9 @@ def test_none_by_default_and_any_rate_at_any_time(start, probe, commands, told):
     assert not commands
     assert probe.set_parameters({'keepalive_hz': 50.0})[0].successful
     assert all(map(stands, flow(probe, commands)))
+    assert probe.set_parameters({'keepalive_hz': 1e-300})[0].successful, 'the period is longer than can be waited for'
+    assert probe.set_parameters({'keepalive_hz': 50.0})[0].successful
+    assert all(map(stands, flow(probe, commands)))
     assert probe.set_parameters({'keepalive_hz': 0.0})[0].successful
     seconds_pass(probe, told)
     count = len(commands)

@@ -53,7 +53,8 @@ class Keepalive:
                 rate_hz = self._rate_hz()
                 left_s = sent_s + 1.0 / rate_hz - time.monotonic() if rate_hz else None
                 if left_s is None or left_s > 0.0:
-                    self._changed.wait(left_s)
+                    # Of a rate next to nothing Python cannot wait for the whole period.
+                    self._changed.wait(None if left_s is None else min(left_s, threading.TIMEOUT_MAX))
                     self._changed.clear()
                     continue
                 sent_s = time.monotonic()
