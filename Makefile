@@ -83,6 +83,7 @@ bench: $(VENV)/.test gl ## measure what the README claims
 	$(BIN)/python benchmarks/big_messages.py
 	$(BIN)/python benchmarks/transport.py
 	$(BIN)/python benchmarks/adaptation.py
+	$(BIN)/python benchmarks/flight_adaptation.py
 	$(BIN)/python benchmarks/gradients.py
 	$(BIN)/python benchmarks/worlds.py
 
