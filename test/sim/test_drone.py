@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from lnn_controller.errors import InputError
+from lnn_controller.settings import settings_of
 from lnn_controller.sim.drone.body import DRAG_N_S_M, DRAG_TORQUE_M, HULL_RADIUS_M, MASS_KG, MAX_THRUST_N, ROTORS
 from lnn_controller.sim.drone.flight import LIMITS
 from lnn_controller.sim.drone.perturbation import DronePerturbation
@@ -396,5 +397,16 @@ def test_bad_arguments_are_refused():
         DroneWorld(1, render=False).camera()
 
 
-def test_thrust_is_at_hand_for_the_heaviest_load_in_the_strongest_wind():
-    assert 4 * MAX_THRUST_N > 1.3 * (MASS_KG + 0.6) * 9.81
+def test_it_holds_its_place_with_the_heaviest_load_in_the_strongest_wind():
+    most = {name: settings_of(DronePerturbation)[name].maximum for name in ('payload_kg', 'wind_m_s')}
+    made = world(DronePerturbation(**most))
+    place = made.pose()
+    flown(made, np.zeros(4), 10.0)
+    assert made.pose() == pytest.approx(place, abs=0.1 * most['wind_m_s'])
+    assert made._data.act.max() < 0.8 * MAX_THRUST_N
+
+
+def test_a_place_without_room_for_its_things_is_refused_by_its_seed(monkeypatch):
+    monkeypatch.setattr('lnn_controller.sim.drone.scenery.FIELD_M', 3.0)
+    with pytest.raises(InputError, match=r'must have a seed by which \d+ things find room. Got 7'):
+        DroneWorld(7, render=False)

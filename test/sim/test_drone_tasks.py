@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from drone_tasks import DRONE, Steady, begun, face_target, fly
 
+from lnn_controller.errors import InputError
 from lnn_controller.sim.drone.expert import BlindPilot, Pilot
 from lnn_controller.sim.tasks.targets import clearance_m, path_clearance_m
 
@@ -37,6 +38,18 @@ def test_who_is_blind_to_obstacles_hits_about_half_of_those_in_the_way():
     assert 5 <= outcomes[BlindPilot, 'tight'].count('crash') <= 16
     assert outcomes[BlindPilot, 'fly'].count('success') >= 17
     assert outcomes[Pilot, 'tight'].count('success') >= 19
+
+
+@pytest.mark.parametrize('task', ['fly', 'tight', 'hidden'])
+def test_a_world_without_a_free_place_is_refused_by_its_seed(task):
+    asked = begun(task, 5000)
+    asked.world.obstacles = np.array([[0.0, 0.0, 50.0]])
+    with pytest.raises(InputError, match=r'must have a free place for the drone\. Seed 5000 has none'):
+        asked.begin()
+    asked.world.obstacles = np.array([[0.0, 0.0, 0.2]])
+    asked.world.field_m = 0.0
+    with pytest.raises(InputError, match=r'must have a free place for the target .* Seed 5000 has none'):
+        asked.begin()
 
 
 def test_touching_something_is_a_crash():

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from lnn_controller.errors import InputError
 from lnn_controller.sim.drone.scenes import FlightScene
 from lnn_controller.sim.render.looks import Colour
 from lnn_controller.sim.render.meshes import Mesh, blobs, cones, rods, walls
@@ -240,6 +241,7 @@ def place_things(stock: Sequence[Thing], rng: np.random.Generator) -> list[Place
     :param stock: the things
     :param rng: source of the places
     :returns: of each thing
+    :raises InputError: if there is no room for one
     """
     spots = [(0.0, 0.0, CLEARING_M)]
     places = []
@@ -248,6 +250,8 @@ def place_things(stock: Sequence[Thing], rng: np.random.Generator) -> list[Place
             x, y, turn = (FIELD_M * rng.uniform(-1.0, 1.0, 3)).tolist()
             if all(math.hypot(x - a, y - b) > thing.clearance_m + room for a, b, room in spots):
                 break
+        else:
+            raise InputError(f'a place must have a seed by which {len(stock)} things find room')
         spots.append((x, y, thing.clearance_m))
         yaw = turn / FIELD_M * math.pi
         places.append(Place(x, y, round(2 * yaw / math.pi) * math.pi / 2 if thing.square else yaw))

@@ -54,7 +54,7 @@ class DroneWorld:
     :param scene: a key of :data:`~lnn_controller.sim.drone.scenes.SCENES`
     :param scenery_seed: of the sizes and colours of what stands about, ≥ 0
     :param render: False for a world without pictures, which needs no OpenGL
-    :raises InputError: if the scene is unknown, a seed is not an integer ≥ 0, or OpenGL is missing
+    :raises InputError: if the scene is unknown, a seed is not an integer ≥ 0, things find no room, or OpenGL is missing
     """
 
     channels = ('linear_x', 'linear_y', 'linear_z', 'angular_z')
@@ -71,7 +71,10 @@ class DroneWorld:
         self.scene = SCENES[scene]
         self._model, stock, houses = build_model(scene, check_seed(scenery_seed, 'the scenery'))
         placing = np.random.default_rng([self.seed, 1])
-        places = place_things(stock, placing)
+        try:
+            places = place_things(stock, placing)
+        except InputError as error:
+            raise InputError(f'{error}. Got {self.seed}') from None
         move_things(self._model, 'thing', places)
         if houses:
             move_things(self._model, 'house', place_houses(placing))

@@ -81,6 +81,7 @@ class Hidden(TargetTask):
         self._height_m = float(self.world.target[2])
         self._centre = x, y
         gone_s = self._down_s - self._goes_s
+        # Where there is room depends on how it was flown, so that no seed can be refused: the last place must do then.
         for _ in range(TRIES):
             heading = self._from[0] + self._side * gone_s * self._rng.uniform(*ROUND_RAD_S)
             self._to = heading, self._rng.uniform(*DOWN_M)

@@ -7,6 +7,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from lnn_controller.errors import InputError
 from lnn_controller.metrics.success import flight_figures
 from lnn_controller.sim.interface import Map, Verdict, World
 
@@ -122,6 +123,7 @@ class TargetTask:
         Put robot and target where the flight begins.
 
         :param rng: source of a demonstration's start; without it the start is that of the world's seed
+        :raises InputError: if the world of that seed has no free place for robot or target
         """
         self._rng = np.random.default_rng([self.world.seed, TRIAL]) if rng is None else rng.spawn(1)[0]
         self._restart()
@@ -129,14 +131,22 @@ class TargetTask:
         for _ in range(TRIES):
             self._put_robot()
             if self._start(SPREAD_RAD if unseen else IN_VIEW_RAD):
-                break
+                return
+        raise self._no_room('the target where a flight begins')
 
     def _put_robot(self) -> None:
         for _ in range(TRIES):
             x, y = self._rng.uniform(-START_FIELD_M, START_FIELD_M, 2)
             if clearance_m(self.world.obstacles, x, y) > START_ROOM_M:
-                break
-        self.world.set_pose(x, y, self._rng.uniform(*START_HEIGHT_M), self._rng.uniform(-math.pi, math.pi))
+                self.world.set_pose(x, y, self._rng.uniform(*START_HEIGHT_M), self._rng.uniform(-math.pi, math.pi))
+                return
+        raise self._no_room('the drone')
+
+    def _no_room(self, what: str) -> InputError:
+        return InputError(
+            f'the world must have a free place for {what}. Seed {self.world.seed} has none in {TRIES} tries: '
+            'choose another seed'
+        )
 
     def _start(self, spread_rad: float) -> bool:
         """Put the target where the flight begins, up to an angle from the nose; whether there was a place for it."""
