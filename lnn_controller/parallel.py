@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
@@ -28,7 +29,8 @@ def cores() -> int:
 
 def in_processes(function: Callable[[Item], Result], items: Sequence[Item], *, jobs: int) -> Iterator[Result]:
     """
-    Call a function on each item, several at once; each process has one thread and is fresh (spawned, not forked).
+    Call a function on each item, several at once; each process has one thread for that and is fresh (spawned, not
+    forked), and ends with this one, however this one ends.
 
     With one job, or one item, nothing is spawned: the calls are made here.
 
@@ -42,7 +44,8 @@ def in_processes(function: Callable[[Item], Result], items: Sequence[Item], *, j
         yield from map(function, items)
         return
     before = set(multiprocessing.active_children())
-    pool = ProcessPoolExecutor(min(jobs, len(items)), multiprocessing.get_context('spawn'))
+    spawn = multiprocessing.get_context('spawn')
+    pool = ProcessPoolExecutor(min(jobs, len(items)), spawn, initializer=_end_with_parent)
     try:
         with _for_spawning():
             futures = [pool.submit(function, item) for item in items]
@@ -55,6 +58,18 @@ def in_processes(function: Callable[[Item], Result], items: Sequence[Item], *, j
         raise
     finally:
         pool.shutdown()
+
+
+def _end_with_parent() -> None:
+    """End this process when its parent has: who is killed cannot end the others, and they would wait for ever."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, name='end with parent', daemon=True).start()
 
 
 @contextmanager

@@ -5,6 +5,8 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
@@ -55,8 +57,9 @@ def test_an_error_comes_through_after_the_results_before_it(jobs):
         next(results)
 
 
-def test_an_interrupt_of_the_group_ends_all_without_a_word_of_the_others(tmp_path):
-    """As Ctrl-C in a terminal: every process of the group gets the signal."""
+@pytest.fixture
+def napping(tmp_path):
+    """A process with two jobs that nap, and the file in which each has written its number."""
     (tmp_path / 'naps.py').write_text(
         'import pathlib, time\n'
         'def nap(name):\n'
@@ -82,15 +85,38 @@ def test_an_interrupt_of_the_group_ends_all_without_a_word_of_the_others(tmp_pat
         start_new_session=True,
     )
     deadline = time.monotonic() + DEADLINE_S
-    napping = [tmp_path / 'a', tmp_path / 'b']
-    while not all(file.exists() and file.read_text() for file in napping):
+    jobs = [tmp_path / 'a', tmp_path / 'b']
+    while not all(file.exists() and file.read_text() for file in jobs):
         assert time.monotonic() < deadline
         assert process.poll() is None, process.communicate()
         time.sleep(0.02)
+    yield process, [int(file.read_text()) for file in jobs]
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def test_an_interrupt_of_the_group_ends_all_without_a_word_of_the_others(napping, tmp_path):
+    """As Ctrl-C in a terminal: every process of the group gets the signal."""
+    process, jobs = napping
     os.killpg(process.pid, signal.SIGINT)
     out, err = process.communicate(timeout=DEADLINE_S)
     assert (process.returncode, out, err) == (0, 'interrupted\n', '')
     assert not (tmp_path / 'c').exists()
-    for file in napping:
-        with pytest.raises(ProcessLookupError):
-            os.kill(int(file.read_text()), 0)
+    assert not any(map(runs, jobs))
+
+
+@pytest.mark.parametrize('how', [signal.SIGTERM, signal.SIGKILL])
+def test_who_is_killed_leaves_no_process_behind(napping, how):
+    process, jobs = napping
+    process.send_signal(how)
+    process.communicate(timeout=DEADLINE_S)  # until the last who could write has ended too
+    assert process.returncode == -how
+    assert not any(map(runs, jobs))
+
+
+def runs(pid):
+    """Whether there is such a process; one that has ended and that nobody has asked about does not run."""
+    try:
+        return Path(f'/proc/{pid}/stat').read_text().rpartition(')')[2].split()[0] not in 'ZX'
+    except FileNotFoundError:
+        return False
