@@ -2,7 +2,7 @@
 
 import argparse
 from collections.abc import Iterator
-from itertools import chain
+from itertools import chain, product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -130,7 +130,9 @@ def _setups(args: argparse.Namespace) -> 'list[Setup]':
         'conditions': Conditions(**{key: value for key, value in chosen.items() if value is not None}),
     }
     seeds = list(chain.from_iterable(args.seeds or [[robot.seed]]))
-    return [Setup(task=task, scene=scene, seed=seed, **common) for task in tasks for scene in scenes for seed in seeds]
+    # Each once: a trial that is named twice is the same trial, and would count twice.
+    places = dict.fromkeys(product(tasks, scenes, seeds))
+    return [Setup(task=task, scene=scene, seed=seed, **common) for task, scene, seed in places]
 
 
 def _scenario(robot: str, kind: type | None, changes: dict[str, float]) -> 'Scenario':

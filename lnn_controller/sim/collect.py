@@ -119,6 +119,8 @@ def collect(
     entry.find_scene(scene)
     for task in tasks:
         entry.find_task(task)
+    if len(set(tasks)) < len(tasks):
+        raise InputError(f'collecting must name each task once. Got {", ".join(tasks)}')
     seeds = _worlds(seeds, seconds)
     plan = [(task, each, _stem(Path(out_dir), task, scene, each)) for each in seeds for task in tasks]
     taken = [path for _, _, stem in plan for path in sorted(stem.parent.glob(f'{stem.name}_*'))]

@@ -134,6 +134,8 @@ def test_bad_wishes_are_refused_before_anything_is_written(tmp_path, bags):
         collect(tmp_path, seeds=[1], robot='boat')
     with pytest.raises(InputError, match=r"a task must be one of lane. Got 'moor'"):
         collect(tmp_path, seeds=[1], tasks=['lane', 'moor'])
+    with pytest.raises(InputError, match=r'each task once. Got lane, lane'):
+        collect(tmp_path, seeds=[1], tasks=['lane', 'lane'])
     with pytest.raises(InputError, match='summer_060_00 exists already and is not overwritten'):
         collect(bags[1].parent, seeds=[60])
     assert list(tmp_path.iterdir()) == []
