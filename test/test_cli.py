@@ -42,7 +42,7 @@ def bundle(tmp_path_factory):
 def bag(tmp_path_factory):
     """A demonstration of the simulated car; read only."""
     folder = tmp_path_factory.mktemp('demos')
-    return collect(folder, seeds=[1], seconds=3.0, progress=False)[0]
+    return collect(folder, seeds=[1], seconds=4.5, progress=False)[0]
 
 
 def test_help_names_every_command(tmp_path):
@@ -145,11 +145,11 @@ def test_replay(bundle, bag, tmp_path):
 
 @pytest.mark.slow
 def test_collect_writes_bags_that_replay_reads(bundle, tmp_path):
-    done = lnn('collect', '--out', 'demos', '--tracks', 5, '--seconds', 2, cwd=tmp_path)
+    done = lnn('collect', '--out', 'demos', '--tracks', 5, '--seconds', 5, cwd=tmp_path)
     assert done.returncode == 0
     assert done.stdout == '1 bags in demos\n'
     assert lnn('replay', 'demos/summer_005_00', '--policy', bundle, cwd=tmp_path).returncode == 0
-    again = lnn('collect', '--out', 'demos', '--tracks', 5, '--seconds', 2, cwd=tmp_path)
+    again = lnn('collect', '--out', 'demos', '--tracks', 5, '--seconds', 5, cwd=tmp_path)
     assert again.returncode == 2
     assert 'exists already' in last_line(again)
 
@@ -279,7 +279,7 @@ MISTAKES = {
         'folder of the demo must be writable',
     ),
     'unwritable bags': (
-        lambda b, g, t: ('collect', '--out', b / 'policy.json' / 'x', '--seconds', 2),
+        lambda b, g, t: ('collect', '--out', b / 'policy.json' / 'x', '--seconds', 5),
         'cannot be written',
     ),
     'a folder in the way': (lambda b, g, t: in_the_way(b, t), 'must be a bag that a demo recorded. Got something else'),

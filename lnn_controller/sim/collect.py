@@ -24,8 +24,7 @@ TOPICS = {
     '/odom': 'nav_msgs/msg/Odometry',
 }
 EPISODE_S = 30.0
-SHORTEST_EPISODE_S = 2.0
-SHORTEST_REST_S = 4.2  # an episode with less cannot be trained on: 4 s from the first frame to the last
+SHORTEST_S = 4.2  # an episode with less cannot be trained on: 4 s from the first frame to the last
 
 
 def record_episode(
@@ -106,8 +105,8 @@ def collect(
     :param robot: a key of :data:`~lnn_controller.sim.robots.ROBOTS`
     :param tasks: what is demonstrated, each in each world
     :param scene: how the world looks
-    :param seconds: simulated time of each task in each world, in episodes of up to 30 s; one under 4.2 s, too short to
-        be trained on, is left out
+    :param seconds: simulated time of each task in each world, at least 4.2 s, in episodes of up to 30 s; one under
+        4.2 s, too short to be trained on, is left out
     :param seed: of starts, disturbances and scenery
     :param progress: whether to show a progress bar
     :returns: the bags, in the order of recording
@@ -136,7 +135,7 @@ def collect(
                 source = [seed, each, 2, list(entry.tasks).index(task)]
                 asked, rng = entry.tasks[task](world), np.random.default_rng(source)
                 left, episode = seconds, 0
-                while left >= SHORTEST_REST_S or not episode:
+                while left >= SHORTEST_S:
                     path = stem.with_name(f'{stem.name}_{episode:02d}')
                     asked.begin(rng)
                     expert, disturbance = make_expert(asked), entry.disturbance(asked, rng)
@@ -145,7 +144,7 @@ def collect(
                     )
                     left, episode = left - recorded, episode + 1
                     bar.update(recorded)
-                    if recorded < min(SHORTEST_REST_S, seconds):
+                    if recorded < SHORTEST_S:
                         shutil.rmtree(path)
                     else:
                         bags.append(path)
@@ -155,8 +154,8 @@ def collect(
 def _worlds(seeds: Sequence[int], seconds: float) -> list[int]:
     if len(seeds) == 0:
         raise InputError('collecting must have at least one seed of a world. Got none')
-    if not SHORTEST_EPISODE_S <= seconds < float('inf'):
-        raise InputError(f'collecting must last at least {SHORTEST_EPISODE_S:g} s in each world. Got {seconds:g}')
+    if not SHORTEST_S <= seconds < float('inf'):
+        raise InputError(f'collecting must last at least {SHORTEST_S:g} s in each world. Got {seconds:g}')
     seeds = [check_seed(each, 'a world') for each in seeds]
     if len(set(seeds)) < len(seeds):
         raise InputError(f'collecting must go to each world once. Got the seeds {seeds}')

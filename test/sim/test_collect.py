@@ -76,7 +76,7 @@ def test_the_same_seed_writes_the_same_demonstrations(bags, tmp_path):
     for topic in TOPICS:
         with Bag(again[0]) as new, Bag(bags[1]) as old:
             assert [m.data for m in new.messages([topic])] == [m.data for m in old.messages([topic])]
-    other = collect(tmp_path / 'other', seeds=[60], seconds=2, seed=2, progress=False)
+    other = collect(tmp_path / 'other', seeds=[60], seconds=5, seed=2, progress=False)
     assert (
         messages(other[0], '/odom')[0][1].pose.pose.position.x != messages(bags[1], '/odom')[0][1].pose.pose.position.x
     )
@@ -111,10 +111,10 @@ def test_bursts_last_begin_at_their_rate_and_end_far_aside():
 
 
 def test_the_progress_bar_counts_simulated_seconds(tmp_path, capsys):
-    collect(tmp_path, seeds=[3], scene='winter', seconds=2, progress=True)
+    collect(tmp_path, seeds=[3], scene='winter', seconds=5, progress=True)
     shown = capsys.readouterr().err
     assert 'collect (winter): 100%' in shown
-    assert '2/2' in shown
+    assert '5/5' in shown
 
 
 def test_bad_wishes_are_refused_before_anything_is_written(tmp_path, bags):
@@ -122,9 +122,9 @@ def test_bad_wishes_are_refused_before_anything_is_written(tmp_path, bags):
         collect(tmp_path, seeds=[1], scene='mars')
     with pytest.raises(InputError, match='at least one seed'):
         collect(tmp_path, seeds=[])
-    with pytest.raises(InputError, match=r'at least 2 s in each world. Got 1'):
-        collect(tmp_path, seeds=[1], seconds=1)
-    with pytest.raises(InputError, match=r'at least 2 s in each world. Got nan'):
+    with pytest.raises(InputError, match=r'at least 4.2 s in each world. Got 4'):
+        collect(tmp_path, seeds=[1], seconds=4)
+    with pytest.raises(InputError, match=r'at least 4.2 s in each world. Got nan'):
         collect(tmp_path, seeds=[1], seconds=float('nan'))
     with pytest.raises(InputError, match='each world once'):
         collect(tmp_path, seeds=[1, 2, 1])
@@ -144,7 +144,7 @@ def test_bad_wishes_are_refused_before_anything_is_written(tmp_path, bags):
 def test_a_folder_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / 'file').write_text('')
     with pytest.raises(InputError, match='file'):
-        collect(tmp_path / 'file', seeds=[1], seconds=2, progress=False)
+        collect(tmp_path / 'file', seeds=[1], seconds=5, progress=False)
 
 
 def test_tasks_are_demonstrated_from_starts_of_their_own_and_long_enough_to_be_learnt(tmp_path):
