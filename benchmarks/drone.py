@@ -15,7 +15,6 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 from tqdm import tqdm
@@ -23,7 +22,7 @@ from tqdm import tqdm
 from lnn_controller.evaluation.conditions import Conditions
 from lnn_controller.evaluation.many import Setup, run_setups
 from lnn_controller.evaluation.trial import summarise
-from lnn_controller.metrics.success import count_outcomes, wilson_interval
+from lnn_controller.metrics.success import sum_up
 from lnn_controller.parallel import cores
 from lnn_controller.policy.bundle import find_policy, read_spec, shipped_policies
 from lnn_controller.report.json import write_json
@@ -155,7 +154,7 @@ def fly(asked: Sequence[Cell], folder: Path, trials: int, jobs: int) -> Iterator
             yield
 
 
-def sum_up(cell: Cell, trials: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def figures_of(cell: Cell, trials: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """
     Sum a cell up.
 
@@ -163,18 +162,12 @@ def sum_up(cell: Cell, trials: Sequence[dict[str, Any]]) -> dict[str, Any]:
     :param trials: at least one
     :returns: figures by name
     """
-    successes = sum(trial['success'] for trial in trials)
-    times_s = [trial['time_s'] for trial in trials if trial['success']]
     return {
         'part': cell.part,
         'row': cell.row,
         'pilot': cell.pilot,
         'scene': cell.setup.scene,
-        'trials': len(trials),
-        'successes': successes,
-        'interval': wilson_interval(successes, len(trials)),
-        'median_time_s': median(times_s) if times_s else None,
-        'outcomes': count_outcomes(trial['outcome'] for trial in trials),
+        **sum_up(trials),
     }
 
 
@@ -221,7 +214,7 @@ def main() -> None:
 
     def write_tables() -> str:
         there = [(cell, flown(folder, cell)) for cell in asked]
-        figures = [sum_up(cell, trials) for cell, trials in there if trials]
+        figures = [figures_of(cell, trials) for cell, trials in there if trials]
         write_json(args.out / 'table.json', figures)
         (args.out / 'table.md').write_text(markdown(figures), encoding='utf-8')
         return markdown(figures)

@@ -2,10 +2,11 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterable
-from statistics import NormalDist
+from collections.abc import Iterable, Mapping, Sequence
+from statistics import NormalDist, median
+from typing import Any
 
-__all__ = ['count_outcomes', 'flight_figures', 'wilson_interval']
+__all__ = ['count_outcomes', 'flight_figures', 'sum_up', 'wilson_interval']
 
 
 def wilson_interval(successes: int, trials: int, *, confidence: float = 0.95) -> tuple[float, float]:
@@ -56,4 +57,23 @@ def flight_figures(outcome: str, seconds: float, reached: int) -> dict[str, floa
         'time_s': seconds if success else math.nan,
         'reached': reached,
         'collisions': int(outcome == 'crash'),
+    }
+
+
+def sum_up(trials: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """
+    Sum trials up that differ by chance alone.
+
+    :param trials: of each ``success`` (0 or 1), ``time_s`` to it and ``outcome``; at least one
+    :returns: ``trials``, ``successes``: how many; ``interval``: Wilson's of 95 % of the probability of success;
+        ``median_time_s`` of those that succeeded, ``None`` of none; ``outcomes``: how many ended so
+    """
+    successes = sum(trial['success'] for trial in trials)
+    times_s = [trial['time_s'] for trial in trials if trial['success']]
+    return {
+        'trials': len(trials),
+        'successes': successes,
+        'interval': wilson_interval(successes, len(trials)),
+        'median_time_s': median(times_s) if times_s else None,
+        'outcomes': count_outcomes(trial['outcome'] for trial in trials),
     }

@@ -2,11 +2,10 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from statistics import median
 from typing import Any
 
 from lnn_controller.data.drops import explain_drops
-from lnn_controller.metrics.success import count_outcomes, wilson_interval
+from lnn_controller.metrics.success import sum_up
 from lnn_controller.replay.result import Exactness, ReplaySummary
 from lnn_controller.report.replay_report import ReplayReport
 
@@ -74,15 +73,12 @@ def _successes_table(summaries: Sequence[Mapping[str, Any]]) -> str:
     rows = []
     for task, scene in dict.fromkeys((each['task'], each['scene']) for each in summaries):
         trials = [each for each in summaries if (each['task'], each['scene']) == (task, scene)]
-        successes = sum(each['success'] for each in trials)
-        low, high = wilson_interval(successes, len(trials))
-        times_s = [each['time_s'] for each in trials if each['success']]
-        time = f'{median(times_s):.1f}' if times_s else '–'
-        outcomes = ', '.join(
-            f'{outcome or TIME_UP} {count}' for outcome, count in count_outcomes(t['outcome'] for t in trials).items()
-        )
+        figures = sum_up(trials)
+        low, high = figures['interval']
+        time = '–' if figures['median_time_s'] is None else f'{figures["median_time_s"]:.1f}'
+        outcomes = ', '.join(f'{outcome or TIME_UP} {count}' for outcome, count in figures['outcomes'].items())
         rows.append(
-            f'{task:<10}{scene:<10}{len(trials):>6}{successes / len(trials):>9.0%}'
+            f'{task:<10}{scene:<10}{len(trials):>6}{figures["successes"] / len(trials):>9.0%}'
             f'{f"{100 * low:.0f} … {100 * high:.0f}":>13}{time:>10}  {outcomes}'
         )
     return '\n'.join([f'{summaries[0]["policy"]} ({summaries[0]["robot"]})', head, *rows])
