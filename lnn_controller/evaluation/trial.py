@@ -73,11 +73,6 @@ class Trial:
         """Speed at each moment of the ground truth, in whatever direction, (K,)."""
         return np.asarray(np.linalg.norm(self.twist[:, :3], axis=1))
 
-    @property
-    def planar_pose(self) -> Floats:
-        """The poses of a robot that stays level: x (m), y (m), yaw (rad), (K, 3)."""
-        return np.column_stack([self.pose[:, :2], 2.0 * np.arctan2(self.pose[:, 5], self.pose[:, 6])])
-
 
 def summarise(trial: Trial) -> dict[str, Any]:
     """

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lnn_controller.data.headings import yaw_of
 from lnn_controller.errors import InputError, how_to_install
 from lnn_controller.evaluation.trial import Trial
 from lnn_controller.metrics.lane import count_departures
@@ -141,9 +142,9 @@ def _flight_state(trial: Trial) -> Callable[[int], tuple[str, ...]]:
         outcome = trial.outcome if index == len(trial.pose) - 1 else ''
         if trial.target is None:
             return speed, outcome
-        x, y, yaw = trial.planar_pose[index]
-        ahead, aside = trial.target[index, :2] - (x, y)
-        bearing = (math.atan2(aside, ahead) - yaw + math.pi) % (2 * math.pi) - math.pi
+        pose = trial.pose[index]
+        ahead, aside = trial.target[index, :2] - pose[:2]
+        bearing = (math.atan2(aside, ahead) - yaw_of(pose[3:]) + math.pi) % (2 * math.pi) - math.pi
         degrees = round(math.degrees(bearing))
         side = ' left' if degrees > 0 else ' right' if degrees < 0 else ''
         return speed, f'target {math.hypot(ahead, aside):.1f} m, {abs(degrees)}°{side}', outcome

@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import pytest
 from trials import MS
@@ -129,7 +131,8 @@ def test_only_the_wanted_time_counts(bag):
 
 def test_the_pose_is_the_recorded_one(bag):
     drive = read_trial(bag, **WHERE)
-    np.testing.assert_allclose(drive.planar_pose[0], Track(21).at(0.0, LANE_OFFSET_M + 0.05), atol=1e-9)
+    x, y, yaw = Track(21).at(0.0, LANE_OFFSET_M + 0.05)
+    np.testing.assert_allclose(drive.pose[0], [x, y, 0, 0, 0, math.sin(yaw / 2), math.cos(yaw / 2)], atol=1e-9)
     assert drive.speed_m_s[0] == 2.0
 
 

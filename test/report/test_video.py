@@ -1,3 +1,4 @@
+import math
 import sys
 
 import av
@@ -75,6 +76,26 @@ def test_a_flight_shows_where_its_target_is_and_at_last_how_it_ended():
     assert shown[0].state == ('0:00.0', '1.0 m/s', 'target 3.0 m, 0°', '')
     assert shown[-1].state == ('0:03.0', '1.0 m/s', 'target 4.2 m, 45° right', 'success')
     assert shown[-1].target.tolist() == [3.0, 0.0, 1.4]
+
+
+def test_where_a_target_is_does_not_depend_on_how_far_the_drone_leans():
+    flight = flight_trial(0.2)
+    heading, pitch = 1.0, 0.6
+    turned = (
+        -math.sin(heading / 2) * math.sin(pitch / 2),
+        math.cos(heading / 2) * math.sin(pitch / 2),
+        math.sin(heading / 2) * math.cos(pitch / 2),
+        math.cos(heading / 2) * math.cos(pitch / 2),
+    )
+    roll = math.sin(0.3), 0.0, 0.0, math.cos(0.3)
+    flight.pose[:, 3:] = product(turned, roll)
+    assert next(iter(moments(flight, []))).state[2] == 'target 3.0 m, 57° right'
+
+
+def product(first, then):
+    """Of two turns, quaternions x, y, z, w."""
+    a, b = np.array(first[:3]), np.array(then[:3])
+    return [*(first[3] * b + then[3] * a + np.cross(a, b)), first[3] * then[3] - a @ b]
 
 
 def test_a_flight_is_filmed_with_a_bar_for_each_channel(tmp_path, monkeypatch):
