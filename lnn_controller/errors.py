@@ -3,11 +3,11 @@
 import reprlib
 import sys
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from difflib import get_close_matches
 from io import TextIOWrapper
 
-__all__ = ['InputError', 'did_you_mean', 'how_to_install', 'printable', 'short', 'write_anywhere']
+__all__ = ['InputError', 'check_name', 'did_you_mean', 'how_to_install', 'printable', 'short', 'write_anywhere']
 
 _UNPRINTABLE = frozenset(('Cc', 'Cf', 'Cs', 'Zl', 'Zp'))  # controls, bidirectional and other marks, half code points
 _KEPT = '\n\t'
@@ -41,6 +41,23 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     """
     near = get_close_matches(name, list(known), 1, 0.5)
     return f'did you mean {near[0]}?' if near else ''
+
+
+def check_name(what: str, name: str, known: Collection[str], hint: str = '') -> str:
+    """
+    Check that a name is one of those there are.
+
+    :param what: what has the name, with its article, for the error
+    :param name: the name
+    :param known: the names that there are
+    :param hint: what to do about another; empty: the nearest name is asked for
+    :returns: the name
+    :raises InputError: if there is none of that name
+    """
+    if name not in known:
+        guess = hint or did_you_mean(name, known)
+        raise InputError(f'{what} must be one of {", ".join(known)}. Got {name!r}{f": {guess}" if guess else ""}')
+    return name
 
 
 def how_to_install(extra: str) -> str:

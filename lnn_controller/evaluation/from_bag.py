@@ -3,7 +3,6 @@
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ from lnn_controller.metrics.success import flight_figures
 from lnn_controller.sim import Track, find_robot
 from lnn_controller.sim.tasks.lane import cross_track_errors
 
-__all__ = ['read_frames', 'read_stamps', 'read_trial']
+__all__ = ['AXES', 'read_frames', 'read_stamps', 'read_trial']
 
 ODOMETRY, COMMAND, IMAGE = (resolve(name) for name in (topic_names.ODOMETRY, topic_names.COMMAND, topic_names.IMAGE))
 NEURONS, TICKS = (resolve(name, CONTROLLER_NODE) for name in (topic_names.NEURONS, topic_names.TICKS))
@@ -74,9 +73,10 @@ def read_trial(
             opened.topic(name)
         for message in opened.messages([name for name in rows if name in opened.topics]):
             rows[message.topic].append((message.stamp_ns, opened.deserialize(message)))
-    asked = find_robot(robot).begin(task, seed, scene, render=False)
-    with closing(asked.world) as world:
-        channels = world.channels
+    entry = find_robot(robot)
+    entry.find_task(task)
+    entry.find_scene(scene)
+    channels = entry.channels
     command_stamps = np.array([stamp_ns_of(message) for _, message in rows[COMMAND]], np.int64)
     taken = [AXES.index(name) for name in channels]
     commands = np.array([_velocities(message.twist)[taken] for _, message in rows[COMMAND]]).reshape(-1, len(channels))

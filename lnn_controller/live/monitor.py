@@ -26,6 +26,7 @@ from lnn_controller.data.topic_names import (
     SIMULATOR_NODE,
     resolve,
 )
+from lnn_controller.evaluation.from_bag import AXES
 from lnn_controller.metrics.statistics import mean_rate
 from lnn_controller.nodes.common.messages import channel_velocities
 from lnn_controller.nodes.common.topics import RECORDED, SIMULATOR
@@ -36,7 +37,6 @@ NEURONS_TOPIC = resolve(NEURONS, CONTROLLER_NODE)
 COMMAND_TOPIC, ODOMETRY_TOPIC = resolve(COMMAND), resolve(ODOMETRY)
 RATE_WINDOW_S = 1.0
 AFTER_OUTCOME_S = 1.0  # the recorder hears of it, and one sees the robot stop
-AXES = [f'{part}_{axis}' for part in ('linear', 'angular') for axis in 'xyz']
 
 
 class Monitor(Node):

@@ -6,7 +6,7 @@ from typing import Any
 
 from numpy.random import Generator
 
-from lnn_controller.errors import InputError, did_you_mean
+from lnn_controller.errors import check_name
 from lnn_controller.sim.car.expert import LaneDriver, disturb
 from lnn_controller.sim.car.world import CarWorld
 from lnn_controller.sim.drone.expert import BlindPilot, Pilot, disturb_flight
@@ -32,6 +32,7 @@ class Robot:
 
     :param world: makes its world from a seed, a scene and, as ``scenery_seed``, the seed of what stands about
         without a part in any task
+    :param channels: what it is commanded, as its world says
     :param scenes: how its world may look
     :param tasks: what can be asked of it, by name; each is made from its world
     :param experts: who can do a task without a policy, by name; each is made from the task. ``expert`` demonstrates
@@ -42,6 +43,7 @@ class Robot:
     """
 
     world: Callable[..., World]
+    channels: tuple[str, ...]
     scenes: Collection[str]
     tasks: Mapping[str, Callable[[Any], Task]]
     experts: Mapping[str, Callable[[Any], Expert]]
@@ -60,7 +62,7 @@ class Robot:
         """
         others = [robot for robot, entry in ROBOTS.items() if name in entry.tasks]
         hint = f'a task of the {others[0]}: choose that robot' if others else ''
-        return self.tasks[_find(name, self.tasks, 'a task', hint)]
+        return self.tasks[check_name('a task', name, self.tasks, hint)]
 
     def find_expert(self, name: str = 'expert') -> Callable[[Task], Expert]:
         """
@@ -70,7 +72,7 @@ class Robot:
         :returns: what makes it from a task of this robot
         :raises InputError: if there is no such expert; the message lists those there are
         """
-        return self.experts[_find(name, self.experts, 'an expert')]
+        return self.experts[check_name('an expert', name, self.experts)]
 
     def begin(self, task: str, seed: int, scene: str, **options: Any) -> Task:
         """
@@ -95,12 +97,13 @@ class Robot:
         :returns: the name
         :raises InputError: if there is no such scene; the message lists those there are
         """
-        return _find(name, self.scenes, 'a scene')
+        return check_name('a scene', name, self.scenes)
 
 
 ROBOTS = {
     'car': Robot(
         world=CarWorld,
+        channels=CarWorld.channels,
         scenes=SCENES,
         tasks={'lane': Lane},
         experts={'expert': LaneDriver},
@@ -111,6 +114,7 @@ ROBOTS = {
     ),
     'drone': Robot(
         world=DroneWorld,
+        channels=DroneWorld.channels,
         scenes=FLIGHT_SCENES,
         tasks={'fly': Fly, 'tight': Tight, 'hop': Hop, 'follow': Follow, 'hidden': Hidden},
         experts={'expert': Pilot, 'blind': BlindPilot},
@@ -130,11 +134,4 @@ def find_robot(name: str) -> Robot:
     :returns: what is there to simulate it
     :raises InputError: if there is no such robot; the message lists those there are
     """
-    return ROBOTS[_find(name, ROBOTS, 'a robot')]
-
-
-def _find(name: str, known: Collection[str], what: str, hint: str = '') -> str:
-    if name not in known:
-        guess = hint or did_you_mean(name, known)
-        raise InputError(f'{what} must be one of {", ".join(known)}. Got {name!r}{f": {guess}" if guess else ""}')
-    return name
+    return ROBOTS[check_name('a robot', name, ROBOTS)]

@@ -192,7 +192,7 @@ def test_a_policy_of_another_robot_is_told(point, tmp_path):
 
 
 def test_a_third_robots_demonstrations_are_collected(point, tmp_path):
-    bags = collect(tmp_path, robot='point', tasks=['spot'], scene='day', seeds=[1, 2], seconds=4.0, progress=False)
+    bags = collect(tmp_path, robot='point', tasks=['spot'], scene='day', seeds=[1, 2], seconds=5.0, progress=False)
     assert {bag.name[:12] for bag in bags} == {'spot_day_001', 'spot_day_002'}
     with Bag(bags[0]) as bag:
         assert bag.custom_data == {'robot': 'point', 'task': 'spot', 'scene': 'day', 'seed': '1'}

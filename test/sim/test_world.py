@@ -133,7 +133,7 @@ def test_set_pose_puts_it_anywhere_at_rest(world):
 
 
 def test_bad_arguments_are_refused():
-    with pytest.raises(InputError, match='A scene must be one of summer, winter'):
+    with pytest.raises(InputError, match='a scene must be one of summer, winter'):
         CarWorld(1, 'desert', render=False)
     with pytest.raises(InputError, match='a track must be named by an integer'):
         CarWorld(-1, render=False)

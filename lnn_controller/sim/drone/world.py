@@ -8,7 +8,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lnn_controller.errors import InputError, did_you_mean
+from lnn_controller.errors import InputError, check_name
 from lnn_controller.sim.delay import Delay
 from lnn_controller.sim.drone.body import (
     DRAG_N_S_M,
@@ -63,12 +63,8 @@ class DroneWorld:
     half_field_of_view_rad = math.atan(math.tan(math.radians(FOVY_DEG / 2)) * CAMERA_SIZE[0] / CAMERA_SIZE[1])
 
     def __init__(self, seed: int, scene: str = 'summer', *, scenery_seed: int = 0, render: bool = True) -> None:
-        if scene not in SCENES:
-            guess = did_you_mean(scene, SCENES)
-            hint = f': {guess}' if guess else ''
-            raise InputError(f'a scene must be one of {", ".join(SCENES)}. Got {scene!r}{hint}')
         self.seed = check_seed(seed, 'a place')
-        self.scene = SCENES[scene]
+        self.scene = SCENES[check_name('a scene', scene, SCENES)]
         self._model, stock, houses = build_model(scene, check_seed(scenery_seed, 'the scenery'))
         placing = np.random.default_rng([self.seed, 1])
         try:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from lnn_controller.errors import InputError, did_you_mean
+from lnn_controller.errors import check_name
 from lnn_controller.sim.render.looks import LOOKS, Colour, Look
 
 __all__ = ['SCENES', 'Scene', 'find_scene']
@@ -63,8 +63,4 @@ def find_scene(name: str) -> Scene:
     :returns: its looks
     :raises InputError: if there is no such scene; the message lists those there are
     """
-    if name not in SCENES:
-        guess = did_you_mean(name, SCENES)
-        msg = f'A scene must be one of {", ".join(SCENES)}. Got {name!r}{f": {guess}" if guess else "."}'
-        raise InputError(msg)
-    return SCENES[name]
+    return SCENES[check_name('a scene', name, SCENES)]

@@ -13,6 +13,7 @@ def disturb(task, rng):
 
 ROBOT = Robot(
     world=PointWorld,
+    channels=PointWorld.channels,
     scenes=('day', 'night'),
     tasks={'spot': Spot},
     experts={'expert': Homing},
