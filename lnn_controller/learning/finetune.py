@@ -87,6 +87,7 @@ def fine_tune(
         # What a single old bag would keep for a test of its own is better rehearsed.
         _, old = load(rehearse, dataclasses.replace(config, test_fraction=0.0), topics, bits=bits)
         _refuse_both(split, old)
+    _refuse_other_robot(bundle.spec, split, old)
     if not config.steps:
         steps = config.for_frames(split.frames + (old.frames if old else 0)).steps
         config = dataclasses.replace(config, steps=round(steps * STEPS_SHARE))
@@ -175,6 +176,17 @@ def _refuse_both(split: Split, old: Split) -> None:
         if any(shared_frames(recording, other) for other in old.recordings):
             raise InputError(
                 f'{recording.name}: a bag must be either new or rehearsed. Got it as both: leave it out of one'
+            )
+
+
+def _refuse_other_robot(spec: PolicySpec, *splits: Split | None) -> None:
+    """What says nothing of its robot may be of any: so do recordings of real ones."""
+    for recording in [each for split in splits if split for each in split.recordings]:
+        robot = recording.episodes[0].robot
+        if spec.robot and robot and robot != spec.robot:
+            raise InputError(
+                f'{recording.name} must be of the robot of policy {spec.name}, {spec.robot}. Got {robot}: '
+                'begin with a policy of that robot, or train without --init'
             )
 
 

@@ -1,7 +1,9 @@
 import json
+import shutil
 
 import pytest
 import torch
+import yaml
 from made_bags import write_drive, write_steering
 from safetensors.torch import load_file
 
@@ -190,6 +192,16 @@ def test_what_cannot_be_a_beginning_is_refused(policy, old, new, tiny_bundle, tm
         tune(new, tmp_path / 'a', tiny_bundle)
     with pytest.raises(InputError, match=r'a bag must be either new or rehearsed\. Got it as both'):
         tune(new, tmp_path / 'a', policy, rehearse=[*old, new[0]])
+    boat = shutil.copytree(policy, tmp_path / 'boat')
+    card = json.loads((boat / 'policy.json').read_text())
+    (boat / 'policy.json').write_text(json.dumps(card | {'robot': 'boat'}))
+    bag = write_steering(tmp_path / 'of_a_car', seed=30)
+    metadata = yaml.safe_load((bag / 'metadata.yaml').read_text())
+    metadata['rosbag2_bagfile_information']['custom_data'] = {'robot': 'car'}
+    (bag / 'metadata.yaml').write_text(yaml.safe_dump(metadata))
+    for bags, rehearsed in (([bag], ()), (new, [bag])):
+        with pytest.raises(InputError, match=r'of_a_car.* must be of the robot of policy steerer, boat\. Got car'):
+            tune(bags, tmp_path / 'a', boat, rehearse=rehearsed)
     assert not (tmp_path / 'a').exists()
 
 
