@@ -18,7 +18,17 @@ REMEMBERS_S = 8.0  # how long it knows of a target that is out of sight
 BEHIND_RAD = math.pi / 2  # a lost target beyond this bearing is turned to on the side where it was before
 LOOKS_AHEAD_M = 4.5  # obstacles up to here on the way are passed…
 PASSES_M = 0.75  # …at this distance from their surface
-KEEPS_OFF_M = 0.9  # what is closer than this pushes it away
+KEEPS_OFF_M = 0.9  # what is closer than this pushes it away…
+KEEP_OFF_GAIN = 1.4  # …by this speed for each metre that it is closer, 1/s
+TURN_GAIN = 1.6  # yaw rate by bearing, 1/s: slow enough that its command is smooth, fast enough to keep sight
+APPROACH_GAIN = 0.7  # speed by the distance left, 1/s: it comes to a stop without overshoot
+BACKS_OFF_M_S = 0.8  # at most, from a target that is too near: it does not see what is behind
+FACES_RAD, FACES_WITHIN_RAD = 0.7, 0.35  # beyond the one bearing it only turns, below their difference it flies on
+SLIDE_GAIN, SLIDE_MOST_M_S = 2.0, 1.2  # speed aside by how much room lacks, 1/s; at most
+SLIDES_WITHIN_M = 2.5  # from where it first regards an obstacle the slide grows to its whole over this distance
+BARS_M = 0.4  # an obstacle whose surface is closer to the way than this slows it down as well…
+SLOWS_M, SLOWS_WITHIN_M = 0.5, 1.2  # …from the sum of these before it; at the first of them…
+SLOWEST = 0.05  # …to this share of its speed: never to none, or it would stand there for ever
 
 
 class Pilot:
@@ -58,7 +68,7 @@ class Pilot:
         elif known:
             if abs(bearing) < BEHIND_RAD or not self._side:
                 self._side = math.copysign(1.0, bearing)
-            command = np.array([0.0, 0.0, 0.0, self._side * min(1.6 * abs(bearing), MOST[3])])
+            command = np.array([0.0, 0.0, 0.0, self._side * min(TURN_GAIN * abs(bearing), MOST[3])])
         else:
             command = np.array([0.0, 0.0, 0.0, MOST[3]])
         command[:2] += self._keep_off()
@@ -71,9 +81,9 @@ class Pilot:
         distance_m, bearing, up_m = self._task.to_target()
         cos, sin = math.cos(bearing), math.sin(bearing)
         slide, slowed = self._pass(distance_m, bearing)
-        facing = min(max((0.7 - abs(bearing)) / 0.35, 0.0), 1.0)
-        speed = min(max(0.7 * (distance_m - STAND_OFF_M), -0.8), MOST[0]) * facing * slowed
-        return np.array([speed * cos - slide * sin, speed * sin + slide * cos, up_m, 1.6 * bearing])
+        facing = min(max((FACES_RAD - abs(bearing)) / FACES_WITHIN_RAD, 0.0), 1.0)
+        speed = min(max(APPROACH_GAIN * (distance_m - STAND_OFF_M), -BACKS_OFF_M_S), MOST[0]) * facing * slowed
+        return np.array([speed * cos - slide * sin, speed * sin + slide * cos, up_m, TURN_GAIN * bearing])
 
     def _pass(self, distance_m: float, bearing: float) -> tuple[float, float]:
         """Return how fast to slide to the left of the way to the target, m/s, and the share of speed to keep."""
@@ -85,11 +95,11 @@ class Pilot:
         left = away @ (-math.sin(heading), math.cos(heading))
         room = radius + PASSES_M
         on_the_way = (ahead > 0.0) & (ahead < min(LOOKS_AHEAD_M, distance_m - 0.2)) & (np.abs(left) < room)
-        weight = np.clip((LOOKS_AHEAD_M - ahead) / 2.5, 0.0, 1.0)
-        slide = -(2.0 * np.sign(left) * (room - np.abs(left)) * weight)[on_the_way].sum()
-        barred = on_the_way & (np.abs(left) < radius + 0.4)
-        slowed = np.clip((ahead - radius - 0.5)[barred] / 1.2, 0.05, 1.0).min(initial=1.0)
-        return float(np.clip(slide, -1.2, 1.2)), float(slowed)
+        weight = np.clip((LOOKS_AHEAD_M - ahead) / SLIDES_WITHIN_M, 0.0, 1.0)
+        slide = -(SLIDE_GAIN * np.sign(left) * (room - np.abs(left)) * weight)[on_the_way].sum()
+        barred = on_the_way & (np.abs(left) < radius + BARS_M)
+        slowed = np.clip((ahead - radius - SLOWS_M)[barred] / SLOWS_WITHIN_M, SLOWEST, 1.0).min(initial=1.0)
+        return float(np.clip(slide, -SLIDE_MOST_M_S, SLIDE_MOST_M_S)), float(slowed)
 
     def _keep_off(self) -> Floats:
         """Return the velocity ahead and left that leads away from what is close, m/s, (2,)."""
@@ -99,7 +109,7 @@ class Pilot:
         apart = np.hypot(*away.T)
         room = apart - obstacles[:, 2]
         near = room < KEEPS_OFF_M
-        push = -(away[near] / apart[near, None] * 1.4 * (KEEPS_OFF_M - room[near])[:, None]).sum(axis=0)
+        push = -(away[near] / apart[near, None] * KEEP_OFF_GAIN * (KEEPS_OFF_M - room[near])[:, None]).sum(axis=0)
         cos, sin = math.cos(yaw), math.sin(yaw)
         return np.array([cos * push[0] + sin * push[1], -sin * push[0] + cos * push[1]])
 

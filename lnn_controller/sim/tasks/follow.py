@@ -10,6 +10,10 @@ NEAR_M = 4.5  # the target is followed within this distance, in view…
 SETTLED_S = 10.0  # …after so long…
 SHARE = 0.9  # …for this share of the time
 SPEED_M_S = (0.3, 0.8)
+ROOM_M, EDGE_M = 0.9, 2.0  # it keeps so far from obstacles' surfaces and from the field's edge…
+AHEAD_M = 0.6  # …looking so far ahead…
+DODGE_RAD, DODGES = 0.5, 12  # …and else tries these steps aside, left and right in turn, all around
+SHY_M = 1.2  # nearer than this it does not come to the drone
 SWERVE_RAD = 0.42  # standard deviation of how far it swerves in a second
 
 
@@ -47,15 +51,15 @@ class Follow(TargetTask):
         x, y, z = self.world.target.tolist()
         self._heading += self._rng.normal(0.0, SWERVE_RAD * math.sqrt(self._period_s))
         step_m = self._speed_m_s * self._period_s
-        for k in range(12):
-            heading = self._heading + (k + 1) // 2 * 0.5 * (-1) ** k
+        for k in range(DODGES):
+            heading = self._heading + (k + 1) // 2 * DODGE_RAD * (-1) ** k
             place = x + step_m * math.cos(heading), y + step_m * math.sin(heading)
-            ahead = x + 0.6 * math.cos(heading), y + 0.6 * math.sin(heading)
+            ahead = x + AHEAD_M * math.cos(heading), y + AHEAD_M * math.sin(heading)
             apart_m = math.dist(place, self.world.pose()[:2])
             if (
-                clearance_m(self.world.obstacles, *ahead) > 0.9
-                and max(map(abs, ahead)) < self.world.field_m - 2.0
-                and (apart_m > 1.2 or apart_m > math.dist((x, y), self.world.pose()[:2]))
+                clearance_m(self.world.obstacles, *ahead) > ROOM_M
+                and max(map(abs, ahead)) < self.world.field_m - EDGE_M
+                and (apart_m > SHY_M or apart_m > math.dist((x, y), self.world.pose()[:2]))
             ):
                 self._heading = heading
                 self.world.set_target(*place, z)

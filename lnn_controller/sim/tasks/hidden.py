@@ -9,6 +9,8 @@ from lnn_controller.sim.tasks.targets import TARGET_HEIGHT_M, TRIES, TargetTask,
 __all__ = ['Hidden']
 
 CROSS_S, CROSS_M = 3.0, (2.0, 3.0)  # it crosses the view for so long, so far…
+AWAY_M, ASIDE_RAD = (5.0, 7.0), 0.2  # …to so far from the drone, so far from its nose at most…
+SIGHT_M, CROSS_ROOM_M = 0.3, 0.9  # lines of sight and its way across keep so far from obstacles' surfaces
 STAND_S = (1.5, 2.5)  # …stands before the drone, until nothing tells any more whence it came…
 GONE_S = (2.0, 3.5)  # …and is out of view for so long
 RISE_S = 0.3  # of that time it takes to rise out of view, and as long to come down
@@ -16,7 +18,7 @@ RISE = math.tan(math.radians(50.0))  # how high above the drone it is then, by i
 ROUND_RAD_S = 0.7, 0.8  # how fast it goes round the drone meanwhile
 DOWN_M = (3.0, 5.0)  # how far from the drone it comes down
 MEET_S = 8.0  # from then on it must be reached within this time
-AWAY_RAD = math.radians(60.0)  # who turns so far to the other side has lost it
+LOST_RAD = math.radians(60.0)  # who turns so far to the other side has lost it
 
 
 class Hidden(TargetTask):
@@ -36,14 +38,14 @@ class Hidden(TargetTask):
         self._goes_s = CROSS_S + rng.uniform(*STAND_S)
         self._down_s = self._goes_s + rng.uniform(*GONE_S)
         self._yaw, self._turned_rad, self._found = yaw, 0.0, False
-        heading, away = yaw + rng.uniform(-0.2, 0.2), rng.uniform(5.0, 7.0)
+        heading, away = yaw + rng.uniform(-ASIDE_RAD, ASIDE_RAD), rng.uniform(*AWAY_M)
         self._middle = np.array([x + away * math.cos(heading), y + away * math.sin(heading)])
         left = np.array([-math.sin(heading), math.cos(heading)])
         self._first = self._middle - rng.uniform(*CROSS_M) * self._side * left
         ends = [(float(end[0]), float(end[1])) for end in (self._first, self._middle)]
         if not (
-            all(self._is_free(*end) and path_clearance_m(obstacles, (x, y), end) > 0.3 for end in ends)
-            and path_clearance_m(obstacles, ends[0], ends[1]) > 0.9
+            all(self._is_free(*end) and path_clearance_m(obstacles, (x, y), end) > SIGHT_M for end in ends)
+            and path_clearance_m(obstacles, ends[0], ends[1]) > CROSS_ROOM_M
         ):
             return False
         self._show(ends[0][0], ends[0][1], rng.uniform(*TARGET_HEIGHT_M))
@@ -57,7 +59,7 @@ class Hidden(TargetTask):
             self._go()
         before, self._yaw = self._yaw, self.world.pose()[3]
         self._turned_rad += wrap(self._yaw - before)
-        if not self._found and self._side * self._turned_rad < -AWAY_RAD:
+        if not self._found and self._side * self._turned_rad < -LOST_RAD:
             self.outcome = 'lost'
             return 'turned away from where the target went'
         self._go_round()
@@ -86,7 +88,7 @@ class Hidden(TargetTask):
             heading = self._from[0] + self._side * gone_s * self._rng.uniform(*ROUND_RAD_S)
             self._to = heading, self._rng.uniform(*DOWN_M)
             place = x + self._to[1] * math.cos(heading), y + self._to[1] * math.sin(heading)
-            if self._is_free(*place) and path_clearance_m(self.world.obstacles, (x, y), place) > 0.3:
+            if self._is_free(*place) and path_clearance_m(self.world.obstacles, (x, y), place) > SIGHT_M:
                 break
         self._top_m = z + RISE * max(ground_m, self._to[1])
         self._targets.append(np.array(place))

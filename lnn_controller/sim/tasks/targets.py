@@ -21,12 +21,14 @@ FACING_RAD = math.radians(15.0)  # …with the nose towards it…
 HOLD_S = 2.0  # …for so long
 START_FIELD_M = 8.0  # half of the square in which flights begin
 START_HEIGHT_M, TARGET_HEIGHT_M = (1.0, 2.0), (1.1, 1.8)
+NEAREST_M, FARTHEST_M = 5.0, 15.0  # a target where a flight begins
 START_ROOM_M, TARGET_ROOM_M = 1.3, 1.2  # to the nearest obstacle's surface
 IN_VIEW_RAD = math.radians(34.0)  # a target that is placed in view lies so far from the nose at most
 SPREAD_RAD = math.pi  # of a target that is placed anywhere about
 UNSEEN = 0.5  # share of demonstrations that begin with the target anywhere about
 CLEAR_M = 0.15  # plain sight: the line to the target passes every obstacle's surface so wide
 EDGE_RAD = 0.03  # closer to the picture's edge a target counts as out of view
+SIDE_M = 0.3  # aside of its middle, a target is looked for at its sides: well within its radius
 ASPECT = 9 / 16  # of pictures
 TRIES = 400
 TRIAL = 4  # of the world's seed: the source of a trial's start, beside those of places (1) and wind (3)
@@ -150,7 +152,7 @@ class TargetTask:
 
     def _start(self, spread_rad: float) -> bool:
         """Put the target where the flight begins, up to an angle from the nose; whether there was a place for it."""
-        return self._place(5.0, 15.0, spread_rad)
+        return self._place(NEAREST_M, FARTHEST_M, spread_rad)
 
     def _place(self, nearest_m: float, farthest_m: float, spread_rad: float) -> bool:
         """Put the target in free sight of the robot, or else leave it where it is."""
@@ -204,7 +206,7 @@ class TargetTask:
         x, y, _, _ = self.world.pose()
         target = self.world.target
         dx, dy = (target[:2] - (x, y)) / max(math.dist(target[:2], (x, y)), 0.1)
-        return any(self.world.sight(target + side * np.array([-dy, dx, 0.0])) for side in (0.0, 0.3, -0.3))
+        return any(self.world.sight(target + side * np.array([-dy, dx, 0.0])) for side in (0.0, SIDE_M, -SIDE_M))
 
     @property
     def elapsed_s(self) -> float:
