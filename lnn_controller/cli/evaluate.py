@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Iterator
+from contextlib import closing
 from itertools import chain, product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -159,10 +160,18 @@ def _trials(args: argparse.Namespace, setups: 'list[Setup]') -> 'Iterator[Trial]
 
     hidden: dict[str, Any] = {'disable': args.json or None, 'leave': False}
     if len(setups) == 1:
-        with tqdm(total=args.seconds, unit='s', desc='drive', **hidden) as bar:
+        with tqdm(total=args.seconds or _time_limit_s(setups[0]), unit='s', desc='drive', **hidden) as bar:
             yield run_setup(setups[0], bar.update)
         return
     yield from tqdm(run_setups(setups, jobs=args.jobs or cores()), total=len(setups), unit='trial', **hidden)
+
+
+def _time_limit_s(setup: 'Setup') -> float:
+    from lnn_controller.sim.robots import find_robot
+
+    task = find_robot(setup.robot).begin(setup.task, setup.seed, setup.scene, render=False)
+    with closing(task.world):
+        return task.time_limit_s
 
 
 def _name(trial: 'Trial') -> str:
