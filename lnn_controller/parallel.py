@@ -9,7 +9,7 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from typing import TypeVar
 
-__all__ = ['cores', 'in_processes']
+__all__ = ['cores', 'for_spawning', 'in_processes']
 
 Item = TypeVar('Item')
 Result = TypeVar('Result')
@@ -47,7 +47,7 @@ def in_processes(function: Callable[[Item], Result], items: Sequence[Item], *, j
     spawn = multiprocessing.get_context('spawn')
     pool = ProcessPoolExecutor(min(jobs, len(items)), spawn, initializer=_end_with_parent)
     try:
-        with _for_spawning():
+        with for_spawning():
             futures = [pool.submit(function, item) for item in items]
         for future in futures:
             yield future.result()
@@ -73,7 +73,7 @@ def _end_with_parent() -> None:
 
 
 @contextmanager
-def _for_spawning() -> Iterator[None]:
+def for_spawning() -> Iterator[None]:
     """What processes inherit that are spawned inside: one thread each, and Ctrl-C is for their parent alone."""
     kept = {name: os.environ.get(name) for name in _THREADS}
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})

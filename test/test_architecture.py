@@ -25,7 +25,7 @@ MAY_IMPORT = {
     'explain': {'policy', 'replay'},
     'replay': {'policy', 'control', 'data', 'metrics'},
     'evaluation': {'parallel', 'policy', 'control', 'data', 'sim', 'metrics'},
-    'report': {'policy', 'data', 'sim', 'metrics', 'evaluation', 'replay', 'explain'},
+    'report': {'parallel', 'policy', 'data', 'sim', 'metrics', 'evaluation', 'replay', 'explain'},
     'studies': {'policy', 'control', 'data', 'sim', 'metrics', 'evaluation', 'replay', 'explain'},
     'nodes': {'share', 'policy', 'control', 'data', 'sim', 'replay', 'report'},
     'live': {'libraries', 'data', 'policy', 'control', 'sim', 'metrics', 'evaluation', 'report', 'nodes'},

@@ -2,11 +2,7 @@
 
 import math
 import multiprocessing
-import os
-import signal
-import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -18,6 +14,7 @@ from lnn_controller.data.headings import yaw_of
 from lnn_controller.errors import InputError, how_to_install
 from lnn_controller.evaluation.trial import Trial
 from lnn_controller.metrics.lane import count_departures
+from lnn_controller.parallel import cores, for_spawning
 from lnn_controller.report.video_frame import FramePainter, Moment, Theme
 from lnn_controller.sim import Track
 from lnn_controller.sim.tasks.lane import cross_track_errors
@@ -197,7 +194,7 @@ def _range(channel: str, values: NDArray[np.float64]) -> tuple[float, float]:
 
 
 def _painted(theme: Theme, shown: Iterable[Moment], count: int) -> Iterator[Pixels]:
-    workers = min(len(os.sched_getaffinity(0)), MOST_WORKERS, count // FRAMES_PER_SECOND + 1)
+    workers = min(cores(), MOST_WORKERS, count // FRAMES_PER_SECOND + 1)
     if workers == 1:
         painter = FramePainter(theme)
         try:
@@ -208,24 +205,10 @@ def _painted(theme: Theme, shown: Iterable[Moment], count: int) -> Iterator[Pixe
     # Looked at here first: in a worker an error would make the pool start workers for ever.
     FramePainter(theme).close()
     # A forked process cannot use its parent's GL: each worker begins afresh.
-    with _ignoring_sigint():  # the workers inherit it: Ctrl-C is for the parent, which ends its workers
+    with for_spawning():
         pool = multiprocessing.get_context('spawn').Pool(workers, _start_worker, (theme,))
     with pool:
         yield from pool.imap(_paint, shown, chunksize=4)
-
-
-@contextmanager
-def _ignoring_sigint() -> Iterator[None]:
-    if (
-        threading.current_thread() is not threading.main_thread()
-    ):  # others may not set handlers, nor do they get signals
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def _start_worker(theme: Theme) -> None:
