@@ -15,6 +15,7 @@ from lnn_controller.sim.interface import START_NS, Clock, Odometry, check_seed
 from lnn_controller.sim.perturbation import Perturbation
 from lnn_controller.sim.render.cameras import Cameras
 from lnn_controller.sim.render.gl import mujoco
+from lnn_controller.sim.render.mjcf import heading
 from lnn_controller.sim.render.scenes import find_scene
 from lnn_controller.sim.tasks.track import LANE_OFFSET_M, Track
 
@@ -216,8 +217,8 @@ class CarWorld:
 
         :returns: x (m), y (m), yaw (rad, −π…π) of the middle of the rear axle
         """
-        x, y, _, w, i, j, k = self._data.qpos[:7].tolist()
-        return x, y, math.atan2(2 * (w * k + i * j), 1 - 2 * (j * j + k * k))
+        x, y, _, *turn = self._data.qpos[:7].tolist()
+        return x, y, heading(turn)
 
     @property
     def speed_m_s(self) -> float:

@@ -27,7 +27,7 @@ from lnn_controller.sim.drone.wind import Wind
 from lnn_controller.sim.interface import START_NS, Clock, Odometry, check_seed
 from lnn_controller.sim.render.cameras import Cameras
 from lnn_controller.sim.render.gl import mujoco
-from lnn_controller.sim.render.mjcf import turned_camera
+from lnn_controller.sim.render.mjcf import heading, turned_camera
 
 __all__ = ['DroneWorld']
 
@@ -292,8 +292,8 @@ class DroneWorld:
 
         :returns: x, y, z (m) of its middle, and yaw (rad, −π…π)
         """
-        x, y, z, w, i, j, k = self._data.qpos[:7].tolist()
-        return x, y, z, math.atan2(2 * (w * k + i * j), 1 - 2 * (j * j + k * k))
+        x, y, z, *turn = self._data.qpos[:7].tolist()
+        return x, y, z, heading(turn)
 
     def odometry(self) -> Odometry:
         """

@@ -1,7 +1,7 @@
 """What every world's model is dressed with: light and air, painted textures, materials, meshes."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ __all__ = [
     'add_mesh',
     'add_textures',
     'fill_textures',
+    'heading',
     'set_light',
     'turned_camera',
 ]
@@ -117,6 +118,17 @@ def add_mesh(spec: Any, name: str, mesh: Mesh) -> None:
         arrays['usertexcoord'] = mesh.uv.ravel()
         arrays['userfacetexcoord'] = mesh.faces.ravel()
     spec.add_mesh(name=name, inertia=mujoco.mjtMeshInertia.mjMESH_INERTIA_SHELL, **arrays)
+
+
+def heading(turn: Sequence[float]) -> float:
+    """
+    Return where a body heads.
+
+    :param turn: unit quaternion w, x, y, z, as MuJoCo has it
+    :returns: the angle of its x axis about z, rad, −π…π
+    """
+    w, x, y, z = turn
+    return math.atan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z))
 
 
 def turned_camera(attitude: NDArray[np.float64], pitch_deg: float, roll_deg: float) -> NDArray[np.float64]:
