@@ -28,7 +28,7 @@ class Flight:
     """Odometry at 50 Hz and, where asked for, a cloud at 15 Hz of a drone that is where the test wants it."""
 
     def __init__(self, rig, *, cloud=False):
-        self.rig, self.height_m, self.runs, self.clouds_run = rig, 2.0, True, True
+        self.rig, self.height_m, self.frame, self.runs, self.clouds_run = rig, 2.0, 'odom', True, True
         node = rig.probe.node
         self.out = node.create_publisher(Odometry, 'odom', qos_profile_sensor_data)
         node.create_timer(1 / 50, self.send)
@@ -43,6 +43,7 @@ class Flight:
         message = Odometry()
         message.header.stamp, message.pose.pose.position.z = stamp(now_ns), self.height_m
         message.pose.pose.orientation.w = 1.0
+        message.header.frame_id = self.frame
         if math.isfinite(self.height_m):
             self.rig.good_ns['odometry'] = now_ns
         self.out.publish(message)
@@ -107,6 +108,15 @@ def test_a_height_that_is_no_number(make_flight, outcome):
     rig.stops(outcome, reason='height_stale', since_ns=since_ns, timeout_s=HEIGHT_S, said='odometry was refused')
     rig.flight.height_m = 2.0
     rig.recovers(outcome)
+
+
+def test_a_height_counted_downward_is_no_height(make_flight):
+    rig = make_flight(**FLOOR)
+    rig.flight.frame = 'drone_1/odom_ned'
+    rig.probe.until(lambda: not any(rig.commands[-1].values), 'it hovers')
+    rig.says('odometry was refused: z points down in drone_1/odom_ned')
+    rig.flight.frame = 'odom'
+    rig.probe.until(lambda: any(rig.commands[-1].values), 'it flies on')
 
 
 @pytest.mark.fault('drone: at the floor')

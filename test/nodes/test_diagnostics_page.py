@@ -28,7 +28,7 @@ FAMILIES |= {f'adaptation.<channel>.{name}': rf'adaptation\.(linear_x|angular_z)
 # Of what comes late: rates need two statuses, and of what is damaged a message must arrive.
 LAST = {'image_undecodable', 'imu_undecodable', 'imu_incomplete', 'scan_undecodable'}
 LAST |= {'image_rate_hz', 'step_latency_p99_us', 'odometry_age_ms'}
-LAST |= {f'odometry_{why}' for why in ('not_newer', 'in_future', 'too_old', 'not_finite')}
+LAST |= {f'odometry_{why}' for why in ('not_newer', 'in_future', 'too_old', 'not_finite', 'undecodable')}
 THRESHOLD = re.compile(r'\| `(diagnostics\.\w+)` \| ([\d.]+) \|')
 
 
@@ -64,8 +64,9 @@ def scan(now_ns):
     return message
 
 
-def odometry(stamp_ns, speed_m_s):
+def odometry(stamp_ns, speed_m_s, frame_id='odom'):
     message = Odometry()
+    message.header.frame_id = frame_id
     message.header.stamp, message.twist.twist.linear.x = stamp(stamp_ns), speed_m_s
     return message
 
@@ -106,6 +107,7 @@ def test_every_value_of_the_active_controller_is_on_the_page_and_no_other(graph,
         now_ns = probe.node.get_clock().now().nanoseconds
         measured = odometry(*((now_ns, 1.0) if len(sent) % 2 else faults[len(sent) // 2 % len(faults)](now_ns)))
         odom.publish(measured)
+        odom.publish(odometry(now_ns, 1.0, 'odom_ned'))
         sent.append(measured)
         said = status(told, 'controller: control')
         return said if said.keys() >= LAST else None

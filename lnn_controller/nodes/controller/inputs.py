@@ -23,7 +23,7 @@ from lnn_controller.data.topic_names import COMPRESSED_IMAGE, IMAGE, IMU, ODOMET
 from lnn_controller.errors import InputError
 from lnn_controller.nodes.common.diagnostics import Rate
 from lnn_controller.nodes.common.exclusive import Exclusive
-from lnn_controller.nodes.common.messages import channel_velocities, pose_and_twist
+from lnn_controller.nodes.common.messages import channel_velocities, points_down, pose_and_twist
 from lnn_controller.nodes.common.topics import CONTROLLER, find, uses_odometry
 from lnn_controller.nodes.controller.encoder_thread import EncoderThread
 from lnn_controller.nodes.controller.event_log import EventLog
@@ -161,6 +161,11 @@ class InputTopics:
             self._log.warn('imu', f'an IMU sample was refused: {why}')
 
     def _take_odometry(self, message: Odometry, now_ns: int) -> None:
+        if down := [each for each in (message.header.frame_id, message.child_frame_id) if points_down(each)]:
+            # Its heights have the other sign: below the floor all would be a free way down.
+            self._undecodable['odometry_undecodable'] += 1
+            self._log.warn('odometry', f'odometry was refused: z points down in {down[0]}; REP-103 has it up')
+            return
         if not self._controller.on_odometry(stamp_ns_of(message) or now_ns, *pose_and_twist(message), now_ns):
             why = 'its stamp is old or ahead of the clock, or it is not finite'
             self._log.warn('odometry', f'odometry was refused: {why}')
