@@ -56,8 +56,8 @@ numbers: `20` for `20.0`.
 
 Setting a parameter to the value that it has already is never refused, except for those of the start.
 
-What the simulator's `wear.*` set, a scenario changes over time and `lnn evaluate --perturb` sets for a trial, by the
-same names: `wear.slip` is `--perturb slip=0.5`.
+What the simulator's `wear.*` set, a scenario changes over time and `--perturb` of `lnn evaluate` sets for a trial, by
+the same names: `wear.slip` is what `--perturb slip=0.5` sets.
 
 ## Set them
 
