@@ -42,7 +42,7 @@ def test_check_tells_a_stale_page(tmp_path, capsys):
     page.write_text(page.read_text() + 'by hand\n')
     capsys.readouterr()
     assert main(['--check', '--root', str(tmp_path)]) == 1
-    assert f'{page} must be what the nodes say' in capsys.readouterr().err
+    assert f'{page} must be up to date with the nodes' in capsys.readouterr().err
     assert main(['--root', str(tmp_path / 'nowhere')]) == 1
     assert 'must be writable' in capsys.readouterr().err
 
