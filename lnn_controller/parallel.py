@@ -52,12 +52,12 @@ def in_processes(function: Callable[[Item], Result], items: Sequence[Item], *, j
         for future in futures:
             yield future.result()
     except BaseException:
-        pool.shutdown(wait=False, cancel_futures=True)
         for process in set(multiprocessing.active_children()) - before:
             process.terminate()
         raise
     finally:
-        pool.shutdown()
+        # Its thread has ended then: one that still runs while Python exits finds its pipes closed.
+        pool.shutdown(cancel_futures=True)
 
 
 def _end_with_parent() -> None:
