@@ -120,7 +120,8 @@ class Sensor:
             return 'in_future'
         if now_ns is not None and now_ns - stamp_ns > timeout_s * 1e9:
             return 'too_old'
-        return 'not_newer' if self.newest is not None and stamp_ns <= self.newest.stamp_ns else ''
+        newest = self.newest  # read once: a camera's frame is asked about outside the tick, which may take it away
+        return 'not_newer' if newest is not None and stamp_ns <= newest.stamp_ns else ''
 
 
 class StillImage(NamedTuple):

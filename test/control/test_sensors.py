@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lnn_controller.control import Controller
+from lnn_controller.control.sensors import Reading, Sensor
 
 FRAME_NS, SAMPLE_NS, TICK_NS = 33_000_000, 10_000_000, 20_000_000
 
@@ -78,3 +79,9 @@ def test_what_is_new_ends_what_was_repeated(numbers):
         since = (at if since is None else since) if number in seen[-5:] else None
         seen.append(number)
         assert repeats.seconds == (0.0 if since is None else at - since)
+
+
+def test_a_reading_that_the_tick_takes_away_meanwhile_is_still_compared_with():
+    readings = iter([Reading(5, 5), None])
+    raced = type('Raced', (Sensor,), {'newest': property(lambda _: next(readings), lambda _, value: None)})()
+    assert raced.refuses(4, 4, 1.0) == 'not_newer'
