@@ -17,6 +17,7 @@ from lnn_controller.data.topic_names import CONTROLLER_NODE, DIAGNOSTICS, SIMULA
 from lnn_controller.errors import InputError
 from lnn_controller.evaluation.trial import Trial
 from lnn_controller.metrics.lane import lane_figures
+from lnn_controller.metrics.statistics import percentiles
 from lnn_controller.metrics.success import flight_figures
 from lnn_controller.sim import Track, find_robot
 from lnn_controller.sim.tasks.lane import cross_track_errors
@@ -193,9 +194,9 @@ def _inside(stamps_ns: NDArray[np.int64], start_ns: int, end_ns: int) -> NDArray
 
 def _latency_us(ticks: Sequence[Any]) -> tuple[float, float]:
     """Return median and 99th percentile of what the ticks took in which the controller did not stop the robot."""
-    taken = [dict(zip(row.name, row.position, strict=True))['latency_us'] for row in ticks if not row.header.frame_id]
-    p50, p99 = np.percentile(taken, (50, 99)) if taken else (math.nan, math.nan)
-    return float(p50), float(p99)
+    return percentiles(
+        [dict(zip(row.name, row.position, strict=True))['latency_us'] for row in ticks if not row.header.frame_id]
+    )
 
 
 def _stops(ticks: Sequence[Any]) -> dict[str, int]:

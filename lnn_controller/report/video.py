@@ -18,6 +18,7 @@ from lnn_controller.parallel import cores, for_spawning
 from lnn_controller.report.video_frame import FramePainter, Moment, Theme
 from lnn_controller.sim import Track
 from lnn_controller.sim.tasks.lane import cross_track_errors
+from lnn_controller.sim.tasks.targets import wrap
 
 __all__ = ['FRAMES_PER_SECOND', 'moments', 'write_video']
 
@@ -141,8 +142,7 @@ def _flight_state(trial: Trial) -> Callable[[int], tuple[str, ...]]:
             return speed, outcome
         pose = trial.pose[index]
         ahead, aside = trial.target[index, :2] - pose[:2]
-        bearing = (math.atan2(aside, ahead) - yaw_of(pose[3:]) + math.pi) % (2 * math.pi) - math.pi
-        degrees = round(math.degrees(bearing))
+        degrees = round(math.degrees(wrap(math.atan2(aside, ahead) - yaw_of(pose[3:]))))
         side = ' left' if degrees > 0 else ' right' if degrees < 0 else ''
         return speed, f'target {math.hypot(ahead, aside):.1f} m, {abs(degrees)}°{side}', outcome
 
