@@ -18,8 +18,8 @@ class Controller:
     What arrives goes into ``inputs`` (:meth:`~.inputs.Inputs.on_image` and its like, which the controller has too);
     each tick folds :func:`~.decide.decide` over them, from one ``state`` to the next. The same stamped events give the
     same decisions, bit for bit, on a robot, from a bag or in a simulation; only ``encode_us`` and ``step_us`` are
-    measured. All stamps are of one clock, the caller's. Call it from one thread at a time; :meth:`encode` alone may run
-    beside everything else.
+    measured. All stamps are of one clock, the caller's. Call it from one thread at a time; beside everything else only
+    :meth:`encode` may run, and of ``inputs`` ``takes_image`` and ``heading_frame``.
 
     ``counters`` holds how often things happened: ticks of each kind, frames, IMU samples, scans and overrides taken
     and refused by cause, ``limit_<which>`` ticks, ``dt_outside_training`` (the network was given the nearest Δt it

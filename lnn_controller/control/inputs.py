@@ -264,14 +264,15 @@ class Inputs:
             return False
         if not self._takes('odometry', stamp_ns, now_ns, self.settings.odometry_timeout_s):
             return False
-        self._sensors['odometry'].take(stamp_ns, now_ns)
         self._velocity = turned
+        # Before its stamps: who asks for the frame meanwhile must not get one from before a gap as fresh.
         self._height_m, self._frame = height_m, frame
+        self._sensors['odometry'].take(stamp_ns, now_ns)
         return True
 
     def heading_frame(self, now_ns: int) -> HeadingFrame | None:
         """
-        Return how the robot is tilted, by its odometry.
+        Return how the robot is tilted, by its odometry; may be called beside everything else.
 
         :param now_ns: now, ns
         :returns: the axes of its heading frame; ``None`` where that is not known, or too old

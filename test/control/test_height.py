@@ -1,6 +1,7 @@
 """Floor and ceiling: what is sent up and down, by a height that is fresh, old, missing or nonsense."""
 
 import math
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +11,8 @@ from hypothesis import strategies as st
 from robot import GRAVITY, MS, PERIOD, frame
 
 from lnn_controller.control import Controller, ControlSettings, HeightSettings
+from lnn_controller.control.attitude import heading_frame
+from lnn_controller.control.inputs import Inputs
 from lnn_controller.control.safety.height import Height, limit_climb
 from lnn_controller.control.settings.stopping import most_speed
 from lnn_controller.errors import InputError
@@ -138,6 +141,29 @@ def test_what_is_no_height_is_refused_and_counted(drone_policy):
     old = (0.0, 0.0, 2.0, 0.0, 0.0, 0.0, 1.0), (0.0,) * 6
     assert not controller.on_odometry(1_000 * MS, *old, 1_301 * MS)
     assert controller.on_odometry(1_000 * MS, *old, 1_300 * MS), 'the longer of the two timeouts'
+
+
+def test_who_asks_for_the_tilt_while_odometry_is_taken_gets_no_older_one_as_fresh(drone_policy):
+    inputs = Controller(drone_policy, FLIES).inputs
+    level, rolled = ((0.0, 0.0, 2.0, roll, 0.0, 0.0, 1.0) for roll in (0.0, 0.3))
+    inputs.on_odometry(1_000 * MS, level, (0.0,) * 6)
+    expected = heading_frame(rolled[3:])
+    now_ns, asked = 5_000 * MS, []
+    assert inputs.heading_frame(now_ns) is None, 'after a gap'
+
+    def ask(code, event, _):
+        if code.f_code is Inputs.on_odometry.__code__ and event == 'line':
+            asked.append(inputs.heading_frame(now_ns))
+        return ask
+
+    before = sys.gettrace()
+    sys.settrace(ask)
+    try:
+        assert inputs.on_odometry(now_ns, rolled, (0.0,) * 6)
+    finally:
+        sys.settrace(before)
+    assert set(asked) == {None, expected}
+    assert inputs.heading_frame(now_ns) == expected
 
 
 def test_a_car_has_no_floor(policy):
