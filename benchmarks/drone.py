@@ -5,9 +5,11 @@ How often the drone succeeds: policies and experts, by task, scene and condition
 
 Two parts: each task in each scene, *hidden* also without memory (the network's state wiped at each tick); and *fly* in
 wind, under load, with a worn rotor, a bad camera and at other control rates. No shipped policy has seen the places,
-seeds 5000 and on. Each cell of the table is a file below ``out``: what is there already is not flown again, so a run
-may be interrupted, and ``--trials`` raised. Remove the folder after a change to the simulator. ``table.json`` and
-``table.md`` are written anew after each cell.
+seeds 5000 and on. Trials of *hidden* count even where the target found no free place to come down.
+
+Each cell of the table is a file below ``out``: what is there already is not flown again, so a run may be interrupted,
+and ``--trials`` raised. Remove the folder after a change to the simulator. ``table.json`` and ``table.md`` are written
+anew after each cell.
 """
 
 import argparse

@@ -187,6 +187,19 @@ def test_hidden_goes_out_of_view_and_nothing_tells_where_it_will_be():
     assert sides == {-1.0, 1.0}
 
 
+@pytest.mark.parametrize('has_room', [True, False])
+def test_hidden_comes_down_without_a_free_place_too_and_says_so(has_room):
+    asked = begun('hidden', 5000)
+    height_m = asked.world.target[2]
+    if not has_room:
+        asked.world.obstacles = np.array([[0.0, 0.0, 50.0]])
+    events = []
+    assert fly(asked, Steady(0.0, 0.0, 0.0, 0.0), lambda _, verdict: events.append(verdict.event)) == 'lost'
+    said = [] if has_room else ['the target comes down where there is no free place']
+    assert [event for event in events if event] == [*said, 'the target was not met where it went']
+    assert asked.world.target == pytest.approx((*asked.map().targets[-1], height_m))
+
+
 class Remembering(Pilot):
     """Who turns to one side when the target is out of view, always at the same rate."""
 

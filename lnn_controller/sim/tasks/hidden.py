@@ -28,7 +28,8 @@ class Hidden(TargetTask):
     It crosses the view to one side and stands still before the drone. Then it rises out of view, goes on round the
     drone to that same side for 2 to 3.5 s, and comes down there. When it goes, neither picture nor motion tell any more
     on which side it will be: who does not remember has to guess. A drone that turns by 60° to the other side has lost
-    it, and so has one that has not reached it 8 s after it came down.
+    it, and so has one that has not reached it 8 s after it came down. Where there is no free place for it on its way
+    round, it comes down all the same, close to an obstacle or behind one, and the verdict says so as it goes.
     """
 
     def _start(self, spread_rad: float) -> bool:
@@ -55,8 +56,7 @@ class Hidden(TargetTask):
         if self.elapsed_s < self._goes_s:
             self._cross()
             return ''
-        if self.elapsed_s - self._period_s < self._goes_s:
-            self._go()
+        event = self._go() if self.elapsed_s - self._period_s < self._goes_s else ''
         before, self._yaw = self._yaw, self.world.pose()[3]
         self._turned_rad += wrap(self._yaw - before)
         if not self._found and self._side * self._turned_rad < -LOST_RAD:
@@ -64,7 +64,7 @@ class Hidden(TargetTask):
             return 'turned away from where the target went'
         self._go_round()
         if self.elapsed_s < self._down_s:
-            return ''
+            return event
         self._found = self._found or self.in_view
         if self.elapsed_s > self._down_s + MEET_S:
             self.outcome = 'lost'
@@ -75,8 +75,8 @@ class Hidden(TargetTask):
         x, y = self._first + min(self.elapsed_s / CROSS_S, 1.0) * (self._middle - self._first)
         self.world.set_target(x, y, self.world.target[2])
 
-    def _go(self) -> None:
-        """Plan the way round the drone from where both are now."""
+    def _go(self) -> str:
+        """Plan the way round the drone from where both are now; return what has happened."""
         x, y, z, self._yaw = self.world.pose()
         ground_m, bearing, _ = self.to_target()
         self._from = self._yaw + bearing, ground_m
@@ -89,9 +89,13 @@ class Hidden(TargetTask):
             self._to = heading, self._rng.uniform(*DOWN_M)
             place = x + self._to[1] * math.cos(heading), y + self._to[1] * math.sin(heading)
             if self._is_free(*place) and path_clearance_m(self.world.obstacles, (x, y), place) > SIGHT_M:
+                event = ''
                 break
+        else:
+            event = 'the target comes down where there is no free place'
         self._top_m = z + RISE * max(ground_m, self._to[1])
         self._targets.append(np.array(place))
+        return event
 
     def _go_round(self) -> None:
         since_s, until_s = self.elapsed_s - self._goes_s, max(self._down_s - self.elapsed_s, 0.0)
