@@ -128,10 +128,8 @@ class SimNode(Node):
         self._place = f'{"road" if task == "lane" else task} {seed}, {values["scene"]}'
         named = {'track': seed} if task == 'lane' else {'robot': self._robot, 'task': task, 'seed': seed}
         self._named = {'scene': values['scene'], **{name: str(value) for name, value in named.items()}}
-        make_task, scene = robot.find_task(task), robot.find_scene(values['scene'])
-        self.world = robot.world(seed, scene, scenery_seed=values['scenery_seed'])
-        self.task = make_task(self.world)
-        self.task.begin()
+        self.task = robot.begin(task, seed, values['scene'], scenery_seed=values['scenery_seed'])
+        self.world = self.task.world
         self._schedule = schedule(self.world)
         next(self._schedule)  # the world's first moment is past when somebody may listen
         self._zeros = [0.0] * len(self.world.channels)
