@@ -100,7 +100,7 @@ def _setups(args: argparse.Namespace) -> 'list[Setup]':
     from lnn_controller.evaluation.closed_loop import DEFAULT_RATE_HZ
     from lnn_controller.evaluation.conditions import Conditions
     from lnn_controller.evaluation.many import Setup
-    from lnn_controller.policy.bundle import find_policy, read_spec
+    from lnn_controller.evaluation.robot import choose_robot
     from lnn_controller.sim.robots import find_robot
 
     if args.jobs is not None and args.jobs < 1:
@@ -111,7 +111,7 @@ def _setups(args: argparse.Namespace) -> 'list[Setup]':
             flag = '--no-memory' if given[0] == 'memory' else f'--{given[0].replace("_", "-")}'
             raise InputError(f'--expert drives without a policy. Got {flag}: leave one out')
     policy = args.policy
-    name = args.robot or (policy and read_spec(find_policy(policy)).robot) or 'car'
+    name = choose_robot(args.robot or '', policy or '')
     robot = find_robot(name)
     tasks, scenes = args.task or list(robot.tasks)[:1], args.scene or list(robot.scenes)[:1]
     for each in tasks:

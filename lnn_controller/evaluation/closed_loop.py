@@ -10,6 +10,7 @@ import numpy as np
 from lnn_controller.control import Controller, ControlSettings, Decision
 from lnn_controller.errors import InputError
 from lnn_controller.evaluation.conditions import Conditions, WorseCamera
+from lnn_controller.evaluation.robot import check_channels
 from lnn_controller.evaluation.trial import Trial
 from lnn_controller.evaluation.truth import Truth, begun, perturb
 from lnn_controller.metrics.statistics import percentiles
@@ -72,7 +73,7 @@ def run_trial(
         channels, per_second = asked.world.channels, asked.world.clock.steps_per_second
         if not 1.0 <= rate_hz <= per_second:
             raise InputError(f'the control rate must be from 1 to {per_second} Hz. Got {rate_hz:g}')
-        _check_channels(policy, robot, channels)
+        check_channels(policy.spec, robot)
         controller = Controller(policy, replace(settings or ControlSettings(), control_rate_hz=rate_hz))
         loop = _Loop(controller, asked, seed, scenario, conditions or Conditions(), operator, watch)
         started = time.perf_counter()
@@ -160,14 +161,6 @@ def run_expert(
 def _check_seconds(seconds: float | None) -> None:
     if seconds is not None and not 1.0 <= seconds <= 86400.0:
         raise InputError(f'the time to drive must be from 1 to 86400 s. Got {seconds:g}')
-
-
-def _check_channels(policy: Policy, robot: str, channels: Sequence[str]) -> None:
-    spec = policy.spec
-    if sorted(spec.channels) != sorted(channels):
-        takes = ' and '.join(sorted(channels, reverse=True))
-        origin = f': {spec.name} was trained on the {spec.robot}' if spec.robot else ''
-        raise InputError(f'the {robot} takes {takes}. Got a policy that gives {", ".join(spec.channels)}{origin}')
 
 
 def _steps(task: Task, seconds: float | None) -> int:

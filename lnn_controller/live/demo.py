@@ -19,6 +19,7 @@ from lnn_controller.control import ControlSettings
 from lnn_controller.errors import InputError
 from lnn_controller.evaluation.from_bag import read_frames, read_stamps, read_trial
 from lnn_controller.evaluation.outage import camera_outage
+from lnn_controller.evaluation.robot import check_channels, choose_robot
 from lnn_controller.evaluation.trial import summarise
 from lnn_controller.live.domain import choose_domain
 from lnn_controller.live.graph import Graph
@@ -174,16 +175,14 @@ def run_demo(demo: Demo) -> dict[str, Any]:
 
 def _plan(demo: Demo) -> _Plan:
     """Fill in what was left open, and make sure that policy, robot, task and scene are there and fit together."""
-    robot = demo.robot or (demo.policy and read_spec(find_policy(demo.policy)).robot) or 'car'
+    robot = choose_robot(demo.robot, demo.policy)
     entry = find_robot(robot)
     task, seed = demo.task or next(iter(entry.tasks)), entry.seed if demo.seed is None else demo.seed
-    asked = entry.begin(task, seed, demo.scene, render=False)
     policy = find_policy(demo.policy or entry.policy)
     spec = read_spec(policy)
+    check_channels(spec, robot)
+    asked = entry.begin(task, seed, demo.scene, render=False)
     with closing(asked.world) as world:
-        if sorted(spec.channels) != sorted(world.channels):
-            takes = ', '.join(world.channels)
-            raise InputError(f'the {robot} takes {takes}. Got a policy that gives {", ".join(spec.channels)}')
         period_s = world.clock.camera / world.clock.steps_per_second
     # An outcome for the time that is up comes a moment after it.
     seconds = asked.time_limit_s + (0.0 if task == 'lane' else AFTER_LIMIT_S) if demo.seconds is None else demo.seconds

@@ -82,7 +82,7 @@ def test_an_unknown_scene(policy):
 def test_a_policy_for_another_robot(tmp_path):
     outputs = (OutputSpec('linear_z', 'm/s', -1.0, 1.0), OutputSpec('angular_z', 'rad/s', -1.0, 1.0))
     policy = Policy.load(make_tiny_bundle(tmp_path / 'drone', outputs=outputs))
-    with pytest.raises(InputError, match=r'takes linear_x and angular_z. Got a policy that gives linear_z, angular_z'):
+    with pytest.raises(InputError, match=r'takes linear_x, angular_z. Got a policy that gives linear_z, angular_z'):
         run_trial(policy, seed=21)
 
 
