@@ -101,10 +101,12 @@ class Headings:
     def __init__(self, bag: Bag, topic: Topic) -> None:
         stamps: list[int] = []
         yaws: list[float] = []
+        first_error = ''
         for message in bag.messages([topic.name]):
             try:
                 yaw = yaw_of(read_pose(message.data, topic.msgtype)[1])
-            except InputError:
+            except InputError as error:
+                first_error = first_error or f': {error}'
                 continue
             if math.isfinite(yaw) and (not stamps or message.stamp_ns > stamps[-1]):
                 stamps.append(message.stamp_ns)
@@ -112,7 +114,7 @@ class Headings:
         if not stamps:
             raise InputError(
                 f'bag {bag.path}, topic {topic.name}: an orientation must be filled in, to turn commands by it. '
-                f'Got none in {topic.count} messages'
+                f'Got none in {topic.count} messages{first_error}'
             )
         self._stamps = np.array(stamps, np.int64)
         self._yaws = np.unwrap(yaws)

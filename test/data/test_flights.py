@@ -9,6 +9,7 @@ from foreign_bags import foreign_types
 
 from lnn_controller.data import Topics, read_episode
 from lnn_controller.data.messages import px4
+from lnn_controller.data.messages.cdr import points_down, pose_from_cdr
 from lnn_controller.errors import InputError
 from lnn_controller.policy.spec import ImageSpec
 
@@ -213,6 +214,32 @@ def test_a_crazyflie_is_read_from_its_odometry_in_whatever_axes(tmp_path):
         read(bag, command='/cf231/cmd_vel_legacy')
     with pytest.raises(InputError, match='cmd_hover: commands are read from'):
         read(bag, command='/cf231/cmd_hover')
+
+
+@pytest.mark.parametrize('frames', [{'frame_id': 'uav1/odom_ned'}, {'child_frame_id': 'base_link_frd'}])
+def test_odometry_whose_z_points_down_by_name_is_neither_learnt_nor_a_heading(tmp_path, frames):
+    (down,) = frames.values()
+    told = rf'must have z up \(REP-103\). Got the frame {down}, in which it points down'
+    odometry = FLIGHT.each('/odom', lambda i, stamp: FLIGHT.odometry(i, stamp, **frames))
+    flown = write(tmp_path / 'flown', FLIGHT.camera() + odometry)
+    with pytest.raises(InputError, match=rf'topic /odom: not one of its {len(odometry)} samples is usable: .*{told}'):
+        read(flown, command='/odom')
+    turned = write(tmp_path / 'turned', [*FLIGHT.camera(), *odometry, *FLIGHT.twists(FLIGHT.world)])
+    with pytest.raises(InputError, match=rf'/odom: an orientation must be filled in.* {told}'):
+        read(turned, command_frame='world')
+    same(read(write(tmp_path / 'led', [*FLIGHT.camera(), *odometry, *FLIGHT.twists(FLIGHT.velocity)])))
+
+
+def test_poses_whose_z_points_down_by_name_are_no_heading():
+    pose = FLIGHT.pose(0, 1)
+    pose.header.frame_id = 'map_ned'
+    with pytest.raises(InputError, match=r'Got the frame map_ned'):
+        pose_from_cdr(cdr(pose))
+
+
+@pytest.mark.parametrize('name', ['odom', 'odometry_aligned', 'learned', 'ned_base', ''])
+def test_other_frames_point_up(name):
+    assert points_down(name, 'base_link') == ''
 
 
 def test_a_frame_that_there_is_not_is_refused(tmp_path):

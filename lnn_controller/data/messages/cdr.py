@@ -1,5 +1,6 @@
 """View serialised messages: the fields that a decision needs, without building the message."""
 
+import re
 import struct
 from typing import Any, NamedTuple
 
@@ -15,6 +16,7 @@ __all__ = [
     'ackermann_from_cdr',
     'imu_from_cdr',
     'odometry_from_cdr',
+    'points_down',
     'pose_from_cdr',
     'stamp_from_cdr',
     'twist_from_cdr',
@@ -25,6 +27,7 @@ _IMU_DOUBLES = 37  # quaternion 4, covariance 9, gyro 3, covariance 9, accelerom
 _GYRO_COVARIANCE, _ACCEL_COVARIANCE = 16, 28
 _ODOMETRY_DOUBLES = 85  # pose: position 3, quaternion 4, covariance 36; twist: 6, covariance 36
 _POSE_DOUBLES = 43
+_POINTS_DOWN = re.compile(r'(^|[/_])(ned|frd)$')
 
 
 class Cdr:
@@ -158,6 +161,16 @@ def imu_from_cdr(buffer: Any) -> tuple[int, NDArray[np.float64], NDArray[np.floa
     return stamp_ns, values[13:16], values[25:28]
 
 
+def points_down(*frame_ids: str) -> str:
+    """
+    Find the frame whose z points down by its name, as MAVROS names PX4's own: ``odom_ned``, ``base_link_frd``.
+
+    :param frame_ids: of a message
+    :returns: the first that is north-east-down or forward-right-down, against REP-103; '' where none is
+    """
+    return next((each for each in frame_ids if _POINTS_DOWN.search(each)), '')
+
+
 class Odometry(NamedTuple):
     """
     A nav_msgs/Odometry without its covariances.
@@ -184,13 +197,14 @@ def odometry_from_cdr(buffer: Any) -> Odometry:
 
     :param buffer: CDR with its encapsulation header, bytes-like
     :returns: pose and twist
-    :raises InputError: if the bytes are not such a message
+    :raises InputError: if the bytes are not such a message, or z points down in one of its frames
     """
     cdr = Cdr(buffer, 'nav_msgs/msg/Odometry')
     stamp_ns, frame = cdr.header()
     child_frame = cdr.string()
     numbers = cdr.numbers(f'{_ODOMETRY_DOUBLES}d', align=8)
     cdr.end()
+    _check_up(frame, child_frame)
     twist = numbers[_POSE_DOUBLES : _POSE_DOUBLES + 6]
     return Odometry(stamp_ns, frame, child_frame, numbers[:3], numbers[3:7], twist)
 
@@ -201,13 +215,19 @@ def pose_from_cdr(buffer: Any) -> tuple[int, tuple[float, ...], tuple[float, ...
 
     :param buffer: CDR with its encapsulation header, bytes-like
     :returns: header stamp, ns; position x, y, z, m, (3,); orientation: quaternion x, y, z, w, (4,)
-    :raises InputError: if the bytes are not such a message
+    :raises InputError: if the bytes are not such a message, or z points down in its frame
     """
     cdr = Cdr(buffer, 'geometry_msgs/msg/PoseStamped')
-    stamp_ns, _ = cdr.header()
+    stamp_ns, frame = cdr.header()
     numbers = cdr.numbers('7d', align=8)
     cdr.end()
+    _check_up(frame)
     return stamp_ns, numbers[:3], numbers[3:]
+
+
+def _check_up(*frame_ids: str) -> None:
+    if down := points_down(*frame_ids):
+        raise InputError(f'odometry and poses must have z up (REP-103). Got the frame {down}, in which it points down')
 
 
 def _incomplete(numbers: tuple[float, ...]) -> IncompleteImuError:

@@ -1,7 +1,6 @@
 """Between ROS messages and plain numbers: stamps, velocity commands, neurons."""
 
 import array
-import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,7 +14,6 @@ from sensor_msgs.msg import JointState
 __all__ = [
     'channel_velocities',
     'neurons_message',
-    'points_down',
     'pose_and_twist',
     'stamp',
     'twist',
@@ -74,16 +72,6 @@ def pose_and_twist(message: Odometry) -> tuple[tuple[float, ...], tuple[float, .
     linear, angular = message.twist.twist.linear, message.twist.twist.angular
     pose = (at.x, at.y, at.z, turned.x, turned.y, turned.z, turned.w)
     return pose, (linear.x, linear.y, linear.z, angular.x, angular.y, angular.z)
-
-
-def points_down(frame_id: str) -> bool:
-    """
-    Tell whether a frame's z points down by its name, as MAVROS names PX4's own: ``odom_ned``, ``base_link_frd``.
-
-    :param frame_id: of a message
-    :returns: whether it is north-east-down or forward-right-down, against REP-103
-    """
-    return re.search(r'(^|[/_])(ned|frd)$', frame_id) is not None
 
 
 def neurons_message(

@@ -16,14 +16,14 @@ from rclpy.subscription import Subscription
 from sensor_msgs.msg import LaserScan, PointCloud2
 
 from lnn_controller.control import Controller
-from lnn_controller.data.messages.cdr import IncompleteImuError, imu_from_cdr
+from lnn_controller.data.messages.cdr import IncompleteImuError, imu_from_cdr, points_down
 from lnn_controller.data.messages.images import compressed_from_cdr, image_from_cdr
 from lnn_controller.data.messages.stamp import stamp_ns_of
 from lnn_controller.data.topic_names import COMPRESSED_IMAGE, IMAGE, IMU, ODOMETRY, OVERRIDE, POINTS, SCAN
 from lnn_controller.errors import InputError
 from lnn_controller.nodes.common.diagnostics import Rate
 from lnn_controller.nodes.common.exclusive import Exclusive
-from lnn_controller.nodes.common.messages import channel_velocities, points_down, pose_and_twist
+from lnn_controller.nodes.common.messages import channel_velocities, pose_and_twist
 from lnn_controller.nodes.common.topics import CONTROLLER, find, uses_odometry
 from lnn_controller.nodes.controller.encoder_thread import EncoderThread
 from lnn_controller.nodes.controller.event_log import EventLog
@@ -161,10 +161,10 @@ class InputTopics:
             self._log.warn('imu', f'an IMU sample was refused: {why}')
 
     def _take_odometry(self, message: Odometry, now_ns: int) -> None:
-        if down := [each for each in (message.header.frame_id, message.child_frame_id) if points_down(each)]:
+        if down := points_down(message.header.frame_id, message.child_frame_id):
             # Its heights have the other sign: below the floor all would be a free way down.
             self._undecodable['odometry_undecodable'] += 1
-            self._log.warn('odometry', f'odometry was refused: z points down in {down[0]}; REP-103 has it up')
+            self._log.warn('odometry', f'odometry was refused: z points down in {down}; REP-103 has it up')
             return
         if not self._controller.on_odometry(stamp_ns_of(message) or now_ns, *pose_and_twist(message), now_ns):
             why = 'its stamp is old or ahead of the clock, or it is not finite'
