@@ -1,12 +1,10 @@
 """What the drone's camera shows, and what people see from behind."""
 
 import math
-import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
+from fingerprints import fingerprints
 
 from lnn_controller.sim.drone.body import FOVY_DEG
 from lnn_controller.sim.drone.perturbation import DronePerturbation
@@ -224,15 +222,4 @@ def test_a_scenerys_seed_paints_other_things(worlds):
 
 
 def test_the_same_seed_gives_the_same_bits_in_any_process_and_thread_count():
-    prints = []
-    for threads in ('1', '4'):
-        done = subprocess.run(
-            [sys.executable, '-c', FINGERPRINT],
-            env=os.environ | {'LP_NUM_THREADS': threads},
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
-        assert done.returncode == 0, done.stderr
-        prints.append(done.stdout)
-    assert prints[0] == prints[1]
+    assert len(fingerprints(FINGERPRINT)) == 1

@@ -1,9 +1,6 @@
-import os
-import subprocess
-import sys
-
 import numpy as np
 import pytest
+from fingerprints import fingerprints
 
 from lnn_controller.sim import LANE_OFFSET_M, SCENES, CarWorld, PurePursuit
 from lnn_controller.sim.render.gl import Renderer
@@ -42,18 +39,7 @@ def summer():
 
 
 def test_the_same_seed_gives_the_same_bits_in_any_process_and_thread_count():
-    prints = []
-    for threads in ('1', '4'):
-        done = subprocess.run(
-            [sys.executable, '-c', FINGERPRINT],
-            env=os.environ | {'LP_NUM_THREADS': threads},
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
-        assert done.returncode == 0, done.stderr
-        prints.append(done.stdout)
-    assert prints[0] == prints[1]
+    assert len(fingerprints(FINGERPRINT)) == 1
 
 
 def test_a_forgotten_world_does_not_spoil_the_next():
