@@ -10,7 +10,6 @@ from numpy.typing import ArrayLike, NDArray
 from lnn_controller.errors import InputError, short
 
 __all__ = [
-    'START_NS',
     'Clock',
     'Disturbance',
     'Due',
@@ -47,6 +46,15 @@ class Clock:
     camera: int
     imu: int
     odometry: int
+
+    def time_ns(self, steps: int) -> int:
+        """
+        Return what simulated time it is.
+
+        :param steps: of the physics since the world was made
+        :returns: ns; one second at none
+        """
+        return START_NS + steps * 1_000_000_000 // self.steps_per_second
 
 
 class Odometry(NamedTuple):

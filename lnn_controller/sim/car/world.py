@@ -11,7 +11,7 @@ from lnn_controller.sim.car.body import CAR_LOOK_GROUP, TIMESTEP_S, TRACK_WIDTH_
 from lnn_controller.sim.car.model import build_model
 from lnn_controller.sim.car.nominal_model import NominalModel
 from lnn_controller.sim.delay import Delay
-from lnn_controller.sim.interface import START_NS, Clock, Odometry, check_seed
+from lnn_controller.sim.interface import Clock, Odometry, check_seed
 from lnn_controller.sim.perturbation import Perturbation
 from lnn_controller.sim.render.cameras import Cameras
 from lnn_controller.sim.render.gl import mujoco
@@ -176,7 +176,7 @@ class CarWorld:
     @property
     def time_ns(self) -> int:
         """Simulated time, ns; starts at one second."""
-        return START_NS + self._steps * 1_000_000_000 // self.clock.steps_per_second
+        return self.clock.time_ns(self._steps)
 
     def camera(self) -> NDArray[np.uint8]:
         """

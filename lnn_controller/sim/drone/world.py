@@ -24,7 +24,7 @@ from lnn_controller.sim.drone.perturbation import DronePerturbation
 from lnn_controller.sim.drone.scenery import FIELD_M, obstacles, place_houses, place_things
 from lnn_controller.sim.drone.scenes import SCENES
 from lnn_controller.sim.drone.wind import Wind
-from lnn_controller.sim.interface import START_NS, Clock, Odometry, check_seed
+from lnn_controller.sim.interface import Clock, Odometry, check_seed
 from lnn_controller.sim.render.cameras import Cameras
 from lnn_controller.sim.render.gl import mujoco
 from lnn_controller.sim.render.mjcf import heading, turned_camera
@@ -220,7 +220,7 @@ class DroneWorld:
     @property
     def time_ns(self) -> int:
         """Simulated time, ns; starts at one second."""
-        return START_NS + self._steps * 1_000_000_000 // self.clock.steps_per_second
+        return self.clock.time_ns(self._steps)
 
     def camera(self) -> NDArray[np.uint8]:
         """
