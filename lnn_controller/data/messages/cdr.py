@@ -266,19 +266,16 @@ def ackermann_from_cdr(buffer: Any, msgtype: str) -> tuple[int, float, float]:
 
 def twist_from_cdr(buffer: Any, msgtype: str) -> tuple[int, NDArray[np.float64]]:
     """
-    Read the velocity from the serialised bytes of a Twist, TwistStamped or Odometry.
+    Read the velocity from the serialised bytes of a Twist or TwistStamped.
 
     :param buffer: CDR with its encapsulation header, bytes-like
-    :param msgtype: ``geometry_msgs/msg/Twist``, ``geometry_msgs/msg/TwistStamped`` or ``nav_msgs/msg/Odometry``
+    :param msgtype: ``geometry_msgs/msg/Twist`` or ``geometry_msgs/msg/TwistStamped``
     :returns: header stamp, ns, 0 for a Twist, which has none; linear x, y, z, m/s, then angular x, y, z, rad/s, (6,)
     :raises InputError: if the bytes are not such a message
-    :raises ValueError: if ``msgtype`` is none of the three
+    :raises ValueError: if ``msgtype`` is neither
     """
-    if msgtype not in ('geometry_msgs/msg/Twist', 'geometry_msgs/msg/TwistStamped', 'nav_msgs/msg/Odometry'):
-        raise ValueError(f'a velocity is in a Twist, a TwistStamped or an Odometry. Got {msgtype!r}')
-    if msgtype == 'nav_msgs/msg/Odometry':
-        odometry = odometry_from_cdr(buffer)
-        return odometry.stamp_ns, np.array(odometry.twist)
+    if msgtype not in ('geometry_msgs/msg/Twist', 'geometry_msgs/msg/TwistStamped'):
+        raise ValueError(f'a velocity is in a Twist or a TwistStamped. Got {msgtype!r}')
     cdr = Cdr(buffer, msgtype)
     stamp_ns = 0 if msgtype == 'geometry_msgs/msg/Twist' else cdr.header()[0]
     values = cdr.numbers('6d', align=8)
