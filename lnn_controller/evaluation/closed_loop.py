@@ -1,7 +1,7 @@
 """Run a trial in this very process, without ROS: the same controller, the same world, exact rates."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +16,7 @@ from lnn_controller.evaluation.truth import Truth, begun, perturb
 from lnn_controller.metrics.statistics import percentiles
 from lnn_controller.policy import Policy
 from lnn_controller.sim import Scenario, find_robot, schedule
-from lnn_controller.sim.interface import Task
+from lnn_controller.sim.interface import Due, Task, World
 
 __all__ = ['DEFAULT_RATE_HZ', 'Operator', 'Progress', 'Watch', 'run_expert', 'run_trial']
 
@@ -131,14 +131,11 @@ def run_expert(
         world, truth, driver = asked.world, Truth(asked), make_expert(asked)
         stamps, commands = [], []
         started = time.perf_counter()
-        for due in schedule(world, steps=_steps(asked, seconds)):
-            at_s = due.step / world.clock.steps_per_second
-            if progress and due.step and at_s.is_integer():
-                progress(1.0)
+        for due in _schedule(world, _steps(asked, seconds), progress):
             if due.odometry:
                 if truth.update().outcome:
                     break
-                perturb(asked, scenario, at_s)
+                perturb(asked, scenario, due.step / world.clock.steps_per_second)
                 stamps.append(world.time_ns)
                 commands.append(driver.command())
                 world.apply(commands[-1])
@@ -165,6 +162,17 @@ def _check_seconds(seconds: float | None) -> None:
 
 def _steps(task: Task, seconds: float | None) -> int:
     return round((task.time_limit_s if seconds is None else seconds) * task.world.clock.steps_per_second)
+
+
+def _schedule(world: World, steps: int, progress: Progress | None, rate_hz: float | None = None) -> Iterator[Due]:
+    """Let time pass, and tell of each whole second of it."""
+    per_second = world.clock.steps_per_second
+    for due in schedule(world, steps=steps, control_rate_hz=rate_hz):
+        if progress and due.step and due.step % per_second == 0:
+            progress(1.0)
+        yield due
+    if progress and steps % per_second == 0:
+        progress(1.0)
 
 
 class _Loop:
@@ -196,9 +204,7 @@ class _Loop:
     def run(self, steps: int, rate_hz: float, progress: Progress | None) -> None:
         """Drive until the time is up or the task has an outcome."""
         world, controller, per_second = self.world, self.controller, self.world.clock.steps_per_second
-        for due in schedule(world, steps=steps, control_rate_hz=rate_hz):
-            if progress and due.step and due.step % per_second == 0:
-                progress(1.0)
+        for due in _schedule(world, steps, progress, rate_hz):
             if due.odometry:
                 verdict = self.truth.update()
                 if verdict.moved:
@@ -213,8 +219,6 @@ class _Loop:
                 decision = self._decide(due.step / per_second)
                 self.decisions.append(decision)
                 world.apply(decision.command[self.order])
-        if progress and steps % per_second == 0:
-            progress(1.0)
 
     def _decide(self, at_s: float) -> Decision:
         world, controller = self.world, self.controller

@@ -3,7 +3,7 @@ import pytest
 from bundles import make_tiny_bundle
 
 from lnn_controller.errors import InputError
-from lnn_controller.evaluation.closed_loop import run_trial
+from lnn_controller.evaluation.closed_loop import run_expert, run_trial
 from lnn_controller.evaluation.trial import summarise
 from lnn_controller.policy import OutputSpec, Policy
 from lnn_controller.sim import Track
@@ -59,6 +59,12 @@ def test_a_rate_that_does_not_divide_the_physics_is_met_on_average(policy):
     drive = run_trial(policy, seed=33, scene='winter', seconds=3.0, rate_hz=70.0, progress=told.append)
     assert len(drive.command) == 210
     assert summarise(drive)['control_rate_hz'] == pytest.approx(70.0, rel=0.002)
+    assert told == [1.0, 1.0, 1.0]
+
+
+def test_an_expert_too_tells_of_every_second():
+    told = []
+    run_expert('expert', seed=33, seconds=3.0, progress=told.append)
     assert told == [1.0, 1.0, 1.0]
 
 
