@@ -35,6 +35,9 @@ STOPS = 'stop_'
 # Why a controller stops before a drive and at its end: no stops of the drive.
 WAITING, ENDS = ('no_image', 'no_imu'), ('inactive', 'shutdown')
 
+# When it was received, ns, and the message.
+Row = tuple[int, Any]
+
 
 def read_trial(
     bag: str | Path,
@@ -65,34 +68,22 @@ def read_trial(
     :raises InputError: if the bag cannot be read, or has no odometry or no command to move; if robot, task or scene is
         unknown
     """
-    names = (ODOMETRY, COMMAND, NEURONS, DEPARTURES, REACHED, TARGET, OUTCOME, TICKS, DIAGNOSTICS)
-    rows: dict[str, list[Any]] = {name: [] for name in names}
-    with Bag(bag) as opened:
-        if TICKS in opened.topics:
-            del rows[DIAGNOSTICS]  # which holds the same, of the newest 1000 ticks and as text
-        for name in (ODOMETRY, COMMAND):
-            opened.topic(name)
-        for message in opened.messages([name for name in rows if name in opened.topics]):
-            rows[message.topic].append((message.stamp_ns, opened.deserialize(message)))
+    rows = _read_rows(bag)
     entry = find_robot(robot)
     entry.find_task(task)
     entry.find_scene(scene)
     channels = entry.channels
-    command_stamps = np.array([stamp_ns_of(message) for _, message in rows[COMMAND]], np.int64)
     taken = [AXES.index(name) for name in channels]
+    command_stamps = _stamps(rows[COMMAND])
     commands = np.array([_velocities(message.twist)[taken] for _, message in rows[COMMAND]]).reshape(-1, len(channels))
     moving = np.flatnonzero(np.any(commands != 0.0, axis=1))
     if not moving.size or not rows[ODOMETRY]:
         msg = f'bag {bag} must hold a drive: odometry and a command to move. Got only commands to stand still'
         raise InputError(msg)
-    truth_stamps = np.array([stamp_ns_of(message) for _, message in rows[ODOMETRY]], np.int64)
+    truth_stamps = _stamps(rows[ODOMETRY])
     start_ns, end_ns = int(command_stamps[moving[0]]), int(command_stamps[-1])
     end_ns = min(end_ns, start_ns + int(seconds * 1e9)) if math.isfinite(seconds) else end_ns
-    # It was found at a moment of the ground truth, and recorded, by a clock that had not heard of it yet, just before.
-    ended = [(truth_stamps[truth_stamps >= at_ns], message.data) for at_ns, message in rows[OUTCOME]]
-    outcome = ''
-    if ended and ended[0][0].size and start_ns <= ended[0][0][0] <= end_ns:
-        end_ns, outcome = int(ended[0][0][0]), ended[0][1]
+    end_ns, outcome = _ended(rows[OUTCOME], truth_stamps, start_ns, end_ns)
 
     seen, sent = _inside(truth_stamps, start_ns, end_ns), _inside(command_stamps, start_ns, end_ns)
     pose = np.array([_pose(message.pose.pose) for _, message in rows[ODOMETRY]])[seen]
@@ -102,14 +93,8 @@ def read_trial(
         figures = lane_figures(cross_track_errors(Track(seed), pose), counted)
     else:
         figures = flight_figures(outcome, (end_ns - start_ns) / 1e9, counted)
-    states = [(stamp_ns_of(message), message.position) for _, message in rows[NEURONS]]
-    states = [row for row in states if start_ns <= row[0] <= end_ns]
-    if rows[TICKS]:
-        ticks = [message for _, message in rows[TICKS] if start_ns <= stamp_ns_of(message) <= end_ns]
-        latency_us, stops = _latency_us(ticks), _stops(ticks)
-    else:
-        reported = _controller_figures([each for at_ns, each in rows.get(DIAGNOSTICS, []) if at_ns <= end_ns])
-        latency_us, stops = _reported_latency_us(reported), _reported_stops(reported)
+    neuron_stamps, neurons = _neurons(rows[NEURONS], start_ns, end_ns)
+    latency_us, stops = _ticks(rows, start_ns, end_ns)
     return Trial(
         policy=policy,
         robot=robot,
@@ -122,8 +107,8 @@ def read_trial(
         twist=np.array([_velocities(message.twist.twist) for _, message in rows[ODOMETRY]])[seen],
         command_stamp_ns=command_stamps[sent],
         command=commands[sent],
-        neuron_stamp_ns=np.array([stamp_ns for stamp_ns, _ in states], np.int64),
-        neurons=np.array([state for _, state in states], np.float64).reshape(len(states), -1 if states else 0),
+        neuron_stamp_ns=neuron_stamps,
+        neurons=neurons,
         target=_targets(rows[TARGET], truth_stamps[seen]),
         outcome=outcome,
         figures=figures,
@@ -162,6 +147,53 @@ def read_stamps(bag: str | Path, topic: str = IMAGE) -> NDArray[np.int64]:
         return np.array([stamp_from_cdr(message.data) for message in opened.messages([name])], np.int64)
 
 
+def _read_rows(bag: str | Path) -> dict[str, list[Row]]:
+    """Return each topic's messages with their receive stamps."""
+    names = (ODOMETRY, COMMAND, NEURONS, DEPARTURES, REACHED, TARGET, OUTCOME, TICKS, DIAGNOSTICS)
+    rows: dict[str, list[Row]] = {name: [] for name in names}
+    with Bag(bag) as opened:
+        for name in (ODOMETRY, COMMAND):
+            opened.topic(name)
+        # Diagnostics hold the same as the ticks, of the newest 1000 and as text.
+        left_out = DIAGNOSTICS if TICKS in opened.topics else None
+        for message in opened.messages([name for name in rows if name in opened.topics and name != left_out]):
+            rows[message.topic].append((message.stamp_ns, opened.deserialize(message)))
+    return rows
+
+
+def _stamps(rows: Sequence[Row]) -> NDArray[np.int64]:
+    return np.array([stamp_ns_of(message) for _, message in rows], np.int64)
+
+
+def _ended(outcomes: Sequence[Row], truth_stamps: NDArray[np.int64], start_ns: int, end_ns: int) -> tuple[int, str]:
+    """Return when the trial ended and its outcome, or what was given and none."""
+    if not outcomes:
+        return end_ns, ''
+    # It was found at a moment of the ground truth, and recorded, by a clock that had not heard of it yet, just before.
+    at_ns, message = outcomes[0]
+    after = truth_stamps[truth_stamps >= at_ns]
+    if after.size and start_ns <= after[0] <= end_ns:
+        return int(after[0]), message.data
+    return end_ns, ''
+
+
+def _neurons(rows: Sequence[Row], start_ns: int, end_ns: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return stamps (N,) and states (N, neurons)."""
+    stamps = _stamps(rows)
+    inside = _inside(stamps, start_ns, end_ns)
+    states = [message.position for (_, message), wanted in zip(rows, inside, strict=True) if wanted]
+    return stamps[inside], np.array(states, np.float64).reshape(len(states), -1 if states else 0)
+
+
+def _ticks(rows: Mapping[str, list[Row]], start_ns: int, end_ns: int) -> tuple[tuple[float, float], dict[str, int]]:
+    """Return how long steps took (median, 99th percentile, µs) and the stops by reason."""
+    if rows[TICKS]:
+        ticks = [message for _, message in rows[TICKS] if start_ns <= stamp_ns_of(message) <= end_ns]
+        return _latency_us(ticks), _stops(ticks)
+    reported = _controller_figures([message for at_ns, message in rows[DIAGNOSTICS] if at_ns <= end_ns])
+    return _reported_latency_us(reported), _reported_stops(reported)
+
+
 def _velocities(twist: Any) -> NDArray[np.float64]:
     linear, angular = twist.linear, twist.angular
     return np.array([linear.x, linear.y, linear.z, angular.x, angular.y, angular.z], np.float64)
@@ -172,7 +204,7 @@ def _pose(pose: Any) -> tuple[float, ...]:
     return position.x, position.y, position.z, turn.x, turn.y, turn.z, turn.w
 
 
-def _targets(rows: Sequence[tuple[int, Any]], stamps_ns: NDArray[np.int64]) -> NDArray[np.float64] | None:
+def _targets(rows: Sequence[Row], stamps_ns: NDArray[np.int64]) -> NDArray[np.float64] | None:
     """Return where the target was at each stamp, as last recorded by then."""
     if not rows:
         return None
@@ -181,7 +213,7 @@ def _targets(rows: Sequence[tuple[int, Any]], stamps_ns: NDArray[np.int64]) -> N
     return np.array([place for _, place in recorded])[np.maximum(newest, 0)]
 
 
-def _counted(rows: Sequence[tuple[int, Any]], start_ns: int, end_ns: int) -> int:
+def _counted(rows: Sequence[Row], start_ns: int, end_ns: int) -> int:
     """Return how far a count rose."""
     within = [message.data for stamp_ns, message in rows if stamp_ns <= end_ns]
     before = [message.data for stamp_ns, message in rows if stamp_ns < start_ns]
