@@ -181,30 +181,12 @@ def run_node(
         return report_mistake(f'the process that started it must live on: {PARENT_VARIABLE} names another')
     code = 0
     try:
-        check_files(args)
-        others = remove_ros_args([executable, *args])[1:]
-        if others in (['--help'], ['-h']):
-            print(usage(executable, purpose, table))
-            return 0
-        if others:
-            raise InputError(f'ROS arguments are needed (--ros-args …; see --help). Got {" ".join(others)}')
-        check_environment(args)
-        # rclpy's own handlers shut the context down at once: then no zero command could be published any more.
-        rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
-        ending.node = make()
-        try:
-            if not ending.stop.done():
-                begin(ending.node, ending.stop)
-            ending.begun = True
-            if not ending.stop.done():
-                loop(ending.node, ending.stop)
-        except BaseException:
-            # Whatever happened, the robot is stopped; the first mistake is the one to report.
-            with suppress(Exception):
-                ending.node.close()
-            raise
-        ending.node.close()
-        ending.code = code
+        if _checked(args, executable, purpose, table):
+            # rclpy's own handlers shut the context down at once: then no zero command could be published any more.
+            rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+            ending.node = make()
+            _live(ending, begin, loop)
+            ending.code = code
     except NodeFailedError as error:
         traceback.print_exception(error)
         code = 1
@@ -220,6 +202,37 @@ def run_node(
     if any(thread.name in LEFT_BEHIND for thread in threading.enumerate()):
         end_process(code=code)  # the interpreter's own end would take from under them what they work with
     return code
+
+
+def _checked(args: Sequence[str], executable: str, purpose: str, table: Sequence[Setting]) -> bool:
+    """Check the command line before ROS sees it; ``False`` where only help was asked for, which it prints."""
+    check_files(args)
+    others = remove_ros_args([executable, *args])[1:]
+    if others in (['--help'], ['-h']):
+        print(usage(executable, purpose, table))
+        return False
+    if others:
+        raise InputError(f'ROS arguments are needed (--ros-args …; see --help). Got {" ".join(others)}')
+    check_environment(args)
+    return True
+
+
+def _live(
+    ending: _Ending, begin: Callable[[Any, Future[None]], None], loop: Callable[[Any, Future[None]], None]
+) -> None:
+    """Run the node that was made until it shall stop, and close it whatever happened."""
+    try:
+        if not ending.stop.done():
+            begin(ending.node, ending.stop)
+        ending.begun = True
+        if not ending.stop.done():
+            loop(ending.node, ending.stop)
+    except BaseException:
+        # Whatever happened, the robot is stopped; the first mistake is the one to report.
+        with suppress(Exception):
+            ending.node.close()
+        raise
+    ending.node.close()
 
 
 class _Ending:
