@@ -96,7 +96,12 @@ class TrainConfig:
         0.2, 'with a single bag: the share at its end kept for the test', minimum=0.0, maximum=0.5
     )
     seed: int = setting(0, 'seed of weights, windows and augmentation', minimum=0, maximum=2**63 - 1)
-    threads: int = setting(0, 'CPU threads; 0: all', minimum=0, maximum=1024)
+    threads: int = setting(
+        1,
+        'CPU threads; 0: all, which is slower where cores are shared, and gives other weights',
+        minimum=0,
+        maximum=1024,
+    )
 
     def __post_init__(self) -> None:
         check_settings(self)

@@ -38,14 +38,13 @@ class Data(lightning.LightningDataModule):
 
     def __init__(self, episodes: Sequence[Episode], config: TrainConfig, rehearsed: Sequence[Episode] = ()) -> None:
         super().__init__()
-        self.episodes = episodes
-        self.config = config
         self.rehearsed = rehearsed
+        self.windows = Windows(episodes, config, rehearsed=rehearsed)
 
     def train_dataloader(self) -> DataLoader[Any]:
         """Return the windows of this epoch."""
         epoch = self.trainer.current_epoch if self.trainer else 0
-        return DataLoader(Windows(self.episodes, self.config, epoch, self.rehearsed), batch_size=None)
+        return DataLoader(self.windows.of_epoch(epoch), batch_size=None)
 
     def val_dataloader(self) -> DataLoader[Any]:
         """Return one step: the validation episodes live in the module, which goes through them all."""
@@ -157,15 +156,13 @@ def fit(module: PolicyModule, data: Data, run_dir: Path, config: TrainConfig, *,
     :param module: what is trained
     :param data: what it is trained on
     :param run_dir: folder of checkpoints and logs
-    :param config: steps, epochs, patience, threads
+    :param config: steps, epochs, patience
     :param resume: go on from the last checkpoint
     :param progress: show a progress bar
     :raises InputError: if training was interrupted
     """
     for name in ('lightning.pytorch', 'lightning.fabric', 'lightning.pytorch.utilities.rank_zero'):
         logging.getLogger(name).setLevel(logging.ERROR)
-    if config.threads:
-        torch.set_num_threads(config.threads)
     best = ModelCheckpoint(run_dir, 'best', monitor='val_score', save_last=True, enable_version_counter=False)
     # Checked right after validation, as the checkpoint is written: a resumed run has no score at its first epoch's end.
     stop = EarlyStopping('val_score', patience=config.patience, check_on_train_epoch_end=False)

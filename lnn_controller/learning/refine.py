@@ -61,16 +61,15 @@ def refine(
         mirror=False,
     )
     with torch.no_grad():
-        validation = {
-            name: (encode(network, batch, FRAMES_AT_ONCE), batch) for name, batch in module.validation.items()
-        }
+        validation = {name: (encode(network, batch), batch) for name, batch in module.validation.items()}
     optimizer = torch.optim.AdamW(parameters, config.cell_learning_rate, weight_decay=0.0)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, config.cell_learning_rate, config.refine_steps)
     before = best = _score(module, validation)
     kept = _copied(network)
     network.train()
+    drawn = Windows(looks, windows, rehearsed=old_looks)
     for epoch in range(-(-windows.steps // windows.steps_per_epoch)):
-        for batch in Windows(looks, windows, epoch, old_looks):
+        for batch in drawn.of_epoch(epoch):
             features = at_ticks(batch.frames, batch)
             optimizer.zero_grad()
             module.loss(network(features, batch.imu, batch.dt_s), batch).backward()  # type: ignore[no-untyped-call]

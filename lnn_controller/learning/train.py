@@ -114,6 +114,8 @@ def train_network(
     :param progress: show a progress bar
     :returns: where the bundle is and how good it was on what it has not seen, with ``init`` before and after
     """
+    if config.threads:
+        torch.set_num_threads(config.threads)
     parts = held_out(split, config, rehearsed)
     before = measure(network, parts, config.outputs) if init else {}
     validation = {'val': parts['validation']}

@@ -1,5 +1,6 @@
 """Training windows: short stretches of an episode at a random control rate with jittered, real Δt."""
 
+import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -67,10 +68,12 @@ def cut(episode: Episode, ticks_ns: np.ndarray) -> Window:
         imu = window_mean(episode.imu, episode.imu_stamps_ns, ticks_ns[:-1], at).astype(np.float32)
     # Relative to the window's start: float64 seconds of wall time would round away the nanoseconds.
     origin = int(ticks_ns[0])
-    times = (episode.command_stamps_ns - origin) * 1e-9
-    query = (at - origin) * 1e-9
-    command = np.stack([np.interp(query, times, channel) for channel in episode.commands.T], axis=1)
     newest = np.maximum(latest_index(episode.command_stamps_ns, at), 0)
+    # Of the commands those about the window alone: an epoch does not convert the whole episode's for each.
+    near = slice(int(newest[0]), int(newest[-1]) + 2)
+    times = (episode.command_stamps_ns[near] - origin) * 1e-9
+    query = (at - origin) * 1e-9
+    command = np.stack([np.interp(query, times, channel) for channel in episode.commands[near].T], axis=1)
     held = ~is_bridged(episode.command_stamps_ns, newest, episode.command_hold_s)
     command[held] = episode.commands[newest[held]]
     return Window(
@@ -117,13 +120,13 @@ class Windows(IterableDataset[Batch]):
 
     :param episodes: to draw from, each stretch by its length
     :param config: window length, rates, batch size, augmentation, seed
-    :param epoch: number of the epoch
+    :param epoch: number of the epoch; :meth:`of_epoch` gives the others
     :param rehearsed: old episodes to draw every other window from, however much there is of either: rehearsal against
         forgetting (Robins 1995), in equal shares as the experience replay of Rolnick et al. (NeurIPS 2019)
     """
 
     def __init__(
-        self, episodes: Sequence[Episode], config: TrainConfig, epoch: int, rehearsed: Sequence[Episode] = ()
+        self, episodes: Sequence[Episode], config: TrainConfig, epoch: int = 0, rehearsed: Sequence[Episode] = ()
     ) -> None:
         self.episodes = [*episodes, *rehearsed]
         self.config = config
@@ -133,6 +136,17 @@ class Windows(IterableDataset[Batch]):
         old = np.array([i >= len(episodes) for i, _, _ in self.spans])
         shares = [np.where(group, lengths, 0.0) for group in (~old, old) if group.any()]
         self.weights = np.mean([share / share.sum() for share in shares], axis=0)
+
+    def of_epoch(self, epoch: int) -> 'Windows':
+        """
+        Return the batches of another epoch, without looking through the episodes again.
+
+        :param epoch: number of the epoch
+        :returns: windows of the same episodes and config
+        """
+        other = copy.copy(self)
+        other.epoch = epoch
+        return other
 
     def __len__(self) -> int:
         """Batches in this epoch; the last one may be shorter, and ends with a validation all the same."""

@@ -34,6 +34,21 @@ def test_commands_that_are_far_apart_are_held_in_a_window_as_on_the_robot():
     np.testing.assert_allclose(window.command[:, 0], [0.2, 0.4, 0.4, 1.4], atol=1e-6)
 
 
+def test_a_window_s_commands_are_those_of_the_whole_episode():
+    episode = make_episode(frames=900)
+    rng = np.random.default_rng(0)
+    # 20 … 460 ms apart, where they are interpolated; the windows, from before the first command to after the last.
+    kept = np.cumsum(rng.integers(1, 24, 100))
+    episode = dataclasses.replace(
+        episode, commands=episode.commands[kept], command_stamps_ns=episode.command_stamps_ns[kept]
+    )
+    times = (episode.command_stamps_ns - START_NS) * 1e-9
+    for start_ms in rng.integers(-100, 30_000, 50):
+        ticks = START_NS + (start_ms + np.cumsum(rng.integers(1, 120, 12))) * MS
+        whole = np.interp((ticks[1:] - START_NS) * 1e-9, times, episode.commands[:, 0])
+        np.testing.assert_allclose(cut(episode, ticks).command[:, 0], whole, rtol=1e-5, atol=1e-6)
+
+
 def test_without_imu_there_is_none():
     window = cut(make_episode(imu=False), START_NS + np.array([90, 110]) * MS)
     assert window.imu is None
