@@ -56,6 +56,8 @@ class Configuration:
     :param settings: how it drove
     :param adaptation: what it had learnt, where that was set from outside: at the start, loaded, reset, rolled back;
         ``None`` where only the settings changed
+    :param reduced: whether a JPEG was decoded no larger than the network's frame needs; earlier recordings, which do
+        not say, have it whole
     """
 
     number: int
@@ -63,6 +65,7 @@ class Configuration:
     policy_sha256: str
     settings: ControlSettings
     adaptation: Mapping[str, Any] | None
+    reduced: bool = False
 
     def to_json(self) -> str:
         """
@@ -93,7 +96,13 @@ class Configuration:
             mode = adaptation['mode']
             adaptation = AdaptationSettings(**{**adaptation, 'mode': FORMER_MODES.get(mode, mode)})
             read = cls(settings=ControlSettings(**settings, guard=guard, height=height, adaptation=adaptation), **row)
-            kinds = (('number', int), ('policy', str), ('policy_sha256', str), ('adaptation', Mapping | None))
+            kinds = (
+                ('number', int),
+                ('policy', str),
+                ('policy_sha256', str),
+                ('adaptation', Mapping | None),
+                ('reduced', bool),
+            )
             for name, kind in kinds:
                 if not isinstance(value := getattr(read, name), kind):
                     raise InputError(f'{name} is {short(value)}')

@@ -93,6 +93,7 @@ def read_episode(
     topics: Topics | None = None,
     wheelbase_m: float | None = None,
     command_frame: str = 'auto',
+    reduced: bool = True,
 ) -> Episode:
     """
     Read a demonstration from a bag.
@@ -107,15 +108,18 @@ def read_episode(
     :param topics: names of topics; without, they are found by type
     :param wheelbase_m: from axle to axle, m: where the commands are Ackermann ones, their yaw rates need it
     :param command_frame: as of :class:`.commands.CommandReader`
+    :param reduced: decode a JPEG no larger than the frame needs, as a controller does
+        (:func:`.messages.images.compressed_from_cdr`); earlier versions decoded it whole
     :returns: the episode
     :raises InputError: if the bag cannot be read, lacks images, commands, the wanted IMU or a wheelbase that its
         commands need, leaves the choice of a topic open, holds not one usable sample of a topic, its topics do not
         overlap in time, or a channel is unknown
     """
+    given = image, tuple(channels), use_imu, topics or Topics(), wheelbase_m, command_frame, reduced
     if isinstance(bag, Bag):
-        return _read(bag, image, tuple(channels), use_imu, topics or Topics(), wheelbase_m, command_frame)
+        return _read(bag, *given)
     with Bag(bag) as opened:
-        return _read(opened, image, tuple(channels), use_imu, topics or Topics(), wheelbase_m, command_frame)
+        return _read(opened, *given)
 
 
 def camera_size(bag: str | Path | Bag, topics: Topics | None = None) -> tuple[int, int]:
@@ -178,6 +182,7 @@ def _read(
     topics: Topics,
     wheelbase_m: float | None,
     command_frame: str,
+    reduced: bool,
 ) -> Episode:
     unknown = [name for name in channels if name not in _CHANNELS]
     if unknown or not channels:
@@ -193,7 +198,7 @@ def _read(
     commands = CommandReader(
         bag, chosen['command'], channels, wheelbase_m=wheelbase_m, frame=command_frame, odometry=topics.odometry
     )
-    reader = _Reader(bag, image, chosen, commands)
+    reader = _Reader(bag, image, chosen, commands, reduced)
     drops = reader.read()
     if bag.recovered:
         drops['file_cut_off'] = len(bag.recovered)
@@ -232,7 +237,9 @@ def _read(
 class _Reader:
     """One pass over the bag: values of each stream, with both stamps of each sample."""
 
-    def __init__(self, bag: Bag, image: ImageSpec, chosen: dict[str, Topic], commands: CommandReader) -> None:
+    def __init__(
+        self, bag: Bag, image: ImageSpec, chosen: dict[str, Topic], commands: CommandReader, reduced: bool
+    ) -> None:
         self.bag = bag
         self.commands = commands
         self.spec = image
@@ -242,7 +249,7 @@ class _Reader:
         self.values: dict[str, list[NDArray[np.float64]]] = {'imu': [], 'command': []}
         self.stamps = {kind: Stamps() for kind in chosen}
         self.first_error: dict[str, str] = {}
-        self._frames = Frames(image.bits)
+        self._frames = Frames(image.bits, image if reduced else None)
 
     def read(self) -> dict[str, int]:
         drops: Counter[str] = Counter()

@@ -6,6 +6,7 @@ from lnn_controller.data.bags.reader import Message
 from lnn_controller.data.messages.images import EVERY_BIT, compressed_from_cdr, image_from_cdr
 from lnn_controller.data.messages.types import IMAGE
 from lnn_controller.data.messages.video import Frame, VideoDecoder, packet_from_cdr
+from lnn_controller.policy.spec import ImageSpec
 
 __all__ = ['Frames']
 
@@ -15,10 +16,11 @@ class Frames:
     Decodes the messages of one topic of images, one after the other.
 
     :param bits: that the values of a 16-bit image use
+    :param fit: the network's frame that the pictures are for, as of :func:`.messages.images.compressed_from_cdr`
     """
 
-    def __init__(self, bits: int = EVERY_BIT) -> None:
-        self._bits = bits
+    def __init__(self, bits: int = EVERY_BIT, fit: ImageSpec | None = None) -> None:
+        self._bits, self._fit = bits, fit
         self._video = VideoDecoder()
 
     @property
@@ -46,7 +48,7 @@ class Frames:
         packet = packet_from_cdr(message.data, message.msgtype)
         if packet is not None:
             return self._video.feed(packet, message.stamp_ns)
-        header_ns, _, picture = compressed_from_cdr(message.data, bits=self._bits)
+        header_ns, _, picture = compressed_from_cdr(message.data, bits=self._bits, fit=self._fit)
         return [Frame(header_ns, message.stamp_ns, picture)]
 
     def rest(self) -> list[Frame]:

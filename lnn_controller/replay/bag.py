@@ -79,7 +79,8 @@ def replay_side_by_side(
         controller = find_ticks(opened) if rate_hz is None else None
         ticks = {view.channels: read_ticks(opened, controller, view.channels) for view in views} if controller else {}
         configurations = read_configurations(opened, controller) if controller else {}
-        episodes = {view: view.read(opened, topics) for view in dict.fromkeys(views)}
+        reduced = all(each.reduced for each in configurations.values())
+        episodes = {view: view.read(opened, topics, reduced) for view in dict.fromkeys(views)}
     results = []
     for policy, view in zip(policies, views, strict=True):
         episode = episodes[view]
@@ -110,8 +111,8 @@ class _View:
         frame = command_frame or _config_of(policy).get('command_frame', 'auto')
         return cls(spec.image, spec.channels, spec.imu is not None, wheelbase_m, str(frame))
 
-    def read(self, bag: Bag, topics: Topics | None) -> Episode:
-        return read_episode(bag, topics=topics, **vars(self))
+    def read(self, bag: Bag, topics: Topics | None, reduced: bool) -> Episode:
+        return read_episode(bag, topics=topics, reduced=reduced, **vars(self))
 
 
 def _trained_with(policy: Policy, name: str) -> float | None:

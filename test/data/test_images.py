@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from recordings import picture
 from rosbags.image.image import ENCODINGMAP
@@ -23,6 +23,7 @@ from lnn_controller.data.messages.images import (
     is_depth,
 )
 from lnn_controller.errors import InputError
+from lnn_controller.policy import ImageSpec, fit_frame
 
 H, W = 12, 16
 RGB = picture(3)
@@ -411,6 +412,80 @@ def test_damaged_pictures_decode_or_are_refused(kind, edits, cut):
     except InputError:
         return
     assert decoded.dtype == np.uint8 and decoded.ndim == 3 and decoded.size <= 30_000
+
+
+def scene(height, width):
+    """Red grows to the right, green downwards, blue is in stripes."""
+    y, x = np.mgrid[:height, :width]
+    blue = 40.0 + 30.0 * np.sin(x / 9)
+    return np.stack([220.0 * x / width, 220.0 * y / height, blue], -1).astype(np.uint8)
+
+
+def jpeg_of(pixels):
+    return cv2.imencode('.jpg', pixels[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 95])[1].tobytes()
+
+
+CAR = ImageSpec(53, 200, crop_top=0.2)
+AS_LARGE_AS_NEEDED = {
+    (480, 640): (240, 320),
+    (481, 641): (241, 321),
+    (720, 1280): (180, 320),
+    (1080, 1920): (135, 240),
+    (480, 398): (480, 398),
+    (132, 640): (66, 320),  # 66 rows, 53 after the crop
+    (128, 640): (128, 640),  # half of it would be one row short
+    (53, 200): (53, 200),
+}
+
+
+@pytest.mark.parametrize('size', AS_LARGE_AS_NEEDED)
+def test_for_a_network_a_jpeg_is_decoded_no_larger_than_its_frame_needs(size):
+    data = m.serialize(compressed(jpeg_of(scene(*size))))
+    reduced = compressed_from_cdr(data, fit=CAR)[2]
+    assert reduced.shape == (*AS_LARGE_AS_NEEDED[size], 3)
+    frame, whole = (fit_frame(each, CAR) for each in (reduced, compressed_from_cdr(data)[2]))
+    assert frame.flags.c_contiguous and frame.shape == whole.shape == (53, 200, 3)
+    difference = np.abs(frame.astype(int) - whole)
+    assert difference.mean() < 1.0 and difference.max() <= 5
+    if reduced.shape[:2] == size:
+        np.testing.assert_array_equal(frame, whole)
+
+
+@settings(max_examples=30)
+@given(
+    height=st.integers(1, 300), width=st.integers(1, 300), rows=st.integers(1, 80), columns=st.integers(1, 80),
+    crop=st.sampled_from([(0.0, 0.0), (0.25, 0.0), (0.4, 0.3)]),
+)  # fmt: skip
+def test_a_reduced_jpeg_keeps_the_pixels_of_the_frame(height, width, rows, columns, crop):
+    spec = ImageSpec(rows, columns, crop_top=crop[0], crop_bottom=crop[1])
+    reduced = compressed_from_cdr(m.serialize(compressed(jpeg_of(scene(height, width)))), fit=spec)[2]
+    kept = len(reduced) - round(len(reduced) * crop[0]) - round(len(reduced) * crop[1])
+    assert reduced.shape[:2] == (height, width) or (kept >= rows and reduced.shape[1] >= columns)
+
+
+def test_a_jpeg_that_its_tags_turn_keeps_the_pixels_of_the_frame_too():
+    turned = b'Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0'
+    jpeg = jpeg_of(scene(480, 640))
+    data = m.serialize(compressed(jpeg[:2] + b'\xff\xe1' + struct.pack('>H', len(turned) + 2) + turned + jpeg[2:]))
+    assert compressed_from_cdr(data)[2].shape == (640, 480, 3)
+    assert compressed_from_cdr(data, fit=ImageSpec(53, 200))[2].shape == (320, 240, 3)
+    assert compressed_from_cdr(data, fit=ImageSpec(53, 300))[2].shape == (640, 480, 3)
+
+
+def test_a_png_is_decoded_whole_for_a_network_too():
+    pixels = scene(48, 64)
+    wide = cv2.imencode('.png', pixels[..., ::-1].astype(np.uint16) * 4)[1].tobytes()
+    for data, bits in ((cv2.imencode('.png', pixels[..., ::-1])[1].tobytes(), 16), (wide, 10)):
+        data = m.serialize(compressed(data))
+        whole = compressed_from_cdr(data, bits=bits)[2]
+        np.testing.assert_array_equal(compressed_from_cdr(data, bits=bits, fit=ImageSpec(6, 8))[2], whole)
+
+
+def test_what_follows_the_only_scan_of_a_jpeg_is_not_decoded():
+    jpeg = jpeg_of(RGB)
+    scan = jpeg.index(b'\xff\xda')
+    again = compressed(jpeg[:scan] + jpeg[scan:-2] * 100 + b'\xff\xd9')
+    np.testing.assert_array_equal(decode_image(again), decode_image(compressed(jpeg)))
 
 
 def test_what_is_no_image_is_a_programming_error():

@@ -20,6 +20,15 @@ def test_a_frame_in_a_wider_buffer_becomes_contiguous():
     np.testing.assert_array_equal(fitted, image)
 
 
+def test_a_view_of_the_other_order_of_colours_gives_the_same_frame():
+    image = np.random.default_rng(0).integers(0, 256, (40, 30, 3), np.uint8)
+    view = np.ascontiguousarray(image[..., ::-1])[..., ::-1]
+    for spec in (ImageSpec(12, 16, crop_top=0.3), ImageSpec(40, 30), ImageSpec(50, 60)):
+        fitted = fit_frame(view, spec)
+        assert fitted.flags.c_contiguous
+        np.testing.assert_array_equal(fitted, fit_frame(image, spec))
+
+
 def test_the_crop_is_of_the_incoming_frame():
     image = np.zeros((100, 10, 3), np.uint8)
     image[25:90] = 200

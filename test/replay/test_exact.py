@@ -1,5 +1,8 @@
 """Recorded ticks come back to the bit, those that a stop from outside held among them."""
 
+import json
+
+import cv2
 import numpy as np
 import pytest
 from bundles import DRONE, make_tiny_bundle
@@ -9,7 +12,8 @@ from lnn_controller.control.adaptation.adaptation import fingerprint
 from lnn_controller.control.decision import FLICKERING
 from lnn_controller.control.tick_record import SINCE, Configuration, tick_names, tick_row
 from lnn_controller.data import BagWriter
-from lnn_controller.data.messages.build import image_message, twist_stamped_message, typestore
+from lnn_controller.data.messages.build import image_message, serialize, twist_stamped_message, typestore
+from lnn_controller.data.messages.images import compressed_from_cdr
 from lnn_controller.policy import Policy
 from lnn_controller.replay.bag import replay_bag
 
@@ -18,30 +22,43 @@ BY_HAND = (0.9, -0.3)  # of a drone besides: up, and to the right
 SINCE_THEN = list(SINCE)[list(SINCE).index('network_resume_age_ns') :]
 
 
-def drive(policy, path, events, *, formerly=False, settings=None, odometry=None):
+def drive(policy, path, events, *, formerly=False, settings=None, odometry=None, jpeg=''):
     """
     A drive of 80 ticks, as a controller node records it; returns its decisions.
 
     ``events`` says at which ticks something happens: a stop from outside by its reason, 'tap' of the emergency stop,
     'by hand', and 'dark' where no picture comes. Formerly what stopped or drove the robot meanwhile ended a hold.
-    ``odometry`` gives pose and twist at a tick, or ``None``.
+    ``odometry`` gives pose and twist at a tick, or ``None``. ``jpeg``: the camera's pictures are, and the controller
+    decodes them 'reduced', or 'whole' as it did formerly.
     """
     types, controller, decisions = typestore().types, Controller(policy, settings), []
     learnt = controller.adaptation.snapshot()
-    configuration = Configuration(0, policy.spec.name, fingerprint(policy.spec), controller.settings, learnt)
+    configuration = Configuration(
+        0, policy.spec.name, fingerprint(policy.spec), controller.settings, learnt, bool(jpeg)
+    )
+    row = json.loads(configuration.to_json())
+    if jpeg == 'whole':
+        del row['reduced']
+    camera = '/image_raw/compressed' if jpeg else '/image_raw'
     with BagWriter(path) as bag:
-        for topic, kind in (('image_raw', 'Image'), ('controller/ticks', 'JointState')):
-            bag.add_topic(f'/{topic}', f'sensor_msgs/msg/{kind}')
+        bag.add_topic(camera, f'sensor_msgs/msg/{"CompressedImage" if jpeg else "Image"}')
+        bag.add_topic('/controller/ticks', 'sensor_msgs/msg/JointState')
         bag.add_topic('/cmd_vel', 'geometry_msgs/msg/TwistStamped')
         bag.add_topic('/controller/configuration', 'std_msgs/msg/String')
-        bag.write('/controller/configuration', 0, types['std_msgs/msg/String'](data=configuration.to_json()))
+        bag.write('/controller/configuration', 0, types['std_msgs/msg/String'](data=json.dumps(row)))
         for number in range(80):
             now_ns = 10**9 + number * PERIOD_NS
-            picture = np.random.default_rng(number).integers(0, 256, (12, 16, 3), np.uint8)
+            picture = np.random.default_rng(number).integers(0, 256, (60, 80, 3) if jpeg else (12, 16, 3), np.uint8)
             event = events.get(number, '')
             if 'dark' not in event:
+                message = image_message(now_ns, picture)
+                if jpeg:
+                    data = cv2.imencode('.jpg', picture)[1].reshape(-1)
+                    message = types['sensor_msgs/msg/CompressedImage'](header=message.header, format='jpeg', data=data)
+                    fit = policy.spec.image if jpeg == 'reduced' else None
+                    picture = compressed_from_cdr(serialize(message), fit=fit)[2]
                 controller.on_image(now_ns, picture)
-                bag.write('/image_raw', now_ns, image_message(now_ns, picture))
+                bag.write(camera, now_ns, message)
             controller.set_emergency_stop('button', event == 'tap')
             if odometry and (measured := odometry(number)):
                 controller.on_odometry(now_ns - 7_000_000, *measured, now_ns)
@@ -79,6 +96,15 @@ def test_a_late_tick_holds_the_robot_as_long_as_it_did(tmp_path):
     made = drive(policy, tmp_path / 'bag', {10: 'tick_late', 20: 'tick_late', 60: 'shutdown'})
     reasons = [decision.reason for decision in made]
     assert reasons == [''] * 10 + ['tick_late'] * 35 + [''] * 15 + ['shutdown'] + [''] * 19
+    exact = replay_bag(tmp_path / 'bag', policy).exact
+    assert (exact.compared, exact.max_abs_difference) == (80, 0.0)
+
+
+@pytest.mark.parametrize('jpeg', ['whole', 'reduced'])
+def test_a_jpeg_is_decoded_as_the_controller_decoded_it(tmp_path, jpeg):
+    policy = Policy.load(make_tiny_bundle(tmp_path / 'tiny', imu=False))
+    made = drive(policy, tmp_path / 'bag', {}, jpeg=jpeg)
+    assert np.ptp([each.command for each in made]) > 0.1
     exact = replay_bag(tmp_path / 'bag', policy).exact
     assert (exact.compared, exact.max_abs_difference) == (80, 0.0)
 

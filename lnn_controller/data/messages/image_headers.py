@@ -7,7 +7,7 @@ through, by their first bytes and whatever the message's ``format`` says, with t
 
 import struct
 
-__all__ = ['MAX_PIXELS', 'PNG_HEAD', 'check_compressed', 'check_pixels', 'is_wide_png']
+__all__ = ['MAX_PIXELS', 'PNG_HEAD', 'check_compressed', 'check_pixels', 'is_jpeg', 'is_wide_png']
 
 MAX_PIXELS = 16_000_000
 PNG_HEAD = 25  # bytes up to the depth of its values
@@ -26,27 +26,29 @@ _OTHERS = (
 # Start of frame: every C0–CF but the tables' and the reserved one.
 _SIZES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _WITHOUT_LENGTH = frozenset((0x01, *range(0xD0, 0xD9)))
+_SEQUENTIAL = frozenset((0xC0, 0xC1))
 _SCAN, _END = 0xDA, 0xD9
+_LAST = b'\xff\xd9'
 # Each scan of a progressive JPEG goes over the whole picture, and may be a few bytes: encoders make about ten.
 _MAX_SCANS = 64
 _MAX_CHUNKS = 65_536
 _DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}  # by colour type
 
 
-def check_compressed(data: bytes, max_pixels: int = MAX_PIXELS) -> None:
+def check_compressed(data: bytes, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
     """
     Check that a compressed image is a whole JPEG or PNG of a bearable size.
 
     :param data: the image
     :param max_pixels: width × height at most
+    :returns: height and width by its header, px
     :raises ValueError: if it is not; the message gives the reason
     """
-    if data.startswith(_JPEG):
-        _check_jpeg(data, max_pixels)
-    elif data.startswith(_PNG):
-        _check_png(data, max_pixels)
-    else:
-        raise ValueError(f'{_name(data)} arrived: have the camera publish JPEG or PNG, or convert the recording')
+    if is_jpeg(data):
+        return _check_jpeg(data, max_pixels)
+    if data.startswith(_PNG):
+        return _check_png(data, max_pixels)
+    raise ValueError(f'{_name(data)} arrived: have the camera publish JPEG or PNG, or convert the recording')
 
 
 def check_pixels(width: int, height: int, max_pixels: int) -> None:
@@ -62,6 +64,16 @@ def check_pixels(width: int, height: int, max_pixels: int) -> None:
         raise ValueError(f'its size is {width}×{height}')
     if width * height > max_pixels:
         raise ValueError(f'it is {width}×{height}, more than {max_pixels / 1e6:g} megapixels')
+
+
+def is_jpeg(data: bytes) -> bool:
+    """
+    Return whether a compressed image is a JPEG.
+
+    :param data: its first two bytes suffice
+    :returns: whether it is
+    """
+    return data.startswith(_JPEG)
 
 
 def is_wide_png(data: bytes) -> bool:
@@ -82,37 +94,49 @@ def _name(data: bytes) -> str:
     return next((name for magic, name in _OTHERS if data.startswith(magic)), 'neither' if data else 'nothing')
 
 
-def _check_jpeg(data: bytes, max_pixels: int) -> None:
-    at = 2
+def _check_jpeg(data: bytes, max_pixels: int) -> tuple[int, int]:
+    marker, at, length = _segment(data, 2)
+    while marker not in _SIZES:
+        if marker == _SCAN:
+            raise ValueError('its pixels begin before its size')
+        marker, at, length = _segment(data, at + length)
+    if length < 8:
+        raise ValueError('it has no size')
+    process, components = marker, data[at + 7]
+    height, width = struct.unpack_from('>HH', data, at + 3)
+    check_pixels(width, height, max_pixels)
+    # Some versions of OpenCV fill up what was cut off with grey. A thumbnail before has an end mark of its own.
+    if not data.endswith(_LAST) and data.rfind(_LAST) < at:
+        raise ValueError('it was cut off: its end is missing')
+    while marker != _SCAN:
+        marker, at, length = _segment(data, at + length)
+    # Whatever follows the only scan of a sequential JPEG is not decoded; the others' may be many.
+    in_one = process in _SEQUENTIAL and data[at + 2 : at + 3] == bytes([components])
+    if not in_one and data.count(b'\xff\xda', at) > _MAX_SCANS:
+        raise ValueError(f'it has more than {_MAX_SCANS} scans')
+    return height, width
+
+
+def _segment(data: bytes, at: int) -> tuple[int, int, int]:
+    """The next segment with a length: its marker, where its length stands, and that."""
     while True:
         at = data.find(b'\xff', at)  # decoders skip what is between two segments
         while at >= 0 and data[at + 1 : at + 2] == b'\xff':  # fill bytes
             at += 1
         if at < 0 or at + 2 > len(data):
-            raise ValueError('it ends before its size')
+            raise ValueError('it ends before its pixels')
         marker, at = data[at + 1], at + 2
         if marker == 0 or marker in _WITHOUT_LENGTH:
             continue
-        if marker in (_SCAN, _END):
-            raise ValueError('its pixels begin before its size')
+        if marker == _END:
+            raise ValueError('it ends before its pixels')
         (length,) = struct.unpack_from('>H', data, at) if at + 2 <= len(data) else (0,)
         if length < 2 or at + length > len(data):
             raise ValueError('it ends inside its header')
-        if marker in _SIZES:
-            break
-        at += length
-    if length < 8:
-        raise ValueError('it has no size')
-    height, width = struct.unpack_from('>HH', data, at + 3)
-    check_pixels(width, height, max_pixels)
-    # Some versions of OpenCV fill up what was cut off with grey. A thumbnail before has an end mark of its own.
-    if data.rfind(b'\xff\xd9') < at:
-        raise ValueError('it was cut off: its end is missing')
-    if data.count(b'\xff\xda', at) > _MAX_SCANS:
-        raise ValueError(f'it has more than {_MAX_SCANS} scans')
+        return marker, at, length
 
 
-def _check_png(data: bytes, max_pixels: int) -> None:
+def _check_png(data: bytes, max_pixels: int) -> tuple[int, int]:
     length, kind = struct.unpack_from('>I4s', data, 8) if len(data) >= 33 else (0, b'')
     if (length, kind) != (13, b'IHDR'):
         raise ValueError('it does not begin with a header (IHDR)')
@@ -128,7 +152,7 @@ def _check_png(data: bytes, max_pixels: int) -> None:
         if length > len(data) - at - 12:
             raise ValueError(f'it was cut off: a chunk of {length} bytes is announced, {len(data) - at - 12} are there')
         if kind == b'IEND':
-            return
+            return height, width
         if kind in (b'IHDR', b'acTL'):
             raise ValueError(f'it holds more than one picture ({kind.decode()})')
         at += 12 + length

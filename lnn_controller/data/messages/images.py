@@ -7,15 +7,23 @@ pixel. OpenCV and rosbags' image part are loaded with the first picture that nee
 rgb8 stays some 20 MB smaller, and no process that drives loads rosbags' reader or writer.
 """
 
-from collections.abc import Callable
 from typing import Any, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lnn_controller.data.messages.cdr import Cdr, imu_from_cdr, stamp_from_cdr
-from lnn_controller.data.messages.image_headers import MAX_PIXELS, PNG_HEAD, check_compressed, check_pixels, is_wide_png
+from lnn_controller.data.messages.image_headers import (
+    MAX_PIXELS,
+    PNG_HEAD,
+    check_compressed,
+    check_pixels,
+    is_jpeg,
+    is_wide_png,
+)
 from lnn_controller.errors import InputError
+from lnn_controller.policy.frame import holds_frame
+from lnn_controller.policy.spec import ImageSpec
 
 __all__ = [
     'EVERY_BIT',
@@ -172,19 +180,24 @@ def _picture_from_cdr(buffer: Any) -> tuple[int, str, _Picture]:
 
 
 def compressed_from_cdr(
-    buffer: Any, max_pixels: int = MAX_PIXELS, bits: int = EVERY_BIT
+    buffer: Any, max_pixels: int = MAX_PIXELS, bits: int = EVERY_BIT, fit: ImageSpec | None = None
 ) -> tuple[int, str, NDArray[np.uint8]]:
     """
     Decode the serialised bytes of a sensor_msgs/CompressedImage: JPEG or PNG.
 
+    With ``fit`` the picture is only to be made into a network's frame: a JPEG is then decoded at a half, a quarter or
+    an eighth of its size, the smallest that still has the frame's pixels after the crop, which leaves out most of the
+    work; and the colours stay in OpenCV's order in memory, of which the array is a view.
+
     :param buffer: CDR with its encapsulation header, bytes-like
     :param max_pixels: as :func:`decode_image`
     :param bits: that the values of a PNG of 16 bits use: 2^bits − 1 is white
+    :param fit: the frame that it is for; ``None``: the whole picture is wanted
     :returns: header stamp, ns; header frame_id; rgb8 picture, (H, W, 3) uint8
     :raises InputError: if the bytes are not such a message, or as :func:`decode_image`
     """
     stamp_ns, frame_id, packed = _packed_from_cdr(buffer)
-    return stamp_ns, frame_id, _unpack(packed, max_pixels, bits)
+    return stamp_ns, frame_id, _unpack(packed, max_pixels, bits, fit)
 
 
 def _packed_from_cdr(buffer: Any) -> tuple[int, str, _Packed]:
@@ -204,43 +217,49 @@ def _is_depth_format(name: str) -> bool:
     return _DEPTH_TRANSPORT in name or name.partition(';')[0].strip() in _DEPTH
 
 
-def _unpack(packed: _Packed, max_pixels: int, bits: int) -> NDArray[np.uint8]:
+def _unpack(packed: _Packed, max_pixels: int, bits: int, fit: ImageSpec | None = None) -> NDArray[np.uint8]:
     import cv2
-    from rosbags.image import compressed_image_to_cvimage
 
     if _is_depth_format(packed.format):
         raise InputError(f'compressed image of format {packed.format!r} cannot be decoded: {_NO_PICTURE}')
     if bits < EVERY_BIT and is_wide_png(packed.data[:PNG_HEAD].tobytes()):
         image: Any = _levels(_wide(packed, max_pixels), bits)
+        image = cv2.cvtColor(image, cv2.COLOR_GRAY2BGR) if image.ndim == 2 else image
     else:
-        image = _decoded(packed, max_pixels, compressed_image_to_cvimage)
-    # A grey JPEG comes back as one channel, which rosbags-image's own bgr8 → rgb8 step would refuse.
-    rgb: NDArray[np.uint8] = cv2.cvtColor(image, cv2.COLOR_GRAY2RGB if image.ndim == 2 else cv2.COLOR_BGR2RGB)
+        image = _decoded(packed, max_pixels, cv2.IMREAD_COLOR, fit)
+    rgb: NDArray[np.uint8] = image[..., ::-1] if fit else cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
     return rgb
 
 
-def _decoded(packed: _Packed, max_pixels: int, decode: Callable[[Any], Any]) -> Any:
+def _decoded(packed: _Packed, max_pixels: int, flags: int, fit: ImageSpec | None = None) -> Any:
+    """A picture in OpenCV's order of colours; with ``fit`` a smaller one, if it is a JPEG that is large enough."""
     import cv2
 
     try:
-        check_compressed(packed.data.tobytes(), max_pixels)
-        return decode(packed)
+        size = check_compressed(packed.data.tobytes(), max_pixels)
+        if fit and is_jpeg(packed.data[:2].tobytes()):
+            reduced = {8: cv2.IMREAD_REDUCED_COLOR_8, 4: cv2.IMREAD_REDUCED_COLOR_4, 2: cv2.IMREAD_REDUCED_COLOR_2}
+            for factor, smaller in reduced.items():
+                if holds_frame(fit, *(-(-pixels // factor) for pixels in size)):
+                    image = cv2.imdecode(packed.data, smaller)
+                    # By its EXIF tags OpenCV turns a picture that was taken upright.
+                    if image is not None and holds_frame(fit, *image.shape[:2]):
+                        return image
+        image = cv2.imdecode(packed.data, flags)
     except ValueError as error:
         raise _packed_wrongly(packed, str(error)) from None
-    except (AssertionError, cv2.error):
-        raise _packed_wrongly(packed, 'it is damaged') from None
+    except cv2.error:
+        image = None
+    if image is None:
+        raise _packed_wrongly(packed, 'it is damaged')
+    return image
 
 
 def _wide(packed: _Packed, max_pixels: int) -> NDArray[np.uint16]:
     """A PNG of 16 bits as it is: grey, (H, W), or the colours in OpenCV's order, (H, W, 3)."""
     import cv2
 
-    def decode(wanted: _Packed) -> Any:
-        image = cv2.imdecode(wanted.data, cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH)
-        assert image is not None
-        return image
-
-    return np.asarray(_decoded(packed, max_pixels, decode), np.uint16)
+    return np.asarray(_decoded(packed, max_pixels, cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH), np.uint16)
 
 
 def _levels(values: NDArray[np.uint16], bits: int) -> NDArray[np.uint8]:

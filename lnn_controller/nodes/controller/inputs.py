@@ -72,7 +72,7 @@ class InputTopics:
         self._spec = controller.policy.spec
         self._undecodable: Counter[str] = Counter()
         compressed, source = values['image_transport'] == 'compressed', values['guard.source']
-        decode = compressed_from_cdr if compressed else image_from_cdr
+        decode = partial(compressed_from_cdr, fit=self._spec.image) if compressed else image_from_cdr
         self._decode: Callable[[bytes, int], Any] = partial(decode, bits=self._spec.image.bits)
         camera = self._subscribe(COMPRESSED_IMAGE if compressed else IMAGE, self._on_image, raw=True)
         self._imu = self._poll(IMU, raw=True) if self._spec.imu is not None else None

@@ -63,6 +63,7 @@ class Telemetry:
             policy_sha256=fingerprint(controller.policy.spec),
             settings=controller.settings,
             adaptation=controller.adaptation.snapshot() if learnt else None,
+            reduced=True,
         )
         self._configuration_out.publish(String(data=configuration.to_json()))
 
