@@ -31,7 +31,7 @@ setup(
     maintainer_email='lnn_controller@users.noreply.github.com',
     python_requires='>=3.11,<3.14',
     packages=find_packages(include=[NAME, f'{NAME}.*']),
-    package_data={NAME: ['py.typed']},  # setuptools before 69, Ubuntu's, leaves it out by itself
+    package_data={NAME: ['py.typed', 'export/c/*.[ch]']},  # setuptools before 69, Ubuntu's, leaves it out by itself
     data_files=[
         ('share/ament_index/resource_index/packages', [f'resource/{NAME}']),
         (f'share/{NAME}', ['package.xml']),
@@ -41,14 +41,14 @@ setup(
     zip_safe=False,
     # We lean on the insides of rosbags and rosbags-image: another minor version may well break recording.
     install_requires=[
-        *('numpy', 'onnxruntime', 'pyyaml', 'tqdm'),
+        *('numpy', 'onnxruntime', 'pyyaml', 'safetensors', 'tqdm'),
         *('rosbags>=0.11.9,<0.12', 'rosbags-image[opencv-headless]>=0.10,<0.11'),
     ],
     extras_require={
         'ros': ['ros-rclpy[fastrtps]==9.1.2', 'ros-common-interfaces==5.5.1', 'rich'],
         'sim': ['mujoco', 'matplotlib', 'av'],
         'video': ['av'],  # recordings whose camera is H.264 or H.265 video
-        'train': ['torch', 'lightning', 'onnx', 'onnxscript', 'safetensors', 'tensorboard', 'matplotlib'],
+        'train': ['torch', 'lightning', 'onnx', 'onnxscript', 'tensorboard', 'matplotlib'],
         'test': [
             *('pytest', 'pytest-timeout', 'pytest-xdist', 'pytest-rerunfailures', 'hypothesis'),
             *('ncps==1.0.1', 'mcap', 'ruff', 'flake8', 'pydoclint', 'mypy', 'types-PyYAML', 'onnx'),

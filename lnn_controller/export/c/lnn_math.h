@@ -1,0 +1,80 @@
+/*
+ * exp, tanh, sigmoid, softplus and erf in float32 without libm: the same bits on every machine.
+ *
+ * Every operation is one IEEE 754 addition, subtraction, multiplication or division, rounded to nearest, in a fixed order. A compiler
+ * that may fuse, reorder or widen them would break that: take -std=c99 -ffp-contract=off, and no -ffast-math.
+ * Nothing here branches on a number that is not finite: NaN goes the way of the lower end of a range.
+ */
+#ifndef LNN_MATH_H
+#define LNN_MATH_H
+
+#include <float.h>
+#include <stdint.h>
+
+#ifdef __FAST_MATH__
+#error "compile without -ffast-math: it takes the tests for numbers that are not finite away, and the bits"
+#endif
+#if FLT_EVAL_METHOD != 0
+#error "float must be computed as float: on 32-bit x86 compile with -msse2 -mfpmath=sse"
+#endif
+
+#if defined(__GNUC__)
+#define LNN_INLINE static inline __attribute__((always_inline, unused))
+#else
+#define LNN_INLINE static inline
+#endif
+
+/* e^x = 2^n e^r with |r| <= ln(2) / 2: returns e^r - 1, and 2^n in two_n. x is held within -87 ... 87, where no result is subnormal. */
+LNN_INLINE float lnn_reduce(float x, float *two_n) {
+    union {
+        float f;
+        uint32_t u;
+    } n, power;
+    float r, whole;
+    x = x > -87.0f ? x : -87.0f;
+    x = x < 87.0f ? x : 87.0f;
+    /* To the nearest whole number, which then stands in the lowest bits. */
+    n.f = x * 1.44269502f + 12582912.0f;
+    whole = n.f - 12582912.0f;
+    power.u = (n.u << 23) + 0x3f800000u;
+    *two_n = power.f;
+    r = (x - whole * 0.693359375f) + whole * 2.12194442e-4f; /* ln 2 in two parts, the first with few bits */
+    return r + r * r * (0.5f + r * (0.166665435f + r * (0.0416664481f + r * (0.00836653821f + r * 0.00139365403f))));
+}
+
+/* e^x; x beyond -87 ... 87 as if it were -87 or 87. */
+LNN_INLINE float lnn_exp(float x) {
+    float two_n, p = lnn_reduce(x, &two_n);
+    return (1.0f + p) * two_n;
+}
+
+/* 1 / (1 + e^-x) */
+LNN_INLINE float lnn_sigmoid(float x) {
+    float two_n, p = lnn_reduce(-x, &two_n);
+    return 1.0f / (1.0f + (two_n * p + two_n));
+}
+
+/* tanh x = (e^2x - 1) / (e^2x + 1), without the loss of digits near 0. */
+LNN_INLINE float lnn_tanh(float x) {
+    float two_n, p = lnn_reduce(2.0f * x, &two_n), e = two_n * p + (two_n - 1.0f);
+    return e / (e + 2.0f);
+}
+
+/* ln(1 + e^x) */
+LNN_INLINE float lnn_softplus(float x) {
+    float above = x > 0.0f ? x : 0.0f, u = lnn_exp(x > 0.0f ? -x : x);
+    return above + (u + u * u * (-0.499996483f + u * (0.3332133f + u * (-0.248572171f + u * (0.191538483f + u * (-0.137541875f + u * (0.0792088285f + u * (-0.0300683007f + u * 0.00536542246f))))))));
+}
+
+/* The error function. */
+LNN_INLINE float lnn_erf(float x) {
+    float a = x < 0.0f ? -x : x, s = x * x, e;
+    if (a < 1.0f) {
+        return x * (1.12837911f + s * (-0.3761231f + s * (0.112801515f + s * (-0.026711693f + s * (0.00491872709f + s * -0.000563797948f)))));
+    }
+    a = a < 4.0f ? a : 4.0f;
+    e = 1.0f - lnn_exp(-0.00267168763f + a * (-1.11743855f + a * (-0.654488802f + a * (-0.0886343196f + a * (0.0147781912f + a * -0.00115043565f)))));
+    return x < 0.0f ? -e : e;
+}
+
+#endif

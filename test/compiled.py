@@ -1,0 +1,57 @@
+"""The exported C in a shared library, called from here."""
+
+import ctypes
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+
+from lnn_controller.export.c import project_files
+
+COMPILER = shutil.which('cc') or shutil.which('gcc')
+needs_compiler = pytest.mark.skipif(COMPILER is None, reason='needs a C compiler')
+#: as docs say
+STRICT = ('-std=c99', '-pedantic', '-Wall', '-Wextra', '-Werror', '-ffp-contract=off')
+REASONS = ('', 'time', 'features', 'imu', 'state', 'command', 'image')
+
+
+def build(networks, folder, *, straight_line=False, flags=('-O2',)):
+    """Compile networks, whose names differ, into one library; give a :class:`Core` of each."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for network in networks:
+        for name, text in project_files(network, straight_line=straight_line).items():
+            (folder / name).write_text(text)
+    sources = [f'{network.name}_{part}.c' for network in networks for part in ('core', 'step')]
+    command = [COMPILER, *STRICT, *flags, '-fPIC', '-shared', '-o', 'library.so', *sources]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    library = ctypes.CDLL(str(folder / 'library.so'))
+    return [Core(library, network) for network in networks]
+
+
+class Core:
+    """A network's functions, over numpy."""
+
+    def __init__(self, library, network):
+        self.spec = network.spec
+        self._functions = {key: getattr(library, f'{network.name}_{key}') for key in ('advance', 'step', 'limit')}
+
+    def _call(self, which, features, imu, hx, dt_s):
+        state = np.array(hx, np.float32)
+        command = np.full(len(self.spec.outputs), np.nan, np.float32)
+        tau = np.full(self.spec.network.units, np.nan, np.float32)
+        features = np.ascontiguousarray(features, np.float32)
+        imu = None if imu is None else np.ascontiguousarray(imu, np.float32)
+        pointers = [None if each is None else each.ctypes.data_as(ctypes.c_void_p) for each in (state, features, imu)]
+        outputs = [each.ctypes.data_as(ctypes.c_void_p) for each in (command, tau)]
+        reason = self._functions[which](*pointers, ctypes.c_float(dt_s), *outputs)
+        return REASONS[reason], command, state, tau
+
+    def advance(self, features, imu, hx, dt_s):
+        """``NAME_advance``: reason, command, next state, time constants (NaN where it wrote none)."""
+        return self._call('advance', features, imu, hx, dt_s)
+
+    def step(self, features, imu, hx, dt_s):
+        """``NAME_step``, likewise."""
+        return self._call('step', features, imu, hx, dt_s)
