@@ -31,7 +31,9 @@ setup(
     maintainer_email='lnn_controller@users.noreply.github.com',
     python_requires='>=3.11,<3.14',
     packages=find_packages(include=[NAME, f'{NAME}.*']),
-    package_data={NAME: ['py.typed', 'export/c/*.[ch]']},  # setuptools before 69, Ubuntu's, leaves it out by itself
+    package_data={
+        NAME: ['py.typed', 'export/c/*.[ch]', 'export/c/Makefile', 'export/c/README.md']
+    },  # setuptools before 69, Ubuntu's, leaves it out by itself
     data_files=[
         ('share/ament_index/resource_index/packages', [f'resource/{NAME}']),
         (f'share/{NAME}', ['package.xml']),

@@ -48,12 +48,12 @@ def bag(tmp_path_factory):
 def test_help_names_every_command(tmp_path):
     done = lnn('--help', cwd=tmp_path)
     assert done.returncode == 0
-    for command in ('demo', 'collect', 'train', 'evaluate', 'replay', 'inspect', 'top', 'doctor'):
+    for command in ('demo', 'collect', 'train', 'evaluate', 'replay', 'export', 'inspect', 'top', 'doctor'):
         assert f'\n    {command} ' in done.stdout
     assert 'examples:' in done.stdout
 
 
-@pytest.mark.parametrize('command', ['demo', 'collect', 'evaluate', 'replay', 'inspect', 'top', 'doctor'])
+@pytest.mark.parametrize('command', ['demo', 'collect', 'evaluate', 'replay', 'export', 'inspect', 'top', 'doctor'])
 def test_each_command_has_help_with_an_example(command, tmp_path):
     done = lnn(command, '--help', cwd=tmp_path)
     assert done.returncode == 0

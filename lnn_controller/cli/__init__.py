@@ -24,7 +24,20 @@ __all__ = ['main', 'tell_mistake']
 
 USER_ERROR, INTERRUPTED = 2, 130
 _CHOICE = re.compile(r"invalid choice: '?([^']*?)'? \(choose from (.*)\)")
-COMMANDS = ('demo', 'collect', 'train', 'evaluate', 'record', 'play', 'replay', 'adapt', 'inspect', 'top', 'doctor')
+COMMANDS = (
+    'demo',
+    'collect',
+    'train',
+    'evaluate',
+    'record',
+    'play',
+    'replay',
+    'adapt',
+    'export',
+    'inspect',
+    'top',
+    'doctor',
+)
 EXAMPLES = """\
 examples:
   lnn demo                                             watch the shipped policy drive, over ROS 2
@@ -37,6 +50,7 @@ examples:
   lnn play my_bag --rate 0.5 --clock 100               play them again
   lnn replay BAG --policy policies/mine                compare with a recording
   lnn adapt worn-steering                              does online adaptation help? see docs/adaptation.md
+  lnn export car_lane --target c --out out/c           the policy as C, for a microcontroller
   lnn inspect policies/mine                            print a policy's card
   lnn inspect my_bag                                   what is in a bag, and is it whole?
   lnn top                                              watch a running controller in the terminal

@@ -6,6 +6,6 @@ is written by functions of the bundle's spec and weights alone: numpy and safete
 """
 
 from lnn_controller.export.c.network import Network, read_network
-from lnn_controller.export.c.project import project_files, write_project
+from lnn_controller.export.c.project import check_files, project_files, write_files
 
-__all__ = ['Network', 'project_files', 'read_network', 'write_project']
+__all__ = ['Network', 'check_files', 'project_files', 'read_network', 'write_files']

@@ -14,6 +14,9 @@ from lnn_controller.policy import Bundle, PolicySpec
 
 __all__ = ['Array', 'Network', 'read_network']
 
+# Of headers that every policy has.
+_TAKEN = ('lnn_cells', 'lnn_math', 'mps2', 'vectors')
+
 Array = NDArray[np.float32]
 
 
@@ -66,5 +69,5 @@ def read_network(bundle: Bundle) -> Network:
         weights = load(bundle.weights)
     except (SafetensorError, KeyError, ValueError) as error:
         raise InputError(f'{bundle.path}: weights.safetensors must be safetensors. Got: {error}') from None
-    name = re.sub(r'\W', '_', bundle.spec.name, flags=re.ASCII).lower()
-    return Network(bundle.spec, weights, f'policy_{name}' if name[0].isdigit() else name)
+    name = re.sub(r'\W', '_', bundle.spec.name, flags=re.ASCII)
+    return Network(bundle.spec, weights, f'policy_{name}' if name[0].isdigit() or name in _TAKEN else name)

@@ -1,6 +1,6 @@
 """The folder of C that a policy becomes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from string import Template
 
@@ -9,14 +9,16 @@ from lnn_controller.export.c.cells import read_cell
 from lnn_controller.export.c.core import core_source
 from lnn_controller.export.c.network import Network
 from lnn_controller.export.c.text import fill, number, template
+from lnn_controller.export.c.vectors import vectors_source
+from lnn_controller.policy import Policy
 from lnn_controller.policy.files import expand
 
-__all__ = ['project_files', 'write_project']
+__all__ = ['check_files', 'project_files', 'write_files']
 
 
 def project_files(network: Network, *, straight_line: bool = False) -> dict[str, str]:
     """
-    Write the C.
+    Write the policy's C.
 
     :param network: the network
     :param straight_line: whether each synapse has a line of code of its own: faster and larger than tables and loops
@@ -25,7 +27,7 @@ def project_files(network: Network, *, straight_line: bool = False) -> dict[str,
     """
     name = network.name
     return {
-        f'{name}.h': header(network),
+        f'{name}.h': _header(network),
         f'{name}_core.c': core_source(network, straight_line=straight_line),
         f'{name}_step.c': fill(template('policy_step.c'), name),
         'lnn_cells.h': template('lnn_cells.h'),
@@ -33,19 +35,38 @@ def project_files(network: Network, *, straight_line: bool = False) -> dict[str,
     }
 
 
-def write_project(network: Network, out: str | Path, *, straight_line: bool = False) -> Path:
+def check_files(network: Network, policy: Policy) -> dict[str, str]:
     """
-    Write the folder.
+    Write what goes with it: how to build, to use and to check it.
 
     :param network: the network
-    :param out: the folder, made where it is missing; files of the same names are replaced
-    :param straight_line: as :func:`project_files`
-    :returns: the folder
-    :raises InputError: as :func:`project_files`, or if the folder cannot be written
+    :param policy: the same in ONNX Runtime
+    :returns: text by file name
     """
-    files = project_files(network, straight_line=straight_line)
+    return {
+        'check.c': fill(template('check.c'), network.name),
+        'vectors.h': fill(vectors_source(network, policy), network.name),
+        'Makefile': fill(template('Makefile'), network.name),
+        'README.md': _readme(network),
+    }
+
+
+def write_files(files: Mapping[str, str], out: str | Path, *, overwrite: bool = False) -> Path:
+    """
+    Write a folder.
+
+    :param files: text by file name
+    :param out: the folder, made where it is missing
+    :param overwrite: whether files may be replaced
+    :returns: the folder
+    :raises InputError: if it holds something and must not, or cannot be written
+    """
     folder = expand(out)
     try:
+        if folder.exists() and not folder.is_dir():
+            raise InputError(f'--out must be a folder. Got {out}, which is a file')
+        if folder.exists() and any(folder.iterdir()) and not overwrite:
+            raise InputError(f'--out must be a new or an empty folder. Got {out}: choose another, or --overwrite')
         folder.mkdir(parents=True, exist_ok=True)
         for file, text in files.items():
             (folder / file).write_text(text, encoding='utf-8')
@@ -54,15 +75,10 @@ def write_project(network: Network, out: str | Path, *, straight_line: bool = Fa
     return folder
 
 
-def header(network: Network) -> str:
-    """
-    Write the header: the functions, and what they take and give.
-
-    :param network: the network
-    :returns: C
-    """
+def _header(network: Network) -> str:
+    """Write the functions, and what they take and give."""
     spec, cell = network.spec, read_cell(network)
-    sizes = {
+    sizes: dict[str, tuple[int | str, str]] = {
         'FEATURES': (spec.network.features, 'numbers that the encoder makes of a frame'),
         'STATE': (spec.network.state_size, 'numbers that go from one step to the next'),
         'UNITS': (spec.network.units, 'neurons, the first numbers of the state'),
@@ -74,11 +90,14 @@ def header(network: Network) -> str:
         'DT_MIN_S': (number(spec.dt_min_s), 'shortest and'),
         'DT_MAX_S': (number(spec.dt_max_s), 'longest time between two steps in training, s'),
         'MINIMUM': (_initialiser([out.minimum for out in spec.outputs]), 'ranges of the commands'),
-        'MAXIMUM': (_initialiser([out.maximum for out in spec.outputs]), ''),
+        'MAXIMUM': (_initialiser([out.maximum for out in spec.outputs]), 'in the order of the command'),
     }
-    lines = [f'#define POLICY_{key} {value}{f" /* {said} */" if said else ""}' for key, (value, said) in sizes.items()]
+    sizes |= {out.name.upper(): (i, f'its place in a command; {out.unit}') for i, out in enumerate(spec.outputs)}
+    lines = [f'#define POLICY_{key} {value}' for key, (value, _) in sizes.items()]
+    width = max(map(len, lines))
+    lines = [f'{line:<{width}} /* {said} */' for line, (_, said) in zip(lines, sizes.values())]
     text = Template(template('policy.h')).substitute(
-        title=f'The policy {spec.name}: a {spec.network.cell} network of {spec.network.units} neurons.',
+        title=_title(network),
         digest=spec.files['weights.safetensors'],
         sizes='\n'.join(lines),
         imu='gyroscope xyz, rad/s, then accelerometer xyz, m/s^2, as measured' if spec.imu else 'not looked at: NULL',
@@ -88,5 +107,27 @@ def header(network: Network) -> str:
     return fill(text, network.name)
 
 
+def _title(network: Network) -> str:
+    spec = network.spec
+    return f'The policy {spec.name}: a {spec.network.cell} network of {spec.network.units} neurons.'
+
+
 def _initialiser(values: Sequence[float]) -> str:
     return f'{{{", ".join(map(number, values))}}}'
+
+
+def _readme(network: Network) -> str:
+    spec, has_imu = network.spec, network.spec.imu is not None
+    rows = [
+        f'| `command[POLICY_{out.name.upper()}]` | {out.minimum:g} to {out.maximum:g} {out.unit} |'
+        for out in spec.outputs
+    ]
+    text = Template(template('README.md')).substitute(
+        name=network.name,
+        policy=spec.name,
+        title=_title(network),
+        state_bytes=4 * spec.network.state_size,
+        imu='`imu`: gyroscope xyz (rad/s), accelerometer xyz (m/s²), as measured.' if has_imu else '`imu`: NULL.',
+        outputs='\n'.join(rows),
+    )
+    return fill(text, network.name)

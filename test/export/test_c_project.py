@@ -1,0 +1,57 @@
+"""``lnn export --target c``: the folder it writes, built and run as its README says."""
+
+import re
+import subprocess
+
+import pytest
+from compiled import COMPILER, STRICT, needs_compiler
+
+from lnn_controller.cli import main
+
+pytestmark = [needs_compiler, pytest.mark.slow]
+
+
+def export(policy, out, *more):
+    return main(['export', policy, '--target', 'c', '--out', str(out), *more])
+
+
+def run(folder, *command):
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120)
+
+
+@pytest.mark.parametrize('policy', ['car_lane', 'drone_forest_lstm', 'real_car'])
+def test_its_check_passes_under_the_sanitizers(policy, tmp_path):
+    assert export(policy, tmp_path / 'c') == 0
+    sources = sorted(path.name for path in (tmp_path / 'c').glob(f'{policy}_*.c'))
+    flags = [*STRICT, '-O1', '-g', '-fsanitize=address,undefined', '-fno-sanitize-recover=all', '-o', 'check']
+    done = run(tmp_path / 'c', COMPILER, *flags, 'check.c', *sources)
+    assert (done.returncode, done.stderr) == (0, '')
+    done = run(tmp_path / 'c', './check')
+    assert (done.returncode, done.stderr) == (0, '')
+    assert done.stdout.endswith('\ngood\n')
+
+
+def test_check_finds_a_wrong_weight(tmp_path):
+    assert export('car_lane', tmp_path) == 0
+    core = tmp_path / 'car_lane_core.c'
+    core.write_text(re.sub(r'c0 = (\S+)f,', r'c0 = \1f + 1e-5f,', core.read_text()))
+    done = run(tmp_path, 'make', 'check')
+    assert done.returncode != 0
+    assert 'commands: largest difference' in done.stdout
+    assert 'TOO MUCH' in done.stdout
+
+
+@pytest.mark.parametrize('more', [(), ('--straight-line',)], ids=['tables', 'straight line'])
+def test_it_needs_no_library(more, tmp_path):
+    assert export('car_lane', tmp_path, *more) == 0
+    assert run(tmp_path, 'make').returncode == 0
+    names = run(tmp_path, 'nm', '--undefined-only', '--format=just-symbols', 'car_lane_lib.a').stdout.split()
+    assert [name for name in names if not name.startswith('car_lane_')] == []
+
+
+def test_an_occupied_folder_is_kept(tmp_path, capsys):
+    (tmp_path / 'README.md').write_text('mine')
+    assert export('car_lane', tmp_path) == 2
+    assert '--out must be a new or an empty folder' in capsys.readouterr().err
+    assert (tmp_path / 'README.md').read_text() == 'mine'
+    assert export('car_lane', tmp_path, '--overwrite') == 0
