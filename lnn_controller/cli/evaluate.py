@@ -23,7 +23,7 @@ EXAMPLE = (
     'lnn evaluate --policy car_lane --scene summer winter --track 21 33 47 --seconds 90; '
     'lnn evaluate --robot drone --task fly tight --scene summer winter --seed 5000-5099'
 )
-OF_A_POLICY = ('policy', 'rate', 'image_noise', 'drop_frames', 'memory')
+OF_A_POLICY = ('policy', 'rate', 'tick_on_frame', 'image_noise', 'drop_frames', 'memory')
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,6 +38,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument('--seconds', type=float, metavar='S', help="how long at most (default: the task's time limit)")
     parser.add_argument('--rate', type=float, metavar='HZ', help='control rate (default: 50)')
+    parser.add_argument(
+        '--no-tick-on-frame',
+        dest='tick_on_frame',
+        action='store_const',
+        const=False,
+        help='ticks at that rate alone: a frame waits for the next, as with tick_on_frame: false on the robot',
+    )
     parser.add_argument('--jobs', type=int, metavar='N', help='trials at once (default: as many as there are cores)')
     parser.add_argument(
         '--expert',
@@ -108,7 +115,7 @@ def _setups(args: argparse.Namespace) -> 'list[Setup]':
     if args.expert:
         given = [name for name in OF_A_POLICY if getattr(args, name) is not None]
         if given:
-            flag = '--no-memory' if given[0] == 'memory' else f'--{given[0].replace("_", "-")}'
+            flag = f'--{"no-" if given[0] in ("memory", "tick_on_frame") else ""}{given[0].replace("_", "-")}'
             raise InputError(f'--expert drives without a policy. Got {flag}: leave one out')
     policy = args.policy
     name = choose_robot(args.robot or '', policy or '')
@@ -127,6 +134,7 @@ def _setups(args: argparse.Namespace) -> 'list[Setup]':
         'expert': args.expert or '',
         'seconds': args.seconds,
         'rate_hz': DEFAULT_RATE_HZ if args.rate is None else args.rate,
+        'tick_on_frame': args.tick_on_frame is None,
         'scenario': _scenario(name, robot.perturbation, dict(args.perturb)) if args.perturb else None,
         'conditions': Conditions(**{key: value for key, value in chosen.items() if value is not None}),
     }

@@ -9,6 +9,7 @@ from lnn_controller.control.settings.adaptation import AdaptationSettings
 from lnn_controller.control.settings.control import ControlSettings, Limits
 from lnn_controller.control.settings.guard import Footprint, GuardSettings
 from lnn_controller.control.settings.height import HeightSettings
+from lnn_controller.control.tick_times import TickTimes
 
 __all__ = [
     'STOP_REASONS',
@@ -25,5 +26,6 @@ __all__ = [
     'Hold',
     'Limits',
     'TickInputs',
+    'TickTimes',
     'limit',
 ]

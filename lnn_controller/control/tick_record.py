@@ -86,7 +86,8 @@ class Configuration:
         """
         try:
             row = parse_json(text, 'it is no')
-            settings = {'resume_after_s': 0.0} | row.pop('settings')  # what earlier recordings lack
+            # What earlier recordings lack.
+            settings = {'resume_after_s': 0.0, 'tick_on_frame': False} | row.pop('settings')
             guard = settings.pop('guard')
             if guard is not None:
                 guard = GuardSettings(**{**guard, 'footprint': Footprint(**guard['footprint'])})

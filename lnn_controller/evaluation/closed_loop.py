@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from lnn_controller.control import Controller, ControlSettings, Decision
+from lnn_controller.control import Controller, ControlSettings, Decision, TickTimes
 from lnn_controller.errors import InputError
 from lnn_controller.evaluation.conditions import Conditions, WorseCamera
 from lnn_controller.evaluation.robot import check_channels
@@ -45,8 +45,10 @@ def run_trial(
     """
     Let a policy drive and record ground truth.
 
-    Camera, IMU and odometry have the world's rates, control has its own; all that is measured at one moment reaches
-    the controller before the decision of that moment, and the command is applied at once. Where the task puts the
+    Camera, IMU and odometry have the world's rates, control has its own, which frames add ticks to as on the robot
+    (``tick_on_frame``); all that is measured at one moment reaches the controller before the decision of that moment,
+    and the command is applied at once. All falls on steps of the physics; a rate that does not divide them is met on
+    average. Where the task puts the
     robot somewhere else, the controller starts afresh. The same arguments give the same trial; only its latency and
     wall time differ.
 
@@ -77,7 +79,7 @@ def run_trial(
         controller = Controller(policy, replace(settings or ControlSettings(), control_rate_hz=rate_hz))
         loop = _Loop(controller, asked, seed, scenario, conditions or Conditions(), operator, watch)
         started = time.perf_counter()
-        loop.run(_steps(asked, seconds), rate_hz, progress)
+        loop.run(_steps(asked, seconds), progress)
         wall_s = time.perf_counter() - started
         truth = loop.truth.of_trial()
     decisions = loop.decisions
@@ -164,15 +166,40 @@ def _steps(task: Task, seconds: float | None) -> int:
     return round((task.time_limit_s if seconds is None else seconds) * task.world.clock.steps_per_second)
 
 
-def _schedule(world: World, steps: int, progress: Progress | None, rate_hz: float | None = None) -> Iterator[Due]:
+def _schedule(
+    world: World, steps: int, progress: Progress | None, next_tick: Callable[[], int] | None = None
+) -> Iterator[Due]:
     """Let time pass, and tell of each whole second of it."""
     per_second = world.clock.steps_per_second
-    for due in schedule(world, steps=steps, control_rate_hz=rate_hz):
+    for due in schedule(world, steps=steps, next_tick=next_tick):
         if progress and due.step and due.step % per_second == 0:
             progress(1.0)
         yield due
     if progress and steps % per_second == 0:
         progress(1.0)
+
+
+class _Ticks:
+    """When the control loop is due, in steps of the physics."""
+
+    def __init__(self, controller: Controller, steps_per_second: int) -> None:
+        settings, spec = controller.settings, controller.policy.spec
+        self._ns = 1e9 / steps_per_second
+        self._times = TickTimes(
+            round(1e9 * settings.nominal_dt_s), round(1e9 * settings.shortest_dt_s(spec)), first_ns=0
+        )
+
+    def next(self) -> int:
+        """The step at which it will be due."""
+        return round(self._times.due_ns / self._ns)
+
+    def on_frame(self, step: int) -> None:
+        """A frame has come."""
+        self._times.on_frame(round(step * self._ns))
+
+    def on_tick(self, step: int) -> None:
+        """It has ticked."""
+        self._times.on_tick(round(step * self._ns), round(step * self._ns))
 
 
 class _Loop:
@@ -201,10 +228,11 @@ class _Loop:
         self._operator = operator
         self._watch = watch
 
-    def run(self, steps: int, rate_hz: float, progress: Progress | None) -> None:
+    def run(self, steps: int, progress: Progress | None) -> None:
         """Drive until the time is up or the task has an outcome."""
         world, controller, per_second = self.world, self.controller, self.world.clock.steps_per_second
-        for due in _schedule(world, steps, progress, rate_hz):
+        ticks = _Ticks(controller, per_second)
+        for due in _schedule(world, steps, progress, ticks.next):
             if due.odometry:
                 verdict = self.truth.update()
                 if verdict.moved:
@@ -213,12 +241,14 @@ class _Loop:
                     return
             if due.imu:
                 controller.on_imu(world.time_ns, *world.imu())
-            if due.camera and (image := self._worsen(world.camera())) is not None:
-                controller.on_image(world.time_ns, image)
-            if due.control:
+            image = self._worsen(world.camera()) if due.camera else None
+            if image is not None and controller.on_image(world.time_ns, image):
+                ticks.on_frame(due.step)
+            if due.step >= ticks.next():
                 decision = self._decide(due.step / per_second)
                 self.decisions.append(decision)
                 world.apply(decision.command[self.order])
+                ticks.on_tick(due.step)
 
     def _decide(self, at_s: float) -> Decision:
         world, controller = self.world, self.controller

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from lnn_controller.control import ControlSettings
 from lnn_controller.evaluation.closed_loop import DEFAULT_RATE_HZ, Progress, run_expert, run_trial
 from lnn_controller.evaluation.conditions import Conditions
 from lnn_controller.evaluation.trial import Trial
@@ -27,6 +28,7 @@ class Setup:
     :param expert: name of the expert who drives instead of a policy; empty: none
     :param seconds: simulated time, s; ``None``: the task's time limit
     :param rate_hz: control rate of the policy
+    :param tick_on_frame: whether camera frames add ticks to that
     :param scenario: perturbations of the robot, if any
     :param conditions: what else is made harder for the policy
     """
@@ -39,6 +41,7 @@ class Setup:
     expert: str = ''
     seconds: float | None = None
     rate_hz: float = DEFAULT_RATE_HZ
+    tick_on_frame: bool = True
     scenario: Scenario | None = None
     conditions: Conditions | None = None
 
@@ -71,6 +74,7 @@ def run_setup(setup: Setup, progress: Progress | None = None) -> Trial:
         seed=setup.seed,
         seconds=setup.seconds,
         rate_hz=setup.rate_hz,
+        settings=ControlSettings(tick_on_frame=setup.tick_on_frame),
         scenario=setup.scenario,
         conditions=setup.conditions,
         progress=progress,

@@ -1,4 +1,4 @@
-"""The controller on a robot: camera and IMU in, velocity commands at a fixed rate out, zeros when anything is wrong."""
+"""The controller on a robot: camera and IMU in, velocity commands out, zeros when anything is wrong."""
 
 from __future__ import annotations  # of rclpy's classes Jazzy's take no type parameters
 

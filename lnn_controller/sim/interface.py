@@ -261,40 +261,35 @@ class Expert(Protocol):
 
 
 class Due(NamedTuple):
-    """What is due at a moment: ``step`` of the physics since the start, and which sensors and loops."""
+    """What is due at a moment: ``step`` of the physics since the start, and which sensors."""
 
     step: int
     imu: bool
     camera: bool
     odometry: bool
-    control: bool
 
 
-def schedule(world: World, *, steps: int | None = None, control_rate_hz: float | None = None) -> Iterator[Due]:
+def schedule(world: World, *, steps: int | None = None, next_tick: Callable[[], int] | None = None) -> Iterator[Due]:
     """
     Let a world's time pass from one due moment to the next, beginning now.
 
-    All falls on steps of the physics; a control rate that does not divide them is met on average. The world advances
-    when the next moment is asked for.
+    All falls on steps of the physics. The world advances when the next moment is asked for.
 
     :param world: the world
     :param steps: for so many steps of the physics; ``None``: for ever
-    :param control_rate_hz: of the control loop, at most one tick a step, Hz; ``None``: there is none
+    :param next_tick: returns the step at which the control loop will be due, after the moment before; ``None``: there
+        is none
     :returns: moments
     """
     clock = world.clock
-    step, tick, next_tick = 0, 0, 0
+    step = 0
     while steps is None or step < steps:
-        control = control_rate_hz is not None and step == next_tick
         periods = (clock.imu, clock.camera, clock.odometry)
         imu, camera, odometry = (step % period == 0 for period in periods)
-        yield Due(step, imu, camera, odometry, control)
+        yield Due(step, imu, camera, odometry)
         ahead = min(period - step % period for period in periods)
-        if control_rate_hz is not None:
-            if control:
-                tick += 1
-                next_tick = round(tick * clock.steps_per_second / control_rate_hz)
-            ahead = min(ahead, next_tick - step)
+        if next_tick is not None:
+            ahead = min(ahead, max(1, next_tick() - step))
         if steps is not None:
             ahead = min(ahead, steps - step)
         world.advance(ahead)

@@ -37,7 +37,7 @@ views = (
 ticks = st.lists(
     st.fixed_dictionaries(
         {
-            'gap_ms': st.just(20) | st.integers(-10, 40) | st.sampled_from([-5000, 450, 501, 3000]),
+            'gap_ms': st.just(20) | st.integers(-10, 40) | st.sampled_from([-5000, 0.3, 10, 13.333333, 450, 501, 3000]),
             'features': st.integers(0, 3),
             'image': ages_ms,
             'changes': st.booleans(),
@@ -82,7 +82,7 @@ def fold(policy, given_settings, sequence):
     adaptation = Adaptation(policy.spec, given_settings.adaptation)
     state, now_ns, changed_ns = DriveState(policy.initial_state(), zeros, zeros), 10**10, 0
     for tick in sequence:
-        now_ns += tick['gap_ms'] * MS
+        now_ns += round(tick['gap_ms'] * MS)
         inputs = inputs_of(tick, now_ns, changed_ns)
         changed_ns = inputs.image_changed_ns
         decision, after = decide(policy, chain, adaptation, inputs, state)

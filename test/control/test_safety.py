@@ -61,6 +61,22 @@ def test_accelerating_and_decelerating_differ_whichever_way_it_moves():
     assert (ramp(-2.0, 0.5), ramp(2.0, -0.5)) == (-0.125, 0.125)
 
 
+@given(
+    triple(st.floats(-3.0, 3.0)),
+    triple(st.floats(-2.0, 2.0)),
+    triple(st.floats(0.1, 10.0)),
+    triple(st.floats(0.1, 10.0)),
+    st.lists(st.floats(0.001, 0.1), min_size=1, max_size=20),
+)
+def test_a_ramp_goes_as_far_in_a_time_however_it_is_cut_into_ticks(wanted, before, acceleration, deceleration, ticks_s):
+    limits = Limits(three, (-2.0,) * 3, (2.0,) * 3, acceleration, deceleration, (0.0,) * 3)
+    at_once, _ = limit(wanted, before, sum(ticks_s), limits)
+    command = list(before)
+    for dt_s in ticks_s:
+        command, _ = limit(wanted, command, dt_s, limits)
+    assert command == pytest.approx(at_once, abs=1e-6)
+
+
 def test_a_deadband_does_not_freeze_a_slow_robot():
     slow = Limits(('linear_x',), (0.0,), (1.0,), (1e-1,), (1e-1,), (0.01,))
     command, sent = [0.0], []

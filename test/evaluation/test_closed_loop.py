@@ -2,8 +2,10 @@ import numpy as np
 import pytest
 from bundles import make_tiny_bundle
 
+from lnn_controller.control import ControlSettings
 from lnn_controller.errors import InputError
 from lnn_controller.evaluation.closed_loop import run_expert, run_trial
+from lnn_controller.evaluation.conditions import Conditions
 from lnn_controller.evaluation.trial import summarise
 from lnn_controller.policy import OutputSpec, Policy
 from lnn_controller.sim import Track
@@ -12,11 +14,12 @@ from lnn_controller.sim.tasks.lane import cross_track_errors
 pytestmark = pytest.mark.slow
 
 SECONDS = 6.0
+EVEN = ControlSettings(tick_on_frame=False)
 
 
 @pytest.fixture(scope='module')
 def drive(policy):
-    return run_trial(policy, seed=21, seconds=SECONDS)
+    return run_trial(policy, seed=21, seconds=SECONDS, settings=EVEN)
 
 
 def test_rates_are_exact(drive):
@@ -28,6 +31,21 @@ def test_rates_are_exact(drive):
     assert summary['control_rate_hz'] == pytest.approx(50.0)
     assert summary['realtime_factor'] > 0
     assert 0 < summary['step_latency_p50_us'] <= summary['step_latency_p99_us']
+
+
+@pytest.mark.parametrize('dropped', [0.0, 0.3])
+def test_a_frame_is_acted_on_when_it_comes(policy, dropped):
+    seen = []
+    conditions, watch = Conditions(drop_frames=dropped), lambda _, decision, __: seen.append(decision)
+    drive = run_trial(policy, seed=21, seconds=2.0, conditions=conditions, watch=watch)
+    frames_ns = [each.inputs.image.stamp_ns for each in seen]
+    gaps_ns = np.diff(drive.command_stamp_ns)
+    if dropped:
+        assert gaps_ns.min() >= 10_000_000 and gaps_ns.max() <= 20_000_000
+    else:  # the camera's 30 Hz and, at the latest a fiftieth of a second after a tick, the next
+        assert set(gaps_ns) == {20_000_000, 13_333_333, 13_333_334}
+        assert set(frames_ns) <= set(drive.command_stamp_ns.tolist())
+    assert all(np.diff(frames_ns)[gaps_ns < 19_999_999] > 0), 'a frame that was lost brings no tick'
 
 
 def errors_m(drive):
@@ -49,14 +67,14 @@ def test_the_controller_starts_afresh_after_a_departure(drive):
 
 
 def test_the_same_arguments_give_the_same_drive(policy, drive):
-    again = run_trial(policy, seed=21, seconds=2.0)
+    again = run_trial(policy, seed=21, seconds=2.0, settings=EVEN)
     np.testing.assert_array_equal(again.command, drive.command[:100])
     np.testing.assert_array_equal(again.pose, drive.pose[:100])
 
 
 def test_a_rate_that_does_not_divide_the_physics_is_met_on_average(policy):
     told = []
-    drive = run_trial(policy, seed=33, scene='winter', seconds=3.0, rate_hz=70.0, progress=told.append)
+    drive = run_trial(policy, seed=33, scene='winter', seconds=3.0, rate_hz=70.0, settings=EVEN, progress=told.append)
     assert len(drive.command) == 210
     assert summarise(drive)['control_rate_hz'] == pytest.approx(70.0, rel=0.002)
     assert told == [1.0, 1.0, 1.0]

@@ -24,8 +24,8 @@ def setups(tmp_path_factory):
 def test_the_same_trials_in_the_same_order_whatever_the_number_of_jobs(setups):
     here, elsewhere = ([*run_setups(setups, jobs=jobs)] for jobs in (1, 2))
     assert [(trial.policy, trial.seed, trial.command.shape) for trial in here] == [
-        ('swerver', 33, (20, 2)),
-        ('swerver', 21, (20, 2)),
+        ('swerver', 33, (30, 2)),
+        ('swerver', 21, (30, 2)),
         ('expert', 5, (50, 2)),
     ]
     for one, other in zip(here, elsewhere, strict=True):

@@ -24,7 +24,9 @@ class Watched:
         self.hang = None
         self.zeros, self.overdue, self.ends, self.failure = [], [], [], None
         self.ticks = 0
-        self.loop = ControlLoop(Clock(), rate_hz, self._tick, silent=lambda: None, failed=self._failed, simulated=False)
+        paces = {'period_s': 1.0 / rate_hz, 'shortest_s': 0.5 / rate_hz}
+        called = {'tick': self._tick, 'silent': lambda: None, 'failed': self._failed}
+        self.loop = ControlLoop(Clock(), **paces, **called, simulated=False)
         self.loop.start()
         Watchdog(
             self.loop,
@@ -118,7 +120,7 @@ def test_a_slow_loop_is_given_three_periods(watch):
 def test_a_rate_that_is_raised_is_not_late_at_once(watch):
     watched = watch(1.0)
     until(lambda: time.monotonic() > watched.loop.beat_s + 0.3)
-    watched.loop.set_rate(500.0)
+    watched.loop.set_pace(0.002, 0.001)
     until(lambda: watched.ticks > 10)
     assert not watched.overdue
 
@@ -126,22 +128,22 @@ def test_a_rate_that_is_raised_is_not_late_at_once(watch):
 def test_a_rate_that_is_set_again_and_again_hides_no_tick_that_hangs(watch):
     watched, released = watch(50.0), threading.Event()
     watched.hang = released.wait
-    rates = cycle([40.0, 50.0])
+    periods_s = cycle([0.025, 0.02])
 
     def zeros():
-        watched.loop.set_rate(next(rates))
+        watched.loop.set_pace(next(periods_s), 0.01)
         return len(watched.zeros) > 2
 
     until(zeros)
     released.set()
 
 
-@pytest.mark.parametrize('rates', [(50.0, 50.0), (49.0, 50.0)])
-def test_a_rate_that_is_set_again_and_again_puts_off_no_tick(watch, rates):
-    watched, rates = watch(50.0), cycle(rates)
+@pytest.mark.parametrize('periods_s', [(0.02, 0.02), (0.0204, 0.02)])
+def test_a_rate_that_is_set_again_and_again_puts_off_no_tick(watch, periods_s):
+    watched, periods_s = watch(50.0), cycle(periods_s)
 
     def ticks():
-        watched.loop.set_rate(next(rates))
+        watched.loop.set_pace(next(periods_s), 0.01)
         return watched.ticks > 10
 
     until(ticks)
@@ -183,7 +185,7 @@ class ManualClock:
 def test_a_clock_that_stands_or_crawls_is_told_once(step_ns):
     clock, ticks, silent = ManualClock(), [], []
     tell = lambda: silent.append(len(ticks))  # noqa: E731
-    loop = ControlLoop(clock, 50.0, ticks.append, silent=tell, failed=silent.append, simulated=True)
+    loop = ControlLoop(clock, 0.02, 0.01, ticks.append, silent=tell, failed=silent.append, simulated=True)
     loop.start()
     until(lambda: ticks)
 
@@ -196,6 +198,41 @@ def test_a_clock_that_stands_or_crawls_is_told_once(step_ns):
     assert silent == [1], 'once, after the only tick'
     until(lambda: clock.move(5_000_000) or len(ticks) > 3)
     assert loop.stop(DEADLINE_S)
+
+
+def test_frames_bring_ticks_forward_and_a_watchdog_that_waits_for_them_bites(watch):
+    watched, released = watch(1.0), threading.Event()
+    begun_s = watched.loop.beat_s
+    until(lambda: watched.loop.on_frame() or watched.ticks > 1)
+    assert watched.loop.beat_s - begun_s >= 0.5, 'no sooner than half a period after the tick before'
+    watched.loop.set_pace(0.02, 0.01)
+    watched.hang = released.wait
+    until(lambda: watched.loop.on_frame() or watched.zeros)
+    released.set()
+
+
+def test_a_frame_is_acted_on_at_once_in_simulated_time():
+    clock, ticks, start_ns = ManualClock(), [], 10**9
+    loop = ControlLoop(clock, 0.02, 0.01, ticks.append, silent=lambda: None, failed=ticks.append, simulated=True)
+    loop.start()
+    until(lambda: ticks)
+
+    def at(milliseconds, frame):
+        clock.now_ns = start_ns + milliseconds * 1_000_000
+        if frame:
+            loop.on_frame()
+        clock.move(0)
+
+    at(13, frame=True)
+    until(lambda: len(ticks) == 2)
+    at(15, frame=True)  # too soon after the tick before: it waits
+    at(23, frame=False)
+    until(lambda: len(ticks) == 3)
+    at(43, frame=False)
+    until(lambda: len(ticks) == 4)
+    assert loop.stop(DEADLINE_S)
+    assert [(each - start_ns) // 1_000_000 for each in ticks] == [0, 13, 23, 43]
+    assert loop.figures(0)['missed_ticks'] == 0
 
 
 def test_a_command_that_was_on_its_way_is_not_the_last_after_the_shutdown():

@@ -91,11 +91,13 @@ def test_a_row_that_no_version_wrote(decisions, tmp_path):
         read(write(tmp_path, decisions, ['ramp_scale']))
 
 
-def test_earlier_controllers_drove_on_at_once():
+def test_earlier_controllers_drove_on_at_once_and_at_even_ticks():
     row = asdict(Configuration(0, 'p', 'h', ControlSettings(), None))
     assert Configuration.from_json(json.dumps(row)).settings.resume_after_s == 0.5
-    del row['settings']['resume_after_s']
-    assert Configuration.from_json(json.dumps(row)).settings.resume_after_s == 0.0
+    assert Configuration.from_json(json.dumps(row)).settings.tick_on_frame
+    del row['settings']['resume_after_s'], row['settings']['tick_on_frame']
+    earlier = Configuration.from_json(json.dumps(row)).settings
+    assert (earlier.resume_after_s, earlier.tick_on_frame) == (0.0, False)
 
 
 @pytest.mark.parametrize(('recorded', 'today'), [('off', 'frozen'), ('shadow', 'shadow'), ('on', 'live')])

@@ -74,7 +74,10 @@ class ControlSettings:
     :raises InputError: if a value is out of its range or a channel is unknown
     """
 
-    control_rate_hz: float = setting(50.0, 'Commands per second.', 'Hz', 1.0, 500.0)
+    control_rate_hz: float = setting(50.0, 'Commands per second, at least.', 'Hz', 1.0, 500.0)
+    tick_on_frame: bool = setting(
+        True, 'Whether a camera frame is acted on at once, by up to twice as many commands; false: at the next tick.'
+    )
     time_scale: float = setting(1.0, "How fast the network's time runs: 2 makes it react twice as fast.", '', 0.1, 10.0)
     image_timeout_s: float = setting(0.2, 'Without a newer image for this long the robot stops.', 's', 0.02, 10.0)
     image_frozen_timeout_s: float = setting(
@@ -134,6 +137,17 @@ class ControlSettings:
     def nominal_dt_s(self) -> float:
         """The control period, s: the Δt of a step that has no step before it."""
         return 1.0 / self.control_rate_hz
+
+    def shortest_dt_s(self, spec: PolicySpec) -> float:
+        """
+        Return how soon after a tick a camera frame may bring the next.
+
+        :param spec: the policy's spec: no sooner than the Δt that its network knows
+        :returns: s, from half a control period to a whole one, with which frames bring none
+        """
+        if not self.tick_on_frame:
+            return self.nominal_dt_s
+        return min(self.nominal_dt_s, max(0.5 * self.nominal_dt_s, spec.dt_min_s / self.time_scale))
 
     @property
     def step_gap_s(self) -> float:

@@ -1,4 +1,4 @@
-"""The control tick's schedule: absolute, without drift, in a thread of its own, on the steady or on simulated time."""
+"""The thread of the control tick, on the steady or on simulated time."""
 
 import ctypes
 import os
@@ -11,11 +11,12 @@ from contextlib import suppress
 from rclpy.clock import Clock, JumpHandle, JumpThreshold
 from rclpy.duration import Duration
 
+from lnn_controller.control import TickTimes
+from lnn_controller.nodes.common.alarm import Alarm
 from lnn_controller.nodes.common.diagnostics import Rate, WindowPercentiles
 
 __all__ = ['PRIORITY', 'ControlLoop', 'ask_for_punctuality']
 
-LONG_WAIT_S = 0.02  # longer waits can be cut short by stop() and a new rate
 CLOCK_SILENT_S = 0.5
 CRAWL_PERIODS = 3
 PR_SET_TIMERSLACK = 29  # linux/prctl.h
@@ -25,7 +26,7 @@ RESTART_NS = 500_000_000  # beyond this simulated time has jumped: no ticks were
 
 class ControlLoop:
     """
-    Call a tick at a fixed rate until stopped.
+    Call a tick at a rate, and for each camera frame, until stopped.
 
     A tick that comes late does not shift the next; those whose time has passed altogether are left out and counted.
     In simulated time it follows the clock wherever it goes: it waits while the clock stands, and begins
@@ -33,7 +34,8 @@ class ControlLoop:
     ``beat_s`` (``time.monotonic``); ``stopping``: that it shall end, and ``failure`` what a tick raised.
 
     :param clock: the node's clock: gives the tick's time, and with ``simulated`` the schedule
-    :param rate_hz: ticks per second
+    :param period_s: from a tick to the next where no frame comes, s
+    :param shortest_s: from a tick to one that a frame brings, s; where it is the period, frames bring none
     :param tick: called with the time now, ns
     :param silent: called once when the simulated clock has stood still for half a second of real time, or moved so
         little that no tick was due for that long and three periods
@@ -44,7 +46,8 @@ class ControlLoop:
     def __init__(
         self,
         clock: Clock,
-        rate_hz: float,
+        period_s: float,
+        shortest_s: float,
         tick: Callable[[int], None],
         *,
         silent: Callable[[], None],
@@ -53,8 +56,10 @@ class ControlLoop:
     ) -> None:
         self._clock, self._tick, self._silent, self._failed = clock, tick, silent, failed
         self._simulated = simulated
-        self._period_ns = self._wanted_ns = round(1e9 / rate_hz)
-        self._changed = threading.Event()
+        self._pace = round(1e9 * period_s), round(1e9 * shortest_s)
+        self._times = TickTimes(*self._pace, first_ns=0)
+        self._alarm = Alarm()
+        self._framed = False
         self.stopping = self._busy = False
         self.beats, self.beat_s = 0, time.monotonic()
         self._jump: JumpHandle | None = None
@@ -68,14 +73,19 @@ class ControlLoop:
         if self._simulated:
             anything = Duration(nanoseconds=1)
             threshold = JumpThreshold(min_forward=anything, min_backward=Duration(nanoseconds=-1), on_clock_change=True)
-            self._jump = self._clock.create_jump_callback(threshold, post_callback=lambda _: self._changed.set())
+            self._jump = self._clock.create_jump_callback(threshold, post_callback=lambda _: self._alarm.ring())
         self._beat()
         self._thread.start()
 
     @property
     def period_s(self) -> float:
-        """From one tick to the next, s."""
-        return self._period_ns / 1e9
+        """From one tick to the next where no frame comes, s."""
+        return self._times.period_ns / 1e9
+
+    def on_frame(self) -> None:
+        """Bring the next tick forward, for a frame has come; returns at once, from any thread."""
+        self._framed = True
+        self._alarm.ring()
 
     def figures(self, now_ns: int) -> dict[str, float]:
         """
@@ -105,29 +115,22 @@ class ControlLoop:
         :returns: whether no tick runs any more; may be called again where one does
         """
         self.stopping = True
-        self._changed.set()
+        self._alarm.ring()
         self._thread.join(timeout_s)
         if self._jump is not None:
             self._jump.unregister()
             self._jump = None
         return not self._thread.is_alive()
 
-    def set_rate(self, rate_hz: float) -> None:
+    def set_pace(self, period_s: float, shortest_s: float) -> None:
         """
-        Change the rate from the next tick on.
+        Change the pace from the next tick on.
 
-        :param rate_hz: ticks per second
+        :param period_s: from a tick to the next where no frame comes, s
+        :param shortest_s: from a tick to one that a frame brings, s
         """
-        self._wanted_ns = round(1e9 / rate_hz)
-        self._changed.set()
-
-    def _take_rate(self, now_ns: int, next_ns: int) -> int:
-        """Take a new rate and return the next tick's time; in the loop's thread, for one that hangs has not ended."""
-        if self._wanted_ns == self._period_ns:
-            return next_ns
-        self._beat()  # what was not late by the rate before is not late by this one
-        self._period_ns = self._wanted_ns
-        return min(next_ns, now_ns + self._period_ns)  # however often it is changed, no tick is put off
+        self._pace = round(1e9 * period_s), round(1e9 * shortest_s)
+        self._alarm.ring()
 
     def _beat(self) -> None:
         self.beat_s = time.monotonic()
@@ -145,37 +148,44 @@ class ControlLoop:
             self._failed(error)
 
     def _follow_steady_time(self) -> None:
-        next_ns = time.monotonic_ns() + self._period_ns
+        times, now_ns = self._times, time.monotonic_ns
+        times.due_ns = now_ns() + times.period_ns
         while not self.stopping:
-            next_ns = self._take_rate(time.monotonic_ns(), next_ns)
-            left_s = (next_ns - time.monotonic_ns()) / 1e9
-            if left_s > 2 * LONG_WAIT_S:
-                self._changed.wait(left_s - LONG_WAIT_S)
-                self._changed.clear()
+            self._look_up(now_ns())
+            left_s = (times.due_ns - now_ns()) / 1e9
+            if left_s > 0:
+                self._alarm.wait(left_s)
             else:
-                if left_s > 0:
-                    time.sleep(left_s)  # the kernel's absolute timer: more exact than waiting for an event
-                next_ns = self._call(self._clock.now().nanoseconds, time.monotonic_ns, next_ns)
+                self._call(self._clock.now().nanoseconds, now_ns)
 
     def _follow_clock(self) -> None:
-        next_ns, last_ns = 0, 0
+        times, last_ns = self._times, 0
         silent_reported, ticked_s = True, time.monotonic()
         while not self.stopping:
             now_ns = self._clock.now().nanoseconds
-            next_ns = self._take_rate(now_ns, next_ns)
-            if now_ns < last_ns or now_ns - next_ns > RESTART_NS:
-                next_ns = now_ns  # a new time has begun, or the first
-            if now_ns > 0 and now_ns >= next_ns and now_ns != last_ns:
+            if now_ns < last_ns or now_ns - times.due_ns > RESTART_NS:
+                times.restart(now_ns)  # a new time has begun, or the first
+            self._look_up(now_ns)
+            if now_ns > 0 and now_ns >= times.due_ns and now_ns != last_ns:
                 last_ns, silent_reported = now_ns, False
-                next_ns = self._call(now_ns, lambda: self._clock.now().nanoseconds, next_ns)
+                self._call(now_ns, lambda: self._clock.now().nanoseconds)
                 ticked_s = time.monotonic()
                 continue
-            moved = self._changed.wait(CLOCK_SILENT_S)
-            self._changed.clear()
+            moved = self._alarm.wait(CLOCK_SILENT_S)
             crawls = time.monotonic() - ticked_s > max(CLOCK_SILENT_S, CRAWL_PERIODS * self.period_s)
             if (crawls or not moved) and not silent_reported and not self.stopping:
                 silent_reported = True
                 self._in_time(self._silent)
+
+    def _look_up(self, now_ns: int) -> None:
+        """Take a new pace, and a frame; in the loop's thread, for a tick that hangs has not ended."""
+        times, pace = self._times, self._pace
+        if pace != (times.period_ns, times.shortest_ns):
+            self._beat()  # what was not late by the rate before is not late by this one
+            times.change(*pace, now_ns)
+        if self._framed:
+            self._framed = False
+            times.on_frame(now_ns)
 
     def _in_time(self, work: Callable[[], None]) -> None:
         """Do what must end soon."""
@@ -184,18 +194,14 @@ class ControlLoop:
         self._beat()
         self._busy = False
 
-    def _call(self, now_ns: int, clock: Callable[[], int], next_ns: int) -> int:
-        """Tick, and return the time of the next."""
-        started_ns = time.perf_counter_ns()
-        self._lateness_us.add(max(0, clock() - next_ns) / 1e3)
+    def _call(self, now_ns: int, clock: Callable[[], int]) -> None:
+        """Tick."""
+        started_ns, began_ns = time.perf_counter_ns(), clock()
+        self._lateness_us.add(max(0, began_ns - self._times.due_ns) / 1e3)
         self._in_time(lambda: self._tick(now_ns))
         self._rate.tick()
         self._work_us.add((time.perf_counter_ns() - started_ns) / 1e3)
-        period_ns = self._period_ns
-        next_ns += period_ns
-        passed = max(0, (clock() - next_ns) // period_ns)
-        self._missed += passed
-        return next_ns + passed * period_ns
+        self._missed += self._times.on_tick(began_ns, clock())
 
 
 def ask_for_punctuality(priority: int) -> None:

@@ -53,6 +53,7 @@ class InputTopics:
     :param values: the node's parameters, as they are now
     :param log: the node's log
     :param active: whether the controller drives; frames that come before are left
+    :param on_frame: called in the encoder's thread when the controller has taken a frame
     :param failed: called in the encoder's thread with what ended it
     """
 
@@ -65,10 +66,11 @@ class InputTopics:
         log: EventLog,
         *,
         active: Callable[[], bool],
+        on_frame: Callable[[], None],
         failed: Callable[[BaseException], None],
     ) -> None:
         self._node, self._clock, self._controller, self._exclusive = node, node.get_clock(), controller, exclusive
-        self._values, self._log, self._active = values, log, active
+        self._values, self._log, self._active, self._on_frame = values, log, active, on_frame
         self._spec = controller.policy.spec
         self._undecodable: Counter[str] = Counter()
         compressed, source = values['image_transport'] == 'compressed', values['guard.source']
@@ -187,7 +189,9 @@ class InputTopics:
         if encoded is not None:
             with self._exclusive.turn():
                 taken = self._controller.on_encoded(stamp_ns or arrived_ns, encoded, arrived_ns)
-        if not taken and arrived_ns:  # before the first /clock it is not the stamp that is wrong
+        if taken:
+            self._on_frame()
+        elif arrived_ns:  # before the first /clock it is not the stamp that is wrong
             self._log.warn('image', 'a camera image was refused: its stamp is old, or ahead of the clock')
 
     def _on_scan(self, message: LaserScan) -> None:

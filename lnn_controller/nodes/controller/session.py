@@ -8,7 +8,7 @@ from typing import Any
 
 from rclpy.node import Node
 
-from lnn_controller.control import Controller, Decision
+from lnn_controller.control import Controller, ControlSettings, Decision
 from lnn_controller.control.adaptation.snapshots import read_snapshot, write_snapshot
 from lnn_controller.errors import InputError, short
 from lnn_controller.nodes.common.exclusive import WAIT_S, Exclusive
@@ -71,6 +71,7 @@ class Session:
             self.values,
             self._log,
             active=lambda: self.active,
+            on_frame=self._on_frame,
             failed=self._thread_failed,
         )
         self._listening_since_s = time.monotonic()
@@ -138,7 +139,7 @@ class Session:
         self._inputs.discard()
         self._loop = ControlLoop(
             self._clock,
-            self.values['control_rate_hz'],
+            *self._pace(self._controller.settings),
             self._tick,
             silent=lambda: self._stop('clock_stopped'),
             failed=self._thread_failed,
@@ -214,8 +215,8 @@ class Session:
             self._outputs.telemetry.publish_configuration(learnt=False)
 
         self._exclusive.post(take)
-        if 'control_rate_hz' in changed and self._loop is not None:
-            self._loop.set_rate(changed['control_rate_hz'])
+        if self._loop is not None:
+            self._loop.set_pace(*self._pace(settings))
         if 'keepalive_hz' in changed:
             self._keepalive.change()
 
@@ -257,6 +258,13 @@ class Session:
     @property
     def _simulated(self) -> bool:
         return bool(self._node.get_parameter('use_sim_time').value)
+
+    def _pace(self, settings: ControlSettings) -> tuple[float, float]:
+        return settings.nominal_dt_s, settings.shortest_dt_s(self.spec)
+
+    def _on_frame(self) -> None:
+        if (loop := self._loop) is not None:
+            loop.on_frame()
 
     def _change_adaptation(self, action: Callable[[], None]) -> None:
         with self._exclusive.turn(WAIT_S):

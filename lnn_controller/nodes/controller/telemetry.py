@@ -19,9 +19,32 @@ from lnn_controller.nodes.common.messages import neurons_message, stamp
 from lnn_controller.nodes.common.topics import CONTROLLER, find
 from lnn_controller.nodes.controller.parameters import neuron_names
 
-__all__ = ['Telemetry']
+__all__ = ['Telemetry', 'Turn']
 
 ADAPTATION_PERIOD_NS = 100_000_000
+
+
+class Turn:
+    """Which ticks show something that is shown at a rate of its own: on average met, however far apart ticks are."""
+
+    def __init__(self) -> None:
+        self._next_ns = 0.0
+
+    def is_due(self, now_ns: int, period_ns: float, grace_ns: float) -> bool:
+        """
+        Ask at a tick.
+
+        :param now_ns: when it is, ns
+        :param period_ns: from one time to the next, ns
+        :param grace_ns: how much sooner a tick may be, ns
+        :returns: whether it is this tick's turn
+        """
+        late_ns = now_ns - self._next_ns
+        if -period_ns - grace_ns <= late_ns < -grace_ns:
+            return False
+        # A tick that came late, or the clock that was set, begins anew.
+        self._next_ns = (self._next_ns if abs(late_ns) <= grace_ns else now_ns) + period_ns
+        return True
 
 
 class Telemetry:
@@ -45,7 +68,8 @@ class Telemetry:
         ]
         self._neurons_out, self._ticks_out, self._configuration_out, self._adaptation_out = self.publishers
         self._names, self._tick_names = neuron_names(spec), tick_names(spec.channels)
-        self._neurons_ns = self._adaptation_ns = self._ticks = 0
+        self._ticks = 0
+        self._neurons_turn, self._adaptation_turn = Turn(), Turn()
         self.publish_configuration(learnt=True)
 
     def publish_configuration(self, *, learnt: bool) -> None:
@@ -88,19 +112,14 @@ class Telemetry:
         :param decision: the tick's outcome
         :param values: the node's parameters
         """
-        rate_hz = values['neurons_rate_hz']
         # Half a tick of grace, so that a divisor of the control rate is met exactly.
-        grace_ns = 0.5e9 / values['control_rate_hz']
-        if rate_hz and not self._neurons_ns <= decision.stamp_ns < self._neurons_ns + 1e9 / rate_hz - grace_ns:
-            self._neurons_ns = decision.stamp_ns
-            self._neurons_out.publish(
-                neurons_message(decision.stamp_ns, self._names, decision.neurons, decision.time_constants)
-            )
+        now_ns, grace_ns, rate_hz = decision.stamp_ns, 0.5e9 / values['control_rate_hz'], values['neurons_rate_hz']
+        if rate_hz and self._neurons_turn.is_due(now_ns, 1e9 / rate_hz, grace_ns):
+            self._neurons_out.publish(neurons_message(now_ns, self._names, decision.neurons, decision.time_constants))
         if values['adaptation.mode'] == 'frozen':
             return
-        if not self._adaptation_ns <= decision.stamp_ns < self._adaptation_ns + ADAPTATION_PERIOD_NS - grace_ns:
-            self._adaptation_ns = decision.stamp_ns
+        if self._adaptation_turn.is_due(now_ns, ADAPTATION_PERIOD_NS, grace_ns):
             figures = self._controller.adaptation.figures()
             message = JointState(name=list(figures), position=array('d', figures.values()))
-            message.header.stamp = stamp(decision.stamp_ns)
+            message.header.stamp = stamp(now_ns)
             self._adaptation_out.publish(message)

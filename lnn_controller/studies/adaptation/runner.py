@@ -116,7 +116,8 @@ def drive(
         policy,
         seed=road_of(seed),
         seconds=seconds,
-        settings=replace(settings or ControlSettings(), adaptation=adaptation),
+        # At even ticks: all runs of a study, whatever they learn, learn at the same moments.
+        settings=replace(settings or ControlSettings(), adaptation=adaptation, tick_on_frame=False),
         scenario=scenario,
         operator=operator,
         watch=watch,
