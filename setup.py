@@ -32,7 +32,7 @@ setup(
     python_requires='>=3.11,<3.14',
     packages=find_packages(include=[NAME, f'{NAME}.*']),
     package_data={
-        NAME: ['py.typed', 'export/c/*.[ch]', 'export/c/Makefile', 'export/c/README.md']
+        NAME: ['py.typed', 'export/c/*.[ch]', 'export/c/*.ld', 'export/c/Makefile', 'export/c/README.md']
     },  # setuptools before 69, Ubuntu's, leaves it out by itself
     data_files=[
         ('share/ament_index/resource_index/packages', [f'resource/{NAME}']),

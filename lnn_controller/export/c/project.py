@@ -15,6 +15,9 @@ from lnn_controller.policy.files import expand
 
 __all__ = ['check_files', 'project_files', 'write_files']
 
+# Beside the policy itself: recorded vectors, the firmware of the emulated boards, and a node of micro-ROS.
+WITH_IT = ('Makefile', 'check.c', 'emulate.c', 'micro_ros.c', 'mps2.c', 'mps2.h', 'mps2.ld')
+
 
 def project_files(network: Network, *, straight_line: bool = False) -> dict[str, str]:
     """
@@ -44,9 +47,8 @@ def check_files(network: Network, policy: Policy) -> dict[str, str]:
     :returns: text by file name
     """
     return {
-        'check.c': fill(template('check.c'), network.name),
+        **{file: fill(template(file), network.name) for file in WITH_IT},
         'vectors.h': fill(vectors_source(network, policy), network.name),
-        'Makefile': fill(template('Makefile'), network.name),
         'README.md': _readme(network),
     }
 

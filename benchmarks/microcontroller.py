@@ -1,0 +1,325 @@
+"""
+What the exported C takes on a microcontroller: instructions, flash, RAM and stack, in QEMU; and an estimate of cycles.
+
+    python benchmarks/microcontroller.py [--write docs/microcontroller.md]
+
+Needs arm-none-eabi-gcc, qemu-system-arm and a C compiler of this machine. ``--write`` puts the tables into the page and
+the figures into microcontroller.json beside this file, which a test compares with what it measures anew.
+"""
+
+import argparse
+import dataclasses
+import json
+import re
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import cortex_m
+from cortex_m import BOARDS, M4F
+
+from lnn_controller.export.c import check_files, project_files, read_network, write_files
+from lnn_controller.export.onnx import export
+from lnn_controller.learning.build import build_network
+from lnn_controller.policy import ImageSpec, Policy, PolicySpec, find_policy, read_bundle
+
+FIGURES = Path(__file__).with_name('microcontroller.json')
+CLOCK_HZ = 168e6
+HOST_FLAGS = ('-std=c99', '-pedantic', '-Wall', '-Wextra', '-Werror', '-O2', '-ffp-contract=off')
+FRAMES = ((53, 200), (53, 160), (53, 128), (47, 96), (47, 64))
+
+
+@dataclasses.dataclass(frozen=True)
+class Variant:
+    """
+    A row of the table.
+
+    :param said: what the page calls it
+    :param encoder: of ``lnn export``
+    :param cell: in place of the policy's, with fresh weights
+    :param straight_line: of ``lnn export``
+    :param optimise: GCC's option
+    """
+
+    said: str
+    encoder: str = 'none'
+    cell: str = ''
+    straight_line: bool = False
+    optimise: str = '-O2'
+
+    @property
+    def call(self) -> str:
+        """The call that it is about."""
+        return 'step' if self.encoder == 'none' else 'encode'
+
+
+VARIANTS = {
+    'core': Variant('core, CfC on 19 neurons'),
+    'straight': Variant('the same, `--straight-line`, `-Os`', straight_line=True, optimise='-Os'),
+    'ltc': Variant('core, LTC on the same wiring', cell='ltc'),
+}
+
+
+def floor(spec: PolicySpec) -> int:
+    """
+    Count the instructions without which a CfC's step cannot do on a Cortex-M4F.
+
+    One for each product that is added, one for each weight that is loaded and each state that a synapse reads, and 20
+    for each exponential: range, polynomial, power of two, division.
+
+    :param spec: of a policy whose cell is ``ncp_cfc``
+    :returns: instructions
+    """
+    wiring = spec.network.wiring
+    assert wiring is not None
+    synapses = len(wiring['synapses']) + len(wiring['sensory_synapses'])
+    weights = 4 * synapses + len(spec.outputs) * spec.network.units
+    return 2 * weights + synapses + 20 * 3 * spec.network.units
+
+
+def bundle_of(variant: Variant, image: ImageSpec | None, folder: Path) -> Path:
+    """
+    Return a policy: the shipped one, or one with another cell or frame and fresh weights.
+
+    :param variant: what is wanted
+    :param image: its frame; the shipped policy's when left out
+    :param folder: where a new bundle goes
+    :returns: a bundle's folder
+    """
+    shipped = find_policy('car_lane')
+    if not variant.cell and image is None:
+        return shipped
+    spec = read_bundle(shipped).spec
+    network = dataclasses.replace(spec.network, cell=variant.cell or spec.network.cell)
+    spec = dataclasses.replace(spec, network=network, image=image or spec.image)
+    return export(build_network(spec), spec, folder, {})
+
+
+def exported(variant: Variant, folder: Path, image: ImageSpec | None = None) -> Path:
+    """
+    Export a variant.
+
+    :param variant: what is wanted
+    :param folder: where it goes
+    :param image: another frame than the shipped policy's
+    :returns: the exported folder
+    """
+    bundle = bundle_of(variant, image, folder / 'bundle')
+    network, policy = read_network(read_bundle(bundle)), Policy.load(bundle)
+    files = project_files(network, straight_line=variant.straight_line) | check_files(network, policy)
+    return write_files(files, folder / 'c')
+
+
+def host_check(folder: Path) -> str:
+    """
+    Run the recorded vectors on this machine.
+
+    :param folder: an exported folder
+    :returns: what check.c prints
+    """
+    sources = [str(each) for each in cortex_m.sources(folder)]
+    program = folder / 'check_host'
+    subprocess.run(['cc', *HOST_FLAGS, *sources, str(folder / 'check.c'), '-o', str(program)], check=True, timeout=300)
+    return subprocess.run([program], capture_output=True, text=True, check=False, timeout=300).stdout
+
+
+def measure(
+    variant: Variant, folder: Path, plugin: Path | None = None, image: ImageSpec | None = None
+) -> dict[str, Any]:
+    """
+    Export, build, run.
+
+    :param variant: what
+    :param folder: to work in
+    :param plugin: for the estimate of cycles; none without it
+    :param image: another frame than the shipped policy's
+    :returns: figures of the call that the variant is about
+    :raises RuntimeError: if a board computes other bits than this machine, or too far from ONNX Runtime
+    """
+    project = exported(variant, folder, image)
+    on_host = host_check(project)
+    row: dict[str, Any] = {'instructions': {}, 'stack': {}, 'difference': difference(variant, on_host)}
+    for board in BOARDS:
+        firmware = cortex_m.build(project, board, folder / board.name, variant.optimise)
+        run = firmware.run()
+        if run.status or run.check != on_host:
+            raise RuntimeError(f'{variant.said}, {board.name}: {run.text}\nthis machine: {on_host}')
+        row['instructions'][board.name] = run.costs[variant.call].instructions
+        row['stack'][board.name] = run.costs[variant.call].stack
+        if board is M4F:
+            is_encoder = variant.call == 'encode'
+            sizes = [size for name, size in firmware.sizes().items() if name.endswith('_encoder.c') == is_encoder]
+            row['code'], row['constants'] = sum(size.code for size in sizes), sum(size.constants for size in sizes)
+            if plugin is not None:
+                row['cycles'] = round(cortex_m.estimate_cycles(firmware, plugin)[variant.call])
+            if variant.call == 'step':
+                row['time_constants'] = (
+                    run.costs['step_with_time_constants'].instructions - run.costs['step'].instructions
+                )
+    return row | buffers(variant, project)
+
+
+def difference(variant: Variant, check: str) -> float:
+    """
+    Return how far check.c found the C from ONNX Runtime.
+
+    :param variant: what it is about
+    :param check: what it printed
+    :returns: the largest difference of a command, or of a feature
+    """
+    what = 'commands' if variant.call == 'step' else 'features'
+    found = re.search(rf'^{what}: largest difference (\d+)e-9', check, re.MULTILINE)
+    assert found, check
+    return int(found[1]) * 1e-9
+
+
+def buffers(variant: Variant, project: Path) -> dict[str, int]:
+    """
+    Return what the caller keeps for a call.
+
+    :param variant: what it is about
+    :param project: the exported folder
+    :returns: bytes by name
+    """
+    name = cortex_m.policy_name(project)
+    header = (project / f'{name}.h').read_text()
+    sizes = dict(re.findall(rf'^#define {name.upper()}_(STATE|SCRATCH|HEIGHT|WIDTH) (\d+)', header, re.MULTILINE))
+    if variant.call == 'step':
+        return {'state': 4 * int(sizes['STATE'])}
+    return {'scratch': int(sizes['SCRATCH']), 'frame': 3 * int(sizes['HEIGHT']) * int(sizes['WIDTH'])}
+
+
+def call_table(figures: dict[str, Any]) -> str:
+    """
+    Write what calls take.
+
+    :param figures: as in microcontroller.json
+    :returns: Markdown
+    """
+    titles = [
+        '',
+        'instructions, M4F / M7',
+        'flash: code + weights',
+        'RAM',
+        'stack',
+        'off ONNX Runtime by',
+        'M4F, estimated',
+    ]
+    rows = [titles, ['---'] * len(titles)]
+    for key, variant in VARIANTS.items():
+        row = figures[key]
+        ram = f'{row["state"]} B' if 'state' in row else f'frame {_kb(row["frame"])}, scratch {_kb(row["scratch"])} kB'
+        rows.append(
+            [
+                variant.said,
+                ' / '.join(f'{row["instructions"][board.name]:,}' for board in BOARDS),
+                f'{_kb(row["code"])} + {_kb(row["constants"])} kB',
+                ram,
+                f'{max(row["stack"].values())} B',
+                f'{row["difference"]:.1e}',
+                _time(row['cycles']),
+            ]
+        )
+        if 'time_constants' in row:
+            rows[-1][1] += f' (+ {row["time_constants"]:,} with time constants)'
+        if key == 'straight':
+            rows.append(['floor of the CfC, counted by hand', f'{figures["floor"]:,}', '', '', '', '', ''])
+    return _markdown(rows)
+
+
+def frame_table(figures: dict[str, Any]) -> str:
+    """
+    Write what encoders of smaller frames take.
+
+    :param figures: as in microcontroller.json
+    :returns: Markdown
+    """
+    titles = [
+        'frame, H×W',
+        'instructions: float32, int8',
+        'RAM: float32, int8',
+        'frames/s on an M4F at 168 MHz, estimated',
+    ]
+    rows = [titles, ['---'] * len(titles)]
+    for frame, kinds in figures['frames'].items():
+        instructions = ' / '.join(f'{row["instructions"][M4F.name] / 1e6:.1f} M' for row in kinds.values())
+        ram = ' / '.join(f'{_kb(row["frame"] + row["scratch"])} kB' for row in kinds.values())
+        rows.append([frame, instructions, ram, ' / '.join(f'{CLOCK_HZ / row["cycles"]:.0f}' for row in kinds.values())])
+    return _markdown(rows)
+
+
+def _markdown(rows: list[list[str]]) -> str:
+    return '\n'.join(f'| {" | ".join(row)} |' for row in rows)
+
+
+def _kb(size: int) -> str:
+    return f'{size / 1000:.1f}'
+
+
+def _time(cycles: int) -> str:
+    return (
+        f'{cycles:,} cycles, {cycles / CLOCK_HZ * 1e6:.0f} µs'
+        if cycles < 1e5
+        else f'{cycles / 1e6:.1f} M cycles, {cycles / CLOCK_HZ * 1e3:.0f} ms'
+    )
+
+
+def put_into(page: str, figures: dict[str, Any]) -> str:
+    """
+    Replace the tables of a page.
+
+    :param page: the page
+    :param figures: as in microcontroller.json
+    :returns: the page
+    """
+    for name, text in (('calls', call_table(figures)), ('frames', frame_table(figures))):
+        begin, end = f'<!-- {name}: written by benchmarks/microcontroller.py -->', f'<!-- end of {name} -->'
+        before, _, rest = page.partition(begin)
+        page = f'{before}{begin}\n{text}\n{end}{rest.partition(end)[2]}'
+    return page
+
+
+def measure_all(folder: Path) -> dict[str, Any]:
+    """
+    Measure every row of both tables.
+
+    :param folder: to work in
+    :returns: the figures
+    """
+    plugin = cortex_m.build_plugin(folder)
+    spec = read_bundle(find_policy('car_lane')).spec
+    figures: dict[str, Any] = {'compiler': cortex_m.compiler(), 'floor': floor(spec)}
+    for key, variant in VARIANTS.items():
+        print(variant.said, flush=True)
+        figures[key] = measure(variant, folder / key, plugin)
+    figures['frames'] = {}
+    for height, width in FRAMES:
+        print(f'frame {height}×{width}', flush=True)
+        image = dataclasses.replace(spec.image, height=height, width=width)
+        figures['frames'][f'{height}×{width}'] = {
+            kind: measure(VARIANTS[kind], folder / f'{kind}_{height}_{width}', plugin, image)
+            for kind in ('float', 'int8')
+        }
+    return figures
+
+
+def main() -> None:
+    """Measure, print, and write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        '--write', type=Path, metavar='PAGE', help='put the tables into it, and the figures beside this file'
+    )
+    args = parser.parse_args()
+    if missing := cortex_m.missing_tools():
+        parser.error(f'{", ".join(missing)} must be installed: apt-get install gcc-arm-none-eabi qemu-system-arm')
+    with tempfile.TemporaryDirectory() as folder:
+        figures = measure_all(Path(folder))
+    print(f'{figures["compiler"]}, QEMU\n\n{call_table(figures)}\n\n{frame_table(figures)}')
+    if args.write:
+        FIGURES.write_text(json.dumps(figures, indent=2, ensure_ascii=False) + '\n', encoding='utf-8')
+        args.write.write_text(put_into(args.write.read_text(encoding='utf-8'), figures), encoding='utf-8')
+
+
+if __name__ == '__main__':
+    main()
