@@ -33,8 +33,9 @@ class Built:
     def __init__(self, network, folder, *flags, main=None):
         self.spec, self.encoder = network.spec, encoder_source(network)
         folder.mkdir(exist_ok=True)
-        header = f'#include <stdint.h>\n#define {network.name.upper()}_FEATURES {self.spec.network.features}\n'
-        header += f'void {network.name}_encode(const uint8_t *rgb, float *features, void *scratch);\n'
+        name, features = network.name, self.spec.network.features
+        header = f'#include <stdint.h>\n#define {name.upper()}_FEATURES {features}\n'
+        header += f'void {name}_encode(const uint8_t *rgb, float features[{features}], void *scratch);\n'
         (folder / f'{network.name}.h').write_text(header)
         (folder / 'encoder.c').write_text(self.encoder.source)
         shared = () if main else ('-shared', '-fPIC')

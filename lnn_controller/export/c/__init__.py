@@ -5,7 +5,8 @@ What does not depend on the weights lies here as C; its prefix ``policy_`` gives
 is written by functions of the bundle's spec and weights alone: numpy and safetensors, no PyTorch.
 """
 
+from lnn_controller.export.c.encoder import Encoder, encoder_source
 from lnn_controller.export.c.network import Network, read_network
 from lnn_controller.export.c.project import check_files, project_files, write_files
 
-__all__ = ['Network', 'check_files', 'project_files', 'read_network', 'write_files']
+__all__ = ['Encoder', 'Network', 'check_files', 'encoder_source', 'project_files', 'read_network', 'write_files']

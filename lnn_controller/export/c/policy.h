@@ -25,6 +25,13 @@
 
 $sizes
 
+/* Bytes that policy_encode works in; 0: there is no encoder here. */
+#ifdef LNN_FUSED
+#define POLICY_SCRATCH $fused_scratch
+#else
+#define POLICY_SCRATCH $scratch
+#endif
+
 enum policy_reason {
     POLICY_GOOD = 0,
     POLICY_REASON_TIME = 1,     /* dt_s is not above 0, or not finite */
@@ -34,6 +41,39 @@ enum policy_reason {
     POLICY_REASON_COMMAND = 5,  /* what came out is not finite */
     POLICY_REASON_IMAGE = 6     /* the newest frame is too old: policy_limit alone */
 };
+
+#if POLICY_SCRATCH > 0
+/*
+ * A frame's features.
+ *
+ * rgb       POLICY_HEIGHT rows of POLICY_WIDTH pixels of red, green and blue, top left first
+ * features  out
+ * scratch   POLICY_SCRATCH bytes, aligned as a float is; what is in them before and after does not matter
+ */
+void policy_encode(const uint8_t *rgb, float features[POLICY_FEATURES], void *scratch);
+
+enum policy_picture { POLICY_RGB8, POLICY_BGR8, POLICY_MONO8 };
+
+/* Bytes that policy_fit works in, for pictures of this size or smaller. */
+#define POLICY_FIT_SCRATCH(height, width) (4 * (6 * (width) + (height) + 6 * POLICY_WIDTH + 4 * POLICY_HEIGHT + 8))
+
+/*
+ * A camera's picture into a frame: rows are cut off as in training, the rest is averaged by area as OpenCV does.
+ *
+ * height, width  of the picture, pixels
+ * row_bytes      from one row of it to the next
+ * kind           what a pixel is: three bytes or one
+ * frame          out: rgb, as policy_encode takes it
+ * scratch        POLICY_FIT_SCRATCH(height, width) bytes, aligned as a float is; zeros before the first call, then left as
+ *                they are: what depends on the picture's size alone is computed once
+ *
+ * Returns 0, or 1 where the picture has fewer rows (after the crop that the policy was trained with) or columns than the
+ * frame, or more than 257 times as many rows; then nothing is written.
+ */
+int policy_fit(
+    const uint8_t *picture, int height, int width, int row_bytes, enum policy_picture kind,
+    uint8_t frame[POLICY_HEIGHT * POLICY_WIDTH * 3], void *scratch);
+#endif
 
 /* Begin a drive: state becomes zeros. */
 void policy_reset(float state[POLICY_STATE]);

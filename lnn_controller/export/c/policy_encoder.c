@@ -190,7 +190,7 @@ static void standard(const uint8_t *rgb, float *mean, float *per_deviation) {
                                       PER_COUNT_SQUARED + 1.0f);
 }
 
-void policy_encode(const uint8_t *rgb, float *features, void *scratch) {
+void policy_encode(const uint8_t *rgb, float features[POLICY_FEATURES], void *scratch) {
     struct scratch *s = scratch;
     const void *in[K1 > K2 ? K1 : K2];
     float mean, per_deviation, z[PADDED];

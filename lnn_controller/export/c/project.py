@@ -7,6 +7,8 @@ from string import Template
 from lnn_controller.errors import InputError
 from lnn_controller.export.c.cells import read_cell
 from lnn_controller.export.c.core import core_source
+from lnn_controller.export.c.encoder import Encoder
+from lnn_controller.export.c.fit import fit_source
 from lnn_controller.export.c.network import Network
 from lnn_controller.export.c.text import fill, number, template
 from lnn_controller.export.c.vectors import vectors_source
@@ -19,23 +21,27 @@ __all__ = ['check_files', 'project_files', 'write_files']
 WITH_IT = ('Makefile', 'check.c', 'emulate.c', 'micro_ros.c', 'mps2.c', 'mps2.h', 'mps2.ld')
 
 
-def project_files(network: Network, *, straight_line: bool = False) -> dict[str, str]:
+def project_files(network: Network, encoder: Encoder | None = None, *, straight_line: bool = False) -> dict[str, str]:
     """
     Write the policy's C.
 
     :param network: the network
+    :param encoder: its encoder, or ``None`` where features come from elsewhere
     :param straight_line: whether each synapse has a line of code of its own: faster and larger than tables and loops
     :returns: text by file name
     :raises InputError: if there is no C for this network
     """
     name = network.name
-    return {
-        f'{name}.h': _header(network),
+    files = {
+        f'{name}.h': _header(network, encoder),
         f'{name}_core.c': core_source(network, straight_line=straight_line),
         f'{name}_step.c': fill(template('policy_step.c'), name),
         'lnn_cells.h': template('lnn_cells.h'),
         'lnn_math.h': template('lnn_math.h'),
     }
+    if encoder:
+        files |= {f'{name}_encoder.c': encoder.source, f'{name}_fit.c': fit_source(network)}
+    return files
 
 
 def check_files(network: Network, policy: Policy) -> dict[str, str]:
@@ -77,7 +83,7 @@ def write_files(files: Mapping[str, str], out: str | Path, *, overwrite: bool = 
     return folder
 
 
-def _header(network: Network) -> str:
+def _header(network: Network, encoder: Encoder | None) -> str:
     """Write the functions, and what they take and give."""
     spec, cell = network.spec, read_cell(network)
     sizes: dict[str, tuple[int | str, str]] = {
@@ -102,6 +108,8 @@ def _header(network: Network) -> str:
         title=_title(network),
         digest=spec.files['weights.safetensors'],
         sizes='\n'.join(lines),
+        scratch=encoder.scratch_bytes if encoder else 0,
+        fused_scratch=encoder.fused_scratch_bytes if encoder else 0,
         imu='gyroscope xyz, rad/s, then accelerometer xyz, m/s^2, as measured' if spec.imu else 'not looked at: NULL',
         channels=', '.join(f'{out.name} ({out.unit})' for out in spec.outputs),
         tau='' if cell.has_tau else '; this cell has none, and writes nothing',
