@@ -1,16 +1,15 @@
 """Fixtures of every room whose tests run real nodes in processes of their own over DDS; its conftest imports them."""
 
-import subprocess
-import sys
-
+import forked_nodes
 import pytest
+from forked_nodes import ForkedGraph
 from ros_domains import own_domain
 from ros_probe import DEADLINE_S, Probe
 
 from lnn_controller.live.graph import Graph
 from lnn_controller.nodes.common.environment import dds_environment
 
-__all__ = ['domain_id', 'graph', 'probe', 'run_node']
+__all__ = ['domain_id', 'graph', 'probe', 'real_graph', 'run_node']
 
 
 @pytest.fixture
@@ -23,6 +22,13 @@ def domain_id():
 @pytest.fixture
 def graph(domain_id, tmp_path):
     """Node processes in the test's domain; their output is in ``tmp_path/logs``."""
+    with ForkedGraph(log_folder=tmp_path / 'logs', environment={'ROS_DOMAIN_ID': str(domain_id)}) as graph:
+        yield graph
+
+
+@pytest.fixture
+def real_graph(domain_id, tmp_path):
+    """The same, each process started as users' are."""
     with Graph(log_folder=tmp_path / 'logs', environment={'ROS_DOMAIN_ID': str(domain_id)}) as graph:
         yield graph
 
@@ -36,16 +42,12 @@ def probe(domain_id):
 
 
 @pytest.fixture
-def run_node(domain_id):
-    """Run a node's module until it ends by itself: for what it says of a mistake."""
+def run_node(domain_id, tmp_path_factory):
+    """Run a node until it ends by itself: for what it says of a mistake."""
 
-    def run(module, *arguments):
-        return subprocess.run(
-            [sys.executable, '-m', f'lnn_controller.nodes.{module}', *arguments],
-            env=dds_environment() | {'ROS_DOMAIN_ID': str(domain_id)},
-            capture_output=True,
-            text=True,
-            timeout=DEADLINE_S,
-        )
+    def run(name, *arguments):
+        environment = dds_environment() | {'ROS_DOMAIN_ID': str(domain_id)}
+        folder = tmp_path_factory.mktemp('output')
+        return forked_nodes.run(f'lnn_controller.nodes.{name}', arguments, environment, folder, DEADLINE_S)
 
     return run

@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -77,14 +77,7 @@ class Graph:
         environment[PARENT_VARIABLE] = str(os.getpid())
         output = self._open_log(name)
         try:
-            process = subprocess.Popen(
-                [*command, *arguments],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                env=environment,
-                start_new_session=True,
-            )
+            process = self._spawn([*command, *arguments], environment, output)
         finally:
             if output is not None:
                 os.close(output)
@@ -136,6 +129,18 @@ class Graph:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+    def _spawn(
+        self, command: Sequence[str], environment: Mapping[str, str], output: int | None
+    ) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            env=environment,
+            start_new_session=True,
+        )
 
     def _open_log(self, name: str) -> int | None:
         if self._logs is None:

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from faults import FAULTS, Outcome, write_page
 from rig import Rig
-from ros_fixtures import domain_id, graph, probe
+from ros_fixtures import domain_id, graph, probe, real_graph
 
-__all__ = ['domain_id', 'graph', 'make_rig', 'outcome', 'page', 'probe', 'rig']
+__all__ = ['domain_id', 'graph', 'make_rig', 'outcome', 'page', 'probe', 'real_graph', 'rig']
 
 OUTCOMES = []
 

@@ -20,6 +20,12 @@ GROWTH_MB = 3.0
 GROWTH_PER_CYCLE_MB = 0.06
 
 
+@pytest.fixture
+def graph(real_graph):
+    """What grows here is the process itself."""
+    return real_graph
+
+
 class Size(NamedTuple):
     """What a process holds."""
 

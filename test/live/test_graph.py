@@ -19,6 +19,12 @@ from lnn_controller.share import find_share
 NODES = 'lnn_controller.nodes'
 
 
+@pytest.fixture
+def graph(real_graph):
+    """What is tested is how it starts and ends processes."""
+    return real_graph
+
+
 def ended(pid_descriptor):
     return bool(select.select([pid_descriptor], [], [], DEADLINE_S)[0])
 
