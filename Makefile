@@ -21,6 +21,8 @@ demo: $(VENV)/.demo gl ## a liquid network drives a simulated car over ROS 2 (DE
 # nothing starts in time every ROS test would wait for its deadline, for hours: ten that fail say enough.
 PYTEST := $(BIN)/python -m pytest $(TESTS)
 PURE := --numprocesses auto --dist worksteal -m
+# Modules are compiled once, not again in each of hundreds of processes.
+unexport PYTHONDONTWRITEBYTECODE
 
 test: lint ## linters, types and the whole test suite (TESTS=test/control for a part)
 	@mkdir -p out; nice -n 5 $(PYTEST) $(PURE) 'not ros and not soak' >out/pure-tests.log 2>&1 & \
@@ -75,6 +77,7 @@ experiments: $(VENV)/.demo gl ## does online adaptation help? figures and pictur
 soak: $(VENV)/.test gl ## break everything, for an hour, and write docs/faults.md (SOAK_MINUTES=30 of them one drive)
 	FAULT_PAGE=docs/faults.md $(BIN)/python -m pytest test/faults -m 'soak or not soak'
 	$(BIN)/python -m pytest --ignore=test/faults -m soak
+	$(PYTEST) --hypothesis-profile thorough $(PURE) 'hypothesis and not ros'
 
 bench: $(VENV)/.test gl ## measure what the README claims
 	$(BIN)/python benchmarks/step_latency.py

@@ -2,6 +2,7 @@
 
 import os
 import signal
+from pathlib import Path
 
 import pytest
 from bundles import make_tiny_bundle
@@ -11,13 +12,22 @@ from hypothesis import settings
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+# The rooms whose tests start nodes; `-m ros` looks into no other, for the libraries of all take ten seconds to load.
+ROOMS_WITH_NODES = ('doctor', 'faults', 'launch', 'live', 'nodes')
+
 # No test asserts how long anything takes: a busy machine is no fault.
 settings.register_profile('lnn_controller', deadline=None)
 settings.load_profile('lnn_controller')
+settings.register_profile('thorough', max_examples=2000)  # for `make soak`
 
 # With a process for each core (pytest-xdist), threads of their own would only get into each other's way.
 if 'PYTEST_XDIST_WORKER' in os.environ:
     os.environ['OMP_NUM_THREADS'] = '1'
+
+
+def pytest_ignore_collect(collection_path, config):
+    away = collection_path.parent == Path(__file__).parent and collection_path.name not in ROOMS_WITH_NODES
+    return True if away and config.option.markexpr.startswith('ros') else None
 
 
 def pytest_collection_modifyitems(items):
@@ -31,6 +41,8 @@ def pytest_collection_modifyitems(items):
         if 'domain_id' in item.fixturenames:
             item.add_marker(pytest.mark.ros)
         if item.get_closest_marker('ros'):
+            if item.path.parent.name not in ROOMS_WITH_NODES:
+                raise pytest.UsageError(f'{item.nodeid} starts nodes: its folder must be one of {ROOMS_WITH_NODES}')
             item.add_marker(pytest.mark.flaky(reruns=2, reruns_delay=10))
 
 

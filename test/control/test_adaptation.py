@@ -153,7 +153,7 @@ def test_an_imu_that_is_mounted_upside_down_is_not_acted_on():
 numbers = st.floats(-1e3, 1e3) | st.sampled_from([1e300, -1e300, 0.0])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(numbers, numbers, st.floats(0.001, 0.5), st.booleans()), min_size=5, max_size=80))
 def test_gain_and_trim_stay_within_their_bounds_whatever_is_measured(rows):
     actuator = ActuatorModel(1.5, ON)

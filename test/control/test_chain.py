@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from bundles import make_tiny_bundle
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lnn_controller.control import Controller, ControlSettings, Footprint, GuardSettings
@@ -77,7 +77,6 @@ ticks = st.lists(
 )
 
 
-@settings(max_examples=300, deadline=None)
 @given(ticks)
 def test_no_command_leaves_the_chain_whose_way_is_blocked(spec, ticks):
     """Wishes, obstacles and settings change; each lasts some ticks, so that ramps run."""

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from robot import GRAVITY, MS, PERIOD, frame
 
@@ -204,7 +204,6 @@ def test_the_most_speed_is_a_number_whatever_the_way_is():
 metres = st.floats(-50.0, 50.0)
 
 
-@settings(max_examples=500)
 @given(climb=st.floats(-5.0, 5.0), height_m=metres | st.just(math.nan), gone_m=st.floats(0.0, 2.0))
 def test_whatever_the_height_is_what_is_sent_comes_to_rest_within(climb, height_m, gone_m):
     sent, limited = limit_climb(climb, Height(height_m, gone_m, 2.0 * gone_m), ROOM)

@@ -70,7 +70,6 @@ def test_window_mean_of_a_batch_is_that_of_its_rows():
         np.testing.assert_allclose(row, window_mean(samples, stamps, edge[:-1], edge[1:]), atol=1e-12)
 
 
-@settings(max_examples=100, deadline=None)
 @given(st.lists(st.integers(0, 300), min_size=1, max_size=40, unique=True), st.lists(st.integers(0, 320), max_size=30))
 def test_window_mean_is_that_of_a_plain_loop(stamps, edges):
     stamps, edges = np.array(sorted(stamps)), np.array(sorted(edges), int)
@@ -156,7 +155,7 @@ def test_a_rate_whose_period_is_no_whole_number_does_not_drift():
     np.testing.assert_allclose((ticks.stamp_ns - T0) * 1e-9, np.arange(1801) / 30, atol=1e-8)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.data())
 def test_kept_and_dropped_ticks_add_up(data):
     def stream(low):

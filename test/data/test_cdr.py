@@ -3,7 +3,7 @@ import importlib
 import flights
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from recordings import picture
 
@@ -176,7 +176,6 @@ def test_each_truncation_is_an_input_error(kind):
 
 
 @pytest.mark.parametrize('kind', VIEWS)
-@settings(max_examples=150, deadline=None)
 @given(data=st.data())
 def test_only_an_input_error_comes_out_of_altered_bytes(kind, data):
     view, whole = VIEWS[kind]
@@ -194,7 +193,6 @@ def test_only_an_input_error_comes_out_of_altered_bytes(kind, data):
 
 
 @pytest.mark.parametrize('kind', VIEWS)
-@settings(max_examples=100, deadline=None)
 @given(body=st.binary(max_size=400))
 def test_only_an_input_error_comes_out_of_any_bytes(kind, body):
     for raw in (body, b'\0\1\0\0' + body):

@@ -3,7 +3,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sensor_msgs.msg import LaserScan, PointCloud2, PointField
 
@@ -229,7 +229,6 @@ def test_a_sensor_that_sees_nothing_but_noise_is_no_free_way(nearest, farthest, 
     assert sight.covers((1.0, 0.0, 0.0), ROBOT, 1.0, 0.1) == seen
 
 
-@settings(max_examples=100, deadline=None)
 @given(
     st.lists(st.tuples(*[st.floats(-1.0, 1.0) | st.sampled_from([1e6, -3e38, 0.1])] * 2), max_size=40),
     st.integers(1, 5),
@@ -402,7 +401,6 @@ class TestClouds:
             cloud_points(message, **LEVEL)
 
 
-@settings(max_examples=300, deadline=None)
 @given(st.data())
 def test_no_layout_reads_what_is_not_there(data):
     number = st.sampled_from([0, 1, 2, 3, 4, 8, 12, 16, 17, 18, 2**16, 2**31 - 1, 2**31, 2**32 - 1])

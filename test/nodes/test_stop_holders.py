@@ -79,7 +79,7 @@ class Stops(RuleBasedStateMachine):
 
 
 TestStops = Stops.TestCase
-TestStops.settings = settings(max_examples=100, stateful_step_count=30, deadline=None)
+TestStops.settings = settings(stateful_step_count=30)
 
 
 def told(*words):
