@@ -63,15 +63,23 @@ def after(episode, at_s):
     return changed(episode, lambda stamps, _: np.where(stamps >= T0 + at_s * S, stamps, -1))
 
 
+@pytest.fixture(scope='module')
+def whole(tiny):
+    return replay_episode(drive(), tiny)
+
+
+@pytest.fixture(scope='module')
+def second(tiny):
+    return replay_episode(after(drive(), 15), tiny)
+
+
 @pytest.mark.parametrize('pause_s', [11.0, 2.5 * 365 * 86400.0, 5e9])
-def test_a_replay_begins_anew_after_a_pause(tiny, tmp_path, pause_s):
+def test_a_replay_begins_anew_after_a_pause(tiny, whole, second, tmp_path, pause_s):
     result = replay_episode(parted(drive(), 15, pause_s), tiny)
-    second = replay_episode(after(drive(), 15), tiny)
     count = len(second.stamp_ns)
     np.testing.assert_array_equal(result.policy_command[-count:], second.policy_command)
     np.testing.assert_array_equal(result.recorded[-count:], second.recorded)
     np.testing.assert_array_equal(result.stamp_ns[-count:], second.stamp_ns + round(pause_s * S))
-    whole = replay_episode(drive(), tiny)
     # The ticks are those of what was recorded; what the network remembered of before the pause is what differs.
     assert len(result.stamp_ns) == pytest.approx(len(whole.stamp_ns), abs=4)
     assert result.at_s[-1] == pytest.approx(whole.at_s[-1], abs=0.1)
@@ -103,17 +111,17 @@ def test_a_replay_begins_anew_after_a_pause(tiny, tmp_path, pause_s):
     ],
 )
 @pytest.mark.parametrize('pause_s', [0, 1000])
-@pytest.mark.parametrize('last', [0.2, 0.5])
-def test_the_last_share_is_of_what_can_be_used_and_the_same_as_training_tests(tiny, lost, usable_s, pause_s, last):
+def test_the_last_share_is_of_what_can_be_used_and_the_same_as_training_tests(tiny, lost, usable_s, pause_s):
     def lose(stamps, kind):
         at_s = (stamps - T0) / S
         gone = np.any([(at_s >= low) & (at_s < high) for low, high in lost.get(kind, [])] or [at_s < 0], axis=0)
         return np.where(gone, -1, stamps)
 
     result = replay_episode(parted(changed(drive(), lose), 13, pause_s), tiny)
-    counted = result.at_s >= result.counted_from_s(last)
-    assert np.count_nonzero(counted & result.both) / 50 == pytest.approx(last * usable_s, abs=1.0)
-    assert result.stamp_ns[counted][0] == pytest.approx(usable_at_ns(result.episode, 1.0 - last), abs=30 * MS)
+    for last in (0.2, 0.5):
+        counted = result.at_s >= result.counted_from_s(last)
+        assert np.count_nonzero(counted & result.both) / 50 == pytest.approx(last * usable_s, abs=1.0)
+        assert result.stamp_ns[counted][0] == pytest.approx(usable_at_ns(result.episode, 1.0 - last), abs=30 * MS)
 
 
 def test_the_page_has_every_reason_in_the_words_that_are_told():
