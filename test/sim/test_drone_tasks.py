@@ -15,7 +15,7 @@ SEEDS = range(5000, 5012)
 @pytest.mark.parametrize('scene', ['summer', 'urban'])
 @pytest.mark.parametrize('task', DRONE.tasks)
 def test_the_pilot_succeeds(task, scene):
-    for seed in SEEDS[:4]:
+    for seed in SEEDS[:2]:
         asked = begun(task, seed, scene)
         assert fly(asked, Pilot(asked)) == 'success', seed
         figures = asked.figures(np.zeros((1, 7)))
@@ -30,14 +30,13 @@ def test_the_pilot_succeeds(task, scene):
 
 @pytest.mark.slow
 def test_who_is_blind_to_obstacles_hits_about_half_of_those_in_the_way():
-    outcomes = {}
-    for pilot in (BlindPilot, Pilot):
-        for task in ('fly', 'tight'):
-            flights = [begun(task, seed) for seed in range(5000, 5020)]
-            outcomes[pilot, task] = [fly(asked, pilot(asked)) for asked in flights]
-    assert 5 <= outcomes[BlindPilot, 'tight'].count('crash') <= 16
-    assert outcomes[BlindPilot, 'fly'].count('success') >= 17
-    assert outcomes[Pilot, 'tight'].count('success') >= 19
+    def outcomes(pilot, task):
+        flights = [begun(task, seed) for seed in SEEDS]
+        return [fly(asked, pilot(asked)) for asked in flights]
+
+    assert 3 <= outcomes(BlindPilot, 'tight').count('crash') <= 10
+    assert outcomes(BlindPilot, 'fly').count('success') >= 10
+    assert outcomes(Pilot, 'tight').count('success') >= 11
 
 
 @pytest.mark.parametrize('task', ['fly', 'tight', 'hidden'])
@@ -214,7 +213,7 @@ class Remembering(Pilot):
 
 
 def test_hidden_is_met_by_who_turns_to_the_side_where_it_went_alone():
-    for seed in SEEDS[:6]:
+    for seed in SEEDS[:3]:
         side = -math.copysign(1.0, begun('hidden', seed).to_target()[1])  # it crosses the view
         for turned, expected in ((side, 'success'), (-side, 'lost'), (0.0, 'lost')):
             again = begun('hidden', seed)
