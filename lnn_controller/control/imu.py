@@ -1,11 +1,16 @@
 """The IMU between two control ticks: what arrived, as one mean."""
 
+from collections.abc import Iterable
+from struct import Struct
+
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from lnn_controller.policy.imu import is_plausible
 
 __all__ = ['ImuMean']
+
+SAMPLE = Struct('6d')
 
 
 class ImuMean:
@@ -16,31 +21,32 @@ class ImuMean:
     """
 
     def __init__(self) -> None:
-        self._sum = np.zeros(6)
-        self._sample = np.empty(6)
+        self._sum = [0.0] * 6
+        self._sample = (0.0,) * 6
         self._count = 0
         self._held = np.zeros(6, np.float32)
 
     @property
     def newest(self) -> bytes:
         """The sample that was given last, as it is kept."""
-        return self._sample.tobytes()
+        return SAMPLE.pack(*self._sample)
 
-    def add(self, gyro: ArrayLike, accel: ArrayLike) -> bool:
+    def add(self, gyro: Iterable[float], accel: Iterable[float]) -> bool:
         """
         Take a sample, if it is plausible.
 
         :param gyro: angular velocity xyz, rad/s, (3,)
         :param accel: linear acceleration xyz with gravity, m/s², (3,)
         :returns: whether it was taken
-        :raises ValueError: if gyro or accel cannot be read as three numbers
+        :raises ValueError: if gyro or accel are not three numbers
         """
-        sample = self._sample
-        sample[:3] = gyro
-        sample[3:] = accel
-        if not is_plausible(sample[:3], sample[3:]):
+        rates, forces = tuple(map(float, gyro)), tuple(map(float, accel))
+        if len(rates) != 3 or len(forces) != 3:
+            raise ValueError(f'gyro and accel must be three numbers each. Got {len(rates)} and {len(forces)}')
+        if not is_plausible(rates, forces):
             return False
-        self._sum += sample
+        self._sample = rates + forces
+        self._sum = [total + value for total, value in zip(self._sum, self._sample, strict=True)]
         self._count += 1
         return True
 
@@ -51,7 +57,7 @@ class ImuMean:
         :returns: gyro (rad/s) then accelerometer (m/s²), (6,) float32; the last mean again where no sample came
         """
         if self._count:
-            self._held = (self._sum / self._count).astype(np.float32)
-            self._sum[:] = 0.0
+            self._held = np.array([total / self._count for total in self._sum], np.float32)
+            self._sum = [0.0] * 6
             self._count = 0
         return self._held

@@ -2,12 +2,12 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from time import perf_counter_ns
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from lnn_controller.control.attitude import HeadingFrame, heading_frame
 from lnn_controller.control.decision import TickInputs, Velocity
@@ -200,7 +200,7 @@ class Inputs:
         self.counters['images'] += 1
         return True
 
-    def on_imu(self, stamp_ns: int, gyro: ArrayLike, accel: ArrayLike, now_ns: int | None = None) -> bool:
+    def on_imu(self, stamp_ns: int, gyro: Iterable[float], accel: Iterable[float], now_ns: int | None = None) -> bool:
         """
         Take an IMU sample; a tick uses the mean of those since the previous one.
 
@@ -210,7 +210,7 @@ class Inputs:
         :param now_ns: when it arrived, ns; ``None``: at its stamp
         :returns: whether it was taken; one that is not newer than the newest, from the future, older than the IMU's
             timeout, not finite, or beyond what an IMU measures is counted and left
-        :raises ValueError: if gyro or accel cannot be read as three numbers
+        :raises ValueError: if gyro or accel are not three numbers
         """
         if not self._takes('imu', stamp_ns, now_ns, self.settings.imu_timeout_s):
             return False

@@ -90,7 +90,7 @@ def test_an_array_that_is_no_frame(policy):
 
 
 def test_a_sample_that_is_no_three_numbers(policy):
-    with pytest.raises(ValueError, match='broadcast'):
+    with pytest.raises(ValueError, match=r'three numbers each. Got 2 and 3'):
         Controller(policy).on_imu(1, (0, 0), GRAVITY)
 
 

@@ -40,5 +40,5 @@ def test_what_the_fastest_robots_measure_is_plausible():
 
 
 def test_samples_that_are_no_three_numbers():
-    with pytest.raises(ValueError, match='broadcast'):
+    with pytest.raises(ValueError, match=r'three numbers each. Got 2 and 3'):
         ImuMean().add((1, 2), (1, 2, 3))

@@ -142,7 +142,7 @@ class IncompleteImuError(InputError):
         self.absent = absent
 
 
-def imu_from_cdr(buffer: Any) -> tuple[int, NDArray[np.float64], NDArray[np.float64]]:
+def imu_from_cdr(buffer: Any) -> tuple[int, tuple[float, ...], tuple[float, ...]]:
     """
     Read gyro and accelerometer from the serialised bytes of a sensor_msgs/Imu, several times faster than rclpy does.
 
@@ -157,8 +157,7 @@ def imu_from_cdr(buffer: Any) -> tuple[int, NDArray[np.float64], NDArray[np.floa
     cdr.end()
     if numbers[_GYRO_COVARIANCE] == -1.0 or numbers[_ACCEL_COVARIANCE] == -1.0:
         raise _incomplete(numbers)
-    values = np.array(numbers)
-    return stamp_ns, values[13:16], values[25:28]
+    return stamp_ns, numbers[13:16], numbers[25:28]
 
 
 def points_down(*frame_ids: str) -> str:

@@ -23,11 +23,11 @@ class Alarm:
         with suppress(RuntimeError):  # nobody has waited since the last call
             self._lock.release()
 
-    def wait(self, timeout_s: float) -> bool:
+    def wait(self, timeout_s: float = -1.0) -> bool:
         """
         Wait; for one thread alone.
 
-        :param timeout_s: for how long at the most, s
+        :param timeout_s: for how long at the most, s; negative: for ever
         :returns: whether it was woken
         """
         return self._lock.acquire(timeout=timeout_s)

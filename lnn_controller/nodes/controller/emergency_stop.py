@@ -14,6 +14,7 @@ from rclpy.qos import DurabilityPolicy
 from lnn_controller.data.topic_names import EMERGENCY_STOP
 from lnn_controller.nodes.common.qos import node_of
 from lnn_controller.nodes.common.topics import CONTROLLER
+from lnn_controller.nodes.controller.control_loop import PRIORITY, ask_for_punctuality
 from lnn_controller.nodes.controller.polled import Polled, take_all_with_info
 from lnn_controller.nodes.controller.stop_holders import ANYBODY, StopHolders, Word
 
@@ -30,6 +31,7 @@ with suppress(ImportError):  # rclpy before Kilted
     FILTERS.append({'content_filter_options': ContentFilterOptions('data = TRUE', [])})
 # The robot stops this much after a message, whatever the control rate and whatever the executor does.
 PERIOD_S = 0.01
+LATE_PERIODS = 1.2
 JOIN_S = 0.5
 LATCHED = DurabilityPolicy.TRANSIENT_LOCAL
 GRACE_S = 0.5  # from the discovery of a publisher to what it had said before
@@ -58,6 +60,7 @@ class EmergencyStop:
         ]
         self.subscription = self._subscriptions[0]
         self._matched = 0
+        self._taken_s = 0.0
         self._expected: dict[bytes, float] = {}
         self.failure: BaseException | None = None
         self._taking = threading.Lock()
@@ -98,8 +101,14 @@ class EmergencyStop:
             self._on_engaged()
         return holders
 
+    def take_if_late(self) -> None:
+        """Take what has arrived where the thread, held up by others, has not; for the control tick, which then does."""
+        if time.monotonic() - self._taken_s > LATE_PERIODS * PERIOD_S:
+            self.take()
+
     def take(self) -> None:
-        """Take what has arrived; the control tick calls this too, so that it decides by all that was said."""
+        """Take what has arrived; the thread does, and engages the stop within its period."""
+        self._taken_s = time.monotonic()
         matched = self.subscription.get_publisher_count()
         strangers, self._matched = matched != self._matched, matched
         with self._taking:
@@ -131,6 +140,8 @@ class EmergencyStop:
         self._thread.join(JOIN_S)
 
     def _run(self) -> None:
+        # Above the control tick's thread, as the watchdog: a stop waits for no tick.
+        ask_for_punctuality(PRIORITY + 1)
         engaged, presses = False, 0
         try:
             while not self._stopping.wait(PERIOD_S):

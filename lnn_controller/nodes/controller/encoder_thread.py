@@ -4,9 +4,12 @@ import threading
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
+from lnn_controller.nodes.common.alarm import Alarm
+
 __all__ = ['EncoderThread']
 
 Item = TypeVar('Item')
+TAKEN_S = 0.002  # the longest that put() waits for a thread that has nothing else to do
 
 
 class EncoderThread(Generic[Item]):
@@ -23,8 +26,9 @@ class EncoderThread(Generic[Item]):
     def __init__(self, work: Callable[[Item], None], failed: Callable[[BaseException], None]) -> None:
         self._work, self._failed = work, failed
         self._newest: Item | None = None
-        self._there = threading.Condition()
-        self._stopping = False
+        self._exchange = threading.Lock()
+        self._there, self._taken = Alarm(), Alarm()
+        self._idle = self._stopping = False
         self.dropped = 0
         self.failure: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name='encoder', daemon=True)
@@ -32,15 +36,21 @@ class EncoderThread(Generic[Item]):
 
     def put(self, item: Item) -> None:
         """
-        Hand over an item; returns at once.
+        Hand over an item, from one thread alone; returns when it is taken, or at once where another is worked on.
+
+        Who hands over goes on in Python for half a millisecond (rclpy makes its wait set anew), and the interpreter
+        would be its own so long: to wait lets the other thread have it.
 
         :param item: newer than all before it
         """
-        with self._there:
-            if self._newest is not None:
-                self.dropped += 1
+        with self._exchange:
+            self.dropped += self._newest is not None
             self._newest = item
-            self._there.notify()
+        self._taken.wait(0.0)
+        idle = self._idle
+        self._there.ring()
+        if idle:
+            self._taken.wait(TAKEN_S)
 
     def stop(self, timeout_s: float) -> bool:
         """
@@ -49,21 +59,24 @@ class EncoderThread(Generic[Item]):
         :param timeout_s: how long to wait for the work to end, s
         :returns: whether it ended
         """
-        with self._there:
-            self._stopping = True
-            self._there.notify()
+        self._stopping = True
+        self._there.ring()
         self._thread.join(timeout_s)
         return not self._thread.is_alive()
 
     def _run(self) -> None:
         try:
             while True:
-                with self._there:
-                    self._there.wait_for(lambda: self._stopping or self._newest is not None)
-                    if self._stopping:
-                        return
+                self._idle = True
+                self._there.wait()
+                self._idle = False
+                if self._stopping:
+                    return
+                with self._exchange:
                     item, self._newest = self._newest, None
-                self._work(item)  # type: ignore[arg-type]
+                self._taken.ring()
+                if item is not None:
+                    self._work(item)
         except BaseException as error:
             self.failure = error
             self._failed(error)

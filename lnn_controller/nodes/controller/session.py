@@ -305,7 +305,7 @@ class Session:
         controller = self._controller
         self._overtaken = False
         self._exclusive.catch_up()
-        self._emergency.take()
+        self._emergency.take_if_late()
         self._take_emergency_stop()
         self._inputs.take(now_ns)
         before = controller.state
