@@ -1,5 +1,6 @@
 """One tick as a function of its inputs: what watches first, then the network, then the safety chain."""
 
+from collections.abc import Sequence
 from math import isnan
 from time import perf_counter_ns
 from typing import Any, NamedTuple, TypeVar
@@ -61,6 +62,14 @@ class _Run(NamedTuple):
 _NOT_RUN = _Run()
 
 
+class _Wanted(NamedTuple):
+    """What the operator or the policy wants, within its range; and where the passage between them goes on from."""
+
+    command: Sequence[float]
+    limited: tuple[str, ...]
+    returning: Returning | None
+
+
 def decide(
     policy: Policy, chain: SafetyChain, adaptation: Adaptation, inputs: TickInputs, state: DriveState
 ) -> tuple[Decision, DriveState]:
@@ -78,68 +87,23 @@ def decide(
         that is needed is stale, the clock jumped, the network's output is not finite, or the emergency stop is
         engaged; and what it leaves for the next tick
     """
-    settings, now_ns, operator = chain.settings, inputs.stamp_ns, inputs.operator
+    settings = chain.settings
     watched = _watch(policy, chain, inputs, state)
     if watched.reason:
         return _stop(policy, chain, inputs, state, watched)
     dt_s = settings.nominal_dt_s
     if state.previous_ns is not None and not state.is_first_step:
-        dt_s = (now_ns - state.previous_ns) / 1e9
+        dt_s = (inputs.stamp_ns - state.previous_ns) / 1e9
     # The network runs on while the operator drives, so that it knows where it is when it takes over.
     run = _NOT_RUN if watched.fault else _run(policy, settings, inputs, state, dt_s)
-    made, holds = run.made, watched.holds
-    if made is None and not watched.fault:
-        holds = _hold(settings, now_ns, holds, 'not_finite')
-        if operator is None:
-            return _stop(policy, chain, inputs, state, watched._replace(reason='not_finite', holds=holds), run)
+    if run.made is None and not watched.fault:
+        watched = watched._replace(holds=_hold(settings, inputs.stamp_ns, watched.holds, 'not_finite'))
+        if inputs.operator is None:
+            return _stop(policy, chain, inputs, state, watched._replace(reason='not_finite'), run)
     if not state.is_first_step and settings.adaptation.mode != 'frozen':
-        _learn(adaptation, settings, inputs, state, dt_s, made)
-    if operator is not None:
-        wanted, limited = chain.hold(operator, operator=True)
-        returning: Returning | None = (now_ns, tuple(wanted))
-    else:
-        assert made is not None
-        adapted = adaptation.correct(made.basis, made.command)
-        scaled = [value * settings.speed_scale for value in adapted]
-        wanted, limited = chain.hold(adaptation.invert(scaled), operator=False)
-        wanted, returning = blend(wanted, state.returning, now_ns, settings.override_return_s)
-    height = None if chain.height is None else _height(chain, inputs, state)
-    sent = chain.send(wanted, state.ramp, dt_s, inputs.view, _moved_m(settings, inputs, state), height)
-    command, ramp, limited = np.array(sent.command), sent.ramp, limited + sent.limited
-    # Where an obstacle stops it, the network runs on, so that it can steer away.
-    stopped = sent.verdict.blocked or watched.blocked
-    if stopped:
-        command[:], ramp, limited = 0.0, (0.0,) * len(ramp), ('obstacle_stop',)
-    hold, network_hold = _hold(settings, now_ns, holds, sent.verdict.blocked)
-    decision = Decision(
-        command=_frozen(command),
-        mode='stop' if stopped else 'policy' if operator is None else 'override',
-        reason=stopped,
-        dt_s=0.0 if stopped else dt_s,
-        dt_outside_training=run.dt_outside_training,
-        neurons=_no_neurons(policy) if made is None else made.basis,
-        time_constants=None if made is None else made.time_constants,
-        limited=limited,
-        step_us=run.step_us,
-        verdict=sent.verdict,
-        inputs=inputs,
-        state=state,
-    )
-    return decision, DriveState(
-        hx=policy.initial_state() if made is None else made.hx,
-        ramp=ramp,
-        sent=tuple(command.tolist()),
-        previous_ns=now_ns,
-        is_first_step=False,
-        network_ran=made is not None,
-        returning=returning,
-        stopped_for=stopped,
-        hold=hold,
-        network_hold=network_hold,
-        still_image=watched.still_image,
-        paces=_paces(chain, state.paces, now_ns, command),
-        resets=state.resets,
-    )
+        _learn(adaptation, settings, inputs, state, dt_s, run.made)
+    wanted = _want(chain, adaptation, inputs, state, run.made)
+    return _send(policy, chain, inputs, state, watched, run, dt_s, wanted)
 
 
 def _watch(policy: Policy, chain: SafetyChain, inputs: TickInputs, state: DriveState) -> _Watched:
@@ -226,6 +190,73 @@ def _learn(
         basis=None if made is None else made.basis,
         command=() if made is None else made.command.tolist(),
         operator=demonstrated,
+    )
+
+
+def _want(
+    chain: SafetyChain, adaptation: Adaptation, inputs: TickInputs, state: DriveState, made: PolicyStep | None
+) -> _Wanted:
+    """Ask the operator, else the policy: by what was learnt, and on the way back from the operator's last command."""
+    settings, now_ns = chain.settings, inputs.stamp_ns
+    if inputs.operator is not None:
+        wanted, limited = chain.hold(inputs.operator, operator=True)
+        return _Wanted(wanted, limited, (now_ns, tuple(wanted)))
+    assert made is not None
+    adapted = adaptation.correct(made.basis, made.command)
+    scaled = [value * settings.speed_scale for value in adapted]
+    wanted, limited = chain.hold(adaptation.invert(scaled), operator=False)
+    wanted, returning = blend(wanted, state.returning, now_ns, settings.override_return_s)
+    return _Wanted(wanted, limited, returning)
+
+
+def _send(
+    policy: Policy,
+    chain: SafetyChain,
+    inputs: TickInputs,
+    state: DriveState,
+    watched: _Watched,
+    run: _Run,
+    dt_s: float,
+    wanted: _Wanted,
+) -> tuple[Decision, DriveState]:
+    """Send what is wanted through the chain; where an obstacle stops it, the network runs on, to steer away."""
+    settings, now_ns, made = chain.settings, inputs.stamp_ns, run.made
+    height = None if chain.height is None else _height(chain, inputs, state)
+    moved_m = _moved_m(settings, inputs, state)
+    sent = chain.send(wanted.command, state.ramp, dt_s, inputs.view, moved_m, height)
+    command, ramp, limited = np.array(sent.command), sent.ramp, wanted.limited + sent.limited
+    stopped = sent.verdict.blocked or watched.blocked
+    if stopped:
+        command[:], ramp, limited = 0.0, (0.0,) * len(ramp), ('obstacle_stop',)
+    hold, network_hold = _hold(settings, now_ns, watched.holds, sent.verdict.blocked)
+    decision = Decision(
+        command=_frozen(command),
+        mode='stop' if stopped else 'policy' if inputs.operator is None else 'override',
+        reason=stopped,
+        dt_s=0.0 if stopped else dt_s,
+        dt_outside_training=run.dt_outside_training,
+        neurons=_no_neurons(policy) if made is None else made.basis,
+        time_constants=None if made is None else made.time_constants,
+        limited=limited,
+        step_us=run.step_us,
+        verdict=sent.verdict,
+        inputs=inputs,
+        state=state,
+    )
+    return decision, DriveState(
+        hx=policy.initial_state() if made is None else made.hx,
+        ramp=ramp,
+        sent=tuple(command.tolist()),
+        previous_ns=now_ns,
+        is_first_step=False,
+        network_ran=made is not None,
+        returning=wanted.returning,
+        stopped_for=stopped,
+        hold=hold,
+        network_hold=network_hold,
+        still_image=watched.still_image,
+        paces=_paces(chain, state.paces, now_ns, command),
+        resets=state.resets,
     )
 
 

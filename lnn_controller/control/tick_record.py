@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lnn_controller.control import (
     STOP_REASONS,
@@ -196,42 +197,61 @@ def read_tick(row: Any, channels: Sequence[str]) -> Tick:
     known = [[name for name in names if name not in list(SINCE)[since:]] for since in range(len(SINCE) + 1)]
     if list(row.name) not in known:
         raise InputError(f'the ticks must be of channels {", ".join(channels)}. Got others')
-    stamp_ns = int(row.header.stamp.sec) * 1_000_000_000 + int(row.header.stamp.nanosec)
-    reason = row.header.frame_id
-    values = SINCE | dict(zip(row.name, row.position.tolist(), strict=True))
+    values = _Row(row, channels)
+    return Tick(
+        number=int(values['tick']),
+        configuration=int(values['configuration']),
+        reason=values.reason,
+        inputs=_inputs(values),
+        state=_state(values, row.velocity.astype(np.float32)),
+        command=values.by_channel('command'),
+    )
 
-    def stamp(name: str) -> int | None:
-        age = values[f'{name}_age_ns']
-        return None if math.isnan(age) else stamp_ns - int(age)
 
-    def by_channel(what: str) -> tuple[float, ...]:
-        return tuple(values[f'{what}_{name}'] for name in channels)
+class _Row:
+    """The numbers of a row by name, and what they stand for."""
 
-    def reading(name: str) -> Reading | None:
-        since_ns = stamp(name)
+    def __init__(self, row: Any, channels: Sequence[str]) -> None:
+        self.stamp_ns = int(row.header.stamp.sec) * 1_000_000_000 + int(row.header.stamp.nanosec)
+        self.reason = row.header.frame_id
+        self.names = row.name
+        self._values = SINCE | dict(zip(row.name, row.position.tolist(), strict=True))
+        self._channels = channels
+
+    def __getitem__(self, name: str) -> float:
+        return self._values[name]
+
+    def stamp(self, name: str) -> int | None:
+        age = self._values[f'{name}_age_ns']
+        return None if math.isnan(age) else self.stamp_ns - int(age)
+
+    def reading(self, name: str) -> Reading | None:
+        since_ns = self.stamp(name)
         return None if since_ns is None else Reading(since_ns, since_ns)
 
-    def hold(name: str) -> Hold | None:
+    def hold(self, name: str) -> Hold | None:
         # Of a tick that a hold stopped the reason is that hold's cause; of others it does not matter.
-        until_ns = stamp(name)
-        return None if until_ns is None else Hold(reason, until_ns)
+        until_ns = self.stamp(name)
+        return None if until_ns is None else Hold(self.reason, until_ns)
 
-    # Where earlier recordings tell one hold for all, it was over once anything else stopped or drove the robot.
-    over = 'network_resume_age_ns' not in row.name and reason not in FLICKERING
-    returned_ns = stamp('returning')
-    image_ns, image_since_ns = stamp('image'), stamp('image_since')
-    inputs = TickInputs(
-        stamp_ns=stamp_ns,
+    def by_channel(self, what: str) -> tuple[float, ...]:
+        return tuple(self._values[f'{what}_{name}'] for name in self._channels)
+
+
+def _inputs(values: _Row) -> TickInputs:
+    image_ns, image_since_ns, reason = values.stamp('image'), values.stamp('image_since'), values.reason
+    return TickInputs(
+        stamp_ns=values.stamp_ns,
         features=np.zeros(0, np.float32),
         image=None if image_ns is None else Reading(image_ns, image_ns if image_since_ns is None else image_since_ns),
         image_changed_ns=0,
         imu_mean=np.array([values[name] for name in IMU], np.float32),
-        imu=reading('imu'),
-        scan=reading('scan'),
-        odometry=reading('odometry'),
+        imu=values.reading('imu'),
+        scan=values.reading('scan'),
+        odometry=values.reading('odometry'),
         velocity=(values['speed_m_s'], values['speed_y_m_s'], values['speed_z_m_s'], values['yaw_rate_rad_s']),
         height_m=values['height_m'],
-        operator=by_channel('override') if values['override'] else None,
+        operator=values.by_channel('override') if values['override'] else None,
         emergency_stop=bool(values['emergency_stop']),
         view=GuardVerdict(
             values['guard_scale'], values['ramp_scale'], 'way_unseen' if reason == 'way_unseen' else 'obstacle'
@@ -239,24 +259,22 @@ def read_tick(row: Any, channels: Sequence[str]) -> Tick:
         stop='' if reason in STOP_REASONS else reason,
         encode_us=0.0,
     )
-    state = DriveState(
-        hx=row.velocity.astype(np.float32),
-        ramp=by_channel('ramp'),
-        sent=by_channel('ramp'),
-        previous_ns=stamp('previous'),
+
+
+def _state(values: _Row, hx: NDArray[np.float32]) -> DriveState:
+    # Where earlier recordings tell one hold for all, it was over once anything else stopped or drove the robot.
+    over = 'network_resume_age_ns' not in values.names and values.reason not in FLICKERING
+    returned_ns = values.stamp('returning')
+    return DriveState(
+        hx=hx,
+        ramp=values.by_channel('ramp'),
+        sent=values.by_channel('ramp'),
+        previous_ns=values.stamp('previous'),
         is_first_step=bool(values['begins']),
         network_ran=bool(values['running']),
-        returning=None if returned_ns is None else (returned_ns, by_channel('returning')),
-        stopped_for=reason,
-        hold=None if over else hold('resume'),
-        network_hold=hold('network_resume'),
+        returning=None if returned_ns is None else (returned_ns, values.by_channel('returning')),
+        stopped_for=values.reason,
+        hold=None if over else values.hold('resume'),
+        network_hold=values.hold('network_resume'),
         resets=int(values['resets']),
-    )
-    return Tick(
-        number=int(values['tick']),
-        configuration=int(values['configuration']),
-        reason=reason,
-        inputs=inputs,
-        state=state,
-        command=by_channel('command'),
     )
