@@ -200,12 +200,15 @@ def sensors(width: int, height: int, transport: str, image_hz: float = IMAGE_HZ,
 
 def sleeper(rate_hz: float, seconds: float) -> dict[str, float]:
     """
-    Do nothing but sleep: what this machine allows at all, now.
+    Do nothing but sleep, with the scheduling of the controller's thread: what this machine allows at all, now.
 
     :param rate_hz: ticks per second
     :param seconds: how long, s
     :returns: how late the ticks were, and how many were missed
     """
+    from lnn_controller.nodes.controller.control_loop import PRIORITY, ask_for_punctuality
+
+    ask_for_punctuality(PRIORITY)
     late, skipped = [], 0
     end_ns = time.monotonic_ns() + round(seconds * 1e9)
     for late_ns, missed in schedule(rate_hz):
