@@ -16,13 +16,13 @@ STRICT = ('-std=c99', '-pedantic', '-Wall', '-Wextra', '-Werror', '-ffp-contract
 REASONS = ('', 'time', 'features', 'imu', 'state', 'command', 'image')
 
 
-def build(networks, folder, *, straight_line=False, flags=('-O2',)):
+def build(networks, folder, *, straight_line=False, parts=('core', 'step'), flags=('-O2',)):
     """Compile networks, whose names differ, into one library; give a :class:`Core` of each."""
     folder.mkdir(parents=True, exist_ok=True)
     for network in networks:
         for name, text in project_files(network, straight_line=straight_line).items():
             (folder / name).write_text(text)
-    sources = [f'{network.name}_{part}.c' for network in networks for part in ('core', 'step')]
+    sources = [f'{network.name}_{part}.c' for network in networks for part in parts]
     command = [COMPILER, *STRICT, *flags, '-fPIC', '-shared', '-o', 'library.so', *sources]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
@@ -35,7 +35,17 @@ class Core:
 
     def __init__(self, library, network):
         self.spec = network.spec
-        self._functions = {key: getattr(library, f'{network.name}_{key}') for key in ('advance', 'step', 'limit')}
+        self._library, self._name = library, network.name
+
+    def limit(self, acceleration, deceleration, timeout_s, reason, age_s, dt_s, state, ramp, command):
+        """``NAME_limit``: reason, command, ramp, state."""
+        limits = np.array([*acceleration, *deceleration, timeout_s], np.float32)
+        state, ramp, command = (np.array(each, np.float32) for each in (state, ramp, command))
+        pointers = [each.ctypes.data_as(ctypes.c_void_p) for each in (limits, state, ramp, command)]
+        reason = getattr(self._library, f'{self._name}_limit')(
+            pointers[0], reason, ctypes.c_float(age_s), ctypes.c_float(dt_s), *pointers[1:]
+        )
+        return REASONS[reason], command, ramp, state
 
     def _call(self, which, features, imu, hx, dt_s):
         state = np.array(hx, np.float32)
@@ -45,7 +55,7 @@ class Core:
         imu = None if imu is None else np.ascontiguousarray(imu, np.float32)
         pointers = [None if each is None else each.ctypes.data_as(ctypes.c_void_p) for each in (state, features, imu)]
         outputs = [each.ctypes.data_as(ctypes.c_void_p) for each in (command, tau)]
-        reason = self._functions[which](*pointers, ctypes.c_float(dt_s), *outputs)
+        reason = getattr(self._library, f'{self._name}_{which}')(*pointers, ctypes.c_float(dt_s), *outputs)
         return REASONS[reason], command, state, tau
 
     def advance(self, features, imu, hx, dt_s):

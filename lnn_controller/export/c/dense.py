@@ -37,7 +37,9 @@ def cfc_layers(network: Network, prefix: str, options: dict[str, Any], scratch: 
         who = f'Backbone {i}, '
         blocks = _blocks(who, weights, bias, sources, read)
         title = f'{who}{width} wide'
-        layers.append(Layer(f'BACKBONE{i}', title, blocks, scratch, width, lambda n, z: f'{activation}({z[0]})'))
+        layers.append(
+            Layer(f'BACKBONE{i}', title, blocks, scratch, width, lambda n, z: f'{activation}({z[0]})', heads=False)
+        )
         sources, read = np.arange(scratch, scratch + width), f'backbone {i}'
         scratch += width
         rows = width if i + 1 < depth else heads * units
@@ -48,7 +50,7 @@ def cfc_layers(network: Network, prefix: str, options: dict[str, Any], scratch: 
         last = _blocks('', weights, bias, sources, read)
     else:
         last = _neurons(weights.reshape(heads, units, -1), bias.reshape(heads, units), sources, read)
-    layers.append(Layer('NEURON', _title(units), last, network.inputs, units, formula, tables))
+    layers.append(Layer('NEURON', _title(units), last, network.inputs, units, formula, tables, heads == 4))
     return layers
 
 
@@ -118,7 +120,7 @@ def ctrnn_layers(network: Network, prefix: str) -> list[Layer]:
     def formula(n: str, z: Sequence[str]) -> str:
         return f'lnn_leak({z[0]}, DECAY[{n}], v[{network.inputs} + {n}], t, TAU_S[{n}], tau ? tau + {n} : 0)'
 
-    return [Layer('NEURON', _title(units), rows, network.inputs, units, formula, tables)]
+    return [Layer('NEURON', _title(units), rows, network.inputs, units, formula, tables, heads=False)]
 
 
 def feed_forward_layers(network: Network, prefix: str) -> list[Layer]:
@@ -133,7 +135,7 @@ def feed_forward_layers(network: Network, prefix: str) -> list[Layer]:
     weights = network.tensor(f'{prefix}input_map.weight', units, network.inputs)
     bias = network.tensor(f'{prefix}input_map.bias', units)
     rows = _blocks('', weights, bias, np.arange(network.inputs), 'all inputs')
-    return [Layer('NEURON', _title(units), rows, network.inputs, units, lambda n, z: f'lnn_tanh({z[0]})')]
+    return [Layer('NEURON', _title(units), rows, network.inputs, units, lambda n, z: f'lnn_tanh({z[0]})', heads=False)]
 
 
 def _maps(network: Network, prefix: str, rows: int, *, elapsed_time: bool = False) -> tuple[Array, Array]:

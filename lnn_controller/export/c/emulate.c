@@ -24,7 +24,7 @@ static void step_with_time_constants(void) {
 }
 #endif
 
-#ifdef POLICY_SCRATCH
+#if POLICY_SCRATCH > 0
 static uint8_t frame[POLICY_HEIGHT * POLICY_WIDTH * 3];
 static float scratch[(POLICY_SCRATCH + 3) / 4] __attribute__((aligned(16)));
 
@@ -72,7 +72,7 @@ int main(void) {
 #if POLICY_HAS_TAU
     report("step_with_time_constants", step_with_time_constants);
 #endif
-#ifdef POLICY_SCRATCH
+#if POLICY_SCRATCH > 0
     fill_frame();
     report("encode", encode);
 #endif

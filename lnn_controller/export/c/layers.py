@@ -66,8 +66,9 @@ class Layer:
     :param rows: what they read
     :param target: number of the value that its first neuron becomes
     :param width: number of its neurons, n
-    :param formula: of a neuron's sums: those of its heads where each row is a neuron, its own where a row is four
+    :param formula: of a neuron's sums: those of its heads where a row is a neuron, its own where a row is four of them
     :param per_neuron: tables that the formula uses
+    :param heads: whether a row is a neuron
     """
 
     name: str
@@ -77,6 +78,7 @@ class Layer:
     width: int
     formula: Formula
     per_neuron: str = ''
+    heads: bool = True
 
     def source(self, *, straight_line: bool) -> Tables:
         """
@@ -90,10 +92,6 @@ class Layer:
         if straight_line:
             return Tables(self.per_neuron, head + ''.join(map(self._lines, range(len(self.rows)))) + tail)
         return Tables(self.per_neuron + self._tables(), head + self._loop() + tail)
-
-    @property
-    def _heads(self) -> bool:
-        return len(self.rows) == self.width
 
     @property
     def _start(self) -> int | None:
@@ -140,20 +138,20 @@ class Layer:
                 text += f'        lnn_sum4(z, {name}_BIAS[i], {name}_WEIGHT + {at}, {sparse});\n'
             else:
                 text += f'        lnn_dense4(z, {name}_BIAS[i], {name}_WEIGHT + {reads} * i, v + {start}, {reads});\n'
-        if self._heads:
+        if self.heads:
             return text + f'        fresh[i] = {self.formula("i", z)};\n    }}\n'
         text += f'        for (int j = 0, n = {LANES} * i; j < {LANES} && n < {self.width}; j++, n++) {{\n'
         return text + f'            fresh[n] = {self.formula("n", [z[0].replace("[0]", "[j]")])};\n        }}\n    }}\n'
 
     def _lines(self, i: int) -> str:
         row = self.rows[i]
-        neurons = [i] if self._heads else range(LANES * i, min(LANES * (i + 1), self.width))
-        names = [f'z{lane}' for lane in range(row.weights.shape[1] if self._heads else len(neurons))]
+        neurons = [i] if self.heads else range(LANES * i, min(LANES * (i + 1), self.width))
+        names = [f'z{lane}' for lane in range(row.weights.shape[1] if self.heads else len(neurons))]
         text = comment(row.comment, '    ') + '    {\n'
         text += '        float ' + ', '.join(f'{z} = {number(b)}' for z, b in zip(names, row.bias)) + ';\n'
         for source, weights in zip(row.sources, row.weights):
             terms = [f'{z} += {number(w)} * v[{source}];' for z, w in zip(names, weights) if w]
             text += f'        {" ".join(terms)}\n' if terms else ''
         for k, n in enumerate(neurons):
-            text += f'        fresh[{n}] = {self.formula(str(n), names if self._heads else [names[k]])};\n'
+            text += f'        fresh[{n}] = {self.formula(str(n), names if self.heads else [names[k]])};\n'
         return text + '    }\n'

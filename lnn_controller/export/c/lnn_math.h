@@ -3,7 +3,7 @@
  *
  * Every operation is one IEEE 754 addition, subtraction, multiplication or division, rounded to nearest, in a fixed order. A compiler
  * that may fuse, reorder or widen them would break that: take -std=c99 -ffp-contract=off, and no -ffast-math.
- * Nothing here branches on a number that is not finite: NaN goes the way of the lower end of a range.
+ * A number that is not finite does no harm here: who must know of it looks before.
  */
 #ifndef LNN_MATH_H
 #define LNN_MATH_H
@@ -24,17 +24,24 @@
 #define LNN_INLINE static inline
 #endif
 
-/* e^x = 2^n e^r with |r| <= ln(2) / 2: returns e^r - 1, and 2^n in two_n. x is held within -87 ... 87, where no result is subnormal. */
+/* x within -64 ... 64, where e^x is far from the ends of float, and tanh and sigmoid have long become constant. NaN becomes -64. */
+LNN_INLINE float lnn_held(float x) {
+    union {
+        float f;
+        uint32_t u;
+    } bits;
+    bits.f = x;
+    return bits.u << 1 < 0x85000000u ? x : x > 0.0f ? 64.0f : -64.0f; /* its magnitude, by the bits */
+}
+
+/* e^x = 2^n e^r with |r| <= ln(2) / 2: returns e^r - 1, and 2^n in two_n. x: held. */
 LNN_INLINE float lnn_reduce(float x, float *two_n) {
     union {
         float f;
         uint32_t u;
     } n, power;
     float r, whole;
-    x = x > -87.0f ? x : -87.0f;
-    x = x < 87.0f ? x : 87.0f;
-    /* To the nearest whole number, which then stands in the lowest bits. */
-    n.f = x * 1.44269502f + 12582912.0f;
+    n.f = x * 1.44269502f + 12582912.0f; /* to the nearest whole number, which then stands in the lowest bits */
     whole = n.f - 12582912.0f;
     power.u = (n.u << 23) + 0x3f800000u;
     *two_n = power.f;
@@ -42,28 +49,40 @@ LNN_INLINE float lnn_reduce(float x, float *two_n) {
     return r + r * r * (0.5f + r * (0.166665435f + r * (0.0416664481f + r * (0.00836653821f + r * 0.00139365403f))));
 }
 
-/* e^x; x beyond -87 ... 87 as if it were -87 or 87. */
-LNN_INLINE float lnn_exp(float x) {
+/* Of numbers that are held: e^x, sigmoid of x, and tanh of x / 2. */
+LNN_INLINE float lnn_exp_held(float x) {
     float two_n, p = lnn_reduce(x, &two_n);
-    return (1.0f + p) * two_n;
+    return two_n * p + two_n;
+}
+
+LNN_INLINE float lnn_sigmoid_held(float x) {
+    return 1.0f / (1.0f + lnn_exp_held(-x));
+}
+
+LNN_INLINE float lnn_tanh_half_held(float x) { /* (e^x - 1) / (e^x + 1), without a loss of digits near 0 */
+    float two_n, p = lnn_reduce(x, &two_n), e = two_n * p + (two_n - 1.0f);
+    return e / (e + 2.0f);
+}
+
+/* e^x; beyond -64 ... 64 as there. */
+LNN_INLINE float lnn_exp(float x) {
+    return lnn_exp_held(lnn_held(x));
 }
 
 /* 1 / (1 + e^-x) */
 LNN_INLINE float lnn_sigmoid(float x) {
-    float two_n, p = lnn_reduce(-x, &two_n);
-    return 1.0f / (1.0f + (two_n * p + two_n));
+    return lnn_sigmoid_held(lnn_held(x));
 }
 
-/* tanh x = (e^2x - 1) / (e^2x + 1), without the loss of digits near 0. */
 LNN_INLINE float lnn_tanh(float x) {
-    float two_n, p = lnn_reduce(2.0f * x, &two_n), e = two_n * p + (two_n - 1.0f);
-    return e / (e + 2.0f);
+    return lnn_tanh_half_held(lnn_held(x + x));
 }
 
 /* ln(1 + e^x) */
 LNN_INLINE float lnn_softplus(float x) {
     float above = x > 0.0f ? x : 0.0f, u = lnn_exp(x > 0.0f ? -x : x);
-    return above + (u + u * u * (-0.499996483f + u * (0.3332133f + u * (-0.248572171f + u * (0.191538483f + u * (-0.137541875f + u * (0.0792088285f + u * (-0.0300683007f + u * 0.00536542246f))))))));
+    return above + (u + u * u * (-0.499996483f + u * (0.3332133f + u * (-0.248572171f + u * (0.191538483f
+        + u * (-0.137541875f + u * (0.0792088285f + u * (-0.0300683007f + u * 0.00536542246f))))))));
 }
 
 /* The error function. */

@@ -65,7 +65,8 @@ class Synapses(NamedTuple):
             return f'{head}{inner}float {begin.format(n="n")};\n{conduct}{inner}{end.format(n="n")}\n{indent}}}\n'
         text = ''
         for n, said in enumerate(self.comments):
-            text += f'{comment(said, indent)}{indent}{{\n{inner}float {begin.format(n=n)}, open;\n'
+            also = ', open' if self.starts[n] < self.starts[n + 1] else ''
+            text += f'{comment(said, indent)}{indent}{{\n{inner}float {begin.format(n=n)}{also};\n'
             for k in range(self.starts[n], self.starts[n + 1]):
                 slope, offset, current, conductance = map(number, self.values[k])
                 text += f'{inner}open = lnn_open({slope} * v[{self.sources[k]}] + {offset}); '

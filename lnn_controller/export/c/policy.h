@@ -16,7 +16,7 @@
  *     }
  *
  * What the controller of lnn_controller does besides and this does not: emergency stop, operator's override, obstacle guard, floor
- * and ceiling, frozen camera, IMU that is late or measures what none can, learning while driving, a watchdog on its own clock.
+ * and ceiling, frozen camera, IMU that is late, learning while driving, a watchdog on its own clock.
  */
 #ifndef POLICY_H
 #define POLICY_H
@@ -36,7 +36,7 @@ enum policy_reason {
     POLICY_GOOD = 0,
     POLICY_REASON_TIME = 1,     /* dt_s is not above 0, or not finite */
     POLICY_REASON_FEATURES = 2, /* a feature is not finite */
-    POLICY_REASON_IMU = 3,      /* the IMU is missing, or a number of it is not finite */
+    POLICY_REASON_IMU = 3,      /* the IMU is missing, or a number of it is not finite or more than any IMU measures */
     POLICY_REASON_STATE = 4,    /* a number of the state is not finite */
     POLICY_REASON_COMMAND = 5,  /* what came out is not finite */
     POLICY_REASON_IMAGE = 6     /* the newest frame is too old: policy_limit alone */

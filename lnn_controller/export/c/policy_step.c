@@ -10,6 +10,17 @@ void policy_reset(float state[POLICY_STATE]) {
     for (int i = 0; i < POLICY_STATE; i++) state[i] = 0.0f;
 }
 
+#if POLICY_IMU
+static int is_plausible(const float *imu) {
+    int good = 1;
+    for (int i = 0; i < 3; i++) {
+        good = good && imu[i] >= -POLICY_MAX_GYRO && imu[i] <= POLICY_MAX_GYRO;
+        good = good && imu[3 + i] >= -POLICY_MAX_ACCEL && imu[3 + i] <= POLICY_MAX_ACCEL;
+    }
+    return good;
+}
+#endif
+
 LNN_INLINE float hold(float value, float low, float high) {
     return value < low ? low : value > high ? high : value;
 }
@@ -17,8 +28,11 @@ LNN_INLINE float hold(float value, float low, float high) {
 int policy_step(
     float state[POLICY_STATE], const float features[POLICY_FEATURES], const float *imu, float dt_s,
     float command[POLICY_OUTPUTS], float *tau) {
-    int reason = POLICY_REASON_TIME;
-    if (dt_s > 0.0f && dt_s - dt_s == 0.0f) {
+    int reason = dt_s > 0.0f && dt_s - dt_s == 0.0f ? POLICY_GOOD : POLICY_REASON_TIME;
+#if POLICY_IMU
+    if (reason == POLICY_GOOD && imu && !is_plausible(imu)) reason = POLICY_REASON_IMU;
+#endif
+    if (reason == POLICY_GOOD) {
         dt_s = hold(dt_s, POLICY_DT_MIN_S, POLICY_DT_MAX_S);
         reason = policy_advance(state, features, imu, dt_s, command, tau);
     }

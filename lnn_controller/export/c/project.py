@@ -14,6 +14,7 @@ from lnn_controller.export.c.text import fill, number, template
 from lnn_controller.export.c.vectors import vectors_source
 from lnn_controller.policy import Policy
 from lnn_controller.policy.files import expand
+from lnn_controller.policy.imu import MAX_ACCEL_M_S2, MAX_GYRO_RAD_S
 
 __all__ = ['check_files', 'project_files', 'write_files']
 
@@ -100,6 +101,9 @@ def _header(network: Network, encoder: Encoder | None) -> str:
         'MINIMUM': (_initialiser([out.minimum for out in spec.outputs]), 'ranges of the commands'),
         'MAXIMUM': (_initialiser([out.maximum for out in spec.outputs]), 'in the order of the command'),
     }
+    if spec.imu:
+        sizes['MAX_GYRO'] = number(MAX_GYRO_RAD_S), 'what no IMU measures: rad/s'
+        sizes['MAX_ACCEL'] = number(MAX_ACCEL_M_S2), 'm/s^2'
     sizes |= {out.name.upper(): (i, f'its place in a command; {out.unit}') for i, out in enumerate(spec.outputs)}
     lines = [f'#define POLICY_{key} {value}' for key, (value, _) in sizes.items()]
     width = max(map(len, lines))
