@@ -7,7 +7,7 @@ import subprocess
 import numpy as np
 import pytest
 
-from lnn_controller.export.c import project_files
+from lnn_controller.export.c import encoder_source, project_files
 
 COMPILER = shutil.which('cc') or shutil.which('gcc')
 needs_compiler = pytest.mark.skipif(COMPILER is None, reason='needs a C compiler')
@@ -17,24 +17,26 @@ REASONS = ('', 'time', 'features', 'imu', 'state', 'command', 'image')
 
 
 def build(networks, folder, *, straight_line=False, parts=('core', 'step'), flags=('-O2',)):
-    """Compile networks, whose names differ, into one library; give a :class:`Core` of each."""
+    """Compile networks, whose names differ, into one library; give what is in it of each."""
     folder.mkdir(parents=True, exist_ok=True)
     for network in networks:
-        for name, text in project_files(network, straight_line=straight_line).items():
+        encoder = encoder_source(network) if 'encoder' in parts else None
+        for name, text in project_files(network, encoder, straight_line=straight_line).items():
             (folder / name).write_text(text)
     sources = [f'{network.name}_{part}.c' for network in networks for part in parts]
     command = [COMPILER, *STRICT, *flags, '-fPIC', '-shared', '-o', 'library.so', *sources]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     library = ctypes.CDLL(str(folder / 'library.so'))
-    return [Core(library, network) for network in networks]
+    return [Compiled(library, network, 'encoder' in parts) for network in networks]
 
 
-class Core:
+class Compiled:
     """A network's functions, over numpy."""
 
-    def __init__(self, library, network):
+    def __init__(self, library, network, encode):
         self.spec = network.spec
+        self._scratch = encoder_source(network).scratch_bytes if encode else 0
         self._library, self._name = library, network.name
 
     def limit(self, acceleration, deceleration, timeout_s, reason, age_s, dt_s, state, ramp, command):
@@ -57,6 +59,14 @@ class Core:
         outputs = [each.ctypes.data_as(ctypes.c_void_p) for each in (command, tau)]
         reason = getattr(self._library, f'{self._name}_{which}')(*pointers, ctypes.c_float(dt_s), *outputs)
         return REASONS[reason], command, state, tau
+
+    def encode(self, frame):
+        """``NAME_encode``: features."""
+        features = np.full(self.spec.network.features, np.nan, np.float32)
+        scratch = np.zeros(self._scratch // 4 + 1, np.float32)
+        arrays = np.ascontiguousarray(frame), features, scratch
+        getattr(self._library, f'{self._name}_encode')(*(each.ctypes.data_as(ctypes.c_void_p) for each in arrays))
+        return features
 
     def advance(self, features, imu, hx, dt_s):
         """``NAME_advance``: reason, command, next state, time constants (NaN where it wrote none)."""
