@@ -28,6 +28,7 @@ COMMANDS = (
     'demo',
     'collect',
     'train',
+    'compile',
     'evaluate',
     'record',
     'play',
@@ -45,6 +46,7 @@ examples:
   lnn collect --out out/demos --tracks 1 2 3           record demonstrations by the expert
   lnn train out/demos/* --out policies/mine            train a policy from bags
   lnn train --init car_lane BAG --out policies/mine    fine-tune a policy, on demonstrations or overrides
+  lnn compile policies/mine                            make it C for this machine: five times as fast
   lnn evaluate --policy policies/mine --track 21 33    drive in closed loop, faster than real time
   lnn record --out my_bag                              record topics; Ctrl-C ends it
   lnn play my_bag --rate 0.5 --clock 100               play them again

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from lnn_controller.cli.arguments import add_policy_argument
+from lnn_controller.cli.arguments import add_policy_argument, add_runtime_argument
 from lnn_controller.errors import InputError
 from lnn_controller.studies.registry import STUDIES, Study
 
@@ -23,6 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     listed = '; '.join(f'{name}: {study.summary}' for name, study in STUDIES.items())
     parser.add_argument('experiment', choices=STUDIES, metavar='EXPERIMENT', help=listed)
     add_policy_argument(parser)
+    add_runtime_argument(parser)
     parser.add_argument('--seed', type=int, nargs='+', default=SEEDS, metavar='N', help='which roads')
     parser.add_argument('--bag', type=Path, metavar='BAG', help="for recording: another bag than the real car's")
     parser.add_argument('--out', type=Path, metavar='DIR', help='folder for summary.json and a picture')
@@ -55,7 +56,8 @@ def _on_the_road(study: Study, args: argparse.Namespace, progress: Callable[[str
     from lnn_controller.studies.adaptation.plots import draw
     from lnn_controller.studies.adaptation.result import table
 
-    result = study.load().run(Policy.load(args.policy or study.policy), args.seed, progress)
+    policy = Policy.load(args.policy or study.policy, runtime=args.runtime)
+    result = study.load().run(policy, args.seed, progress)
     return table(result.summary), result.summary, partial(draw, result)
 
 
@@ -65,5 +67,5 @@ def _replayed(study: Study, args: argparse.Namespace, progress: Callable[[str], 
 
     progress('replaying')
     module, bag = study.load(), args.bag or find_share('bags/real_car/metadata.yaml').parent
-    result = module.run(Policy.load(args.policy or study.policy), bag)
+    result = module.run(Policy.load(args.policy or study.policy, runtime=args.runtime), bag)
     return module.table(result.summary), result.summary, partial(module.draw, result)

@@ -15,6 +15,7 @@ __all__ = [
     'Flags',
     'add_parameter_flags',
     'add_policy_argument',
+    'add_runtime_argument',
     'add_seeds_argument',
     'add_topic_arguments',
     'chosen_topics',
@@ -62,6 +63,21 @@ def add_policy_argument(parser: argparse.ArgumentParser, **options: Any) -> None
     """
     text = 'folder of a policy, or the name of one that ships'
     parser.add_argument('--policy', **({'metavar': 'POLICY', 'help': text} | options))
+
+
+def add_runtime_argument(parser: argparse.ArgumentParser, default: str | None = 'auto') -> None:
+    """
+    Add ``--runtime``.
+
+    :param parser: the command's
+    :param default: where it is not given
+    """
+    from lnn_controller.policy import RUNTIMES
+
+    text = (
+        'what computes the policy: C where lnn compile made it on this machine, else ONNX Runtime (auto); or that alone'
+    )
+    parser.add_argument('--runtime', choices=RUNTIMES, default=default, help=text)
 
 
 def add_seeds_argument(parser: argparse.ArgumentParser, *names: str, **options: Any) -> None:

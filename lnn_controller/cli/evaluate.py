@@ -7,7 +7,7 @@ from itertools import chain, product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lnn_controller.cli.arguments import add_policy_argument, add_seeds_argument
+from lnn_controller.cli.arguments import add_policy_argument, add_runtime_argument, add_seeds_argument
 from lnn_controller.errors import InputError, did_you_mean
 from lnn_controller.settings import settings_of
 
@@ -23,13 +23,14 @@ EXAMPLE = (
     'lnn evaluate --policy car_lane --scene summer winter --track 21 33 47 --seconds 90; '
     'lnn evaluate --robot drone --task fly tight --scene summer winter --seed 5000-5099'
 )
-OF_A_POLICY = ('policy', 'rate', 'tick_on_frame', 'image_noise', 'drop_frames', 'memory')
+OF_A_POLICY = ('policy', 'runtime', 'rate', 'tick_on_frame', 'image_noise', 'drop_frames', 'memory')
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_policy_argument(
         parser, help="folder of a policy, or the name of one that ships (default: the robot's, car_lane for a car)"
     )
+    add_runtime_argument(parser, None)
     parser.add_argument('--robot', metavar='NAME', help="who drives (default: the policy's robot, else car)")
     parser.add_argument('--task', nargs='+', metavar='NAME', help="what is asked of it (default: the robot's first)")
     parser.add_argument('--scene', nargs='+', metavar='NAME', help="how the world looks (default: the robot's first)")
@@ -131,6 +132,7 @@ def _setups(args: argparse.Namespace) -> 'list[Setup]':
     common: dict[str, Any] = {
         'robot': name,
         'policy': '' if args.expert else policy or robot.policy,
+        'runtime': args.runtime or 'auto',
         'expert': args.expert or '',
         'seconds': args.seconds,
         'rate_hz': DEFAULT_RATE_HZ if args.rate is None else args.rate,

@@ -20,6 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     from lnn_controller.data.bags.storage import is_bag
     from lnn_controller.policy import describe, find_policy, read_spec
+    from lnn_controller.policy.native import native_state
 
     if is_bag(Path(args.what)):
         from lnn_controller.data.describe import describe_bag
@@ -27,5 +28,6 @@ def run(args: argparse.Namespace) -> int:
         print(describe_bag(args.what), end='')
         return 0
     path = find_policy(args.what)
-    print(describe(read_spec(path), path), end='')
+    spec = read_spec(path)
+    print(describe(spec, path, native=native_state(spec)), end='')
     return 0

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lnn_controller.cli.arguments import add_topic_arguments, chosen_topics
+from lnn_controller.cli.arguments import add_runtime_argument, add_topic_arguments, chosen_topics
 
 if TYPE_CHECKING:
     from lnn_controller.data import Episode
@@ -27,6 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar='POLICY',
         help='folder of a policy, or the name of one that ships (car_lane); give it again for another one beside it',
     )
+    add_runtime_argument(parser)
     parser.add_argument(
         '--rate',
         type=float,
@@ -70,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
     from lnn_controller.report.replay_report import ReplayReport, as_json
     from lnn_controller.report.text import replay_table
 
-    policies = [Policy.load(name) for name in args.policy or ['car_lane']]
+    policies = [Policy.load(name, runtime=args.runtime) for name in args.policy or ['car_lane']]
     if len({each.spec.channels for each in policies}) > 1:
         each_s = '; '.join(f'{each.spec.name}: {", ".join(each.spec.channels)}' for each in policies)
         raise InputError(f'policies side by side must command the same channels. Got {each_s}')

@@ -3,7 +3,7 @@
 import argparse
 import math
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -84,6 +84,7 @@ def run(args: argparse.Namespace) -> int:
         from lnn_controller.learning.train import train
 
         result = train(args.bags, args.out, settings, **options)
+    _compile(result.policy, options['report'])
     if args.json:
         from lnn_controller.report.json import to_json
 
@@ -93,6 +94,18 @@ def run(args: argparse.Namespace) -> int:
     print('\n' + _against_constant(result.metrics))
     print(f'Trained in {result.seconds:.0f} s. Policy: {result.policy} (lnn inspect {result.policy})')
     return 0
+
+
+def _compile(policy: Path, report: Callable[[str], None]) -> None:
+    """Make it C for this machine, where that is possible."""
+    from lnn_controller.export.native import compile_policy, find_compiler
+
+    if find_compiler() is None:
+        return
+    try:
+        report(f'Compiled for this machine in {compile_policy(policy).seconds:.0f} s')
+    except InputError as error:
+        report(f'Not compiled for this machine: {error}')
 
 
 def _table(metrics: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:

@@ -20,7 +20,7 @@ from lnn_controller.control.safety.sight import Sight
 from lnn_controller.control.sensors import LOOP, Reading, Sensor, judge
 from lnn_controller.control.settings.control import ControlSettings
 from lnn_controller.errors import InputError
-from lnn_controller.policy import Policy, fit_frame
+from lnn_controller.policy import Policy
 
 __all__ = ['Encoded', 'Inputs']
 
@@ -174,7 +174,7 @@ class Inputs:
         """
         started = perf_counter_ns()
         try:
-            frame = fit_frame(image, self.policy.spec.image)
+            frame = self.policy.fit(image)
             features = self.policy.encode(frame)
         except InputError:
             self.counters['image_refused'] += 1

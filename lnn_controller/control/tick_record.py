@@ -59,6 +59,7 @@ class Configuration:
         ``None`` where only the settings changed
     :param reduced: whether a JPEG was decoded no larger than the network's frame needs; earlier recordings, which do
         not say, have it whole
+    :param runtime: what computed the policy, ``onnx`` or ``native``: they round differently
     """
 
     number: int
@@ -67,6 +68,7 @@ class Configuration:
     settings: ControlSettings
     adaptation: Mapping[str, Any] | None
     reduced: bool = False
+    runtime: str = 'onnx'
 
     def to_json(self) -> str:
         """
@@ -98,14 +100,15 @@ class Configuration:
             mode = adaptation['mode']
             adaptation = AdaptationSettings(**{**adaptation, 'mode': FORMER_MODES.get(mode, mode)})
             read = cls(settings=ControlSettings(**settings, guard=guard, height=height, adaptation=adaptation), **row)
-            kinds = (
-                ('number', int),
-                ('policy', str),
-                ('policy_sha256', str),
-                ('adaptation', Mapping | None),
-                ('reduced', bool),
-            )
-            for name, kind in kinds:
+            kinds = {
+                'number': int,
+                'policy': str,
+                'policy_sha256': str,
+                'adaptation': Mapping | None,
+                'reduced': bool,
+                'runtime': str,
+            }
+            for name, kind in kinds.items():
                 if not isinstance(value := getattr(read, name), kind):
                     raise InputError(f'{name} is {short(value)}')
             return read

@@ -25,6 +25,7 @@ class Setup:
     :param scene: how the world looks
     :param seed: of the world
     :param policy: folder of a bundle, or a shipped policy's name; not used where an expert drives
+    :param runtime: what computes the policy, of :data:`~lnn_controller.policy.RUNTIMES`
     :param expert: name of the expert who drives instead of a policy; empty: none
     :param seconds: simulated time, s; ``None``: the task's time limit
     :param rate_hz: control rate of the policy
@@ -38,6 +39,7 @@ class Setup:
     scene: str
     seed: int
     policy: str = ''
+    runtime: str = 'auto'
     expert: str = ''
     seconds: float | None = None
     rate_hz: float = DEFAULT_RATE_HZ
@@ -67,7 +69,7 @@ def run_setup(setup: Setup, progress: Progress | None = None) -> Trial:
             progress=progress,
         )
     return run_trial(
-        _load(setup.policy),
+        _load(setup.policy, setup.runtime),
         robot=setup.robot,
         task=setup.task,
         scene=setup.scene,
@@ -94,5 +96,5 @@ def run_setups(setups: Sequence[Setup], *, jobs: int) -> Iterator[Trial]:
 
 
 @lru_cache(maxsize=1)
-def _load(policy: str) -> Policy:
-    return Policy.load(policy)
+def _load(policy: str, runtime: str) -> Policy:
+    return Policy.load(policy, runtime=runtime)

@@ -3,10 +3,12 @@
 from lnn_controller.policy.bundle import Bundle, find_policy, read_bundle, read_spec, shipped_policies, write_bundle
 from lnn_controller.policy.card import describe
 from lnn_controller.policy.frame import fit_frame
-from lnn_controller.policy.runtime import Policy, PolicyStep
+from lnn_controller.policy.runtime import RUNTIMES, Policy
 from lnn_controller.policy.spec import ImageSpec, ImuSpec, NetworkSpec, OutputSpec, PolicySpec
+from lnn_controller.policy.step import PolicyStep
 
 __all__ = [
+    'RUNTIMES',
     'Bundle',
     'ImageSpec',
     'ImuSpec',

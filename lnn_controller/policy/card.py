@@ -13,18 +13,19 @@ __all__ = ['describe']
 Line = tuple[str, str]
 
 
-def describe(spec: PolicySpec, path: Path | None = None) -> str:
+def describe(spec: PolicySpec, path: Path | None = None, native: str = '') -> str:
     """
     Describe a policy for a reader.
 
     :param spec: the policy's spec
     :param path: folder of its bundle, for the sizes of its files; without it only the hashes are shown
+    :param native: whether this machine has it compiled (:func:`~.native.native_state`); empty: that is not said
     :returns: plain text, one fact a line, aligned, ending in a newline
     """
     provenance = dict(spec.provenance)
     metrics = provenance.pop('metrics', {})
     parameters = provenance.pop('parameters', None)
-    more = (('robot', spec.robot), ('folder', str(path or '')))
+    more = (('robot', spec.robot), ('folder', str(path or '')), ('compiled', native))
     sections = {
         '': [('policy', spec.name), ('format', str(spec.format_version)), *(line for line in more if line[1])],
         'inputs': list(_inputs(spec)),

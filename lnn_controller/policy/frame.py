@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from lnn_controller.errors import InputError
 from lnn_controller.policy.spec import ImageSpec
 
-__all__ = ['fit_frame', 'holds_frame']
+__all__ = ['fit_frame', 'holds_frame', 'rows_kept']
 
 
 def fit_frame(image: NDArray[np.uint8], spec: ImageSpec) -> NDArray[np.uint8]:
@@ -30,7 +30,7 @@ def fit_frame(image: NDArray[np.uint8], spec: ImageSpec) -> NDArray[np.uint8]:
         return np.asarray(cv2.cvtColor(fit_frame(image[..., ::-1], spec), cv2.COLOR_BGR2RGB), dtype=np.uint8)
     height = image.shape[0]
     if spec.crop_top or spec.crop_bottom:
-        image = image[_rows_kept(height, spec)]
+        image = image[rows_kept(height, spec)]
     if image.shape[0] < 1 or image.shape[1] < 1:
         raise InputError(f'an image must keep a pixel after the crop. Got {height} rows, {image.shape[1]} columns')
     if image.shape[:2] != (spec.height, spec.width):
@@ -50,9 +50,16 @@ def holds_frame(spec: ImageSpec, height: int, width: int) -> bool:
     :param width: of the picture, px
     :returns: whether it has, after the crop, in both directions
     """
-    rows = _rows_kept(height, spec)
+    rows = rows_kept(height, spec)
     return rows.stop - rows.start >= spec.height and width >= spec.width
 
 
-def _rows_kept(height: int, spec: ImageSpec) -> slice:
+def rows_kept(height: int, spec: ImageSpec) -> slice:
+    """
+    Return which rows of a picture the crop leaves.
+
+    :param height: of the picture, px
+    :param spec: the encoder's frame and its crop
+    :returns: those rows
+    """
     return slice(round(height * spec.crop_top), height - round(height * spec.crop_bottom))

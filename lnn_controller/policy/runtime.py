@@ -1,36 +1,24 @@
-"""A loaded policy: the encoder and the liquid core as onnxruntime sessions, one thread, float32."""
+"""A loaded policy, and what computes it: ONNX Runtime, or the policy's own C where this machine has compiled it."""
 
-import re
+import logging
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import numpy as np
-import onnxruntime as ort
 from numpy.typing import NDArray
 
 from lnn_controller.errors import InputError
 from lnn_controller.policy.bundle import Bundle, find_policy, read_bundle
+from lnn_controller.policy.frame import fit_frame
+from lnn_controller.policy.native import find_native, lanes
+from lnn_controller.policy.native_network import NativeNetwork, check_agreement
+from lnn_controller.policy.onnx import OnnxNetwork
 from lnn_controller.policy.spec import PolicySpec
+from lnn_controller.policy.step import Array, PolicyStep
 
-__all__ = ['Policy', 'PolicyStep']
+__all__ = ['RUNTIMES', 'Policy']
 
-Array = NDArray[np.float32]
-
-
-class PolicyStep(NamedTuple):
-    """
-    What one step of the liquid core gives; whether it is finite is for the controller to check.
-
-    :param command: in the spec's units and order, (C,) float32
-    :param hx: next hidden state, (S,) float32
-    :param basis: the neurons' states, which the readout is linear in, (N,) float32
-    :param time_constants: effective time constants, s, (N,) float32, or ``None`` where the cell has none
-    """
-
-    command: Array
-    hx: Array
-    basis: Array
-    time_constants: Array | None
+#: what may compute a policy: C where it was compiled and agrees with ONNX Runtime, else that; or only the one named
+RUNTIMES = ('auto', 'onnx', 'native')
 
 
 class Policy:
@@ -40,47 +28,43 @@ class Policy:
     It keeps no state of a drive: the hidden state goes in and comes out. One thread may encode while another steps.
 
     :param bundle: a checked bundle
-    :param threads: threads per session; 1 is fastest for networks of this size and leaves the other cores alone
-    :raises InputError: if a graph cannot be loaded, or its inputs and outputs are not those that the spec calls for
+    :param threads: threads of ONNX Runtime per graph; 1 is fastest for networks of this size and leaves the other
+        cores alone
+    :param runtime: one of :data:`RUNTIMES`
+    :raises InputError: if a graph cannot be loaded or run, its inputs and outputs are not those that the spec calls
+        for, or with ``native`` there is no compiled library that agrees with it
     """
 
-    def __init__(self, bundle: Bundle, *, threads: int = 1) -> None:
-        if threads < 1:
-            raise InputError(f'threads must be at least 1. Got {threads}')
+    def __init__(self, bundle: Bundle, *, threads: int = 1, runtime: str = 'auto') -> None:
+        if runtime not in RUNTIMES:
+            raise InputError(f'a runtime must be one of {", ".join(RUNTIMES)}. Got {runtime!r}')
         self.spec: PolicySpec = bundle.spec
         self.path: Path = bundle.path
-        spec = self.spec
-        image, network = spec.image, spec.network
-        shape = (1, image.height, image.width, image.channels)
-        self._encoder = _session(bundle.path / 'encoder.onnx', bundle.encoder, threads)
-        _check(bundle.path / 'encoder.onnx', 'inputs', self._encoder.get_inputs(), {'image': ('tensor(uint8)', shape)})
-        features = _floats(features=network.features)
-        _check(bundle.path / 'encoder.onnx', 'outputs', self._encoder.get_outputs(), features)
-
-        self._core = _session(bundle.path / 'core.onnx', bundle.core, threads)
-        given = features | (_floats(imu=6) if spec.imu else {}) | _floats(hx=network.state_size, dt=1)
-        _check(bundle.path / 'core.onnx', 'inputs', self._core.get_inputs(), given)
-        made = _floats(command=len(spec.outputs), hx_next=network.state_size, basis=network.units)
-        names = [output.name for output in self._core.get_outputs()]
-        if 'time_constants' in names:
-            made |= _floats(time_constants=network.units)
-        _check(bundle.path / 'core.onnx', 'outputs', self._core.get_outputs(), made)
-        self._made = list(made)
-        self._image_shape = shape
+        #: what was asked for, one of :data:`RUNTIMES`
+        self.asked = runtime
+        #: what computes it, ``onnx`` or ``native``
+        self.runtime = 'onnx'
+        #: by whom, and why not otherwise, in words
+        self.runtime_note = 'ONNX Runtime, as asked'
+        onnx = OnnxNetwork(bundle, threads=threads)
+        native = None if runtime == 'onnx' else self._native(onnx)
+        if native is None and runtime == 'native':
+            raise InputError(f'the runtime native needs {bundle.path} compiled. Got {self.runtime_note}')
+        self._network: OnnxNetwork | NativeNetwork = native or onnx
 
     @classmethod
-    def load(cls, name_or_path: str | Path, *, threads: int = 1) -> 'Policy':
+    def load(cls, name_or_path: str | Path, *, threads: int = 1, runtime: str = 'auto') -> 'Policy':
         """
         Load a policy and run it once, so that no later step pays for first use.
 
         :param name_or_path: folder of a bundle, or a shipped policy's name
-        :param threads: threads per session
+        :param threads: threads of ONNX Runtime per graph
+        :param runtime: one of :data:`RUNTIMES`
         :returns: the policy
-        :raises InputError: if there is no such policy or its bundle is not whole (see :func:`read_bundle`)
+        :raises InputError: if there is no such policy, its bundle is not whole (see :func:`read_bundle`), or it cannot
+            be computed as asked
         """
-        policy = cls(read_bundle(find_policy(name_or_path)), threads=threads)
-        policy.warmup()
-        return policy
+        return cls(read_bundle(find_policy(name_or_path)), threads=threads, runtime=runtime)
 
     def initial_state(self) -> Array:
         """
@@ -90,36 +74,27 @@ class Policy:
         """
         return np.zeros(self.spec.network.state_size, np.float32)
 
-    def warmup(self) -> None:
+    def fit(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """
-        Run both graphs once on zeros.
+        Crop and resize a frame to what the encoder takes: as :func:`fit_frame`, to the bit, but faster in C.
 
-        :raises InputError: if a graph loads but cannot run
+        :param image: rgb8 frame of any size, (H, W, 3) uint8
+        :returns: contiguous frame, (H, W, 3) uint8 of the spec's size
+        :raises InputError: if it is no such frame
         """
-        try:
-            features = self.encode(np.zeros(self._image_shape[1:], np.uint8))
-            imu = np.zeros(6, np.float32) if self.spec.imu else None
-            self.step(features, imu, self.initial_state(), self.spec.dt_min_s)
-        except Exception as error:  # onnxruntime's errors share no base class below Exception
-            raise InputError(
-                f'{self.path}: both graphs must run on a frame of zeros. Got: {_one_line(error)}'
-            ) from None
+        if isinstance(self._network, NativeNetwork) and (frame := self._network.fit(image)) is not None:
+            return frame
+        return fit_frame(image, self.spec.image)
 
     def encode(self, image: NDArray[np.uint8]) -> Array:
         """
         Turn a frame into features.
 
-        :param image: rgb8 frame of the spec's size (see :func:`fit_frame`), (H, W, 3) uint8
+        :param image: rgb8 frame of the spec's size (see :meth:`fit`), (H, W, 3) uint8
         :returns: features, (F,) float32
         :raises InputError: if the frame has another shape or type
         """
-        if image.shape != self._image_shape[1:] or image.dtype != np.uint8:
-            wanted = self._image_shape[1:]
-            raise InputError(f'a frame must be {wanted}, uint8 (use fit_frame). Got {image.shape}, {image.dtype}')
-        # run() and not I/O binding: the encoder gains nothing by it; the core's gain, 5 of 12 µs, goes half to the
-        # copies that then keep one step's arrays from being overwritten by the next.
-        features: Array = self._encoder.run(['features'], {'image': image[np.newaxis]})[0][0]
-        return features
+        return self._network.encode(image)
 
     def step(self, features: Array, imu: Array | None, hx: Array, dt_s: float) -> PolicyStep:
         """
@@ -131,58 +106,25 @@ class Policy:
         :param hx: hidden state, (S,) float32
         :param dt_s: time since the last step, s, > 0
         :returns: command, next hidden state, basis and time constants, in arrays of their own
-        :raises ValueError: if ``dt_s`` is not positive, the IMU is missing, or a shape differs from the spec
+        :raises ValueError: if ``dt_s`` is not positive, the IMU is missing, or a shape or type differs from the spec
         """
-        if not dt_s > 0:
-            raise ValueError(f'dt_s must be positive. Got {dt_s}')
-        network = self.spec.network
-        if features.shape != (network.features,) or hx.shape != (network.state_size,):
-            wanted = f'features ({network.features},) and hx ({network.state_size},)'
-            raise ValueError(f'step needs {wanted}. Got {features.shape} and {hx.shape}')
-        feed: dict[str, Any] = {
-            'features': features[np.newaxis],
-            'hx': hx[np.newaxis],
-            'dt': np.array([[dt_s]], np.float32),
-        }
-        if self.spec.imu is not None:
-            if imu is None or imu.shape != (6,):
-                raise ValueError(f'step needs imu (6,) for this policy. Got {None if imu is None else imu.shape}')
-            feed['imu'] = imu[np.newaxis]
-        made = self._core.run(self._made, feed)
-        return PolicyStep(made[0][0], made[1][0], made[2][0], made[3][0] if len(made) > 3 else None)
+        return self._network.step(features, imu, hx, dt_s)
 
-
-def _floats(**widths: int) -> dict[str, tuple[str, tuple[int, ...]]]:
-    return {name: ('tensor(float)', (1, width)) for name, width in widths.items()}
-
-
-def _session(file: Path, graph: bytes, threads: int) -> ort.InferenceSession:
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    # A waiting thread that spins would steal the core that the camera driver needs.
-    options.add_session_config_entry('session.intra_op.allow_spinning', '0')
-    options.add_session_config_entry('session.inter_op.allow_spinning', '0')
-    options.log_severity_level = 3
-    try:
-        return ort.InferenceSession(graph, options, providers=['CPUExecutionProvider'])
-    except Exception as error:  # onnxruntime's errors share no base class below Exception
-        raise InputError(f'{file}: must be an ONNX graph that onnxruntime loads. Got: {_one_line(error)}') from None
-
-
-def _one_line(error: Exception) -> str:
-    return re.sub(r'\s+', ' ', str(error)).strip()[:200]
-
-
-def _check(file: Path, kind: str, found: list[Any], wanted: dict[str, tuple[str, tuple[int, ...]]]) -> None:
-    """Compare a graph's inputs or outputs with the spec; the batch dimension may be left open in the graph."""
-    graph = {item.name: (item.type, tuple(item.shape)) for item in found}
-    if set(graph) != set(wanted):
-        raise InputError(f'{file}: must have the {kind} {", ".join(sorted(wanted))}. Got {", ".join(sorted(graph))}')
-    for name, (type_, shape) in wanted.items():
-        got_type, got_shape = graph[name]
-        batch_fits = got_shape[:1] == (1,) or (len(got_shape) > 0 and not isinstance(got_shape[0], int))
-        if got_type != type_ or not batch_fits or got_shape[1:] != shape[1:]:
-            raise InputError(
-                f'{file}: "{name}" must be {type_} {shape}, as {kind} of this spec. Got {got_type} {got_shape}'
-            )
+    def _native(self, onnx: OnnxNetwork) -> NativeNetwork | None:
+        """Return the compiled network, if this machine has one that may be used, and say why or why not."""
+        try:
+            found = find_native(self.spec)
+            if found is None:
+                self.runtime_note = f'ONNX Runtime: not compiled on this machine (lnn compile {self.path})'
+                return None
+            if lanes() == 'none' and self.asked == 'auto':
+                self.runtime_note = 'ONNX Runtime: faster than C on a processor without AVX2 and FMA'
+                return None
+            network = NativeNetwork(self.spec, found)
+            check_agreement(self.spec, onnx, network)
+        except InputError as error:
+            self.runtime_note = f'ONNX Runtime: {error}'
+            logging.getLogger(__name__).warning('%s is computed by %s', self.spec.name, self.runtime_note)
+            return None
+        self.runtime, self.runtime_note = 'native', f'C, compiled on this machine ({lanes()}, {found.compiler})'
+        return network

@@ -1,11 +1,14 @@
 """Replay a bag: exactly, where a controller recorded its ticks and no rate is asked for; else at a control rate."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from lnn_controller.control.tick_record import Configuration
 from lnn_controller.data import Bag, Episode, Topics, read_episode
+from lnn_controller.errors import InputError
 from lnn_controller.policy import ImageSpec, Policy
 from lnn_controller.replay.at_rate import DEFAULT_RATE_HZ, check_rate, replay_episode
 from lnn_controller.replay.exact import replay_ticks
@@ -85,12 +88,22 @@ def replay_side_by_side(
     for policy, view in zip(policies, views, strict=True):
         episode = episodes[view]
         if controller:
+            policy = _as_recorded(policy, configurations)
             results.append(replay_ticks(episode, ticks[view.channels], configurations, policy, progress))
             continue
         hold_s = _trained_with(policy, 'command_hold_s')
         episode = episode if hold_s is None else replace(episode, command_hold_s=hold_s)
         results.append(replay_episode(episode, policy, rate_hz=rate_hz or DEFAULT_RATE_HZ, progress=progress))
     return results
+
+
+def _as_recorded(policy: Policy, configurations: Mapping[int, Configuration]) -> Policy:
+    """The policy in the runtime that drove, where it is left open and this machine has it: each rounds differently."""
+    recorded = {each.runtime for each in configurations.values()}
+    if policy.asked == 'auto' and policy.runtime not in recorded:
+        with suppress(InputError):
+            return Policy.load(policy.path, runtime=recorded.pop())
+    return policy
 
 
 @dataclass(frozen=True)

@@ -117,6 +117,8 @@ class _TickReplayer:
             compared=len(self._differences),
             max_abs_difference=max(self._differences) if self._differences else None,
             frames_missing=len(self._missing),
+            recorded_runtime=' and '.join(sorted({each.runtime for each in self._configurations.values()})),
+            runtime=self._policy.runtime,
         )
 
     def _configure(self, tick: Tick) -> None:

@@ -25,6 +25,8 @@ class Exactness:
     :param compared: those of which the recording holds everything: the frame, and what had been learnt before
     :param max_abs_difference: between the commands of the compared ticks, m/s or rad/s; ``None`` where none is
     :param frames_missing: frames that the recorded controller used and the recording lacks
+    :param recorded_runtime: what computed the policy then (:data:`~lnn_controller.policy.RUNTIMES`)
+    :param runtime: what computed it in the replay: another one rounds differently
     """
 
     same_policy: bool
@@ -32,6 +34,8 @@ class Exactness:
     compared: int
     max_abs_difference: float | None
     frames_missing: int
+    recorded_runtime: str = 'onnx'
+    runtime: str = 'onnx'
 
 
 @dataclass(frozen=True, kw_only=True)

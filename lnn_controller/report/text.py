@@ -143,6 +143,8 @@ def exactness(exact: Exactness) -> str:
         return 'no: the recording does not have all inputs of any tick'
     missing = f', {exact.frames_missing} frames are not in the recording' if exact.frames_missing else ''
     compared = f'{exact.compared} of {exact.ticks} ticks compared{missing}'
+    if exact.runtime != exact.recorded_runtime:
+        compared += f'; computed by {exact.recorded_runtime} then, by {exact.runtime} now (--runtime)'
     return f'largest difference {exact.max_abs_difference:.1e}; {compared}'
 
 

@@ -15,6 +15,7 @@ from safetensors.numpy import load_file
 
 from lnn_controller.data.bags.topics import Topics
 from lnn_controller.errors import InputError
+from lnn_controller.export.native import find_compiler
 from lnn_controller.learning.config import TrainConfig
 from lnn_controller.learning.episodes import load
 from lnn_controller.learning.module import PolicyModule
@@ -99,7 +100,8 @@ def test_refinement_changes_cell_and_readout_alone_and_keeps_what_validates_best
     assert (weights(astray) == weights(began)) == (score['after'] == score['before'])
 
 
-def test_a_killed_run_goes_on_and_ends_as_if_it_had_not_been_killed(tmp_path):
+def test_a_killed_run_goes_on_and_ends_as_if_it_had_not_been_killed(tmp_path, monkeypatch):
+    monkeypatch.setenv('CC', 'none')  # nothing is compiled at the end
     flags = ['--steps', '40', '--epochs', '8', '--patience', '8', '--batch-size', '2', '--window-ticks', '6']
     flags += ['--refine-steps', '10']
     lnn = [sys.executable, '-m', 'lnn_controller.cli', 'train']
@@ -211,7 +213,8 @@ def test_bags_of_the_same_name_are_told_apart_on_the_card(tmp_path):
     assert len(set(split.bags.values())) == 2
 
 
-def test_nothing_of_another_library_is_on_the_screen(tmp_path):
+def test_nothing_of_another_library_is_on_the_screen(tmp_path, monkeypatch):
+    monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path / 'cache'))
     flags = ['--steps', '4', '--epochs', '2', '--batch-size', '2', '--window-ticks', '6', '--threads', '1']
     lnn = [sys.executable, '-m', 'lnn_controller.cli', 'train', str(REAL_CAR), '--out', str(tmp_path / 'a')]
     done = subprocess.run([*lnn, *flags], check=True, capture_output=True, text=True)
@@ -220,6 +223,7 @@ def test_nothing_of_another_library_is_on_the_screen(tmp_path):
     assert not re.search(
         r'v_num|deprecat|warn|tip|lightning|tensorboard', told.replace(str(tmp_path), ''), re.IGNORECASE
     )
+    assert find_compiler() is None or re.search(r'^Compiled for this machine in \d+ s$', told, re.M)
     assert re.search(r'^Where it was not trained \(test\) the policy is (better|no better) than a constant', told, re.M)
 
 

@@ -71,6 +71,14 @@ class EventLog:
                 self._logger.info('the policy drives')
             self._stop_logged, self._has_driven = False, True
 
+    def info(self, text: str) -> None:
+        """
+        Log what is worth knowing once.
+
+        :param text: the line
+        """
+        self._logger.info(text)
+
     def error(self, text: str) -> None:
         """
         Log what is wrong with the graph.

@@ -11,7 +11,7 @@ from lnn_controller.control.settings.guard import Footprint, GuardSettings
 from lnn_controller.control.settings.height import HeightSettings
 from lnn_controller.errors import InputError
 from lnn_controller.nodes.common.parameters import as_parameters
-from lnn_controller.policy import PolicySpec
+from lnn_controller.policy import RUNTIMES, PolicySpec
 from lnn_controller.policy.spec import CHANNEL_UNITS
 from lnn_controller.settings import Setting
 
@@ -39,6 +39,9 @@ def _channel(name: str, unit: str) -> Iterator[Setting]:
 
 PARAMETERS = (
     _inactive('policy', 'car_lane', 'What drives: folder of a policy bundle, or the name of one that ships.'),
+    Setting(
+        'runtime', 'auto', 'What computes it: C where lnn compile made it here, else ONNX Runtime.', choices=RUNTIMES
+    ),
     Setting('autostart', False, 'Configure and activate at the start, without a lifecycle manager.'),
     _inactive(
         'image_transport', 'raw', 'Camera topic: image_raw, or image_raw/compressed.', choices=('raw', 'compressed')

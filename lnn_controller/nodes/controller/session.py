@@ -55,12 +55,13 @@ class Session:
     ) -> None:
         self.values = ChainMap({name: values[name] for name in CONFIGURED}, values)
         self._node, self._clock, self._emergency, self._on_failure = node, node.get_clock(), emergency, failed
-        policy = Policy.load(values['policy'])
+        policy = Policy.load(values['policy'], runtime=values['runtime'])
         self._controller = Controller(policy, control_settings(values, policy.spec))
         self._exclusive = Exclusive(self._posted_failed)
         self._overtaken = self._overdue = False
         self._loop: ControlLoop | None = None
         self._log = EventLog(node.get_logger())
+        self._log.info(f'policy {policy.spec.name}, computed by {policy.runtime_note}')
         self._load_adaptation()
         self._tell_what_is_unguarded()
         self._outputs = Outputs(node, self._controller, self.values, emergency, self._log, active=lambda: self.active)
@@ -95,6 +96,11 @@ class Session:
     def spec(self) -> PolicySpec:
         """What the policy is."""
         return self._controller.policy.spec
+
+    @property
+    def runtime(self) -> str:
+        """What computes it, ``onnx`` or ``native``."""
+        return self._controller.policy.runtime
 
     @property
     def active(self) -> bool:

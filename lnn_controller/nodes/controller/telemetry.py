@@ -88,6 +88,7 @@ class Telemetry:
             settings=controller.settings,
             adaptation=controller.adaptation.snapshot() if learnt else None,
             reduced=True,
+            runtime=controller.policy.runtime,
         )
         self._configuration_out.publish(String(data=configuration.to_json()))
 
