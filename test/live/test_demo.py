@@ -114,7 +114,7 @@ def test_a_demo_drives_and_leaves_whole_files_and_no_process(demo, bundle, tmp_p
     assert summary['seconds'] == pytest.approx(6.0, abs=0.05)
     assert summary['distance_m'] > 3.0
     assert summary['departures'] > 0  # this policy swerves: the demo tells it, and goes on
-    assert 25 < summary['control_rate_hz'] < 55  # 50 where the machine keeps up
+    assert 25 < summary['control_rate_hz'] < 65  # 60 where the machine keeps up: 50, and the camera's frames
     assert summary['step_latency_p50_us'] > 0
     assert 'm/s' in told
     assert 'cross-track' in told

@@ -10,8 +10,10 @@ import pytest
 from rclpy.clock import Clock
 from rclpy.time import Time
 
+from lnn_controller.nodes.common.alarm import Alarm
 from lnn_controller.nodes.controller.command_output import CommandOutput
 from lnn_controller.nodes.controller.control_loop import ControlLoop
+from lnn_controller.nodes.controller.encoder_thread import EncoderThread
 from lnn_controller.nodes.controller.watchdog import Watchdog
 
 DEADLINE_S = 20.0
@@ -255,3 +257,38 @@ def test_a_command_that_was_on_its_way_is_not_the_last_after_the_shutdown():
     assert sent == [0.0, 1.5, 0.0]
     output.send(np.array([1.5, 0.0]), 2)
     assert len(sent) == 3
+
+
+def test_an_alarm_wakes_once_however_often_it_rings():
+    alarm, woken = Alarm(), []
+    assert not alarm.wait(0.0)
+    alarm.ring()
+    alarm.ring()
+    assert alarm.wait()
+    assert not alarm.wait(0.0)
+    waiter = threading.Thread(target=lambda: woken.append(alarm.wait(DEADLINE_S)))
+    waiter.start()
+    alarm.ring()
+    waiter.join(DEADLINE_S)
+    assert woken == [True]
+
+
+def test_the_newest_item_is_worked_on_and_none_twice():
+    begun, go_on, done = threading.Event(), threading.Event(), []
+
+    def work(item):
+        begun.set()
+        assert go_on.wait(DEADLINE_S)
+        done.append(item)
+
+    encoder = EncoderThread(work, done.append)
+    encoder.put(0)
+    assert begun.wait(DEADLINE_S)
+    for item in (1, 2, 3):  # while it works on the first
+        encoder.put(item)
+    go_on.set()
+    until(lambda: done == [0, 3])
+    assert encoder.dropped == 2
+    encoder.put(4)
+    until(lambda: done == [0, 3, 4])
+    assert encoder.stop(DEADLINE_S)

@@ -1,6 +1,8 @@
 """A thread that is woken before its time."""
 
-import threading
+import os
+import select
+import weakref
 from contextlib import suppress
 
 __all__ = ['Alarm']
@@ -10,24 +12,29 @@ class Alarm:
     """
     Wake one thread that waits, or else let its next wait end at once; calls before a wait count as one.
 
-    ``threading.Event`` does the same by a condition of two locks: who is woken waits for a lock of who wakes it, which
-    may be a thread of lower priority. One lock ends a wait as punctually as ``time.sleep`` does.
+    By a file of the kernel's (eventfd), for Python gives its interpreter lock away while it writes to one. With
+    ``threading``'s locks and events who rings has that lock when the other wakes. Where the other has real-time
+    priority it then takes the processor from who rings, and waits for the lock of a thread that does not run: tens of
+    milliseconds on a computer with more to do than cores, where this takes 0.1. It is as punctual as ``time.sleep``.
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._lock.acquire()
+        self._file = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        weakref.finalize(self, os.close, self._file)
 
     def ring(self) -> None:
         """Wake the thread; returns at once, from any thread."""
-        with suppress(RuntimeError):  # nobody has waited since the last call
-            self._lock.release()
+        os.eventfd_write(self._file, 1)
 
-    def wait(self, timeout_s: float = -1.0) -> bool:
+    def wait(self, timeout_s: float | None = None) -> bool:
         """
         Wait; for one thread alone.
 
-        :param timeout_s: for how long at the most, s; negative: for ever
+        :param timeout_s: for how long at the most, s; ``None``: for ever
         :returns: whether it was woken
         """
-        return self._lock.acquire(timeout=timeout_s)
+        select.select([self._file], [], [], timeout_s)
+        with suppress(BlockingIOError):
+            os.eventfd_read(self._file)
+            return True
+        return False
