@@ -13,6 +13,7 @@ from functools import cached_property
 from pathlib import Path
 
 TOOLS = ('arm-none-eabi-gcc', 'arm-none-eabi-size', 'qemu-system-arm')
+CALLS = ('step', 'step_with_time_constants', 'encode', 'fit')
 FIRMWARE = ('check.c', 'emulate.c', 'mps2.c')
 # As in the folder's Makefile; without libgcc, so that nothing which needs it goes unseen.
 WARNINGS = ('-pedantic', '-Wall', '-Wextra', '-Werror')
@@ -130,23 +131,31 @@ class Firmware:
         # Semihosting writes to QEMU's standard error.
         return Run(done.returncode, done.stdout + done.stderr)
 
-    def sizes(self) -> dict[str, Size]:
+    def size(self, file: str) -> Size:
         """
-        Return what the policy occupies.
+        Return what a file of the policy occupies.
 
-        :returns: of each object file, by its name
+        :param file: its name
+        :returns: bytes
         """
-        return {name: _size(path) for name, path in self.objects.items()}
+        listing = _output('arm-none-eabi-size', '-A', self.objects[file])
+        sections = {name: int(size) for name, size in re.findall(r'^(\.\S+)\s+(\d+)', listing, re.MULTILINE)}
 
+        def total(*prefixes: str) -> int:
+            return sum(size for name, size in sections.items() if name.startswith(prefixes))
 
-def _size(path: Path) -> Size:
-    listing = _output('arm-none-eabi-size', '-A', path)
-    sections = {name: int(size) for name, size in re.findall(r'^(\.\S+)\s+(\d+)', listing, re.MULTILINE)}
+        return Size(total('.text'), total('.rodata'), total('.data', '.bss'))
 
-    def total(prefix: str) -> int:
-        return sum(size for name, size in sections.items() if name.startswith(prefix))
+    def buffer(self, name: str) -> int:
+        """
+        Return the size of a variable of emulate.c.
 
-    return Size(total('.text'), total('.rodata'), total('.data') + total('.bss'))
+        :param name: its name
+        :returns: bytes
+        """
+        found = re.search(rf'^\w+ (\w+) \w {name}$', _output('arm-none-eabi-nm', '-S', self.elf), re.MULTILINE)
+        assert found, name
+        return int(found[1], 16)
 
 
 def _output(*command: str | Path) -> str:
@@ -290,7 +299,7 @@ def estimate_cycles(firmware: Firmware, plugin: Path) -> dict[str, float]:
     """
     listing = disassemble(firmware.elf)
     own = {name for path in firmware.objects.values() for name in _functions(path)}
-    calls = [each for each in ('step', 'step_with_time_constants', 'encode') if each in _functions(firmware.elf)]
+    calls = [each for each in CALLS if each in _functions(firmware.elf)]
     starts = _functions(firmware.elf)
     counts = firmware.elf.with_suffix('.executed')
     marks = [f'mark={starts[name]}' for name in (*calls, 'nothing')]

@@ -12,6 +12,7 @@ import dataclasses
 import json
 import re
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from typing import Any
 import cortex_m
 from cortex_m import BOARDS, M4F
 
-from lnn_controller.export.c import check_files, project_files, read_network, write_files
+from lnn_controller.export.c import check_files, encoder_source, project_files, read_network, write_files
 from lnn_controller.export.onnx import export
 from lnn_controller.learning.build import build_network
 from lnn_controller.policy import ImageSpec, Policy, PolicySpec, find_policy, read_bundle
@@ -27,38 +28,44 @@ from lnn_controller.policy import ImageSpec, Policy, PolicySpec, find_policy, re
 FIGURES = Path(__file__).with_name('microcontroller.json')
 CLOCK_HZ = 168e6
 HOST_FLAGS = ('-std=c99', '-pedantic', '-Wall', '-Wextra', '-Werror', '-O2', '-ffp-contract=off')
-FRAMES = ((53, 200), (53, 160), (53, 128), (47, 96), (47, 64))
+KINDS = ('float',)
+FRAMES = ((53, 160), (53, 128), (47, 96))
 
 
 @dataclasses.dataclass(frozen=True)
 class Variant:
     """
-    A row of the table.
+    An export, and which of its calls the table has.
 
-    :param said: what the page calls it
+    :param rows: what the page says of them, by the name that emulate.c gives them
     :param encoder: of ``lnn export``
     :param cell: in place of the policy's, with fresh weights
     :param straight_line: of ``lnn export``
     :param optimise: GCC's option
     """
 
-    said: str
+    rows: dict[str, str]
     encoder: str = 'none'
     cell: str = ''
     straight_line: bool = False
     optimise: str = '-O2'
 
-    @property
-    def call(self) -> str:
-        """The call that it is about."""
-        return 'step' if self.encoder == 'none' else 'encode'
-
 
 VARIANTS = {
-    'core': Variant('core, CfC on 19 neurons'),
-    'straight': Variant('the same, `--straight-line`, `-Os`', straight_line=True, optimise='-Os'),
-    'ltc': Variant('core, LTC on the same wiring', cell='ltc'),
+    'core': Variant({'step': 'core, CfC on 19 neurons', 'step_with_time_constants': 'its time constants as well'}),
+    'straight': Variant({'step': 'core, `--straight-line`, `-Os`'}, straight_line=True, optimise='-Os'),
+    'ltc': Variant({'step': 'core, LTC on the same wiring'}, cell='ltc'),
+    'float': Variant({'encode': 'encoder, float32', 'fit': 'a picture of 320×240 into a frame'}, encoder='float'),
 }
+FILES = {
+    'step': ('core', 'step'),
+    'step_with_time_constants': ('core', 'step'),
+    'encode': ('encoder',),
+    'fit': ('fit',),
+}
+BUFFERS = {'step': ('state',), 'step_with_time_constants': ('state', 'tau'), 'encode': ('frame', 'scratch')}
+BUFFERS['fit'] = ('picture', 'frame', 'fit_scratch')
+DIFFERENCES = {'step': 'commands', 'encode': 'features'}
 
 
 def floor(spec: PolicySpec) -> int:
@@ -107,7 +114,8 @@ def exported(variant: Variant, folder: Path, image: ImageSpec | None = None) -> 
     """
     bundle = bundle_of(variant, image, folder / 'bundle')
     network, policy = read_network(read_bundle(bundle)), Policy.load(bundle)
-    files = project_files(network, straight_line=variant.straight_line) | check_files(network, policy)
+    encoder = encoder_source(network) if variant.encoder == 'float' else None
+    files = project_files(network, encoder, straight_line=variant.straight_line) | check_files(network, policy)
     return write_files(files, folder / 'c')
 
 
@@ -134,60 +142,47 @@ def measure(
     :param folder: to work in
     :param plugin: for the estimate of cycles; none without it
     :param image: another frame than the shipped policy's
-    :returns: figures of the call that the variant is about
+    :returns: figures by call
     :raises RuntimeError: if a board computes other bits than this machine, or too far from ONNX Runtime
     """
     project = exported(variant, folder, image)
     on_host = host_check(project)
-    row: dict[str, Any] = {'instructions': {}, 'stack': {}, 'difference': difference(variant, on_host)}
-    for board in BOARDS:
-        firmware = cortex_m.build(project, board, folder / board.name, variant.optimise)
-        run = firmware.run()
+    builds = {board.name: cortex_m.build(project, board, folder / board.name, variant.optimise) for board in BOARDS}
+    runs = {name: firmware.run() for name, firmware in builds.items()}
+    for name, run in runs.items():
         if run.status or run.check != on_host:
-            raise RuntimeError(f'{variant.said}, {board.name}: {run.text}\nthis machine: {on_host}')
-        row['instructions'][board.name] = run.costs[variant.call].instructions
-        row['stack'][board.name] = run.costs[variant.call].stack
-        if board is M4F:
-            is_encoder = variant.call == 'encode'
-            sizes = [size for name, size in firmware.sizes().items() if name.endswith('_encoder.c') == is_encoder]
-            row['code'], row['constants'] = sum(size.code for size in sizes), sum(size.constants for size in sizes)
-            if plugin is not None:
-                row['cycles'] = round(cortex_m.estimate_cycles(firmware, plugin)[variant.call])
-            if variant.call == 'step':
-                row['time_constants'] = (
-                    run.costs['step_with_time_constants'].instructions - run.costs['step'].instructions
-                )
-    return row | buffers(variant, project)
+            raise RuntimeError(f'{name}: {run.text}\nthis machine: {on_host}')
+    m4f = builds[M4F.name]
+    cycles = cortex_m.estimate_cycles(m4f, plugin) if plugin else {}
+    figures: dict[str, Any] = {}
+    for call in variant.rows:
+        sizes = [m4f.size(f'{cortex_m.policy_name(project)}_{file}.c') for file in FILES[call]]
+        figures[call] = {
+            'instructions': {name: run.costs[call].instructions for name, run in runs.items()},
+            'stack': {name: run.costs[call].stack for name, run in runs.items()},
+            'code': sum(size.code for size in sizes),
+            'constants': sum(size.constants for size in sizes),
+            'buffers': {name: m4f.buffer(name) for name in BUFFERS[call]},
+        }
+        assert not any(size.ram for size in sizes), 'the policy has variables of its own'
+        if call in DIFFERENCES:
+            figures[call]['difference'] = difference(DIFFERENCES[call], on_host)
+        if cycles:
+            figures[call]['cycles'] = round(cycles[call])
+    return figures
 
 
-def difference(variant: Variant, check: str) -> float:
+def difference(what: str, check: str) -> float:
     """
     Return how far check.c found the C from ONNX Runtime.
 
-    :param variant: what it is about
+    :param what: commands or features
     :param check: what it printed
-    :returns: the largest difference of a command, or of a feature
+    :returns: the largest difference
     """
-    what = 'commands' if variant.call == 'step' else 'features'
     found = re.search(rf'^{what}: largest difference (\d+)e-9', check, re.MULTILINE)
     assert found, check
-    return int(found[1]) * 1e-9
-
-
-def buffers(variant: Variant, project: Path) -> dict[str, int]:
-    """
-    Return what the caller keeps for a call.
-
-    :param variant: what it is about
-    :param project: the exported folder
-    :returns: bytes by name
-    """
-    name = cortex_m.policy_name(project)
-    header = (project / f'{name}.h').read_text()
-    sizes = dict(re.findall(rf'^#define {name.upper()}_(STATE|SCRATCH|HEIGHT|WIDTH) (\d+)', header, re.MULTILINE))
-    if variant.call == 'step':
-        return {'state': 4 * int(sizes['STATE'])}
-    return {'scratch': int(sizes['SCRATCH']), 'frame': 3 * int(sizes['HEIGHT']) * int(sizes['WIDTH'])}
+    return int(found[1]) / 1e9
 
 
 def call_table(figures: dict[str, Any]) -> str:
@@ -200,7 +195,7 @@ def call_table(figures: dict[str, Any]) -> str:
     titles = [
         '',
         'instructions, M4F / M7',
-        'flash: code + weights',
+        'flash: code + constants',
         'RAM',
         'stack',
         'off ONNX Runtime by',
@@ -208,23 +203,21 @@ def call_table(figures: dict[str, Any]) -> str:
     ]
     rows = [titles, ['---'] * len(titles)]
     for key, variant in VARIANTS.items():
-        row = figures[key]
-        ram = f'{row["state"]} B' if 'state' in row else f'frame {_kb(row["frame"])}, scratch {_kb(row["scratch"])} kB'
-        rows.append(
-            [
-                variant.said,
-                ' / '.join(f'{row["instructions"][board.name]:,}' for board in BOARDS),
-                f'{_kb(row["code"])} + {_kb(row["constants"])} kB',
-                ram,
-                f'{max(row["stack"].values())} B',
-                f'{row["difference"]:.1e}',
-                _time(row['cycles']),
-            ]
-        )
-        if 'time_constants' in row:
-            rows[-1][1] += f' (+ {row["time_constants"]:,} with time constants)'
+        for call, said in variant.rows.items():
+            row = figures[key][call]
+            rows.append(
+                [
+                    said,
+                    ' / '.join(f'{row["instructions"][board.name]:,}' for board in BOARDS),
+                    f'{_kb(row["code"])} + {_kb(row["constants"])} kB',
+                    ', '.join(f'{name.replace("_", " ")} {_bytes(size)}' for name, size in row['buffers'].items()),
+                    f'{max(row["stack"].values())} B',
+                    f'{row["difference"]:.1e}' if 'difference' in row else '',
+                    _time(row['cycles']),
+                ]
+            )
         if key == 'straight':
-            rows.append(['floor of the CfC, counted by hand', f'{figures["floor"]:,}', '', '', '', '', ''])
+            rows.append(['the CfC by hand: the least there can be', f'{figures["floor"]:,}', *[''] * 5])
     return _markdown(rows)
 
 
@@ -235,17 +228,16 @@ def frame_table(figures: dict[str, Any]) -> str:
     :param figures: as in microcontroller.json
     :returns: Markdown
     """
-    titles = [
-        'frame, H×W',
-        'instructions: float32, int8',
-        'RAM: float32, int8',
-        'frames/s on an M4F at 168 MHz, estimated',
-    ]
+    kinds = ' / '.join(KINDS)
+    titles = ['frame, H×W', f'instructions, {kinds}', f'RAM, {kinds}', 'frames a second, M4F at 168 MHz, estimated']
     rows = [titles, ['---'] * len(titles)]
-    for frame, kinds in figures['frames'].items():
-        instructions = ' / '.join(f'{row["instructions"][M4F.name] / 1e6:.1f} M' for row in kinds.values())
-        ram = ' / '.join(f'{_kb(row["frame"] + row["scratch"])} kB' for row in kinds.values())
-        rows.append([frame, instructions, ram, ' / '.join(f'{CLOCK_HZ / row["cycles"]:.0f}' for row in kinds.values())])
+    shipped = {'53×200': {kind: figures[kind]['encode'] for kind in KINDS}}
+    for frame, encoders in (shipped | figures['frames']).items():
+        instructions = ' / '.join(f'{row["instructions"][M4F.name] / 1e6:.1f} M' for row in encoders.values())
+        ram = ' / '.join(_bytes(sum(row['buffers'].values())) for row in encoders.values())
+        rows.append(
+            [frame, instructions, ram, ' / '.join(f'{CLOCK_HZ / row["cycles"]:.0f}' for row in encoders.values())]
+        )
     return _markdown(rows)
 
 
@@ -255,6 +247,10 @@ def _markdown(rows: list[list[str]]) -> str:
 
 def _kb(size: int) -> str:
     return f'{size / 1000:.1f}'
+
+
+def _bytes(size: int) -> str:
+    return f'{_kb(size)} kB' if size >= 1000 else f'{size} B'
 
 
 def _time(cycles: int) -> str:
@@ -291,15 +287,15 @@ def measure_all(folder: Path) -> dict[str, Any]:
     spec = read_bundle(find_policy('car_lane')).spec
     figures: dict[str, Any] = {'compiler': cortex_m.compiler(), 'floor': floor(spec)}
     for key, variant in VARIANTS.items():
-        print(variant.said, flush=True)
+        print(f'{key} …', file=sys.stderr)
         figures[key] = measure(variant, folder / key, plugin)
     figures['frames'] = {}
     for height, width in FRAMES:
-        print(f'frame {height}×{width}', flush=True)
+        print(f'{height}×{width} …', file=sys.stderr)
         image = dataclasses.replace(spec.image, height=height, width=width)
         figures['frames'][f'{height}×{width}'] = {
-            kind: measure(VARIANTS[kind], folder / f'{kind}_{height}_{width}', plugin, image)
-            for kind in ('float', 'int8')
+            kind: measure(VARIANTS[kind], folder / f'{kind}_{height}_{width}', plugin, image)['encode']
+            for kind in KINDS
         }
     return figures
 
