@@ -16,16 +16,18 @@ help: ## this list
 demo: $(VENV)/.demo gl ## a liquid network drives a simulated car over ROS 2 (DEMO="--robot drone --scene winter": flies a drone in winter)
 	$(BIN)/lnn demo $(DEMO)
 
-# Tests of running nodes run one at a time, for they wait on a real clock; the pure ones beside them, a process a core,
-# with less claim to the processor. pytest ends with 5 where TESTS=… holds nothing of a kind. On a machine on which
-# nothing starts in time every ROS test would wait for its deadline, for hours: ten that fail say enough.
+# Tests of running nodes run one at a time, for they wait on a real clock; beside them the linters and then the pure
+# tests, a process a core, with less claim to the processor. pytest ends with 5 where TESTS=… holds nothing of a kind.
+# On a machine on which nothing starts in time every ROS test would wait for its deadline, for hours: ten that fail
+# say enough.
 PYTEST := $(BIN)/python -m pytest $(TESTS)
 PURE := --numprocesses auto --dist worksteal -m
 # Modules are compiled once, not again in each of hundreds of processes.
 unexport PYTHONDONTWRITEBYTECODE
 
-test: lint ## linters, types and the whole test suite (TESTS=test/control for a part)
-	@mkdir -p out; nice -n 5 $(PYTEST) $(PURE) 'not ros and not soak' >out/pure-tests.log 2>&1 & \
+test: $(VENV)/.test gl ## linters, types and the whole test suite (TESTS=test/control for a part)
+	@mkdir -p out; { $(MAKE) --no-print-directory lint && \
+	nice -n 5 $(PYTEST) $(PURE) 'not ros and not soak' >out/pure-tests.log 2>&1; } & \
 	$(PYTEST) --maxfail 10 -m 'ros and not soak'; ros=$$?; wait $$!; pure=$$?; cat out/pure-tests.log; \
 	for code in $$ros $$pure; do [ $$code = 0 ] || [ $$code = 5 ] || exit $$code; done
 

@@ -81,11 +81,11 @@ def test_refinement_changes_cell_and_readout_alone_and_keeps_what_validates_best
     bags = [write_steering(tmp_path / f'bag_{seed}', seed=seed) for seed in range(2)]
 
     def refined(name, **options):
-        config = TrainConfig(**{**QUICK, 'steps': 40, 'batch_size': 4, 'augmentation': 'none'} | options)
+        config = TrainConfig(**{**QUICK, 'steps': 20, 'batch_size': 4, 'augmentation': 'none'} | options)
         train(bags, tmp_path / name, config, progress=False, report=lambda line: None)
         return tmp_path / name
 
-    plain, first, again = refined('plain'), refined('first', refine_steps=30), refined('again', refine_steps=30)
+    plain, first, again = refined('plain'), refined('first', refine_steps=15), refined('again', refine_steps=15)
     assert weights(first) == weights(again)
     before, after = (load_file(each / 'weights.safetensors') for each in (plain, first))
     changed = {name.split('.')[0] for name, value in before.items() if not np.array_equal(value, after[name])}
@@ -94,7 +94,7 @@ def test_refinement_changes_cell_and_readout_alone_and_keeps_what_validates_best
     assert score['after'] < score['before']
     # Steps that lead away: what validated best stays, be it what it began with.
     wild = {'cell_learning_rate': 0.9}
-    astray, began = refined('astray', refine_steps=30, **wild), refined('not_astray', **wild)
+    astray, began = refined('astray', refine_steps=15, **wild), refined('not_astray', **wild)
     score = Policy.load(astray).spec.provenance['refinement']
     assert score['after'] <= score['before']
     assert (weights(astray) == weights(began)) == (score['after'] == score['before'])
