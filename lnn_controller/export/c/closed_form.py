@@ -7,7 +7,7 @@ import numpy as np
 
 from lnn_controller.export.c.layers import Formula
 from lnn_controller.export.c.network import Network
-from lnn_controller.export.c.text import number, table
+from lnn_controller.export.c.text import number, plus, table
 
 __all__ = ['CLOSED_FORMS', 'ClosedForm', 'closed_form']
 
@@ -52,6 +52,6 @@ def closed_form(network: Network, prefix: str, options: dict[str, Any], group: r
 
     def formula(n: str, z: Sequence[str]) -> str:
         own = f', {name}_AMPLITUDE[{n}], {name}_RATE[{n}]' if mode == 'pure' else ''
-        return f'{function}({", ".join(z[:heads])}{own}, t, {unit_s}, tau ? tau + {group.start} + {n} : 0)'
+        return f'{function}({", ".join(z[:heads])}{own}, t, {unit_s}, tau ? tau + {plus(group.start, n)} : 0)'
 
     return formula, tables

@@ -19,19 +19,24 @@ def core_source(network: Network, *, straight_line: bool = False) -> str:
     cell = read_cell(network)
     stages = [stage.source(straight_line=straight_line) for stage in cell.stages]
     constants, readout = _readout(network, straight_line=straight_line)
-    code = _HEAD.format(index=smallest_type(cell.values))
+    code = _HEAD.format(
+        index=smallest_type(cell.values), more=_POLARITY if network.spec.network.cell == 'ncp_cfc' else ''
+    )
     code += '\n'.join(filter(None, (*(stage.constants for stage in stages), constants)))
     code += _begin(network, cell)
     code += '\n'.join(stage.body for stage in stages) + readout + _END
     return fill(code, network.name)
 
 
-_HEAD = """/* The liquid core: one step of the cell, and the readout. Made by lnn export. */
+_HEAD = """/* The liquid core: one step of the cell, and the readout. Made by lnn export.{more} */
 #define LNN_INDEX {index}
 #include "lnn_cells.h"
 #include "policy.h"
 
 """
+
+_POLARITY = """
+   Polarities are the wiring's: in each of a closed-form neuron's sums a synapse has a weight with a sign of its own."""
 
 _END = """
     poison = 0.0f;

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from lnn_controller.export.c.closed_form import CLOSED_FORMS, closed_form
 from lnn_controller.export.c.layers import LANES, Layer, Row
 from lnn_controller.export.c.network import Array, Network
-from lnn_controller.export.c.text import table
+from lnn_controller.export.c.text import plus, table
 
 __all__ = ['cfc_layers', 'ctrnn_layers', 'feed_forward_layers', 'gru_layers', 'lstm_layers']
 
@@ -70,7 +70,7 @@ def lstm_layers(network: Network, prefix: str, options: dict[str, Any]) -> list[
     c = network.inputs + units
 
     def formula(n: str, z: Sequence[str]) -> str:
-        return f'lnn_lstm({", ".join(z)}, v + {c} + {n})'
+        return f'lnn_lstm({", ".join(z)}, v + {plus(c, n)})'
 
     return [Layer('LSTM', f'LSTM, {units} units', rows, network.inputs, units, formula)]
 
@@ -98,7 +98,7 @@ def gru_layers(network: Network, prefix: str, options: dict[str, Any]) -> list[L
     rows = _neurons(weights, bias, _sources(network, options), ALL)
 
     def formula(n: str, z: Sequence[str]) -> str:
-        return f'lnn_gru({", ".join(z)}, v[{network.inputs} + {n}])'
+        return f'lnn_gru({", ".join(z)}, v[{plus(network.inputs, n)}])'
 
     return [Layer('GRU', f'GRU, {units} units', rows, network.inputs, units, formula)]
 
@@ -118,7 +118,7 @@ def ctrnn_layers(network: Network, prefix: str) -> list[Layer]:
     rows = _blocks('', weights, bias, np.arange(network.inputs + units), ALL)
 
     def formula(n: str, z: Sequence[str]) -> str:
-        return f'lnn_leak({z[0]}, DECAY[{n}], v[{network.inputs} + {n}], t, TAU_S[{n}], tau ? tau + {n} : 0)'
+        return f'lnn_leak({z[0]}, DECAY[{n}], v[{plus(network.inputs, n)}], t, TAU_S[{n}], tau ? tau + {n} : 0)'
 
     return [Layer('NEURON', _title(units), rows, network.inputs, units, formula, tables, heads=False)]
 

@@ -129,13 +129,13 @@ class Layer:
             z = [f'{name}_BIAS[i]{f"[{lane}]" if lanes > 1 else ""}' for lane in range(lanes)]
         else:
             z = [f'z[{lane}]' for lane in range(lanes)]
-            at, start = f'{name}_START[i]', self._start
-            sparse = f'v, {name}_SOURCE + {at}, {name}_START[i + 1] - {at}'
+            start, sparse = self._start, f'v, {name}_SOURCE + at, {name}_START[i + 1] - at'
             text += f'        float z[{lanes}];\n'
+            text += f'        const int at = {name}_START[i];\n' if start is None else ''
             if lanes == 1:
-                text += f'        z[0] = lnn_sum1({name}_BIAS[i], {name}_WEIGHT + {at}, {sparse});\n'
+                text += f'        z[0] = lnn_sum1({name}_BIAS[i], {name}_WEIGHT + at, {sparse});\n'
             elif start is None:
-                text += f'        lnn_sum4(z, {name}_BIAS[i], {name}_WEIGHT + {at}, {sparse});\n'
+                text += f'        lnn_sum4(z, {name}_BIAS[i], {name}_WEIGHT + at, {sparse});\n'
             else:
                 text += f'        lnn_dense4(z, {name}_BIAS[i], {name}_WEIGHT + {reads} * i, v + {start}, {reads});\n'
         if self.heads:

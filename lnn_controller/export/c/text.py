@@ -8,7 +8,7 @@ from importlib.resources import files
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ['comment', 'fill', 'integer_table', 'number', 'smallest_type', 'table', 'template']
+__all__ = ['comment', 'fill', 'integer_table', 'number', 'plus', 'smallest_type', 'table', 'template']
 
 WIDTH = 120
 
@@ -60,6 +60,17 @@ def smallest_type(largest: int) -> str:
     :returns: the smallest unsigned type that holds it
     """
     return next((f'uint{bits}_t' for bits in (8, 16) if largest < 1 << bits), 'uint32_t')
+
+
+def plus(first: int, n: str) -> str:
+    """
+    Write a sum.
+
+    :param first: a number
+    :param n: a number or a variable
+    :returns: C for both together
+    """
+    return str(first + int(n)) if n.isdigit() else f'{first} + {n}' if first else n
 
 
 def comment(text: str, indent: str = '') -> str:
