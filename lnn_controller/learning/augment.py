@@ -1,6 +1,6 @@
 """Photometric augmentation of whole sequences, on uint8 frames: what makes a summer policy see in winter."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import cv2
 import numpy as np
@@ -74,6 +74,20 @@ class Augment:
             if self.strength == 'cue' and self.rng.random() < _PAINT_ODDS:
                 changed = _blend(self._paint(frames), changed, cue_mask(frames, self.cue_colour))
         return self._add_noise(changed, self.rng.uniform(0, _NOISE[self.strength])).reshape(shape)
+
+    def look(self, seed: Sequence[int]) -> Callable[[NDArray[np.uint8]], NDArray[np.uint8]]:
+        """
+        Return one change, to be made to a sequence a part at a time.
+
+        :param seed: decides which change
+        :returns: changes frames, rgb8, (U, H, W, 3), the same way whenever it is called
+        """
+
+        def change(frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
+            self.rng = np.random.default_rng(seed)
+            return self(frames)
+
+        return change
 
     def _recolour(self, frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Change marks and colours as *wide* does, (U·H, W, 3)."""
@@ -150,11 +164,12 @@ class Augment:
         return _look_up(flat, np.clip(np.rint(value), 0, 255))
 
     def _add_noise(self, flat: NDArray[np.uint8], sigma: float) -> NDArray[np.uint8]:
-        start = int(self.rng.integers(self._noise.size))
-        row = flat.shape[1] * 3
-        # Rows wrap round the bank; each sequence starts somewhere else in it.
-        index = (start + np.arange(flat.shape[0]) * row) % (self._noise.size - row)
-        noise = np.lib.stride_tricks.sliding_window_view(self._noise, row)[index].reshape(flat.shape)
+        start, bank = int(self.rng.integers(self._noise.size)), self._noise
+        # The bank is read on as it lies, from the start again where it ends: to gather rows would cost as much as all.
+        noise = bank[start : start + flat.size]
+        if len(noise) < flat.size:
+            noise = np.concatenate([noise, np.resize(bank, flat.size - len(noise))])
+        noise = noise.reshape(flat.shape)
         return np.asarray(cv2.addWeighted(flat, 1.0, noise, 255.0 * sigma, 0.0, dtype=cv2.CV_8U), np.uint8)
 
 
