@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lnn_controller.cli.arguments import add_topic_arguments, chosen_topics
+from lnn_controller.data.frame_files import DEFAULT_LIMIT_GB, FrameCache
 from lnn_controller.errors import InputError
 
 __all__ = ['EXAMPLE', 'SUMMARY', 'add_arguments', 'run']
@@ -32,6 +33,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--out', type=Path, required=True, metavar='DIR', help='folder of the policy bundle to write')
     parser.add_argument('--resume', action='store_true', help='go on from the last checkpoint of this --out')
     parser.add_argument('--overwrite', action='store_true', help='replace an existing --out')
+    parser.add_argument(
+        '--cache-limit',
+        type=float,
+        default=DEFAULT_LIMIT_GB,
+        metavar='GB',
+        help='keep frames of the bags for the next run, in ~/.cache/lnn_controller, the newest used up to so many GB '
+        'in all; 0: none (default: %(default)g)',
+    )
     parser.add_argument('--json', action='store_true', help='print the metrics as JSON')
     add_topic_arguments(parser)
     tuning = parser.add_argument_group('fine-tuning')
@@ -71,6 +80,7 @@ def run(args: argparse.Namespace) -> int:
         'topics': chosen_topics(args),
         'resume': args.resume,
         'overwrite': args.overwrite,
+        'cache': FrameCache(args.cache_limit) if args.cache_limit else None,
         'progress': not args.json,
         # Standard output is the JSON's alone.
         'report': partial(print, file=sys.stderr if args.json else sys.stdout),

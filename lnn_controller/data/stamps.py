@@ -1,5 +1,6 @@
 """Put the streams of a bag on one clock: header stamps, else receive times, and strictly increasing."""
 
+from array import array
 from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -49,8 +50,8 @@ class Stamps:
     :param receive: receive times, ns
     """
 
-    header: list[int] = field(default_factory=list)
-    receive: list[int] = field(default_factory=list)
+    header: 'array[int]' = field(default_factory=lambda: array('q'))
+    receive: 'array[int]' = field(default_factory=lambda: array('q'))
 
     def add(self, header_ns: int, receive_ns: int) -> None:
         """

@@ -1,7 +1,8 @@
 """What of a bag is a demonstration: all of it or, where a policy drove, the sections in which it was overridden."""
 
 import dataclasses
-from collections.abc import Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from lnn_controller.data.align import latest_index
 from lnn_controller.data.bags.reader import Bag
 from lnn_controller.data.bags.topics import Topics, find_override, last_name
 from lnn_controller.data.episode import Episode, read_episode
+from lnn_controller.data.frame_files import FrameCache
 from lnn_controller.data.stamps import is_bridged
 from lnn_controller.data.topic_names import OVERRIDE
 from lnn_controller.data.usable import usable_spans
@@ -32,8 +34,8 @@ def slice_by_time(episode: Episode, low_ns: float, high_ns: float) -> Episode:
     :returns: what lies between them, both included
     """
 
-    def inside(stamps: np.ndarray) -> np.ndarray:
-        return (stamps >= low_ns) & (stamps <= high_ns)
+    def inside(stamps: np.ndarray) -> slice:
+        return slice(bisect_left(stamps, low_ns), bisect_right(stamps, high_ns))  # views: a mask would copy the frames
 
     frames = inside(episode.image_stamps_ns)
     commands, command_stamps_ns = _commands_between(episode, low_ns, high_ns)
@@ -88,6 +90,8 @@ def read_demonstrations(
     hold_s: float,
     wheelbase_m: float | None = None,
     command_frame: str = 'auto',
+    cache: FrameCache | None = None,
+    progress: Callable[[int], None] | None = None,
 ) -> list[Episode]:
     """
     Read a bag's demonstrations.
@@ -105,6 +109,8 @@ def read_demonstrations(
     :param hold_s: how long a command holds where no new one comes, s
     :param wheelbase_m: from axle to axle, m, where commands steer by an angle
     :param command_frame: frame of their velocities, as of :class:`.commands.CommandReader`
+    :param cache: of frames, as of :func:`.episode.read_episode`
+    :param progress: likewise
     :returns: one episode, or one for each section of override
     :raises InputError: if the bag cannot be read, a policy drove and nobody overrode it, or all overrides are too short
     """
@@ -120,8 +126,10 @@ def read_demonstrations(
             topics=topics,
             wheelbase_m=wheelbase_m,
             command_frame=command_frame,
+            cache=cache,
+            progress=progress,
         )
-    episode = dataclasses.replace(episode, command_hold_s=hold_s)
+        episode = dataclasses.replace(episode, command_hold_s=hold_s, sha256=bag.sha256())
     return _sections(episode) if is_override(episode) else [episode]
 
 

@@ -3,14 +3,20 @@
 import dataclasses
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
 
 from lnn_controller.data.bags.reader import Bag, find_bags
 from lnn_controller.data.bags.topics import Topics
+from lnn_controller.data.camera import camera_bits, camera_size, required
+from lnn_controller.data.choice import choose_image
 from lnn_controller.data.drops import explain_drops
-from lnn_controller.data.episode import Episode, camera_bits, camera_size
+from lnn_controller.data.episode import Episode
+from lnn_controller.data.frame_files import FrameCache
 from lnn_controller.data.messages.types import ODOMETRIES
 from lnn_controller.data.usable import usable_at_ns, usable_spans
 from lnn_controller.errors import InputError
@@ -92,7 +98,13 @@ class Split:
 
 
 def load(
-    bags: Sequence[Path], config: TrainConfig, topics: Topics | None = None, *, bits: int | None = None
+    bags: Sequence[Path],
+    config: TrainConfig,
+    topics: Topics | None = None,
+    *,
+    bits: int | None = None,
+    cache: FrameCache | None = None,
+    progress: bool = False,
 ) -> tuple[ImageSpec, Split]:
     """
     Read the bags and divide them.
@@ -105,6 +117,8 @@ def load(
     :param config: frame size, channels, IMU, shares
     :param topics: names of the topics where they cannot be found by type
     :param bits: that a 16-bit camera uses, where a policy is there already; ``None``: as the bags' frames do
+    :param cache: of frames of bags that were read before; ``None``: they are decoded, and kept for this run alone
+    :param progress: show a progress bar
     :returns: the network's frame, and the episodes by use
     :raises InputError: if a bag cannot be read, is too short, lacks an IMU that ``imu: yes`` asks for, or holds what
         cannot be learnt (see :mod:`.checks`)
@@ -114,10 +128,11 @@ def load(
         raise InputError('training needs at least one bag. Got none')
     topics = topics or Topics()
     height, width = camera_size(bags[0], topics)
-    used = max(camera_bits(bag, topics) for bag in bags)
+    used, announced = _look(bags, topics)
     bits = bits or used
     image = dataclasses.replace(frame_size(height, width, config), bits=bits)
-    recordings, notes = _read(bags, image, config, topics)
+    with tqdm(total=announced, desc='read', unit='frame', disable=None if progress else True) as bar:
+        recordings, notes = _read(bags, image, config, topics, cache, bar.update)
     if used < ImageSpec.bits:
         notes = (f'the pictures of 16 bits use {used} of them: {2**bits - 1} is white, here and when driving', *notes)
     episodes = [episode for recording in recordings for episode in recording.episodes]
@@ -146,8 +161,23 @@ def load(
     return image, Split(tuple(episodes[:-kept]), tuple(episodes[-kept:]), None, digests, overrides_s, notes, recordings)
 
 
+def _look(bags: Sequence[Path], topics: Topics) -> tuple[int, int]:
+    """How many bits the cameras use, and how many pictures the bags announce."""
+    used, announced = 0, 0
+    for path in bags:
+        with Bag(path) as bag:
+            used = max(used, camera_bits(bag, topics))
+            announced += required(bag, 'image', choose_image(bag, topics.image)[0]).count
+    return used, announced
+
+
 def _read(
-    bags: Sequence[Path], image: ImageSpec, config: TrainConfig, topics: Topics
+    bags: Sequence[Path],
+    image: ImageSpec,
+    config: TrainConfig,
+    topics: Topics,
+    cache: FrameCache | None,
+    progress: Callable[[int], Any],
 ) -> tuple[tuple[Recording, ...], tuple[str, ...]]:
     """The bags, each recording once, and what was found in them that a person should know."""
     use_imu = {'auto': None, 'yes': True, 'no': False}[config.imu]
@@ -162,6 +192,8 @@ def _read(
             hold_s=config.command_hold_s,
             wheelbase_m=config.wheelbase or None,
             command_frame=config.command_frame,
+            cache=cache,
+            progress=progress,
         )
         recording, found = _look_at(bag, demonstrations, topics, in_world=config.command_frame == 'world')
         recordings.append(recording)

@@ -3,13 +3,16 @@
 import dataclasses
 import math
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError
 from safetensors.torch import load as load_weights
 
+from lnn_controller.data.bags.reader import Bag, find_bags
 from lnn_controller.data.bags.topics import Topics
+from lnn_controller.data.frame_files import FrameCache
 from lnn_controller.errors import InputError
 from lnn_controller.learning.build import build_network
 from lnn_controller.learning.checks import check_alike, shared_frames
@@ -39,6 +42,7 @@ def fine_tune(
     topics: Topics | None = None,
     resume: bool = False,
     overwrite: bool = False,
+    cache: FrameCache | None = None,
     progress: bool = True,
     report: Callable[[str], None] = print,
 ) -> TrainResult:
@@ -59,7 +63,8 @@ def fine_tune(
     :param topics: names of the topics, of new and old bags, where they cannot be found by type
     :param resume: go on from the last checkpoint in ``<out>.training``
     :param overwrite: replace an existing bundle and its training folder
-    :param progress: show a progress bar
+    :param cache: of frames of bags that were read before; ``None``: they are decoded, and kept for this run alone
+    :param progress: show progress bars
     :param report: takes lines about what was read
     :returns: where the bundle is, and the errors before and after: of the new demonstrations, and of the old ones as
         ``rehearsed``
@@ -80,21 +85,16 @@ def fine_tune(
     settings = config.values() | {'init': dict(origin), 'topics': dataclasses.asdict(topics or Topics())}
     run_dir = check_out(out, settings, resume=resume, overwrite=overwrite)
 
-    bits = bundle.spec.image.bits
-    _, split = load(bags, config, topics, bits=bits)
-    old = None
-    if rehearse:
-        # What a single old bag would keep for a test of its own is better rehearsed.
-        _, old = load(rehearse, dataclasses.replace(config, test_fraction=0.0), topics, bits=bits)
-        _refuse_both(split, old)
-    _refuse_other_robot(bundle.spec, split, old)
+    _refuse_other_robot(bundle.spec, [*bags, *rehearse])
+    read = partial(load, topics=topics, bits=bundle.spec.image.bits, cache=cache, progress=progress)
+    _, split = read(bags, config)
+    # What a single old bag would keep for a test of its own is better rehearsed.
+    old = read(rehearse, dataclasses.replace(config, test_fraction=0.0))[1] if rehearse else None
+    _refuse_both(split, old)
     if not config.steps:
         steps = config.for_frames(split.frames + (old.frames if old else 0)).steps
         config = dataclasses.replace(config, steps=round(steps * STEPS_SHARE))
-    old_lines = [f'rehearsed, {line}' for line in old.summary()] if old else []
-    if old:
-        old_lines += [f'warning: {found.text}' for found in check_alike([*old.recordings[:1], *split.recordings])]
-    for line in [*split.summary(), *old_lines, *_beyond(split, bundle.spec)]:
+    for line in [*split.summary(), *_of_old(split, old), *_beyond(split, bundle.spec)]:
         report(line)
     spec = dataclasses.replace(bundle.spec, name=out.resolve().name)
     origin['rehearsed_bags'] = old.bags if old else {}
@@ -170,24 +170,33 @@ def _network(bundle: Bundle, seed: int) -> PolicyNetwork:
     return network
 
 
-def _refuse_both(split: Split, old: Split) -> None:
+def _refuse_both(split: Split, old: Split | None) -> None:
     """A bag that is new and old would be trained on here and held out there."""
-    for recording in split.recordings:
-        if any(shared_frames(recording, other) for other in old.recordings):
+    for recording in split.recordings if old else ():
+        if old and any(shared_frames(recording, other) for other in old.recordings):
             raise InputError(
                 f'{recording.name}: a bag must be either new or rehearsed. Got it as both: leave it out of one'
             )
 
 
-def _refuse_other_robot(spec: PolicySpec, *splits: Split | None) -> None:
+def _refuse_other_robot(spec: PolicySpec, bags: Sequence[Path]) -> None:
     """What says nothing of its robot may be of any: so do recordings of real ones."""
-    for recording in [each for split in splits if split for each in split.recordings]:
-        robot = recording.episodes[0].robot
-        if spec.robot and robot and robot != spec.robot:
+    for path in [bag for each in bags for bag in find_bags(each)] if spec.robot else ():
+        with Bag(path) as bag:
+            robot = bag.custom_data.get('robot')
+        if robot and robot != spec.robot:
             raise InputError(
-                f'{recording.name} must be of the robot of policy {spec.name}, {spec.robot}. Got {robot}: '
-                'begin with a policy of that robot, or train without --init'
+                f'{path} must be of the robot of policy {spec.name}, {spec.robot}. Got {robot}: '
+                'begin with a policy of that robot, or train from nothing, without --init'
             )
+
+
+def _of_old(split: Split, old: Split | None) -> list[str]:
+    """What is to be said of the demonstrations that are rehearsed."""
+    if old is None:
+        return []
+    unlike = check_alike([*old.recordings[:1], *split.recordings])
+    return [f'rehearsed, {line}' for line in old.summary()] + [f'warning: {found.text}' for found in unlike]
 
 
 def _beyond(split: Split, spec: PolicySpec) -> list[str]:

@@ -1,6 +1,6 @@
 """The Lightning module: loss, optimiser and validation of one policy network."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import lightning
@@ -9,14 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from lnn_controller.learning.config import TrainConfig
+from lnn_controller.learning.held_out import FRAMES_AT_ONCE, HeldOut, Predicted, predict
 from lnn_controller.learning.windows import Batch
 from lnn_controller.liquid.network import PolicyNetwork
 
-__all__ = ['FRAMES_AT_ONCE', 'PolicyModule', 'at_ticks', 'clip_gradients', 'encode', 'predict']
-
-# Frames are encoded in chunks of so many: the activations of hundreds at once fall out of the processor's cache, and
-# forward and backward pass take 1.7 times as long.
-FRAMES_AT_ONCE = 96
+__all__ = ['PolicyModule', 'at_ticks', 'clip_gradients', 'encode']
 
 
 class PolicyModule(lightning.LightningModule):
@@ -29,10 +26,12 @@ class PolicyModule(lightning.LightningModule):
 
     :param network: the policy network
     :param config: learning rates, loss weights, steps
-    :param validation: batches of whole episodes never trained on, by name; they count equally
+    :param validation: sequences never trained on, by name of the part; the parts count equally
     """
 
-    def __init__(self, network: PolicyNetwork, config: TrainConfig, validation: Mapping[str, Batch]) -> None:
+    def __init__(
+        self, network: PolicyNetwork, config: TrainConfig, validation: Mapping[str, Sequence[HeldOut]]
+    ) -> None:
         super().__init__()
         self.network = network
         self.config = config
@@ -41,18 +40,29 @@ class PolicyModule(lightning.LightningModule):
         self.history: list[dict[str, float]] = []
         self.dropped_steps = 0
 
-    def loss(self, predicted: Tensor, batch: Batch) -> Tensor:
+    def loss(self, predicted: Tensor, demonstrated: Tensor, mask: Tensor | None = None) -> Tensor:
         """
         Compute the squared error in units of the command's deviation; rare, large commands count for more.
 
-        :param predicted: the network's commands, (B, T, C)
-        :param batch: with the demonstrated ones
+        :param predicted: the network's commands, (…, C)
+        :param demonstrated: the demonstrated ones, (…, C)
+        :param mask: 1 where a tick counts, 0 where it does not, (…); all count when left out
         :returns: weighted mean, a scalar
         """
-        target = (batch.command - self.network.command_mean) / self.network.command_scale
-        predicted = (predicted - self.network.command_mean) / self.network.command_scale
-        weight = (1 + target.abs()).clamp(max=4.0) * batch.mask[..., None]
+        mean, scale = self.network.command_mean, self.network.command_scale
+        target, predicted = (demonstrated.to(mean.device) - mean) / scale, (predicted.to(mean.device) - mean) / scale
+        weight = (1 + target.abs()).clamp(max=4.0)
+        weight = weight if mask is None else weight * mask[..., None]
         return (weight * (predicted - target).square()).sum() / weight.sum()
+
+    def error(self, predicted: Predicted) -> float:
+        """
+        Compute the loss over sequences that were held out.
+
+        :param predicted: the network's commands and the demonstrated ones
+        :returns: weighted mean
+        """
+        return float(self.loss(predicted.commands, predicted.demonstrated))
 
     def training_step(self, batch: Batch, _: int) -> Tensor:
         """
@@ -62,19 +72,19 @@ class PolicyModule(lightning.LightningModule):
         :returns: loss of the commands and, weighted, of the throw-away readout, a scalar
         """
         features = encode(self.network, batch)
-        loss = self.loss(self.network(features, batch.imu, batch.dt_s), batch)
+        loss = self.loss(self.network(features, batch.imu, batch.dt_s), batch.command, batch.mask)
         self.log('train_loss', loss, prog_bar=True, on_step=False, on_epoch=True, batch_size=len(batch.dt_s))
         if self.config.encoder_loss > 0:
             readout = self.network.command_mean + self.network.command_scale * self.encoder_readout(features)
-            loss = loss + self.config.encoder_loss * self.loss(readout, batch)
+            loss = loss + self.config.encoder_loss * self.loss(readout, batch.command, batch.mask)
         return loss
 
     def validation_step(self, *_: Any) -> None:
         """Run whole episodes, from a fresh state to their end, and log their losses."""
         total = 0.0
-        for name, batch in self.validation.items():
-            loss = self.loss(predict(self.network, batch), batch)
-            total += float(loss) / len(self.validation)
+        for name, part in self.validation.items():
+            loss = self.error(predict(self.network, part))
+            total += loss / len(self.validation)
             self.log(f'{name}_loss', loss, prog_bar=True, batch_size=1)
         # What early stopping and the choice of weights look at.
         self.log('val_score', total, batch_size=1)
@@ -168,16 +178,3 @@ def at_ticks(each: Tensor, batch: Batch) -> Tensor:
     :returns: features, (B, T, F)
     """
     return each.gather(1, batch.frame_index[..., None].expand(-1, -1, each.shape[-1]))
-
-
-def predict(network: PolicyNetwork, batch: Batch) -> Tensor:
-    """
-    Compute the commands over whole episodes, without gradients and in little memory.
-
-    :param network: the policy network
-    :param batch: episodes
-    :returns: commands in physical units, (B, T, C)
-    """
-    with torch.no_grad():
-        commands: Tensor = network(encode(network, batch), batch.imu, batch.dt_s)
-        return commands

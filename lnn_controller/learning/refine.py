@@ -7,6 +7,7 @@ encoded once for each of a few looks, and windows that are long in time cost sec
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -16,8 +17,9 @@ from torch import Tensor
 from lnn_controller.data.episode import Episode
 from lnn_controller.learning.augment import Augment, mirror_commands, mirror_imu
 from lnn_controller.learning.config import TrainConfig
-from lnn_controller.learning.module import FRAMES_AT_ONCE, PolicyModule, at_ticks, clip_gradients, encode
-from lnn_controller.learning.windows import Batch, Windows
+from lnn_controller.learning.held_out import HeldOut, Look, drive, encode_frames
+from lnn_controller.learning.module import PolicyModule, at_ticks, clip_gradients
+from lnn_controller.learning.windows import Windows
 from lnn_controller.liquid.network import PolicyNetwork
 
 __all__ = ['refine']
@@ -43,16 +45,7 @@ def refine(
     network = module.network
     parts = [*network.sequence.parameters(), *network.readout.parameters()]
     parameters = [parameter for parameter in parts if parameter.requires_grad]
-    augment = Augment(config.augmentation, np.random.default_rng([config.seed, config.refine_steps]), config.cue_colour)
-    count = 1 if config.augmentation == 'none' and not config.mirror else LOOKS
-    looks, old_looks = (
-        [
-            _encoded(network, each, augment if look else None, mirror=config.mirror and look % 2 == 1)
-            for look in range(count)
-            for each in group
-        ]
-        for group in (episodes, rehearsed)
-    )
+    looks, old_looks = (_looks(network, group, config, old) for old, group in enumerate((episodes, rehearsed)))
     windows = dataclasses.replace(
         config,
         steps=config.refine_steps,
@@ -60,8 +53,7 @@ def refine(
         augmentation='none',
         mirror=False,
     )
-    with torch.no_grad():
-        validation = {name: (encode(network, batch), batch) for name, batch in module.validation.items()}
+    validation = {name: (part, [each.features(network) for each in part]) for name, part in module.validation.items()}
     optimizer = torch.optim.AdamW(parameters, config.cell_learning_rate, weight_decay=0.0)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, config.cell_learning_rate, config.refine_steps)
     before = best = _score(module, validation)
@@ -72,7 +64,8 @@ def refine(
         for batch in drawn.of_epoch(epoch):
             features = at_ticks(batch.frames, batch)
             optimizer.zero_grad()
-            module.loss(network(features, batch.imu, batch.dt_s), batch).backward()  # type: ignore[no-untyped-call]
+            commands = network(features, batch.imu, batch.dt_s)
+            module.loss(commands, batch.command, batch.mask).backward()  # type: ignore[no-untyped-call]
             if clip_gradients(parameters, 1.0):
                 optimizer.step()
             schedule.step()
@@ -83,31 +76,38 @@ def refine(
     return {'before': round(before, 6), 'after': round(best, 6)}
 
 
-def _encoded(network: PolicyNetwork, episode: Episode, augment: Augment | None, *, mirror: bool) -> Episode:
+def _looks(network: PolicyNetwork, episodes: Sequence[Episode], config: TrainConfig, group: int) -> list[Episode]:
+    """Every episode with features for frames: once as it is, and where it may look otherwise a few times so."""
+    augment = Augment(config.augmentation, np.random.default_rng([config.seed, config.refine_steps]), config.cue_colour)
+    count = 1 if config.augmentation == 'none' and not config.mirror else LOOKS
+    return [
+        _encoded(
+            network,
+            episode,
+            augment.look([config.seed, config.refine_steps, group, look, number]) if look else None,
+            mirror=config.mirror and look % 2 == 1,
+        )
+        for look, (number, episode) in product(range(count), enumerate(episodes))
+    ]
+
+
+def _encoded(network: PolicyNetwork, episode: Episode, look: Look | None, *, mirror: bool) -> Episode:
     """The episode with features, (F, 32), for frames."""
     images, imu, commands = episode.images, episode.imu, episode.commands
     if mirror:
-        images = np.ascontiguousarray(images[:, :, ::-1])
+        images = images[:, :, ::-1]
         imu = None if imu is None else mirror_imu(imu)
         commands = mirror_commands(commands, episode.channels)
-    if augment:
-        images = augment(images)
-    with torch.no_grad():
-        frames = torch.from_numpy(images)
-        features = torch.cat([network.encode(chunk) for chunk in torch.split(frames, FRAMES_AT_ONCE)])
+    features: Any = encode_frames(network, images, look).cpu().numpy()
     # Windows take their frames from here whatever these are.
-    return dataclasses.replace(episode, images=features.numpy(), imu=imu, commands=commands)
+    return dataclasses.replace(episode, images=features, imu=imu, commands=commands)
 
 
-def _score(module: PolicyModule, validation: Mapping[str, tuple[Tensor, Batch]]) -> float:
+def _score(module: PolicyModule, validation: Mapping[str, tuple[Sequence[HeldOut], Sequence[Tensor]]]) -> float:
     network = module.network
     training = network.training
     network.eval()
-    with torch.no_grad():
-        losses = [
-            float(module.loss(network(features, batch.imu, batch.dt_s), batch))
-            for features, batch in validation.values()
-        ]
+    losses = [module.error(drive(network, part, features)) for part, features in validation.values()]
     network.train(training)
     return sum(losses) / len(losses)
 

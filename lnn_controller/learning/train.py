@@ -11,13 +11,15 @@ import numpy as np
 import torch
 
 from lnn_controller.data.bags.topics import Topics
+from lnn_controller.data.frame_files import FrameCache
 from lnn_controller.export.onnx import export
 from lnn_controller.learning.build import build_network, new_spec
 from lnn_controller.learning.config import TrainConfig
 from lnn_controller.learning.episodes import Split, load
 from lnn_controller.learning.fit import Data, check_out, fit, training_folder
+from lnn_controller.learning.held_out import held_out, recoloured
 from lnn_controller.learning.loss_curve import draw_loss_curve
-from lnn_controller.learning.measure import Metrics, held_out, measure, recoloured
+from lnn_controller.learning.measure import Metrics, measure
 from lnn_controller.learning.module import PolicyModule
 from lnn_controller.learning.provenance import provenance
 from lnn_controller.learning.refine import refine
@@ -51,6 +53,7 @@ def train(
     topics: Topics | None = None,
     resume: bool = False,
     overwrite: bool = False,
+    cache: FrameCache | None = None,
     progress: bool = True,
     report: Callable[[str], None] = print,
 ) -> TrainResult:
@@ -65,7 +68,8 @@ def train(
     :param topics: names of the topics where they cannot be found by type
     :param resume: go on from the last checkpoint in ``<out>.training``
     :param overwrite: replace an existing bundle and its training folder
-    :param progress: show a progress bar
+    :param cache: of frames of bags that were read before; ``None``: they are decoded, and kept for this run alone
+    :param progress: show progress bars
     :param report: takes lines about what was read
     :returns: where the bundle is and how good it was on what it has not seen
     :raises InputError: if a bag cannot be used, the output exists, or there is nothing of the same config and bags to
@@ -73,7 +77,7 @@ def train(
     """
     settings = config.values() | {'topics': dataclasses.asdict(topics or Topics())}
     run_dir = check_out(out, settings, resume=resume, overwrite=overwrite)
-    image, split = load(bags, config, topics)
+    image, split = load(bags, config, topics, cache=cache, progress=progress)
     config = config.for_frames(split.frames)
     for line in split.summary():
         report(line)

@@ -17,7 +17,7 @@ from lnn_controller.data.usable import usable_spans
 from lnn_controller.learning.augment import Augment, mirror_commands, mirror_imu
 from lnn_controller.learning.config import TrainConfig
 
-__all__ = ['Batch', 'Window', 'Windows', 'collate', 'cut']
+__all__ = ['Batch', 'Ticks', 'Window', 'Windows', 'collate', 'cut', 'lay_out']
 
 JITTER = 0.3
 
@@ -52,17 +52,43 @@ class Batch(NamedTuple):
     mask: Tensor
 
 
-def cut(episode: Episode, ticks_ns: np.ndarray) -> Window:
+@dataclass(frozen=True)
+class Ticks:
     """
-    The window of an episode at given control ticks.
+    What T control ticks of an episode see but the pictures, and what its demonstrator did.
 
-    :param episode: its frames, IMU and commands
+    :param seen: the newest frame at each, index into the episode's images, (T,)
+    :param imu: mean since the previous tick, (T, 6), or none
+    :param dt_s: since the previous tick, s, (T,)
+    :param command: the demonstrator's command at the tick, (T, C)
+    """
+
+    seen: np.ndarray
+    imu: np.ndarray | None
+    dt_s: np.ndarray
+    command: np.ndarray
+
+    def between(self, start: int, stop: int) -> 'Ticks':
+        """
+        Return some of the ticks.
+
+        :param start: the first
+        :param stop: the first that is not among them any more, or beyond the last
+        :returns: views of them
+        """
+        imu = None if self.imu is None else self.imu[start:stop]
+        return Ticks(self.seen[start:stop], imu, self.dt_s[start:stop], self.command[start:stop])
+
+
+def lay_out(episode: Episode, ticks_ns: np.ndarray) -> Ticks:
+    """
+    Lay out an episode by control ticks.
+
+    :param episode: its stamps, IMU and commands
     :param ticks_ns: T + 1 strictly increasing stamps, ns; the first only opens the first Δt and IMU mean
     :returns: T ticks, the commands interpolated linearly between the demonstrator's, and held where these are far apart
     """
     at = ticks_ns[1:]
-    seen = np.maximum(latest_index(episode.image_stamps_ns, at), 0)
-    unique, frame_index = np.unique(seen, return_inverse=True)
     imu = None
     if episode.imu is not None and episode.imu_stamps_ns is not None:
         imu = window_mean(episode.imu, episode.imu_stamps_ns, ticks_ns[:-1], at).astype(np.float32)
@@ -76,13 +102,25 @@ def cut(episode: Episode, ticks_ns: np.ndarray) -> Window:
     command = np.stack([np.interp(query, times, channel) for channel in episode.commands[near].T], axis=1)
     held = ~is_bridged(episode.command_stamps_ns, newest, episode.command_hold_s)
     command[held] = episode.commands[newest[held]]
-    return Window(
-        frames=episode.images[unique],
-        frame_index=frame_index.astype(np.int64),
+    return Ticks(
+        seen=np.maximum(latest_index(episode.image_stamps_ns, at), 0),
         imu=imu,
         dt_s=(np.diff(ticks_ns) * 1e-9).astype(np.float32),
         command=command.astype(np.float32),
     )
+
+
+def cut(episode: Episode, ticks_ns: np.ndarray) -> Window:
+    """
+    The window of an episode at given control ticks.
+
+    :param episode: its frames, IMU and commands
+    :param ticks_ns: as of :func:`lay_out`
+    :returns: T ticks and the frames that they saw
+    """
+    ticks = lay_out(episode, ticks_ns)
+    unique, frame_index = np.unique(ticks.seen, return_inverse=True)
+    return Window(episode.images[unique], frame_index.astype(np.int64), ticks.imu, ticks.dt_s, ticks.command)
 
 
 def collate(windows: Sequence[Window]) -> Batch:
@@ -96,8 +134,10 @@ def collate(windows: Sequence[Window]) -> Batch:
     ticks_most = max(len(window.dt_s) for window in windows)
 
     def stack(arrays: list[np.ndarray], length: int) -> Tensor:
-        padded = [np.concatenate([a, np.repeat(a[-1:], length - len(a), axis=0)]) for a in arrays]
-        return torch.from_numpy(np.stack(padded))
+        rows = np.empty((len(arrays), length, *arrays[0].shape[1:]), arrays[0].dtype)
+        for row, array in zip(rows, arrays, strict=True):
+            row[: len(array)], row[len(array) :] = array, array[-1]
+        return torch.from_numpy(rows)
 
     has_imu = windows[0].imu is not None
     mask = np.array([np.arange(ticks_most) < len(window.dt_s) for window in windows], np.float32)

@@ -13,7 +13,7 @@ from recordings import MS
 
 from lnn_controller.data import read_episode
 from lnn_controller.data.bags.reader import Bag
-from lnn_controller.data.episode import camera_size
+from lnn_controller.data.camera import camera_size
 from lnn_controller.data.messages import build as m
 from lnn_controller.data.messages.video import Packet, VideoDecoder
 from lnn_controller.data.messages.video_packets import H264, Hevc, codec_of

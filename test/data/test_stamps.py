@@ -1,6 +1,7 @@
 """Clocks that disagree, stamps of no clock, pauses: what is laid beside what, and what is left out."""
 
 import re
+from array import array
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ TOPICS = {'image': '/camera', 'command': '/cmd_vel', 'imu': '/imu'}
 def stream(stamps_ns, *, delay_ns=0, header=True):
     stamps_ns = np.asarray(stamps_ns, np.int64)
     headers = stamps_ns if header else np.zeros_like(stamps_ns)
-    return Stamps(headers.tolist(), (stamps_ns + delay_ns).tolist())
+    return Stamps(array('q', headers), array('q', stamps_ns + delay_ns))
 
 
 def choose(**samples):

@@ -13,7 +13,8 @@ from lnn_controller.learning.build import build_network
 from lnn_controller.learning.config import TrainConfig
 from lnn_controller.learning.episodes import load
 from lnn_controller.learning.finetune import fine_tune, fine_tune_config
-from lnn_controller.learning.measure import held_out, measure
+from lnn_controller.learning.held_out import held_out
+from lnn_controller.learning.measure import measure
 from lnn_controller.learning.module import PolicyModule
 from lnn_controller.learning.train import train
 from lnn_controller.policy.bundle import read_spec
@@ -208,7 +209,7 @@ def test_what_cannot_be_a_beginning_is_refused(policy, old, new, tiny_bundle, tm
 def test_the_command_learns_from_overrides_and_prints_both_errors(policy, old, tmp_path, capsys, monkeypatch):
     monkeypatch.setenv('CC', 'none')  # nothing is compiled at the end
     bag = write_drive(tmp_path / 'drive', overrides_s=[(1, 4), (6, 8), (9, 11)])
-    quick = ['--steps', '4', '--epochs', '1']
+    quick = ['--steps', '4', '--epochs', '1', '--cache-limit', '0']
     line = ['train', '--init', str(policy), str(bag), *quick, '--rehearse', *map(str, old)]
     assert main([*line, '--out', str(tmp_path / 'a')]) == 0
     told = capsys.readouterr().out

@@ -11,7 +11,7 @@ from lnn_controller.data.usable import usable_spans
 from lnn_controller.errors import InputError
 from lnn_controller.learning.config import TrainConfig
 from lnn_controller.learning.episodes import Split, divide
-from lnn_controller.learning.measure import held_out
+from lnn_controller.learning.held_out import held_out
 from lnn_controller.liquid.encoder import SMALLEST_SIDE, ConvEncoder
 
 CONFIG = TrainConfig()
@@ -56,11 +56,11 @@ def test_pieces_are_cut_of_usable_time_and_the_test_is_of_none_of_them(lost, usa
     assert len(train) == len(validation) >= 3
     split = Split(train, validation, (whole, CONFIG.test_fraction), {})
     test = held_out(split, CONFIG)['test']
-    assert float(test.mask.sum()) / 50 == pytest.approx(usable_s * CONFIG.test_fraction, rel=0.1)
+    assert sum(each.counted.sum() for each in test) / 50 == pytest.approx(usable_s * CONFIG.test_fraction, rel=0.1)
     # The command is the time: what counts is later than all that was trained on.
-    tested = test.command[..., 0][test.mask.bool()]
-    learnt = torch.tensor([(max(high for _, high in spans) - make_episode(2).image_stamps_ns[0]) / S])
-    assert float(tested.min()) >= float(learnt) - 0.02
+    tested = np.concatenate([each.ticks.command[each.counted, 0] for each in test])
+    learnt = (max(high for _, high in spans) - make_episode(2).image_stamps_ns[0]) / S
+    assert tested.min() >= learnt - 0.02
 
 
 def test_a_recording_of_which_little_can_be_learnt_is_told_so():

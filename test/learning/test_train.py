@@ -14,6 +14,7 @@ from made_bags import write_steering
 from safetensors.numpy import load_file
 
 from lnn_controller.data.bags.topics import Topics
+from lnn_controller.data.frame_files import FrameCache
 from lnn_controller.errors import InputError
 from lnn_controller.export.native import find_compiler
 from lnn_controller.learning.config import TrainConfig
@@ -31,9 +32,9 @@ REAL_CAR = Path(__file__).parents[1] / 'data' / 'real_car_cut'
 QUICK = {'steps': 11, 'epochs': 3, 'batch_size': 2, 'window_ticks': 6, 'threads': 1}
 
 
-def run(out, overwrite=False, **options):
+def run(out, overwrite=False, cache=None, **options):
     config = TrainConfig(**{**QUICK, **options})
-    return train([REAL_CAR], out, config, overwrite=overwrite, progress=False, report=lambda line: None)
+    return train([REAL_CAR], out, config, overwrite=overwrite, cache=cache, progress=False, report=lambda line: None)
 
 
 def weights(out):
@@ -42,7 +43,10 @@ def weights(out):
 
 def test_a_bag_becomes_a_policy_and_the_same_seed_the_same_weights(tmp_path):
     result = run(tmp_path / 'a')
-    run(tmp_path / 'b')
+    # Frames out of a cache are the same frames.
+    cache = FrameCache(folder=tmp_path / 'cache')
+    load([REAL_CAR], TrainConfig(), cache=cache)
+    run(tmp_path / 'b', cache=cache)
     run(tmp_path / 'c', seed=1)
     assert weights(tmp_path / 'a') == weights(tmp_path / 'b') != weights(tmp_path / 'c')
     policy = Policy.load(tmp_path / 'a')
@@ -107,7 +111,7 @@ def test_a_killed_run_goes_on_and_ends_as_if_it_had_not_been_killed(tmp_path, mo
     lnn = [sys.executable, '-m', 'lnn_controller.cli', 'train']
 
     def command(out, *more):
-        return [*lnn, str(REAL_CAR), '--out', str(out), '--threads', '1', '--json', *flags, *more]
+        return [*lnn, str(REAL_CAR), '--out', str(out), '--cache-limit', '0', '--json', *flags, *more]
 
     whole, killed = tmp_path / 'whole', tmp_path / 'killed'
     subprocess.run(command(whole), check=True, capture_output=True)

@@ -86,6 +86,7 @@ class Bag:
         self._missing = [
             Damage(name, 'the file', 'metadata.yaml lists it, and it is not there', None) for name in missing
         ]
+        self._sha256 = ''
         self.recovered: list[str] = []
         self.left_out: dict[str, str] = {}
         self._readers: list[Reader | McapFile] = []
@@ -317,12 +318,14 @@ class Bag:
 
         :returns: SHA-256 in hexadecimal digits
         """
-        digest = hashlib.sha256()
-        for file in self._files:
-            with file.open('rb') as stream:
-                while block := stream.read(1 << 20):
-                    digest.update(block)
-        return digest.hexdigest()
+        if not self._sha256:
+            digest = hashlib.sha256()
+            for file in self._files:
+                with file.open('rb') as stream:
+                    while block := stream.read(1 << 20):
+                        digest.update(block)
+            self._sha256 = digest.hexdigest()
+        return self._sha256
 
     def _damage_report(self) -> str:
         return '; '.join(explain_damage(self.damage))
