@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -187,6 +188,13 @@ def tick_row(decision: Decision, number: int, configuration: int) -> list[float]
     ]
 
 
+@lru_cache(maxsize=8)
+def _known_names(channels: tuple[str, ...]) -> list[list[str]]:
+    """Names of a row as this version and earlier ones wrote it."""
+    names, since = tick_names(channels), list(SINCE)
+    return [[name for name in names if name not in since[first:]] for first in range(len(since) + 1)]
+
+
 def read_tick(row: Any, channels: Sequence[str]) -> Tick:
     """
     Read a row as a controller published it.
@@ -196,9 +204,7 @@ def read_tick(row: Any, channels: Sequence[str]) -> Tick:
     :returns: the tick
     :raises InputError: if the row is not of these channels
     """
-    names = tick_names(channels)
-    known = [[name for name in names if name not in list(SINCE)[since:]] for since in range(len(SINCE) + 1)]
-    if list(row.name) not in known:
+    if list(row.name) not in _known_names(tuple(channels)):
         raise InputError(f'the ticks must be of channels {", ".join(channels)}. Got others')
     values = _Row(row, channels)
     return Tick(

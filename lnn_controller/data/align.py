@@ -142,47 +142,63 @@ def align(
     grids = [tick_grid(start, end, rate_hz) for start, end in recorded_stretches(frames, commands)]
     grid = np.concatenate(grids)
     begins = np.cumsum([0, *(len(each) for each in grids[:-1])])
-
     frame, command = latest_index(frames, grid), latest_index(commands, grid)
     bridged = is_bridged(commands, command, hold_s)
-    checks = [
-        ('before_first_image', frame < 0),
-        ('before_first_command', command < 0),
-        ('after_last_command', grid > commands[-1]),
-        ('image_stale', _age(grid, frames, frame) > image_timeout_s * 1e9),
-        ('command_stale', ~bridged & (_age(grid, commands, command) > hold_s * 1e9)),
-    ]
-    imu = None
-    if episode.imu is not None and episode.imu_stamps_ns is not None:
-        stamps = episode.imu_stamps_ns
-        newest = latest_index(stamps, grid)
-        checks += [
-            ('before_first_imu', newest < 0),
-            ('imu_stale', _age(grid, stamps, newest) > imu_timeout_s * 1e9),
+    index, drops = _keep(
+        [
+            ('before_first_image', frame < 0),
+            ('before_first_command', command < 0),
+            ('after_last_command', grid > commands[-1]),
+            ('image_stale', _age(grid, frames, frame) > image_timeout_s * 1e9),
+            ('command_stale', ~bridged & (_age(grid, commands, command) > hold_s * 1e9)),
+            *_imu_checks(episode, grid, imu_timeout_s),
         ]
-        before = np.concatenate([[0], grid[:-1]])
-        before[begins] = grid[begins] - round(1e9 / rate_hz)
-        imu = window_mean(episode.imu, stamps, before, grid).astype(np.float32)
-
-    index, drops = _keep(checks)
+    )
     if not len(index):
         raise InputError(
             f'{episode.name}: no control tick has all it needs. Got {drops}: check the topics and their stamps'
         )
-    stretch = np.searchsorted(begins, index, side='right')
-    broken = (np.diff(index, prepend=index[0]) > 1) | (np.diff(stretch, prepend=stretch[0]) > 0)
-    segment = np.cumsum(broken)
-    dt_s = np.diff(grid[index], prepend=0) * 1e-9
-    dt_s[np.concatenate([[True], broken[1:]])] = 1.0 / rate_hz
+    dt_s, segment = _segments(grid, begins, index, rate_hz)
     return Ticks(
         stamp_ns=grid[index],
-        dt_s=dt_s.astype(np.float32),
+        dt_s=dt_s,
         frame_index=frame[index],
-        imu=None if imu is None else imu[index],
+        imu=_imu_means(episode, grid, begins, index, rate_hz),
         command=_labels(episode, grid, command, bridged)[index].astype(np.float32),
-        segment=segment.astype(np.int64),
+        segment=segment,
         drops=drops,
     )
+
+
+def _imu_checks(episode: Episode, grid: NDArray[np.int64], timeout_s: float) -> list[tuple[str, NDArray[np.bool_]]]:
+    """Which ticks lack a fresh IMU sample, of an episode that has an IMU."""
+    if episode.imu is None or episode.imu_stamps_ns is None:
+        return []
+    newest = latest_index(episode.imu_stamps_ns, grid)
+    stale = _age(grid, episode.imu_stamps_ns, newest) > timeout_s * 1e9
+    return [('before_first_imu', newest < 0), ('imu_stale', stale)]
+
+
+def _imu_means(
+    episode: Episode, grid: NDArray[np.int64], begins: NDArray[np.int64], index: NDArray[np.int64], rate_hz: float
+) -> NDArray[np.float32] | None:
+    """Means of the IMU since the tick before, of the ticks that are kept, (T, 6), or none."""
+    if episode.imu is None or episode.imu_stamps_ns is None:
+        return None
+    before = np.concatenate([[0], grid[:-1]])
+    before[begins] = grid[begins] - round(1e9 / rate_hz)
+    return window_mean(episode.imu, episode.imu_stamps_ns, before, grid).astype(np.float32)[index]
+
+
+def _segments(
+    grid: NDArray[np.int64], begins: NDArray[np.int64], index: NDArray[np.int64], rate_hz: float
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Time since the tick before and number of the segment, of the ticks that are kept."""
+    stretch = np.searchsorted(begins, index, side='right')
+    broken = (np.diff(index, prepend=index[0]) > 1) | (np.diff(stretch, prepend=stretch[0]) > 0)
+    dt_s = np.diff(grid[index], prepend=0) * 1e-9
+    dt_s[np.concatenate([[True], broken[1:]])] = 1.0 / rate_hz
+    return dt_s.astype(np.float32), np.cumsum(broken).astype(np.int64)
 
 
 def _keep(checks: Sequence[tuple[str, NDArray[np.bool_]]]) -> tuple[NDArray[np.int64], dict[str, int]]:

@@ -2,10 +2,10 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,11 +32,27 @@ DEPARTURES, REACHED, TARGET, OUTCOME = (
 )
 AXES = [f'{part}_{axis}' for part in ('linear', 'angular') for axis in 'xyz']
 STOPS = 'stop_'
+_POSE = 7  # numbers
 # Why a controller stops before a drive and at its end: no stops of the drive.
 WAITING, ENDS = ('no_image', 'no_imu'), ('inactive', 'shutdown')
 
-# When it was received, ns, and the message.
+# When it was received, ns, and what is kept of the message: not the message itself, of which an hour would fill memory.
 Row = tuple[int, Any]
+
+
+class _Stamped(NamedTuple):
+    """What is kept of an odometry (pose, then twist), a command (twist), a pose (place) or neurons (their states)."""
+
+    stamp_ns: int
+    values: tuple[float, ...]
+
+
+class _Tick(NamedTuple):
+    """What is kept of a tick."""
+
+    stamp_ns: int
+    reason: str
+    latency_us: float
 
 
 def read_trial(
@@ -75,7 +91,7 @@ def read_trial(
     channels = entry.channels
     taken = [AXES.index(name) for name in channels]
     command_stamps = _stamps(rows[COMMAND])
-    commands = np.array([_velocities(message.twist)[taken] for _, message in rows[COMMAND]]).reshape(-1, len(channels))
+    commands = _values(rows[COMMAND])[:, taken]
     moving = np.flatnonzero(np.any(commands != 0.0, axis=1))
     if not moving.size or not rows[ODOMETRY]:
         msg = f'bag {bag} must hold a drive: odometry and a command to move. Got only commands to stand still'
@@ -86,7 +102,8 @@ def read_trial(
     end_ns, outcome = _ended(rows[OUTCOME], truth_stamps, start_ns, end_ns)
 
     seen, sent = _inside(truth_stamps, start_ns, end_ns), _inside(command_stamps, start_ns, end_ns)
-    pose = np.array([_pose(message.pose.pose) for _, message in rows[ODOMETRY]])[seen]
+    truth = _values(rows[ODOMETRY])[seen]
+    pose = truth[:, :_POSE]
     counted = _counted(rows[DEPARTURES] or rows[REACHED], start_ns, end_ns)
     figures: Mapping[str, float | int]
     if task == 'lane':
@@ -104,7 +121,7 @@ def read_trial(
         channels=channels,
         stamp_ns=truth_stamps[seen],
         pose=pose,
-        twist=np.array([_velocities(message.twist.twist) for _, message in rows[ODOMETRY]])[seen],
+        twist=truth[:, _POSE:],
         command_stamp_ns=command_stamps[sent],
         command=commands[sent],
         neuron_stamp_ns=neuron_stamps,
@@ -148,21 +165,25 @@ def read_stamps(bag: str | Path, topic: str = IMAGE) -> NDArray[np.int64]:
 
 
 def _read_rows(bag: str | Path) -> dict[str, list[Row]]:
-    """Return each topic's messages with their receive stamps."""
-    names = (ODOMETRY, COMMAND, NEURONS, DEPARTURES, REACHED, TARGET, OUTCOME, TICKS, DIAGNOSTICS)
-    rows: dict[str, list[Row]] = {name: [] for name in names}
+    """Return what is kept of each topic's messages, with their receive stamps."""
+    rows: dict[str, list[Row]] = {name: [] for name in _KEPT}
     with Bag(bag) as opened:
         for name in (ODOMETRY, COMMAND):
             opened.topic(name)
         # Diagnostics hold the same as the ticks, of the newest 1000 and as text.
         left_out = DIAGNOSTICS if TICKS in opened.topics else None
         for message in opened.messages([name for name in rows if name in opened.topics and name != left_out]):
-            rows[message.topic].append((message.stamp_ns, opened.deserialize(message)))
+            rows[message.topic].append((message.stamp_ns, _KEPT[message.topic](opened.deserialize(message))))
     return rows
 
 
 def _stamps(rows: Sequence[Row]) -> NDArray[np.int64]:
-    return np.array([stamp_ns_of(message) for _, message in rows], np.int64)
+    return np.array([row.stamp_ns for _, row in rows], np.int64)
+
+
+def _values(rows: Sequence[Row]) -> NDArray[np.float64]:
+    """The values of rows side by side, (N, D)."""
+    return np.array([row.values for _, row in rows], np.float64).reshape(len(rows), -1 if rows else 6)
 
 
 def _ended(outcomes: Sequence[Row], truth_stamps: NDArray[np.int64], start_ns: int, end_ns: int) -> tuple[int, str]:
@@ -170,10 +191,10 @@ def _ended(outcomes: Sequence[Row], truth_stamps: NDArray[np.int64], start_ns: i
     if not outcomes:
         return end_ns, ''
     # It was found at a moment of the ground truth, and recorded, by a clock that had not heard of it yet, just before.
-    at_ns, message = outcomes[0]
+    at_ns, outcome = outcomes[0]
     after = truth_stamps[truth_stamps >= at_ns]
     if after.size and start_ns <= after[0] <= end_ns:
-        return int(after[0]), message.data
+        return int(after[0]), outcome
     return end_ns, ''
 
 
@@ -181,22 +202,25 @@ def _neurons(rows: Sequence[Row], start_ns: int, end_ns: int) -> tuple[NDArray[n
     """Return stamps (N,) and states (N, neurons)."""
     stamps = _stamps(rows)
     inside = _inside(stamps, start_ns, end_ns)
-    states = [message.position for (_, message), wanted in zip(rows, inside, strict=True) if wanted]
+    states = [row.values for (_, row), wanted in zip(rows, inside, strict=True) if wanted]
     return stamps[inside], np.array(states, np.float64).reshape(len(states), -1 if states else 0)
 
 
 def _ticks(rows: Mapping[str, list[Row]], start_ns: int, end_ns: int) -> tuple[tuple[float, float], dict[str, int]]:
     """Return how long steps took (median, 99th percentile, µs) and the stops by reason."""
     if rows[TICKS]:
-        ticks = [message for _, message in rows[TICKS] if start_ns <= stamp_ns_of(message) <= end_ns]
-        return _latency_us(ticks), _stops(ticks)
-    reported = _controller_figures([message for at_ns, message in rows[DIAGNOSTICS] if at_ns <= end_ns])
+        ticks = [row for _, row in rows[TICKS] if start_ns <= row.stamp_ns <= end_ns]
+        # What a tick took counts where the controller did not stop the robot.
+        return percentiles([row.latency_us for row in ticks if not row.reason]), _stops(ticks)
+    reported: dict[str, str] = next(
+        (figures for at_ns, figures in reversed(rows[DIAGNOSTICS]) if figures and at_ns <= end_ns), {}
+    )
     return _reported_latency_us(reported), _reported_stops(reported)
 
 
-def _velocities(twist: Any) -> NDArray[np.float64]:
+def _twist(twist: Any) -> tuple[float, ...]:
     linear, angular = twist.linear, twist.angular
-    return np.array([linear.x, linear.y, linear.z, angular.x, angular.y, angular.z], np.float64)
+    return linear.x, linear.y, linear.z, angular.x, angular.y, angular.z
 
 
 def _pose(pose: Any) -> tuple[float, ...]:
@@ -204,19 +228,27 @@ def _pose(pose: Any) -> tuple[float, ...]:
     return position.x, position.y, position.z, turn.x, turn.y, turn.z, turn.w
 
 
+def _odometry(message: Any) -> _Stamped:
+    return _Stamped(stamp_ns_of(message), _pose(message.pose.pose) + _twist(message.twist.twist))
+
+
+def _tick(message: Any) -> _Tick:
+    latency_us = message.position[list(message.name).index('latency_us')]
+    return _Tick(stamp_ns_of(message), message.header.frame_id, float(latency_us))
+
+
 def _targets(rows: Sequence[Row], stamps_ns: NDArray[np.int64]) -> NDArray[np.float64] | None:
     """Return where the target was at each stamp, as last recorded by then."""
     if not rows:
         return None
-    recorded = [(stamp_ns_of(message), _pose(message.pose)[:3]) for _, message in rows]
-    newest = np.searchsorted(np.array([stamp_ns for stamp_ns, _ in recorded]), stamps_ns, side='right') - 1
-    return np.array([place for _, place in recorded])[np.maximum(newest, 0)]
+    newest = np.searchsorted(_stamps(rows), stamps_ns, side='right') - 1
+    return _values(rows)[np.maximum(newest, 0)]
 
 
 def _counted(rows: Sequence[Row], start_ns: int, end_ns: int) -> int:
     """Return how far a count rose."""
-    within = [message.data for stamp_ns, message in rows if stamp_ns <= end_ns]
-    before = [message.data for stamp_ns, message in rows if stamp_ns < start_ns]
+    within = [count for stamp_ns, count in rows if stamp_ns <= end_ns]
+    before = [count for stamp_ns, count in rows if stamp_ns < start_ns]
     return int(max(within, default=0) - max(before, default=0))
 
 
@@ -224,26 +256,18 @@ def _inside(stamps_ns: NDArray[np.int64], start_ns: int, end_ns: int) -> NDArray
     return np.asarray((stamps_ns >= start_ns) & (stamps_ns <= end_ns))
 
 
-def _latency_us(ticks: Sequence[Any]) -> tuple[float, float]:
-    """Return median and 99th percentile of what the ticks took in which the controller did not stop the robot."""
-    return percentiles(
-        [dict(zip(row.name, row.position, strict=True))['latency_us'] for row in ticks if not row.header.frame_id]
-    )
-
-
-def _stops(ticks: Sequence[Any]) -> dict[str, int]:
+def _stops(ticks: Sequence[_Tick]) -> dict[str, int]:
     """Count the stretches of ticks that were stopped for one reason."""
-    reasons = [row.header.frame_id for row in ticks]
+    reasons = [row.reason for row in ticks]
     begun = [reason for before, reason in pairwise(['', *reasons]) if reason and reason != before]
     return dict(Counter(reason for reason in begun if reason not in ENDS))
 
 
-def _controller_figures(messages: list[Any]) -> dict[str, str]:
-    """Return the newest figures of the controller's diagnostics, for a recording without its ticks."""
-    for message in reversed(messages):
-        for status in message.status:
-            if status.name.rpartition('/')[2].startswith(CONTROLLER_NODE):
-                return {item.key: item.value for item in status.values}
+def _controller_figures(message: Any) -> dict[str, str]:
+    """Return the figures of the controller's diagnostics, for a recording without its ticks."""
+    for status in message.status:
+        if status.name.rpartition('/')[2].startswith(CONTROLLER_NODE):
+            return {item.key: item.value for item in status.values}
     return {}
 
 
@@ -255,3 +279,16 @@ def _reported_stops(figures: Mapping[str, str]) -> dict[str, int]:
     stops = {key.removeprefix(STOPS): int(value) for key, value in figures.items() if key.startswith(STOPS)}
     counted = {reason: count - (reason in WAITING) for reason, count in stops.items()}
     return {reason: count for reason, count in counted.items() if count > 0}
+
+
+_KEPT: dict[str, Callable[[Any], Any]] = {
+    ODOMETRY: _odometry,
+    COMMAND: lambda message: _Stamped(stamp_ns_of(message), _twist(message.twist)),
+    NEURONS: lambda message: _Stamped(stamp_ns_of(message), message.position),
+    DEPARTURES: lambda message: message.data,
+    REACHED: lambda message: message.data,
+    TARGET: lambda message: _Stamped(stamp_ns_of(message), _pose(message.pose)[:3]),
+    OUTCOME: lambda message: message.data,
+    TICKS: _tick,
+    DIAGNOSTICS: _controller_figures,
+}

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -203,7 +204,7 @@ def usual_period_s(stamp_ns: NDArray[np.int64]) -> float:
     return float(np.median(gaps_ns)) * 1e-9 if gaps_ns.size else 0.0
 
 
-def _channels(comparison: Comparison, which: NDArray[np.bool_]) -> dict[str, CommandErrors]:
+def _channels(comparison: Comparison, which: NDArray[Any]) -> dict[str, CommandErrors]:
     # A grid finer than either signal would show an interpolation's corners alone.
     period_s = max(1.0 / comparison.rate_hz, comparison.recorded_period_s)
     stamps = comparison.stamp_ns[which]
@@ -217,13 +218,14 @@ def _channels(comparison: Comparison, which: NDArray[np.bool_]) -> dict[str, Com
 
 def _segments(comparison: Comparison, both: NDArray[np.bool_]) -> list[Segment]:
     """By the recording's clock alone, so that those of two policies are the same."""
-    number = (comparison.at_s // SEGMENT_S).astype(int)
+    at_s, which = comparison.at_s, np.flatnonzero(both)
+    number = (at_s[which] // SEGMENT_S).astype(int)
     segments = []
-    for index in np.unique(number[both]).tolist():
-        which = both & (number == index)
-        compared = int(np.count_nonzero(which))
-        if compared >= FEWEST_TICKS:
-            start_s, end_s = index * SEGMENT_S, min((index + 1) * SEGMENT_S, float(comparison.at_s[-1]))
-            channels = _channels(comparison, which)
-            segments.append(Segment(start_s=start_s, end_s=round(end_s, 3), compared=compared, channels=channels))
+    # Recorded time only goes on: the ticks of a segment lie side by side.
+    for ticks in np.split(which, np.flatnonzero(np.diff(number)) + 1):
+        if len(ticks) >= FEWEST_TICKS:
+            start_s = float(at_s[ticks[0]] // SEGMENT_S) * SEGMENT_S
+            end_s = round(min(start_s + SEGMENT_S, float(at_s[-1])), 3)
+            channels = _channels(comparison, ticks)
+            segments.append(Segment(start_s=start_s, end_s=end_s, compared=len(ticks), channels=channels))
     return segments
