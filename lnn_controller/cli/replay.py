@@ -4,7 +4,7 @@ import argparse
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lnn_controller.cli.arguments import add_runtime_argument, add_topic_arguments, chosen_topics
 
@@ -63,6 +63,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
+    from lnn_controller.data import Bag
+    from lnn_controller.data.camera import required
+    from lnn_controller.data.choice import choose_image
     from lnn_controller.errors import InputError
     from lnn_controller.policy import Policy
     from lnn_controller.replay.bag import replay_side_by_side
@@ -75,14 +80,25 @@ def run(args: argparse.Namespace) -> int:
     if len({each.spec.channels for each in policies}) > 1:
         each_s = '; '.join(f'{each.spec.name}: {", ".join(each.spec.channels)}' for each in policies)
         raise InputError(f'policies side by side must command the same channels. Got {each_s}')
-    results = replay_side_by_side(
-        args.bag,
-        policies,
-        rate_hz=args.rate,
-        topics=chosen_topics(args),
-        wheelbase_m=args.wheelbase,
-        command_frame=args.command_frame,
-    )
+    topics = chosen_topics(args)
+    with Bag(args.bag) as bag:
+        frames = required(bag, 'image', choose_image(bag, topics.image)[0]).count
+        seconds = round((bag.end_ns - bag.start_ns) * 1e-9, 1) * len(policies)
+    shown: dict[str, Any] = {'disable': None, 'leave': False}
+    with (
+        tqdm(total=frames, desc='read', unit='frame', **shown) as reading,
+        tqdm(total=seconds, desc='replay', unit='s', **shown) as bar,
+    ):
+        results = replay_side_by_side(
+            args.bag,
+            policies,
+            rate_hz=args.rate,
+            topics=topics,
+            wheelbase_m=args.wheelbase,
+            command_frame=args.command_frame,
+            reading=reading.update,
+            progress=bar.update,
+        )
     for note in results[0].episode.notes:
         print(f'warning: {note}', file=sys.stderr)
     reports = [ReplayReport(result, summarise_replay(result, last=args.last)) for result in results]

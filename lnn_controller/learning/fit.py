@@ -12,9 +12,10 @@ from typing import Any
 import lightning
 import torch
 import yaml
-from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint, TQDMProgressBar
+from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from torch.utils.data import DataLoader
+from tqdm import tqdm
 
 from lnn_controller.data.episode import Episode
 from lnn_controller.errors import InputError
@@ -51,11 +52,28 @@ class Data(lightning.LightningDataModule):
         return DataLoader([0], batch_size=None)  # type: ignore[arg-type]
 
 
-class _Bar(TQDMProgressBar):
-    """Losses and speed: a number of the version, which Lightning puts before them, says nothing here."""
+class _Bar(Callback):
+    """Steps of the whole run, with what is left of it, and the losses; Lightning's own bar is of one epoch."""
 
-    def get_metrics(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> dict[str, Any]:
-        return {name: value for name, value in super().get_metrics(trainer, module).items() if name != 'v_num'}
+    def __init__(self, steps: int) -> None:
+        self._bar = tqdm(total=steps, desc='train', unit='step')
+
+    def on_train_start(self, trainer: lightning.Trainer, _: Any) -> None:
+        """A resumed run goes on where it was."""
+        self._bar.update(trainer.global_step)
+
+    def on_train_batch_end(self, *_: Any) -> None:
+        """Count a step."""
+        self._bar.update()
+
+    def on_validation_end(self, trainer: lightning.Trainer, _: Any) -> None:
+        """Show the losses; the training's is that of the epoch before."""
+        losses = {name: f'{float(value):.4f}' for name, value in trainer.callback_metrics.items()}
+        self._bar.set_postfix({name: value for name, value in losses.items() if name.endswith('_loss')})
+
+    def teardown(self, *_: Any) -> None:
+        """End the line, however training ended."""
+        self._bar.close()
 
 
 def check_out(out: Path, settings: Mapping[str, Any], *, resume: bool, overwrite: bool) -> Path:
@@ -176,7 +194,7 @@ def fit(module: PolicyModule, data: Data, run_dir: Path, config: TrainConfig, *,
         callbacks=[
             best,
             stop,
-            *([_Bar()] if progress else []),
+            *([_Bar(config.steps)] if progress else []),
         ],
         logger=[
             CSVLogger(run_dir, name=None, version=_new_name(run_dir, 'csv')),
@@ -186,7 +204,7 @@ def fit(module: PolicyModule, data: Data, run_dir: Path, config: TrainConfig, *,
         num_sanity_val_steps=0,
         log_every_n_steps=50,
         enable_model_summary=False,
-        enable_progress_bar=progress,
+        enable_progress_bar=False,
     )
     with warnings.catch_warnings():
         # About worker processes (the windows are cheap), our own checkpoint folder, and what they use of each other.

@@ -60,6 +60,7 @@ def replay_side_by_side(
     topics: Topics | None = None,
     wheelbase_m: float | None = None,
     command_frame: str | None = None,
+    reading: Callable[[int], None] | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> list[Replay]:
     """
@@ -71,6 +72,7 @@ def replay_side_by_side(
     :param topics: names of topics; without, they are found by type
     :param wheelbase_m: from axle to axle, m, where commands steer by an angle; without, as each was trained with
     :param command_frame: frame of their velocities (:class:`.commands.CommandReader`); without, as in training
+    :param reading: called with the number of images read since the last call, now and then
     :param progress: called with the recorded seconds since the last call, now and then
     :returns: both commands, for each policy
     :raises InputError: if ``rate_hz`` is out of range, or the bag cannot be read or lacks what a policy needs
@@ -83,7 +85,7 @@ def replay_side_by_side(
         ticks = {view.channels: read_ticks(opened, controller, view.channels) for view in views} if controller else {}
         configurations = read_configurations(opened, controller) if controller else {}
         reduced = all(each.reduced for each in configurations.values())
-        episodes = {view: view.read(opened, topics, reduced) for view in dict.fromkeys(views)}
+        episodes = {view: view.read(opened, topics, reduced, reading) for view in dict.fromkeys(views)}
     results = []
     for policy, view in zip(policies, views, strict=True):
         episode = episodes[view]
@@ -124,8 +126,8 @@ class _View:
         frame = command_frame or _config_of(policy).get('command_frame', 'auto')
         return cls(spec.image, spec.channels, spec.imu is not None, wheelbase_m, str(frame))
 
-    def read(self, bag: Bag, topics: Topics | None, reduced: bool) -> Episode:
-        return read_episode(bag, topics=topics, reduced=reduced, **vars(self))
+    def read(self, bag: Bag, topics: Topics | None, reduced: bool, progress: Callable[[int], None] | None) -> Episode:
+        return read_episode(bag, topics=topics, reduced=reduced, progress=progress, **vars(self))
 
 
 def _trained_with(policy: Policy, name: str) -> float | None:
