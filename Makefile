@@ -91,6 +91,8 @@ bench: $(VENV)/.test gl ## measure what the README claims
 	$(BIN)/python benchmarks/flight_adaptation.py
 	$(BIN)/python benchmarks/gradients.py
 	$(BIN)/python benchmarks/worlds.py
+	$(BIN)/python benchmarks/training.py
+	$(BIN)/python benchmarks/length.py
 
 gl: # MuJoCo renders the camera through EGL; it needs the system's GL libraries, no GPU
 	@if ! ldconfig -p 2>/dev/null | grep -q 'libEGL\.so\.1 ' || ! ldconfig -p | grep -q 'libGL\.so\.1 '; then \
