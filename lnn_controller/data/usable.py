@@ -1,5 +1,7 @@
 """What of an episode can be used: stretches in which there is a fresh frame, IMU and command, and shares of them."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from lnn_controller.data.align import align
@@ -50,16 +52,14 @@ def counting_spans(episode: Episode) -> list[tuple[int, int]]:
     return spans
 
 
-def usable_at_ns(episode: Episode, share: float) -> float:
+def usable_at_ns(spans: Sequence[tuple[int, int]], share: float) -> float:
     """
     Find when a share of what can be used of an episode is over.
 
-    :param episode: the whole
+    :param spans: of the episode, from :func:`counting_spans`
     :param share: of its usable time, 0–1: pauses and what lacks a frame, a command or the IMU count for nothing
     :returns: the moment, ns
-    :raises InputError: if there is no usable stretch
     """
-    spans = counting_spans(episode)
     left = share * sum(high - low for low, high in spans)
     for low, high in spans:
         if left <= high - low:

@@ -18,7 +18,7 @@ from lnn_controller.data.drops import explain_drops
 from lnn_controller.data.episode import Episode
 from lnn_controller.data.frame_files import FrameCache
 from lnn_controller.data.messages.types import ODOMETRIES
-from lnn_controller.data.usable import usable_at_ns, usable_spans
+from lnn_controller.data.usable import counting_spans, usable_at_ns, usable_spans
 from lnn_controller.errors import InputError
 from lnn_controller.learning.build import frame_size
 from lnn_controller.learning.checks import Finding, Recording, check_recordings, count_once, refuse
@@ -225,10 +225,6 @@ def _long_enough(seconds: float, what: str) -> None:
         raise InputError(f'{what} must last at least {SHORTEST_S:.0f} s. Got {seconds:.1f} s')
 
 
-def _usable_s(episode: Episode) -> float:
-    return sum(high - low for low, high in usable_spans(episode)) * 1e-9
-
-
 def divide(whole: Episode, config: TrainConfig) -> tuple[tuple[Episode, ...], tuple[Episode, ...]]:
     """
     Divide the first part of one recording into pieces to train on and pieces to validate on, in turn.
@@ -241,12 +237,13 @@ def divide(whole: Episode, config: TrainConfig) -> tuple[tuple[Episode, ...], tu
     :returns: pieces to train on, and to validate on
     :raises InputError: if too little of it can be learnt
     """
-    _long_enough(_usable_s(whole), f'{whole.name}: what can be learnt of it, with frames and commands,')
+    spans, usable_s = counting_spans(whole), sum(high - low for low, high in usable_spans(whole)) * 1e-9
+    _long_enough(usable_s, f'{whole.name}: what can be learnt of it, with frames and commands,')
     end, fraction = 1 - config.test_fraction, config.validation_fraction
-    pieces = max(1, min(PIECES, int(_usable_s(whole) * end * fraction / SHORTEST_PIECE_S)))
+    pieces = max(1, min(PIECES, int(usable_s * end * fraction / SHORTEST_PIECE_S)))
 
     def piece(start: float, stop: float) -> Episode:
-        return slice_by_time(whole, usable_at_ns(whole, start), usable_at_ns(whole, stop))
+        return slice_by_time(whole, usable_at_ns(spans, start), usable_at_ns(spans, stop))
 
     train, validation = [], []
     for i in range(pieces):

@@ -68,10 +68,10 @@ class _Bar(Callback):
 
     def on_validation_end(self, trainer: lightning.Trainer, _: Any) -> None:
         """Show the losses; the training's is that of the epoch before."""
-        losses = {name: f'{float(value):.4f}' for name, value in trainer.callback_metrics.items()}
+        losses = {name: f'{float(value):.4f}' for name, value in sorted(trainer.callback_metrics.items())}
         self._bar.set_postfix({name: value for name, value in losses.items() if name.endswith('_loss')})
 
-    def teardown(self, *_: Any) -> None:
+    def teardown(self, *_: Any, **__: Any) -> None:
         """End the line, however training ended."""
         self._bar.close()
 

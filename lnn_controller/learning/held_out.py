@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lnn_controller.data.episode import Episode
-from lnn_controller.data.usable import usable_at_ns, usable_spans
+from lnn_controller.data.usable import counting_spans, usable_at_ns, usable_spans
 from lnn_controller.learning.augment import Augment
 from lnn_controller.learning.config import TrainConfig
 from lnn_controller.learning.episodes import Split
@@ -93,7 +93,7 @@ def held_out(split: Split, config: TrainConfig, rehearsed: Split | None = None) 
     parts = {'validation': list(_whole(split.validation, config))}
     if split.test:
         episode, fraction = split.test
-        from_ns = usable_at_ns(episode, 1.0 - fraction)
+        from_ns = usable_at_ns(counting_spans(episode), 1.0 - fraction)
         # What comes before in the same stretch warms the state up; a stretch that ends before is not needed.
         parts['test'] = [each for each in _whole([episode], config, from_ns) if each.counted.any()]
     if rehearsed:

@@ -61,10 +61,11 @@ class Replay(Comparison):
         :param last: share at the end of what has a fresh frame, IMU and command
         :returns: recorded time since the first tick, s
         """
-        first, end = counting_spans(self.episode)[0]
+        spans = counting_spans(self.episode)
+        first, end = spans[0]
         if last == 1.0 or (first <= self.stamp_ns.min() and self.stamp_ns.max() <= end):
             return super().counted_from_s(last)
-        return float(self.at_s[np.argmax(self.stamp_ns >= usable_at_ns(self.episode, 1.0 - last))])
+        return float(self.at_s[np.argmax(self.stamp_ns >= usable_at_ns(spans, 1.0 - last))])
 
 
 def make_replay(

@@ -9,7 +9,7 @@ from bundles import make_tiny_bundle
 
 from lnn_controller.data import Episode
 from lnn_controller.data.drops import DROP_REASONS, explain_drops
-from lnn_controller.data.usable import usable_at_ns
+from lnn_controller.data.usable import counting_spans, usable_at_ns
 from lnn_controller.policy import Policy
 from lnn_controller.replay.at_rate import replay_episode
 from lnn_controller.replay.result import summarise_replay
@@ -118,10 +118,11 @@ def test_the_last_share_is_of_what_can_be_used_and_the_same_as_training_tests(ti
         return np.where(gone, -1, stamps)
 
     result = replay_episode(parted(changed(drive(), lose), 13, pause_s), tiny)
+    spans = counting_spans(result.episode)
     for last in (0.2, 0.5):
         counted = result.at_s >= result.counted_from_s(last)
         assert np.count_nonzero(counted & result.both) / 50 == pytest.approx(last * usable_s, abs=1.0)
-        assert result.stamp_ns[counted][0] == pytest.approx(usable_at_ns(result.episode, 1.0 - last), abs=30 * MS)
+        assert result.stamp_ns[counted][0] == pytest.approx(usable_at_ns(spans, 1.0 - last), abs=30 * MS)
 
 
 def test_the_page_has_every_reason_in_the_words_that_are_told():
