@@ -2,10 +2,16 @@
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lnn_controller.export.c import Encoder, Network
 
 __all__ = ['EXAMPLE', 'SUMMARY', 'add_arguments', 'run']
 
 SUMMARY = 'write a policy as C for a microcontroller'
+# More of them hardly change the largest values.
+CALIBRATION_FRAMES = 200
 EXAMPLE = 'lnn export car_lane --target c --out out/car_lane_c'
 
 
@@ -20,22 +26,47 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         '--encoder',
-        choices=('float', 'none'),
+        choices=('float', 'int8', 'none'),
         default='float',
-        help="float: float32, and the fit of a camera's picture; none: features come from elsewhere (default: float)",
+        help='float: float32; int8: values of 8 bits, faster on a microcontroller; none: features come from elsewhere; '
+        "but for none with the fit of a camera's picture (default: float)",
+    )
+    parser.add_argument(
+        '--calibrate',
+        nargs='+',
+        metavar='BAG',
+        help='recordings of what the robot sees, from which int8 takes its scales',
     )
     parser.add_argument('--overwrite', action='store_true', help='write into a folder that holds something')
 
 
 def run(args: argparse.Namespace) -> int:
-    from lnn_controller.export.c import check_files, encoder_source, project_files, read_network, write_files
+    from lnn_controller.export.c import check_files, project_files, read_network, write_files
     from lnn_controller.policy import Policy, find_policy, read_bundle
 
     bundle = read_bundle(find_policy(args.policy))
     network = read_network(bundle)
-    encoder = encoder_source(network) if args.encoder == 'float' else None
-    files = project_files(network, encoder, straight_line=args.straight_line) | check_files(network, Policy(bundle))
+    encoder = _encoder(network, args.encoder, args.calibrate)
+    files = project_files(network, encoder, straight_line=args.straight_line) | check_files(
+        network, Policy(bundle), encoder
+    )
     folder = write_files(files, args.out, overwrite=args.overwrite)
     print(f'{folder}: {", ".join(sorted(files))}')
     print(f'compare it with ONNX Runtime on this machine: make -C {folder} check')
     return 0
+
+
+def _encoder(network: 'Network', kind: str, bags: list[str] | None) -> 'Encoder | None':
+    from lnn_controller.data.sample import sample_frames
+    from lnn_controller.errors import InputError
+    from lnn_controller.export.c import encoder_int8_source, encoder_source
+
+    if (kind == 'int8') != bool(bags):
+        got = 'none of them' if kind == 'int8' else f'--encoder {kind}'
+        raise InputError(
+            f'--encoder int8 and --calibrate BAG… must come together. Got {got}: recordings of what the robot sees say '
+            'how large its values become'
+        )
+    if kind == 'int8':
+        return encoder_int8_source(network, sample_frames(bags or [], network.spec.image, CALIBRATION_FRAMES))
+    return encoder_source(network) if kind == 'float' else None

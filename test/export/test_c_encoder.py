@@ -11,9 +11,10 @@ from bundles import tiny_spec
 from compiled import COMPILER, STRICT, needs_compiler
 
 import lnn_controller.export.c
+from lnn_controller.cli import main as lnn
 from lnn_controller.data.episode import read_episode
 from lnn_controller.errors import InputError
-from lnn_controller.export.c.encoder import encoder_source
+from lnn_controller.export.c import encoder_int8_source, encoder_source
 from lnn_controller.export.c.network import Network, read_network
 from lnn_controller.liquid.encoder import ConvEncoder
 from lnn_controller.policy import ImageSpec, NetworkSpec, Policy, find_policy, fit_frame, read_bundle
@@ -30,8 +31,8 @@ pytestmark = [needs_compiler, pytest.mark.slow]
 class Built:
     """An encoder, compiled: called with frames as :class:`Policy` is."""
 
-    def __init__(self, network, folder, *flags, main=None):
-        self.spec, self.encoder = network.spec, encoder_source(network)
+    def __init__(self, network, folder, *flags, main=None, encoder=None):
+        self.spec, self.encoder = network.spec, encoder or encoder_source(network)
         folder.mkdir(exist_ok=True)
         name, features = network.name, self.spec.network.features
         header = f'#include <stdint.h>\n#define {name.upper()}_FEATURES {features}\n'
@@ -158,21 +159,57 @@ int main(int count, char **of) {
 """
 
 
-@pytest.mark.parametrize('flags', [PLAIN, pytest.param(FUSED, marks=needs_fma)])
-def test_it_stays_within_its_scratch(flags, tmp_path):
+def quantized(network):
+    return encoder_int8_source(network, np.stack(recorded(network.spec.image, 40)))
+
+
+@pytest.mark.parametrize(
+    ('flags', 'made'),
+    [(PLAIN, encoder_source), pytest.param(FUSED, encoder_source, marks=needs_fma), (PLAIN, quantized)],
+    ids=['plain', 'fused', 'int8'],
+)
+def test_it_stays_within_its_scratch_and_its_numbers(flags, made, tmp_path):
     network, _ = made_network(51, 91, 10)
-    frame = recorded(network.spec.image)[-1]
-    (tmp_path / 'frame').write_bytes(frame.tobytes())
-    encoder = encoder_source(network)
+    encoder = made(network)
     size = encoder.fused_scratch_bytes if '-DLNN_FUSED' in flags else encoder.scratch_bytes
     main = MAIN.replace('policy_', 'made_').replace('POLICY_', 'MADE_').replace('SCRATCH', str(size))
-    built = Built(
-        network, tmp_path, *flags, '-O0', '-fsanitize=address,undefined', '-fno-sanitize-recover=all', main=main
-    )
-    done = subprocess.run([built.file, tmp_path / 'frame'], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    found = [float.fromhex(number) for number in done.stdout.split()]
-    np.testing.assert_array_equal(found, Built(network, tmp_path / 'again', *flags).encode(frame))
+    # -O0: optimised, the checks in unrolled loops take the compiler half a minute.
+    checks = ('-O0', '-fsanitize=address,undefined', '-fno-sanitize-recover=all')
+    checked = Built(network, tmp_path, *flags, *checks, main=main, encoder=encoder)
+    again = Built(network, tmp_path / 'again', *flags, encoder=encoder)
+    for frame in recorded(network.spec.image)[-3:]:
+        (tmp_path / 'frame').write_bytes(frame.tobytes())
+        done = subprocess.run([checked.file, tmp_path / 'frame'], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        found = [float.fromhex(number) for number in done.stdout.split()]
+        np.testing.assert_array_equal(found, again.encode(frame))
+
+
+def test_values_of_8_bits_are_near_enough(tmp_path):
+    policy = Policy.load('real_car')
+    network = read_network(read_bundle(find_policy('real_car')))
+    frames = np.stack(recorded(policy.spec.image, 80)[:-3])
+    encoder = encoder_int8_source(network, frames[::2])
+    built = Built(network, tmp_path, *PLAIN, encoder=encoder)
+    wrong = np.array([built.encode(frame) - policy.encode(frame) for frame in frames[1::2]])
+    assert np.abs(wrong).mean() < 0.002
+    assert np.abs(wrong).max() < 0.05
+    assert encoder.scratch_bytes < encoder_source(network).scratch_bytes / 3
+
+
+def test_values_of_8_bits_need_frames():
+    network, _ = made_network(51, 91, 10)
+    with pytest.raises(InputError, match=r'measured on at least 30 frames. Got 3'):
+        encoder_int8_source(network, np.zeros((3, 51, 91, 3), np.uint8))
+
+
+def test_int8_is_exported_with_a_recording(tmp_path, capsys):
+    command = ['export', 'real_car', '--target', 'c', '--encoder', 'int8', '--out', str(tmp_path)]
+    assert lnn(command) == 2
+    assert '--encoder int8 and --calibrate BAG… must come together. Got none of them' in capsys.readouterr().err
+    assert lnn([*command, '--calibrate', str(RECORDING)]) == 0
+    done = subprocess.run(['make', 'check'], cwd=tmp_path, capture_output=True, text=True)
+    assert done.stdout.endswith('\ngood\n')
 
 
 def test_it_needs_nothing_else(tmp_path):

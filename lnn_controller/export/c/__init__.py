@@ -6,7 +6,17 @@ is written by functions of the bundle's spec and weights alone: numpy and safete
 """
 
 from lnn_controller.export.c.encoder import Encoder, encoder_source
+from lnn_controller.export.c.encoder_int8 import encoder_int8_source
 from lnn_controller.export.c.network import Network, read_network
 from lnn_controller.export.c.project import check_files, project_files, write_files
 
-__all__ = ['Encoder', 'Network', 'check_files', 'encoder_source', 'project_files', 'read_network', 'write_files']
+__all__ = [
+    'Encoder',
+    'Network',
+    'check_files',
+    'encoder_int8_source',
+    'encoder_source',
+    'project_files',
+    'read_network',
+    'write_files',
+]

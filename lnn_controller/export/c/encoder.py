@@ -9,7 +9,7 @@ from lnn_controller.errors import InputError
 from lnn_controller.export.c.network import Array, Network
 from lnn_controller.export.c.text import comment, fill, number, table, template
 
-__all__ = ['BLOCK', 'STRIDES', 'Encoder', 'Layer', 'blocks', 'encoder_source', 'layers']
+__all__ = ['Encoder', 'Layer', 'encoder_source', 'layers', 'preamble', 'project_weights', 'scratch_values']
 
 # Of the four convolutions of lnn_controller.liquid.encoder, which needs PyTorch to say so.
 STRIDES = (3, 2, 2, 1)
@@ -60,11 +60,13 @@ class Encoder:
     :param source: the file
     :param scratch_bytes: what the caller gives it to work in
     :param fused_scratch_bytes: the same where it is compiled with ``LNN_FUSED``
+    :param tolerance: how far its features may be from ONNX Runtime's on any frame
     """
 
     source: str
     scratch_bytes: int
     fused_scratch_bytes: int
+    tolerance: float = 5e-5
 
 
 def layers(network: Network) -> list[Layer]:
@@ -95,14 +97,57 @@ def layers(network: Network) -> list[Layer]:
     return found
 
 
-def blocks(weight: Array) -> Array:
-    """
-    Lay out weights so that those of eight channels lie side by side.
-
-    :param weight: (channels, values under the kernel), channels a multiple of eight
-    :returns: (blocks of eight channels × values, 8)
-    """
+def _blocks(weight: Array) -> Array:
+    """Lay out weights, (channels, values under the kernel), so that those of eight channels lie side by side."""
     return weight.reshape(len(weight) // BLOCK, BLOCK, -1).transpose(0, 2, 1).reshape(-1, BLOCK)
+
+
+def preamble(network: Network) -> str:
+    """
+    Write what a file of an encoder begins with: its includes, and the sizes of the frame and of each layer's result.
+
+    :param network: the policy's network
+    :returns: C
+    """
+    image, features = network.spec.image, network.spec.network.features
+    sizes = {'H0': image.height, 'W0': image.width, 'C0': image.channels}
+    for n, layer in enumerate(layers(network), 1):
+        sizes |= {f'K{n}': layer.kernel, f'S{n}': layer.stride}
+        sizes |= {f'H{n}': layer.height, f'W{n}': layer.width, f'C{n}': layer.channels}
+    sizes['PADDED'] = -(-features // BLOCK) * BLOCK
+    count = image.height * image.width * image.channels
+    return (
+        comment(f'The encoder of {network.spec.name}: {image.height} x {image.width} pixels into {features} features.')
+        + '#include "policy.h"\n#include "lnn_math.h"\n\n'
+        + f'enum {{ {", ".join(f"{key} = {value}" for key, value in sizes.items())} }};\n'
+        + f'#define PER_COUNT_SQUARED {number(1 / count**2)}\n\n'
+    )
+
+
+def project_weights(network: Network) -> Array:
+    """
+    Return the weights of the linear map behind the convolutions.
+
+    :param network: the policy's network
+    :returns: (features, rows × columns × channels); PyTorch's have the channels outermost
+    :raises InputError: if there are none of this shape
+    """
+    last, features = layers(network)[-1], network.spec.network.features
+    weight = network.tensor('encoder.project.weight', features, last.height * last.row)
+    weight = weight.reshape(features, last.channels, last.height, last.width).transpose(0, 2, 3, 1)
+    return weight.reshape(features, -1)
+
+
+def scratch_values(network: Network) -> tuple[int, int]:
+    """
+    Count the values that the encoder keeps of its layers while it works.
+
+    :param network: the policy's network
+    :returns: of rows that a next layer still needs; of the whole last layer, which are always floats
+    """
+    convolutions = layers(network)
+    rows = sum(after.kernel * layer.row for layer, after in pairwise(convolutions))
+    return rows, convolutions[-1].height * convolutions[-1].row
 
 
 def encoder_source(network: Network) -> Encoder:
@@ -113,32 +158,14 @@ def encoder_source(network: Network) -> Encoder:
     :returns: the file and what it needs
     :raises InputError: if the weights are not those of such an encoder
     """
-    convolutions = layers(network)
-    image, features = network.spec.image, network.spec.network.features
-    last = convolutions[-1]
-    flat = last.height * last.row
-    count = image.height * image.width * image.channels
-    text = comment(
-        f'The encoder of {network.spec.name}: {image.height} x {image.width} pixels of rgb8 into {features} features.'
-    )
-    text += '#include "policy.h"\n#include "lnn_math.h"\n\n'
-    sizes = {'H0': image.height, 'W0': image.width, 'C0': image.channels}
+    convolutions, image, features = layers(network), network.spec.image, network.spec.network.features
+    text = preamble(network)
     for n, layer in enumerate(convolutions, 1):
-        sizes |= {f'K{n}': layer.kernel, f'S{n}': layer.stride}
-        sizes |= {f'H{n}': layer.height, f'W{n}': layer.width, f'C{n}': layer.channels}
-    padded = -(-features // BLOCK) * BLOCK
-    sizes['PADDED'] = padded
-    text += 'enum { ' + ', '.join(f'{key} = {value}' for key, value in sizes.items()) + ' };\n'
-    text += f'#define PER_COUNT_SQUARED {number(1 / count**2)}\n\n'
-    for n, layer in enumerate(convolutions, 1):
-        text += table(f'WEIGHT{n}', blocks(layer.weight.transpose(0, 2, 3, 1).reshape(layer.channels, -1)))
+        text += table(f'WEIGHT{n}', _blocks(layer.weight.transpose(0, 2, 3, 1).reshape(layer.channels, -1)))
         text += table(f'OFFSET{n}', layer.bias)
-    # PyTorch flattens (channels, rows, columns); here the channels lie innermost.
-    project = network.tensor('encoder.project.weight', features, flat)
-    project = project.reshape(features, last.channels, last.height, last.width).transpose(0, 2, 3, 1)
-    more = padded - features
-    text += table('PROJECT', blocks(np.pad(project.reshape(features, -1), ((0, more), (0, 0)))))
+    more = -features % BLOCK
+    text += table('PROJECT', _blocks(np.pad(project_weights(network), ((0, more), (0, 0)))))
     text += table('PROJECT_OFFSET', np.pad(network.tensor('encoder.project.bias', features), (0, more)))
-    kept = sum(after.kernel * layer.row for layer, after in pairwise(convolutions)) + flat
-    first = convolutions[0].kernel * image.width * image.channels
-    return Encoder(fill(text + '\n' + template('policy_encoder.c'), network.name), 4 * kept, 4 * (kept + first))
+    text += '\n' + template('policy_encoder.c') + template('policy_encoder_rows.c')
+    kept, first = sum(scratch_values(network)), convolutions[0].kernel * image.width * image.channels
+    return Encoder(fill(text, network.name), 4 * kept, 4 * (kept + first))

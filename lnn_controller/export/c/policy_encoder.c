@@ -1,9 +1,6 @@
 /*
  * The encoder: a frame into features, in float32. Four convolutions, each with its ReLU, then a linear map and tanh.
  *
- * A row is made as soon as the rows that it needs are there, and of each layer only the rows that the next one still
- * needs are kept: that is the scratch.
- *
  * Every sum of products runs over the kernel's rows, columns and channels, in this order, from zero; the lanes of a
  * vector are channels, which never meet. So the width of the vectors does not show in the bits. What does is whether
  * a product is rounded before it is added. It is, in plain C99 (compile with -ffp-contract=off). With LNN_FUSED, for
@@ -147,87 +144,19 @@ LNN_INLINE void convolve(const struct window *window, const void *const *in, con
         convolve(&window, in, WEIGHT##TO, &finish, W##TO, C##TO, out); \
     }
 
+typedef float element;
+
 LAYER(0, 1, WIDTH == 1)
 LAYER(1, 2, 0)
 LAYER(2, 3, 0)
 LAYER(3, 4, 0)
 
-struct scratch {
-#if WIDTH > 1
-    float rows0[K1][W0 * C0]; /* lanes take floats; without them a byte is made one where it is needed */
-#endif
-    float rows1[K2][W1 * C1], rows2[K3][W2 * C2], rows3[K4][W3 * C3], all4[H4 * W4 * C4];
-};
-
-/* 1 / sqrt(x), x >= 1: four of Newton's steps from a first guess by the exponent. */
-static float inverse_root(float x) {
-    union {
-        float f;
-        uint32_t u;
-    } guess = {x};
-    const float half = 0.5f * x;
-    guess.u = 0x5f3759dfu - (guess.u >> 1);
-    for (int i = 0; i < 4; i++) guess.f *= 1.5f - half * guess.f * guess.f;
-    return guess.f;
+static void project(const float *all, float *features) {
+    const struct window window = {1, H4 * W4 * C4, 0, 0, 0.0f};
+    const struct finish finish = {1.0f, PROJECT_OFFSET, 0};
+    const void *in = all;
+    float sum[PADDED];
+    convolve(&window, &in, PROJECT, &finish, 1, PADDED, sum);
+    for (int f = 0; f < POLICY_FEATURES; f++) features[f] = lnn_tanh(sum[f]);
 }
 
-/* The frame's mean and 1 / sqrt(variance + 1), from whole numbers, which are exact. */
-static void standard(const uint8_t *rgb, float *mean, float *per_deviation) {
-    uint64_t sum = 0, squares = 0, variance;
-    for (int y = 0; y < H0; y++) {
-        int32_t row_sum = 0, row_squares = 0; /* signed, for the multiply-add that x86 has */
-        for (int i = 0; i < W0 * C0; i++) {
-            const int16_t x = rgb[y * W0 * C0 + i];
-            row_sum += x;
-            row_squares += x * x;
-        }
-        sum += (uint32_t)row_sum;
-        squares += (uint32_t)row_squares;
-    }
-    variance = squares * (H0 * W0 * C0) - sum * sum; /* times the count squared */
-    *mean = (float)(uint32_t)sum / (H0 * W0 * C0);
-    *per_deviation = inverse_root(((float)(uint32_t)(variance >> 32) * 4294967296.0f + (float)(uint32_t)variance) *
-                                      PER_COUNT_SQUARED + 1.0f);
-}
-
-void policy_encode(const uint8_t *rgb, float features[POLICY_FEATURES], void *scratch) {
-    struct scratch *s = scratch;
-    const void *in[K1 > K2 ? K1 : K2];
-    float mean, per_deviation, z[PADDED];
-    int y1, y2, y3, y4 = 0;
-    const struct window whole = {1, H4 * W4 * C4, 0, 0, 0.0f};
-    const struct finish project = {1.0f, PROJECT_OFFSET, 0};
-
-    /* The mean is taken off every value, for the sums' digits; the deviation divides the first layer's sums. */
-    standard(rgb, &mean, &per_deviation);
-    for (y1 = 0; y1 < H1; y1++) {
-        for (int k = 0; k < K1; k++) {
-#if WIDTH > 1
-            const int y0 = S1 * y1 + k;
-            float *row = s->rows0[y0 % K1];
-            if (y1 == 0 || k >= K1 - S1) {
-                for (int i = 0; i < W0 * C0; i++) row[i] = (float)rgb[y0 * W0 * C0 + i] - mean;
-            }
-            in[k] = row;
-#else
-            in[k] = rgb + (S1 * y1 + k) * W0 * C0;
-#endif
-        }
-        layer1(in, mean, per_deviation, s->rows1[y1 % K2]);
-        if (y1 < K2 - 1 || (y1 - (K2 - 1)) % S2) continue;
-        y2 = (y1 - (K2 - 1)) / S2;
-        for (int k = 0; k < K2; k++) in[k] = s->rows1[(S2 * y2 + k) % K2];
-        layer2(in, 0.0f, 1.0f, s->rows2[y2 % K3]);
-        if (y2 < K3 - 1 || (y2 - (K3 - 1)) % S3) continue;
-        y3 = (y2 - (K3 - 1)) / S3;
-        for (int k = 0; k < K3; k++) in[k] = s->rows2[(S3 * y3 + k) % K3];
-        layer3(in, 0.0f, 1.0f, s->rows3[y3 % K4]);
-        if (y3 < K4 - 1) continue;
-        for (int k = 0; k < K4; k++) in[k] = s->rows3[(y4 + k) % K4];
-        layer4(in, 0.0f, 1.0f, s->all4 + y4 * W4 * C4);
-        y4++;
-    }
-    in[0] = s->all4;
-    convolve(&whole, in, PROJECT, &project, 1, PADDED, z);
-    for (int f = 0; f < POLICY_FEATURES; f++) features[f] = lnn_tanh(z[f]);
-}

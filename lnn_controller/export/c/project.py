@@ -45,17 +45,19 @@ def project_files(network: Network, encoder: Encoder | None = None, *, straight_
     return files
 
 
-def check_files(network: Network, policy: Policy) -> dict[str, str]:
+def check_files(network: Network, policy: Policy, encoder: Encoder | None = None) -> dict[str, str]:
     """
     Write what goes with it: how to build, to use and to check it.
 
     :param network: the network
     :param policy: the same in ONNX Runtime
+    :param encoder: as :func:`project_files`
     :returns: text by file name
     """
+    tolerance = encoder.tolerance if encoder else Encoder.tolerance
     return {
         **{file: fill(template(file), network.name) for file in WITH_IT},
-        'vectors.h': fill(vectors_source(network, policy), network.name),
+        'vectors.h': fill(vectors_source(network, policy, tolerance), network.name),
         'README.md': _readme(network),
     }
 

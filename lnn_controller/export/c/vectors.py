@@ -7,10 +7,10 @@ from lnn_controller.export.c.network import Network
 from lnn_controller.export.c.text import number, table
 from lnn_controller.policy import ImageSpec, Policy
 
-__all__ = ['FEATURES_TOLERANCE', 'check_frames', 'vectors_source']
+__all__ = ['check_frames', 'vectors_source']
 
 STEPS, FRAMES = 32, 2
-COMMAND_TOLERANCE, TAU_TOLERANCE, FEATURES_TOLERANCE = 2e-6, 5e-5, 5e-5
+COMMAND_TOLERANCE, TAU_TOLERANCE = 2e-6, 5e-5
 
 
 def check_frames(image: ImageSpec) -> NDArray[np.uint8]:
@@ -29,7 +29,7 @@ def check_frames(image: ImageSpec) -> NDArray[np.uint8]:
     return values.astype(np.uint8).reshape(FRAMES, image.height, image.width, 3)
 
 
-def vectors_source(network: Network, policy: Policy, *, features_tolerance: float = FEATURES_TOLERANCE) -> str:
+def vectors_source(network: Network, policy: Policy, features_tolerance: float) -> str:
     """
     Write vectors.h.
 
