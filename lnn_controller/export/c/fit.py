@@ -1,7 +1,7 @@
 """The picture's fit as C: the sizes of one policy before a template that every policy shares."""
 
 from lnn_controller.export.c.network import Network
-from lnn_controller.export.c.text import comment, fill, template
+from lnn_controller.export.c.text import comment, fill, number, template
 
 __all__ = ['fit_source']
 
@@ -18,5 +18,5 @@ def fit_source(network: Network) -> str:
         f'The picture of the camera of {network.spec.name} into its frame of {image.height} x {image.width}.'
     )
     text += '#include "policy.h"\n#include "lnn_math.h"\n#include <stddef.h>\n\n'
-    text += f'#define CROP_TOP {float(image.crop_top)!r}\n#define CROP_BOTTOM {float(image.crop_bottom)!r}\n\n'
+    text += f'#define CROP_TOP {number(image.crop_top)}\n#define CROP_BOTTOM {number(image.crop_bottom)}\n\n'
     return fill(text + template('policy_fit.c'), network.name)

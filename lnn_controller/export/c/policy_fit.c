@@ -17,12 +17,6 @@
 #define RESTRICT
 #endif
 
-#ifdef LNN_FUSED /* a robot's processor: the crop is that of Python's float in every height */
-typedef double real;
-#else
-typedef float real;
-#endif
-
 #if defined(__SSE2__) || defined(__ARM_NEON)
 typedef float lanes __attribute__((vector_size(16), aligned(4), may_alias));
 #endif
@@ -226,11 +220,11 @@ static void colour(uint8_t *frame, enum policy_picture kind) {
 }
 
 /* Rows to cut off: a share of the height, to the nearest whole number, of two the even one. */
-static int rows_of(int height, real share) {
-    const real rows = (real)height * share;
+static int rows_of(int height, float share) {
+    const float rows = (float)height * share;
     const int whole_rows = (int)rows;
-    const real rest = rows - (real)whole_rows;
-    return whole_rows + (rest > (real)0.5 || (rest == (real)0.5 && whole_rows % 2));
+    const float rest = rows - (float)whole_rows;
+    return whole_rows + (rest > 0.5f || (rest == 0.5f && whole_rows % 2));
 }
 
 int policy_fit(const uint8_t *data, int height, int width, int row_bytes, enum policy_picture kind,
@@ -239,9 +233,9 @@ int policy_fit(const uint8_t *data, int height, int width, int row_bytes, enum p
     struct picture picture = {data, height, width, row_bytes, kind == POLICY_MONO8 ? 1 : 3};
     int top;
     if (height < ROWS || height > 65535 || width < COLUMNS || width > 65535) return 1;
-    top = rows_of(height, (real)CROP_TOP);
+    top = rows_of(height, CROP_TOP);
     picture.data += (ptrdiff_t)top * row_bytes;
-    picture.height -= top + rows_of(height, (real)CROP_BOTTOM);
+    picture.height -= top + rows_of(height, CROP_BOTTOM);
     if (picture.height < ROWS || picture.height / ROWS > MOST_DOWN) return 1;
     if (plan->height != picture.height || plan->width != width) make_plan(plan, picture.height, width);
     if (all_whole(picture.height, width)) fit_whole(plan, &picture, frame);
