@@ -153,6 +153,7 @@ def test_heavy_libraries_stay_at_home(path):
         ('lnn_controller.replay.bag', ('rclpy', 'mujoco', 'torch', 'matplotlib')),
         ('lnn_controller.nodes.controller_node', ('mujoco', 'torch', 'matplotlib', 'rosbags.rosbag2')),
         ('lnn_controller.sim', ('rclpy', 'torch', 'matplotlib')),
+        ('lnn_controller.export.c', ('rclpy', 'torch', 'mujoco', 'rosbags', 'matplotlib')),
     ],
 )
 def test_what_a_process_loads(module, absent):

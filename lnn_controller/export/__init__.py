@@ -1,1 +1,1 @@
-"""A trained network into what runs it: the ONNX graphs of a policy bundle. PyTorch lives here too."""
+"""A trained network into what runs it: the ONNX graphs of a policy bundle, with PyTorch; a bundle as C, without."""

@@ -13,9 +13,10 @@ from lnn_controller.control.safety.limits import limit
 from lnn_controller.control.settings.control import Limits
 from lnn_controller.errors import InputError
 from lnn_controller.export.c import Network
+from lnn_controller.export.c import cells as cells_in_c
 from lnn_controller.export.c.core import core_source
 from lnn_controller.liquid import auto_ncp, fully_connected, make_cell, random_wiring
-from lnn_controller.liquid.cells import WIRED
+from lnn_controller.liquid.cells import CELLS, WIRED, cell_options
 from lnn_controller.liquid.encoder import ConvEncoder
 from lnn_controller.liquid.network import PolicyNetwork
 from lnn_controller.policy import ImageSpec, ImuSpec, NetworkSpec, OutputSpec, PolicySpec
@@ -135,6 +136,11 @@ def compare(network, core, rng, state):
         assert np.isnan(tau).all()
     else:
         np.testing.assert_allclose(tau, wanted.time_constants[0].numpy(), rtol=1e-4)
+
+
+def test_every_cell_and_option_is_known():
+    known = {cell: set(options) for cell, options in cells_in_c.OPTIONS.items()}
+    assert known == {cell: set(cell_options(cell)) for cell in CELLS}
 
 
 def test_a_neuron_has_a_comment_with_its_role_and_sources():

@@ -11,12 +11,12 @@ from lnn_controller.export.c.ltc import ltc_stage
 from lnn_controller.export.c.ncp_cfc import ncp_cfc_layers
 from lnn_controller.export.c.network import Network
 
-__all__ = ['Cell', 'read_cell']
+__all__ = ['OPTIONS', 'Cell', 'read_cell']
 
 _MODES = ('default', 'no_gate', 'pure')
 _MIXED = ('cfc', 'ncp_cfc', 'ltc')
 #: each cell's options and what they may be: a type, or one of these; ``None``: what changes nothing after the training
-_OPTIONS: dict[str, dict[str, Any]] = {
+OPTIONS: dict[str, dict[str, Any]] = {
     'cfc': {
         'mode': _MODES,
         'backbone_units': int,
@@ -65,10 +65,10 @@ def read_cell(network: Network) -> Cell:
     spec = network.spec.network
     options = dict(spec.options)
     mixed = options.pop('mixed_memory', False)
-    if spec.cell not in _OPTIONS or (mixed and spec.cell not in _MIXED) or not isinstance(mixed, bool):
+    if spec.cell not in OPTIONS or (mixed and spec.cell not in _MIXED) or not isinstance(mixed, bool):
         what = f'{spec.cell!r}{" with mixed_memory" if mixed else ""}'
         raise InputError(
-            f'C can be made of the cells {", ".join(_OPTIONS)} (mixed_memory: {", ".join(_MIXED)}). Got {what}'
+            f'C can be made of the cells {", ".join(OPTIONS)} (mixed_memory: {", ".join(_MIXED)}). Got {what}'
         )
     for key, value in options.items():
         _check(spec.cell, key, value)
@@ -101,7 +101,7 @@ def read_cell(network: Network) -> Cell:
 
 
 def _check(cell: str, key: str, value: object) -> None:
-    allowed = _OPTIONS[cell]
+    allowed = OPTIONS[cell]
     if key not in allowed:
         raise InputError(f'C can be made of {cell!r} with the options {", ".join(allowed) or "(none)"}. Got {key!r}')
     kind = allowed[key]
