@@ -3,7 +3,6 @@
 from lnn_controller.sim.tasks.targets import TARGET_RADIUS_M
 
 __all__ = [
-    'ARM_M',
     'DRAG_N_S_M',
     'DRAG_TORQUE_M',
     'DRONE_LOOK_GROUP',
