@@ -113,7 +113,7 @@ def exported(variant: Variant, folder: Path, image: ImageSpec | None = None) -> 
     :returns: the exported folder
     """
     bundle = bundle_of(variant, image, folder / 'bundle')
-    network, policy = read_network(read_bundle(bundle)), Policy.load(bundle)
+    network, policy = read_network(read_bundle(bundle)), Policy.load(bundle, runtime='onnx')
     encoder = encoder_source(network) if variant.encoder == 'float' else None
     files = project_files(network, encoder, straight_line=variant.straight_line) | check_files(network, policy)
     return write_files(files, folder / 'c')

@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
     network = read_network(bundle)
     encoder = _encoder(network, args.encoder, args.calibrate)
     files = project_files(network, encoder, straight_line=args.straight_line) | check_files(
-        network, Policy(bundle), encoder
+        network, Policy(bundle, runtime='onnx'), encoder
     )
     folder = write_files(files, args.out, overwrite=args.overwrite)
     print(f'{folder}: {", ".join(sorted(files))}')

@@ -36,7 +36,7 @@ def inputs(spec, rng):
 
 @pytest.mark.parametrize('name', POLICIES)
 def test_any_drive_is_that_of_onnx_runtime(compiled, name):
-    policy, core, rng = Policy.load(name), compiled[name], np.random.default_rng()
+    policy, core, rng = Policy.load(name, runtime='onnx'), compiled[name], np.random.default_rng()
     hx = state = policy.initial_state()
     for _ in range(200):
         features, imu, dt_s = inputs(policy.spec, rng)
@@ -51,7 +51,7 @@ def test_any_drive_is_that_of_onnx_runtime(compiled, name):
 
 
 def test_a_recorded_drive_is_that_of_onnx_runtime(compiled):
-    policy, core = Policy.load('real_car'), compiled['real_car']
+    policy, core = Policy.load('real_car', runtime='onnx'), compiled['real_car']
     episode = read_episode(RECORDING, image=policy.spec.image)
     hx = state = policy.initial_state()
     for image, dt_ns in zip(episode.images, np.diff(episode.image_stamps_ns)):
@@ -93,7 +93,8 @@ class InC(Policy):
 
 def test_it_keeps_the_lane_as_onnx_runtime_does(tmp_path):
     parts = build([network_of('car_lane')], tmp_path, parts=('core', 'encoder'))
-    policies = Policy.load('car_lane'), InC(read_bundle(find_policy('car_lane'))).use(parts[0])
+    bundle = read_bundle(find_policy('car_lane'))
+    policies = Policy(bundle, runtime='onnx'), InC(bundle, runtime='onnx').use(parts[0])
     wanted, made = (summarise(run_trial(policy, seed=33, seconds=5.0)) for policy in policies)
     assert made['departures'] == wanted['departures'] == 0
     assert made['cross_track_error_rms_m'] == pytest.approx(wanted['cross_track_error_rms_m'], rel=0.01)

@@ -89,7 +89,7 @@ def recorded(image, count=6):
 
 @pytest.mark.parametrize('name', ['car_lane', 'drone_forest', 'real_car'])
 def test_features_are_those_of_onnxruntime(name, tmp_path):
-    policy = Policy.load(name)
+    policy = Policy.load(name, runtime='onnx')
     network = read_network(read_bundle(find_policy(name)))
     builds = [Built(network, tmp_path / 'plain', *PLAIN)]
     if {'avx2', 'fma'}.issubset(CPU.split()):
@@ -186,7 +186,7 @@ def test_it_stays_within_its_scratch_and_its_numbers(flags, made, tmp_path):
 
 
 def test_values_of_8_bits_are_near_enough(tmp_path):
-    policy = Policy.load('real_car')
+    policy = Policy.load('real_car', runtime='onnx')
     network = read_network(read_bundle(find_policy('real_car')))
     frames = np.stack(recorded(policy.spec.image, 80)[:-3])
     encoder = encoder_int8_source(network, frames[::2])
