@@ -43,7 +43,7 @@ HOST = 'import ctypes, sys, rclpy\nsys.exit(ctypes.CDLL(sys.argv[1]).car_lane_ru
 
 @pytest.fixture
 def policy():
-    return Policy.load('car_lane')
+    return Policy.load('car_lane', runtime='onnx')
 
 
 @pytest.fixture
