@@ -20,7 +20,15 @@ from typing import Any
 import cortex_m
 from cortex_m import BOARDS, M4F
 
-from lnn_controller.export.c import check_files, encoder_source, project_files, read_network, write_files
+from lnn_controller.data.sample import sample_frames
+from lnn_controller.export.c import (
+    check_files,
+    encoder_int8_source,
+    encoder_source,
+    project_files,
+    read_network,
+    write_files,
+)
 from lnn_controller.export.onnx import export
 from lnn_controller.learning.build import build_network
 from lnn_controller.policy import ImageSpec, Policy, PolicySpec, find_policy, read_bundle
@@ -28,7 +36,9 @@ from lnn_controller.policy import ImageSpec, Policy, PolicySpec, find_policy, re
 FIGURES = Path(__file__).with_name('microcontroller.json')
 CLOCK_HZ = 168e6
 HOST_FLAGS = ('-std=c99', '-pedantic', '-Wall', '-Wextra', '-Werror', '-O2', '-ffp-contract=off')
-KINDS = ('float',)
+KINDS = ('float', 'int8')
+# Of another robot's road: how many instructions int8 takes does not depend on it.
+RECORDING, CALIBRATION_FRAMES = Path(__file__).parents[1] / 'bags' / 'real_car', 60
 FRAMES = ((53, 160), (53, 128), (47, 96))
 
 
@@ -56,6 +66,7 @@ VARIANTS = {
     'straight': Variant({'step': 'core, `--straight-line`, `-Os`'}, straight_line=True, optimise='-Os'),
     'ltc': Variant({'step': 'core, LTC on the same wiring'}, cell='ltc'),
     'float': Variant({'encode': 'encoder, float32', 'fit': 'a picture of 320×240 into a frame'}, encoder='float'),
+    'int8': Variant({'encode': 'encoder, int8'}, encoder='int8'),
 }
 FILES = {
     'step': ('core', 'step'),
@@ -114,9 +125,13 @@ def exported(variant: Variant, folder: Path, image: ImageSpec | None = None) -> 
     """
     bundle = bundle_of(variant, image, folder / 'bundle')
     network, policy = read_network(read_bundle(bundle)), Policy.load(bundle, runtime='onnx')
-    encoder = encoder_source(network) if variant.encoder == 'float' else None
-    files = project_files(network, encoder, straight_line=variant.straight_line) | check_files(network, policy)
-    return write_files(files, folder / 'c')
+    encoder = None
+    if variant.encoder == 'float':
+        encoder = encoder_source(network)
+    elif variant.encoder == 'int8':
+        encoder = encoder_int8_source(network, sample_frames([RECORDING], policy.spec.image, CALIBRATION_FRAMES))
+    files = project_files(network, encoder, straight_line=variant.straight_line)
+    return write_files(files | check_files(network, policy, encoder), folder / 'c')
 
 
 def host_check(folder: Path) -> str:
