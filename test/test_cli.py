@@ -1,4 +1,4 @@
-"""The real ``lnn`` command in processes of its own: what it prints, writes and says of mistakes."""
+"""The real ``lnn`` command, most of it in processes of its own: what it prints, writes and says of mistakes."""
 
 import json
 import os
@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from bundles import make_tiny_bundle
 
+from lnn_controller.cli import main
 from lnn_controller.data import BagWriter
 from lnn_controller.data.messages.build import imu_message, twist_stamped_message
 from lnn_controller.policy.spec import CHANNEL_UNITS, OutputSpec
@@ -293,14 +294,17 @@ def in_the_way(bundle, folder):
 
 
 @pytest.mark.parametrize('mistake', MISTAKES)
-def test_a_mistake_is_told_in_one_line(mistake, bundle, bag, tmp_path):
+def test_a_mistake_is_told_in_one_line(mistake, bundle, bag, tmp_path, monkeypatch, capfd):
+    """In this process, for the libraries are loaded here."""
+    monkeypatch.chdir(tmp_path)
     arguments, told = MISTAKES[mistake]
-    done = lnn(*arguments(bundle, bag, tmp_path), cwd=tmp_path)
-    assert done.returncode == 2, done.stderr
-    assert done.stdout == ''
-    assert len(done.stderr.splitlines()) == 1, done.stderr
-    assert done.stderr.startswith('lnn: error: ')
-    assert told in done.stderr
+    code = main([*map(str, arguments(bundle, bag, tmp_path))])
+    out, err = capfd.readouterr()
+    assert code == 2, err
+    assert out == ''
+    assert len(err.splitlines()) == 1, err
+    assert err.startswith('lnn: error: ')
+    assert told in err
 
 
 @pytest.mark.parametrize('command', ['evaluate', 'demo'])
