@@ -168,17 +168,17 @@ def main() -> None:
     cases = {f'{minutes:g} min': (minutes, 1, 30) for minutes in args.minutes}
     if args.hundred:
         cases['100 × 10 min'] = (10.0, 100, 10)
-    results = {name: measure(*case, args.steps, args.limit_gb) for name, case in cases.items()}
+    columns = ('frames_mb', 'load_cpu_s', 'again_and_training_cpu_s', 'loading_peak_mb', 'peak_mb')
+    if not args.json:
+        print('Loading (processor time), loading again out of the cache and training, peaks of memory:\n')
+        print(f'{"":<14}' + ''.join(f'{name:>{len(name) + 3}}' for name in columns))
+    results = {}
+    for name, case in cases.items():
+        figures = results[name] = measure(*case, args.steps, args.limit_gb)
+        if not args.json:
+            print(f'{name:<14}' + ''.join(f'{figures[each]:>{len(each) + 3}}' for each in columns), flush=True)
     if args.json:
         print(json.dumps(results, indent=2))
-        return
-    columns = ('frames_mb', 'load_cpu_s', 'again_and_training_cpu_s', 'loading_peak_mb', 'peak_mb')
-    print(
-        "Loading bags (processor time), loading them again out of the cache and training; memory over the libraries':\n"
-    )
-    print(f'{"":<14}' + ''.join(f'{name:>{len(name) + 3}}' for name in columns))
-    for case, figures in results.items():
-        print(f'{case:<14}' + ''.join(f'{figures[name]:>{len(name) + 3}}' for name in columns))
 
 
 if __name__ == '__main__':
