@@ -92,6 +92,7 @@ bench: $(VENV)/.test gl ## measure what the README claims
 	$(BIN)/python benchmarks/gradients.py
 	$(BIN)/python benchmarks/worlds.py
 	$(BIN)/python benchmarks/training.py
+	$(BIN)/python benchmarks/replay.py
 	$(BIN)/python benchmarks/length.py
 
 gl: # MuJoCo renders the camera through EGL; it needs the system's GL libraries, no GPU
