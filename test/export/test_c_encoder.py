@@ -3,6 +3,7 @@
 import ctypes
 import subprocess
 from pathlib import Path
+from shutil import which
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from lnn_controller.liquid.encoder import ConvEncoder
 from lnn_controller.policy import ImageSpec, NetworkSpec, Policy, find_policy, fit_frame, read_bundle
 
 CPU = Path('/proc/cpuinfo').read_text() if Path('/proc/cpuinfo').exists() else ''
+ARM_COMPILER, ARM = 'aarch64-linux-gnu-gcc', 'qemu-aarch64'
 PLAIN, FUSED = ('-O2',), ('-O2', '-DLNN_FUSED', '-mavx2', '-mfma')
 RECORDING = Path(__file__).parents[1] / 'data' / 'real_car_cut'
 needs_fma = pytest.mark.skipif(
@@ -31,7 +33,7 @@ pytestmark = [needs_compiler, pytest.mark.slow]
 class Built:
     """An encoder, compiled: called with frames as :class:`Policy` is."""
 
-    def __init__(self, network, folder, *flags, main=None, encoder=None):
+    def __init__(self, network, folder, *flags, main=None, encoder=None, compiler=COMPILER):
         self.spec, self.encoder = network.spec, encoder or encoder_source(network)
         folder.mkdir(exist_ok=True)
         name, features = network.name, self.spec.network.features
@@ -46,7 +48,7 @@ class Built:
         sources = [folder / 'main.c' if main else folder / 'encoder.c']
         self.file = folder / 'encoder.so'
         command = [
-            COMPILER,
+            compiler,
             *STRICT,
             *flags,
             *shared,
@@ -159,6 +161,30 @@ int main(int count, char **of) {
 """
 
 
+def run_on(frame, folder, program):
+    (folder / 'frame').write_bytes(frame.tobytes())
+    done = subprocess.run([*program, folder / 'frame'], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return [float.fromhex(number) for number in done.stdout.split()]
+
+
+def main_of(network, size):
+    names = MAIN.replace('policy_', f'{network.name}_').replace('POLICY_', f'{network.name.upper()}_')
+    return names.replace('SCRATCH', str(size))
+
+
+@needs_fma
+@pytest.mark.skipif(not (which(ARM_COMPILER) and which(ARM)), reason=f'needs {ARM_COMPILER} and {ARM}')
+def test_neon_has_the_bits_of_avx(tmp_path):
+    network, _ = made_network(51, 91, 12)
+    main = main_of(network, encoder_source(network).fused_scratch_bytes)
+    flags = ('-O2', '-DLNN_FUSED', '-static')
+    arm = Built(network, tmp_path / 'arm', *flags, main=main, compiler=ARM_COMPILER)
+    here = Built(network, tmp_path / 'here', *FUSED)
+    for frame in recorded(network.spec.image)[::3]:
+        np.testing.assert_array_equal(run_on(frame, tmp_path, [ARM, arm.file]), here.encode(frame))
+
+
 def quantized(network):
     return encoder_int8_source(network, np.stack(recorded(network.spec.image, 40)))
 
@@ -172,16 +198,12 @@ def test_it_stays_within_its_scratch_and_its_numbers(flags, made, tmp_path):
     network, _ = made_network(51, 91, 10)
     encoder = made(network)
     size = encoder.fused_scratch_bytes if '-DLNN_FUSED' in flags else encoder.scratch_bytes
-    main = MAIN.replace('policy_', 'made_').replace('POLICY_', 'MADE_').replace('SCRATCH', str(size))
     # -O0: optimised, the checks in unrolled loops take the compiler half a minute.
     checks = ('-O0', '-fsanitize=address,undefined', '-fno-sanitize-recover=all')
-    checked = Built(network, tmp_path, *flags, *checks, main=main, encoder=encoder)
+    checked = Built(network, tmp_path, *flags, *checks, main=main_of(network, size), encoder=encoder)
     again = Built(network, tmp_path / 'again', *flags, encoder=encoder)
     for frame in recorded(network.spec.image)[-3:]:
-        (tmp_path / 'frame').write_bytes(frame.tobytes())
-        done = subprocess.run([checked.file, tmp_path / 'frame'], capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
-        found = [float.fromhex(number) for number in done.stdout.split()]
+        found = run_on(frame, tmp_path, [checked.file])
         np.testing.assert_array_equal(found, again.encode(frame))
 
 

@@ -57,6 +57,12 @@ LNN_INLINE vector above_zero(vector x) { return x > 0.0f ? x : 0.0f; }
 
 #define VECTORS (BLOCK / WIDTH) /* of a block */
 
+#if defined(__GNUC__)
+#define NOT_INLINE __attribute__((noinline)) /* one layer in the others' registers costs 4 % on a Cortex-M4F */
+#else
+#define NOT_INLINE
+#endif
+
 #if defined(__clang__)
 #define UNROLL _Pragma("clang loop unroll(full)")
 #elif defined(__GNUC__)
@@ -138,7 +144,7 @@ LNN_INLINE void convolve(const struct window *window, const void *const *in, con
 
 /* Layer TO: a kernel KTO x KTO with stride STO, and a result of HTO x WTO x CTO. */
 #define LAYER(FROM, TO, BYTES) \
-    static void layer##TO(const void *const *in, float mean, float scale, float *out) { \
+    static NOT_INLINE void layer##TO(const void *const *in, float mean, float scale, float *out) { \
         const struct window window = {K##TO, K##TO * C##FROM, S##TO * C##FROM, BYTES, mean}; \
         const struct finish finish = {scale, OFFSET##TO, 1}; \
         convolve(&window, in, WEIGHT##TO, &finish, W##TO, C##TO, out); \
@@ -151,7 +157,7 @@ LAYER(1, 2, 0)
 LAYER(2, 3, 0)
 LAYER(3, 4, 0)
 
-static void project(const float *all, float *features) {
+static NOT_INLINE void project(const float *all, float *features) {
     const struct window window = {1, H4 * W4 * C4, 0, 0, 0.0f};
     const struct finish finish = {1.0f, PROJECT_OFFSET, 0};
     const void *in = all;
