@@ -6,6 +6,7 @@ import signal
 import numpy as np
 import pytest
 from bundles import make_tiny_bundle
+from compiled import needs_compiler
 from geometry_msgs.msg import TwistStamped
 from ros_probe import ACTIVATE, CONFIGURE, to_ros, values
 from sensor_msgs.msg import JointState
@@ -15,6 +16,7 @@ from std_srvs.srv import Trigger
 from lnn_controller.data import Bag
 from lnn_controller.data.messages.build import image_message, imu_message
 from lnn_controller.data.messages.stamp import stamp_ns_of
+from lnn_controller.export.native import compile_policy
 from lnn_controller.policy import ImageSpec, Policy
 from lnn_controller.replay.bag import replay_bag
 from lnn_controller.replay.result import summarise_replay
@@ -151,6 +153,22 @@ def test_every_tick_comes_back_to_the_bit(graph, probe, tiny_bundle, tmp_path, s
     greys = result.episode.images
     assert greys.max() > 200 and (seed % 2 == 0 or np.ptp(greys, axis=3).max() == 0)
     assert {'emergency_stop', 'shutdown'} <= {each.reason for each in result.decisions}
+
+
+@pytest.fixture
+def compiled(tmp_path, monkeypatch):
+    """A policy compiled into a cache of its own; before the graph, which takes its environment from here."""
+    monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path / 'cache'))
+    return compile_policy('real_car')
+
+
+@needs_compiler
+def test_a_compiled_policy_comes_back_to_the_bit(compiled, graph, probe, tmp_path):
+    drive(graph, probe, 'real_car', tmp_path / 'bag', 0)
+    exact = replay_bag(tmp_path / 'bag', Policy.load('real_car')).exact
+    assert (exact.recorded_runtime, exact.runtime, exact.same_policy) == ('native', 'native', True)
+    assert exact.compared > STRETCH
+    assert exact.max_abs_difference == 0.0
 
 
 def test_another_policy_is_told_so_and_compared(graph, probe, tiny_bundle, tiny_bundle_without_imu, tmp_path):
