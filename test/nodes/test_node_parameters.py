@@ -253,7 +253,7 @@ def test_an_inactive_node_takes_another_policy_and_an_active_one_its_own(tuned):
 def test_a_dump_loads_on_an_active_node(tuned):
     it = tuned()
     reasons = it.one_by_one(**it.all())
-    assert [name for name, reason in zip(it.values, reasons, strict=True) if reason] == ['autostart']
+    assert [name for name, reason in zip(it.values, reasons, strict=True) if reason] == ['runtime', 'autostart']
 
 
 def test_others_parameters_are_none_of_our_business(tuned):
