@@ -13,7 +13,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 # The rooms whose tests start nodes; `-m ros` looks into no other, for the libraries of all take ten seconds to load.
-ROOMS_WITH_NODES = ('doctor', 'export', 'faults', 'launch', 'live', 'nodes')
+ROOMS_WITH_NODES = ('doctor', 'faults', 'launch', 'live', 'nodes')
 
 # No test asserts how long anything takes: a busy machine is no fault.
 settings.register_profile('lnn_controller', deadline=None)
