@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from lnn_controller.cli.arguments import add_topic_arguments, chosen_topics
-from lnn_controller.data.frame_files import DEFAULT_LIMIT_GB, FrameCache
 from lnn_controller.errors import InputError
 
 __all__ = ['EXAMPLE', 'SUMMARY', 'add_arguments', 'run']
@@ -27,6 +26,9 @@ PARTS = {'validation': 'new, validation', 'test': 'new, test', 'rehearsed': 'old
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    from lnn_controller.data.frame_files import DEFAULT_LIMIT_GB
+    from lnn_controller.learning import config
+
     parser.add_argument(
         'bags', nargs='+', type=Path, metavar='BAG', help='bags of demonstrations, or of drives with overrides'
     )
@@ -61,12 +63,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar='BAG',
         help='old demonstrations to mix in against forgetting; some are kept, and the old error is reported too',
     )
-    from lnn_controller.learning import config
-
     config.add_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
+    from lnn_controller.data.frame_files import FrameCache
     from lnn_controller.learning import config
 
     for flag, value in (('--tune', args.tune), ('--rehearse', args.rehearse)):
