@@ -61,8 +61,8 @@ class Session:
         self._overtaken = self._overdue = False
         self._loop: ControlLoop | None = None
         self._log = EventLog(node.get_logger())
+        self._load_adaptation()  # before any line is logged: a user's mistake is told in one
         self._log.info(f'policy {policy.spec.name}, computed by {policy.runtime_note}')
-        self._load_adaptation()
         self._tell_what_is_unguarded()
         self._outputs = Outputs(node, self._controller, self.values, emergency, self._log, active=lambda: self.active)
         self._inputs = InputTopics(
