@@ -15,6 +15,10 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 # The rooms whose tests start nodes; `-m ros` looks into no other, for the libraries of all take ten seconds to load.
 ROOMS_WITH_NODES = ('doctor', 'faults', 'launch', 'live', 'nodes')
 
+# `make test` itself is no parent of the makes that tests run: its flags and its level would change what they print.
+for name in ('MAKEFLAGS', 'MFLAGS', 'MAKELEVEL'):
+    os.environ.pop(name, None)
+
 # No test asserts how long anything takes: a busy machine is no fault.
 settings.register_profile('lnn_controller', deadline=None)
 settings.load_profile('lnn_controller')
