@@ -74,8 +74,9 @@ def test_worn_steering_is_undone(car_lane, times, whole, tmp_path):
     assert summary['adapted']['recovery_s'] <= 15.0
     assert summary['frozen']['recovery_s'] is None
     gain, trim = (result.runs['adapted'][0].log[f'angular_z.respond_{name}'][-1] for name in ('gain', 'trim'))
-    assert gain == pytest.approx(0.6, abs=0.08)
-    assert trim == pytest.approx(0.15, abs=0.06)
+    # In half the time less is learnt of the two; how much, the last digit of a command decides.
+    assert gain == pytest.approx(0.6, abs=0.08 if whole else 0.2)
+    assert trim == pytest.approx(0.15, abs=0.06 if whole else 0.1)
     assert told == ['unworn, seed 0', 'frozen, seed 0', 'adapted, seed 0']
     assert draw(result, tmp_path / 'new' / 'worn.png').read_bytes().startswith(b'\x89PNG')
     rows = table(summary).splitlines()
