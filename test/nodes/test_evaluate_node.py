@@ -30,7 +30,8 @@ def test_a_live_evaluation_agrees_with_the_replay(graph, probe, tiny_bundle_with
         'controller',
         f'{NODES}.controller_node',
         parameters=sim_time
-        | {'policy': str(tiny_bundle_without_imu), 'autostart': True, 'image_transport': 'compressed'},
+        | {'policy': str(tiny_bundle_without_imu), 'autostart': True, 'image_transport': 'compressed'}
+        | {'tick_on_frame': False},  # as in the replay that it is compared with
         remappings={'image_raw/compressed': f'{CAMERA}/compressed'},
     )
     ready = lambda: probe.node.count_subscribers('/controller/ticks')  # noqa: E731
