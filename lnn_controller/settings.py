@@ -17,7 +17,7 @@ from lnn_controller.errors import InputError, short
 
 __all__ = ['CHANGES', 'Change', 'Setting', 'add_flag', 'check_number', 'check_settings', 'setting', 'settings_of']
 
-Value = bool | int | float | str | list[str] | tuple[str, ...] | tuple[int, ...]
+Value = bool | int | float | str | list[str] | tuple[str, ...] | tuple[int, ...] | dict[str, Any]
 Change = Literal['live', 'inactive', 'fixed']
 CHANGES = {'live': 'at any time', 'inactive': 'while the node is not active', 'fixed': 'at the start only'}
 METAVARS = {int: 'INT', float: 'FLOAT', str: 'STR'}
@@ -30,7 +30,7 @@ class Setting:
 
     :param name: its name
     :param default: value where none is given; its type is the setting's type; a list or tuple is one of texts, or of
-        whole numbers where it holds some
+        whole numbers where it holds some; a mapping is one of names to any values
     :param help: what it does, for whoever sets it
     :param unit: SI unit, empty where there is none
     :param minimum: smallest allowed number
@@ -64,6 +64,8 @@ class Setting:
             return 'true or false'
         if isinstance(self.default, str):
             return 'a text'
+        if isinstance(self.default, dict):
+            return 'a mapping of names to values'
         if isinstance(self.default, list | tuple):
             if self.item is str:
                 return 'a list of texts'
@@ -92,6 +94,9 @@ class Setting:
             value = _as_float(value)
         if isinstance(self.default, list | tuple):
             fits = isinstance(value, list | tuple) and all(self._holds_item(item) for item in value)
+            value = kind(value) if fits else value
+        elif isinstance(self.default, dict):
+            fits = isinstance(value, dict) and all(isinstance(key, str) for key in value)
             value = kind(value) if fits else value
         elif isinstance(self.default, bool | str):
             fits = isinstance(value, kind) and (not self.choices or value in self.choices)
@@ -150,7 +155,10 @@ def setting(
     :param more: what else, of :class:`Setting`, by name
     :returns: the field
     """
-    return field(default=default, metadata={'setting': Setting('', default, text, unit, minimum, maximum, **more)})
+    metadata = {'setting': Setting('', default, text, unit, minimum, maximum, **more)}
+    if isinstance(default, dict):  # each instance has its own
+        return field(default_factory=lambda: dict(default), metadata=metadata)
+    return field(default=default, metadata=metadata)
 
 
 @cache
@@ -208,7 +216,7 @@ def add_flag(parser: argparse._ActionsContainer, each: Setting, *names: str, **m
     if text.endswith('.') and text[1:2].islower():  # a sentence; the help of flags is none
         text = text[0].lower() + text[1:-1]
     shown = ' '.join(map(str, default)) if isinstance(default, list | tuple) else default
-    if shown != '' and shown is not False and 'required' not in more:
+    if shown not in ('', {}) and shown is not False and 'required' not in more:
         text += f' (default: {shown})'
     options: dict[str, Any] = {'dest': each.name, 'default': None, 'help': text.replace('%', '%%')}
     if 'action' in more:

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import torch
@@ -68,7 +67,7 @@ def new_spec(name: str, config: TrainConfig, image: ImageSpec, episodes: Sequenc
     wiring = None
     if config.cell in ('ncp_cfc', 'ltc'):
         wiring = auto_ncp(inputs, config.units, len(outputs), sparsity=config.sparsity, seed=config.seed)
-    options: dict[str, Any] = {'mixed_memory': True} if config.mixed_memory else {}
+    options = config.cell_options | ({'mixed_memory': True} if config.mixed_memory else {})
     cell = make_cell(config.cell, input_size=inputs, units=config.units, outputs=len(outputs), wiring=wiring, **options)
     spec = PolicySpec(
         name=name,

@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,7 @@ class TrainConfig:
     cell: str = setting('ncp_cfc', 'network cell', choices=('ncp_cfc', 'cfc', 'ltc', 'ctrnn', 'lstm', 'gru', 'none'))
     units: int = setting(19, 'neurons of the cell', minimum=3, maximum=4096)
     mixed_memory: bool = setting(False, 'an LSTM memory beside the liquid cell (cfc, ltc, ncp_cfc)')
+    cell_options: dict[str, Any] = setting({}, "an option of the cell's own, such as self_state=true; once for each")
     sparsity: float = setting(0.5, 'share of absent synapses in the NCP wiring', minimum=0.1, maximum=0.9)
     features: int = setting(
         32, 'length of the feature vector that the encoder makes of a frame', minimum=1, maximum=1024
@@ -105,6 +107,7 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         check_settings(self)
+        self._check_cell()
         if self.rate_min_hz > self.rate_max_hz:
             raise InputError(f'rate_min_hz must not exceed rate_max_hz. Got {self.rate_min_hz} > {self.rate_max_hz}')
         if self.crop_top + self.crop_bottom > 0.9:
@@ -130,6 +133,21 @@ class TrainConfig:
                 'cue_colour must be red, green and blue of a colour that is not nearly grey. '
                 f'Got {" ".join(map(str, self.cue_colour))}'
             )
+
+    def _check_cell(self) -> None:
+        """Refuse options that the cell has not, at once: the bags may take minutes to read."""
+        if not self.cell_options and not self.mixed_memory:
+            return
+        from lnn_controller.liquid.cells import check_cell_options, make_cell  # PyTorch takes seconds to load
+
+        try:
+            check_cell_options(self.cell, self.cell_options)
+        except InputError as error:
+            own = [name for name in self.cell_options if name in settings_of(TrainConfig)]
+            hint = f'. {own[0]} is a setting of its own: --{own[0].replace("_", "-")}' if own else ''
+            raise InputError(f'cell_options: {error}{hint}') from None
+        # The cell checks their ranges; a small one does it as well.
+        make_cell(self.cell, input_size=1, units=8, outputs=2, mixed_memory=self.mixed_memory, **self.cell_options)
 
     @property
     def steps_per_epoch(self) -> int:
@@ -188,8 +206,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """
     parser.add_argument('--config', type=Path, metavar='YAML', help='config file; the flags below win over it')
     group = parser.add_argument_group('training')
-    for each in settings_of(TrainConfig).values():
-        add_flag(group, each)
+    for name, each in settings_of(TrainConfig).items():
+        if name == 'cell_options':
+            add_flag(group, each, '--cell-option', action='append', type=_option, metavar='KEY=VALUE')
+        else:
+            add_flag(group, each)
+
+
+def _option(text: str) -> tuple[str, Any]:
+    """Read ``KEY=VALUE``: true, false, null and numbers as JSON has them, anything else as text."""
+    key, equals, value = text.partition('=')
+    if not key or not equals:
+        raise argparse.ArgumentTypeError(f'must be KEY=VALUE, such as self_state=true. Got {text!r}')
+    try:
+        return key, json.loads(value)
+    except ValueError:
+        return key, value
 
 
 def chosen_from_arguments(args: argparse.Namespace) -> dict[str, Any]:
@@ -201,4 +233,8 @@ def chosen_from_arguments(args: argparse.Namespace) -> dict[str, Any]:
     :raises InputError: if the config file cannot be read
     """
     flags = {name: getattr(args, name) for name in settings_of(TrainConfig)}
-    return (read_yaml(args.config) if args.config else {}) | {k: v for k, v in flags.items() if v is not None}
+    chosen = read_yaml(args.config) if args.config else {}
+    options = chosen.get('cell_options', {})
+    if flags['cell_options'] is not None and isinstance(options, dict):  # another is refused where all is checked
+        flags['cell_options'] = options | dict(flags['cell_options'])
+    return chosen | {name: value for name, value in flags.items() if value is not None}

@@ -132,6 +132,7 @@ def fine_tune_config(spec: PolicySpec, chosen: Mapping[str, Any]) -> TrainConfig
         'cell': spec.network.cell,
         'units': spec.network.units,
         'mixed_memory': bool(spec.network.options.get('mixed_memory', False)),
+        'cell_options': {name: value for name, value in spec.network.options.items() if name != 'mixed_memory'},
         'sparsity': base.sparsity,
         'features': spec.network.features,
         'outputs': spec.channels,

@@ -1,7 +1,7 @@
 """Cells by name: what a configuration file or a policy bundle names, checked strictly, made into a cell."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from lnn_controller.errors import InputError
@@ -13,9 +13,9 @@ from lnn_controller.liquid.memory import MixedMemory
 from lnn_controller.liquid.ncp_cfc import NcpCfC
 from lnn_controller.liquid.wiring import Wiring
 from lnn_controller.liquid.wirings import auto_ncp
-from lnn_controller.settings import check_number
+from lnn_controller.settings import Setting, check_number
 
-__all__ = ['CELLS', 'WIRED', 'cell_options', 'make_cell']
+__all__ = ['CELLS', 'WIRED', 'cell_options', 'check_cell_options', 'make_cell']
 
 _CLASSES: dict[str, Callable[..., Cell]] = {
     'cfc': CfC,
@@ -47,6 +47,29 @@ def cell_options(name: str) -> dict[str, Any]:
     return {p.name: p.default for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY}
 
 
+def check_cell_options(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    Check that a cell has these options and that they are of its types; the cell itself checks their ranges.
+
+    :param name: one of :data:`CELLS`
+    :param options: values by option
+    :returns: the same, whole numbers made floats where the option is one
+    :raises InputError: if there is no such cell, it has no such option, or a value is of another type
+    """
+    allowed = cell_options(name)
+    unknown = sorted(set(options) - set(allowed))
+    if unknown:
+        raise InputError(f'cell {name!r} has no option {", ".join(unknown)}; it has: {", ".join(allowed) or "none"}')
+    checked = {}
+    for key, value in options.items():
+        default = allowed[key]
+        if default is None:  # a number that may be left out
+            checked[key] = None if value is None else check_number(key, value)
+        else:
+            checked[key] = Setting(key, default, '').check(value)
+    return checked
+
+
 def make_cell(
     name: str,
     *,
@@ -73,10 +96,7 @@ def make_cell(
     :returns: the cell
     :raises InputError: if a name, size or option does not fit; the message lists those that do
     """
-    allowed = cell_options(name)
-    unknown = sorted(set(options) - set(allowed))
-    if unknown:
-        raise InputError(f'cell {name!r} has no option {", ".join(unknown)}; it has: {", ".join(allowed) or "none"}')
+    options = check_cell_options(name, options)
     check_number('input_size', input_size, whole=True, minimum=1)
     if mixed_memory and name not in _LIQUID:
         raise InputError(f'mixed_memory goes with the cells {_LIQUID}. Got {name!r}; leave mixed_memory out')

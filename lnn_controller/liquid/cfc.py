@@ -120,8 +120,8 @@ class CfC(Cell):
         backbone_dropout: float = 0.0,
     ) -> None:
         super().__init__(input_size, units, outputs)
-        check_number('backbone_layers', backbone_layers, whole=True, minimum=0)
-        check_number('backbone_units', backbone_units, whole=True, minimum=1)
+        check_number('backbone_layers', backbone_layers, whole=True, minimum=0, maximum=64)
+        check_number('backbone_units', backbone_units, whole=True, minimum=1, maximum=4096)
         if backbone_activation not in ACTIVATIONS:
             raise InputError(f'backbone_activation must be one of {tuple(ACTIVATIONS)}. Got {backbone_activation!r}')
         check_number('backbone_dropout', backbone_dropout, minimum=0.0, below=1.0)

@@ -102,8 +102,8 @@ class LTC(Cell):
         epsilon: float = 1e-8,
     ) -> None:
         super().__init__(wiring.input_dim, wiring.units, wiring.output_dim)
-        self.ode_unfolds: int = check_number('ode_unfolds', ode_unfolds, whole=True, minimum=1)
-        self.epsilon = epsilon
+        self.ode_unfolds: int = check_number('ode_unfolds', ode_unfolds, whole=True, minimum=1, maximum=1000)
+        self.epsilon: float = check_number('epsilon', epsilon, minimum=0.0)
         self._roles = wiring.roles
         matrices = wiring.adjacency, wiring.sensory_adjacency
         numbers = sum(np.count_nonzero(m) * (m.shape[0] + 2 * m.shape[1]) for m in matrices)

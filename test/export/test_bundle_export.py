@@ -50,11 +50,14 @@ def test_the_bundle_drives_as_the_network_does(tmp_path, cell, imu):
         np.testing.assert_allclose(step.basis, wanted.basis[0].numpy(), atol=1e-4)
 
 
-def test_mixed_memory_goes_into_the_bundle(tmp_path):
-    network, spec = build('ncp_cfc', mixed_memory=True)
+def test_options_of_the_cell_go_into_the_bundle(tmp_path):
+    network, spec = build('ncp_cfc', mixed_memory=True, cell_options={'self_state': True})
     export(network, spec, tmp_path / 'made', {})
-    assert Policy.load(tmp_path / 'made').spec.network.options == {'mixed_memory': True}
-    assert spec.network.state_size > spec.network.units
+    written = Policy.load(tmp_path / 'made').spec
+    assert written.network.options == {'mixed_memory': True, 'self_state': True}
+    assert written.network.state_size > written.network.units
+    again = build_network(written).state_dict()
+    assert {key: value.shape for key, value in again.items()} == {k: v.shape for k, v in network.state_dict().items()}
 
 
 @pytest.mark.parametrize(('cell', 'units', 'part'), [('ltc', 1024, '400 MB'), ('ncp_cfc', 1900, 'policy.json')])

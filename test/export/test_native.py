@@ -27,9 +27,9 @@ pytestmark = [needs_compiler, pytest.mark.slow]
 IMU = np.array([0.1, -0.2, 0.3, 0.5, -1.0, 9.8], np.float32)
 
 
-def write(folder, *, imu, cell='ncp_cfc'):
+def write(folder, *, imu, cell='ncp_cfc', **options):
     """A bundle of a network that has learnt nothing, whose commands come near to the ends of their range."""
-    config = TrainConfig(cell=cell, crop_top=0.15, crop_bottom=0.05)
+    config = TrainConfig(cell=cell, cell_options=options, crop_top=0.15, crop_bottom=0.05)
     spec = new_spec(folder.name, config, frame_size(48, 64, config), [make_episode(imu=imu)])
     network = build_network(spec, seed=1)
     network.command_mean.copy_(torch.tensor([1.0, -0.2]))
@@ -49,8 +49,8 @@ def cache(tmp_path_factory):
 
 @pytest.fixture(scope='module')
 def bundle(cache, tmp_path_factory):
-    """A compiled policy with IMU."""
-    path = write(tmp_path_factory.mktemp('policies') / 'compiled', imu=True)
+    """A compiled policy with IMU, and an option of its cell."""
+    path = write(tmp_path_factory.mktemp('policies') / 'compiled', imu=True, self_state=True)
     assert main(['compile', str(path)]) == 0
     return path
 
@@ -66,7 +66,7 @@ def blind(cache, tmp_path_factory):
 @pytest.fixture
 def copied(bundle, tmp_path):
     """The same network under another name, and its library, which no process has loaded: it may be spoilt."""
-    path = write(tmp_path / tmp_path.name, imu=True)  # of two of one name, a process keeps the first
+    path = write(tmp_path / tmp_path.name, imu=True, self_state=True)  # of two of one name, a process keeps the first
     library = library_path(read_bundle(path).spec)
     shutil.copy(library_path(read_bundle(bundle).spec), library)
     yield path, library

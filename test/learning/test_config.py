@@ -26,6 +26,13 @@ from lnn_controller.learning.config import TrainConfig, add_arguments, chosen_fr
         ({'cue_colour': (250, 245, 240)}, 'cue_colour must be .* not nearly grey. Got 250 245 240'),
         ({'cue_colour': (250, 0)}, 'cue_colour must be red, green and blue .* Got 250 0'),
         ({'cue_colour': (300, 0, 0)}, 'cue_colour must be a list of whole numbers from 0 to 255'),
+        ({'cell_options': {'depth': 2}}, "cell 'ncp_cfc' has no option depth; it has: mode, layers, self_state$"),
+        ({'cell_options': {'sparsity': 0.3}}, 'no option sparsity; .* sparsity is a setting of its own: --sparsity'),
+        ({'cell_options': {'self_state': 'yes'}}, "self_state must be true or false. Got 'yes'"),
+        ({'cell_options': {'mode': 'fast'}}, "a CfC mode must be one of .* Got 'fast'"),
+        ({'cell': 'cfc', 'cell_options': {'backbone_units': 10**9}}, 'backbone_units must be .* from 1 to 4096'),
+        ({'cell_options': ['self_state']}, 'cell_options must be a mapping of names to values. Got'),
+        ({'cell': 'lstm', 'mixed_memory': True}, 'mixed_memory goes with the cells'),
         ({'seed': 2**63}, 'seed must be a whole number from 0 to'),
         ({'learning_rate': float('nan')}, 'learning_rate must be a number from'),
     ],
@@ -46,6 +53,38 @@ def test_yaml_and_flags_fill_the_config_and_flags_win(tmp_path):
     assert (config.cell, config.units, config.learning_rate) == ('ltc', 32, 1.0)
     assert config.outputs == ('angular_z',)
     assert config.mirror
+
+
+def test_options_of_the_cell_come_from_flags_and_file(tmp_path):
+    file = tmp_path / 'train.yaml'
+    file.write_text('cell: cfc\ncell_options: {backbone_units: 32, mode: no_gate}\n')
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    flags = [
+        '--cell-option',
+        'mode=pure',
+        '--cell-option',
+        'backbone_layers=2',
+        '--cell-option',
+        'backbone_dropout=1e-1',
+    ]
+    chosen = chosen_from_arguments(parser.parse_args(['--config', str(file), *flags]))
+    wanted = {'backbone_units': 32, 'mode': 'pure', 'backbone_layers': 2, 'backbone_dropout': 0.1}
+    assert TrainConfig(**chosen).cell_options == chosen['cell_options'] == wanted
+    assert TrainConfig(**chosen).values()['cell_options'] == wanted
+    assert chosen_from_arguments(parser.parse_args(['--cell-option', 'self_state=true'])) == {
+        'cell_options': {'self_state': True}
+    }
+    assert 'cell_options' not in chosen_from_arguments(parser.parse_args([]))
+
+
+@pytest.mark.parametrize('text', ['self_state', '=true'])
+def test_an_option_of_the_cell_is_a_key_and_a_value(text, capsys):
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    with pytest.raises(SystemExit):
+        parser.parse_args(['--cell-option', text])
+    assert f'must be KEY=VALUE, such as self_state=true. Got {text!r}' in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -168,6 +168,7 @@ def test_it_trains_as_the_policy_was_trained_but_gently(policy, rehearsed):
         ({'cell': 'lstm'}, 'cell must be that of the policy steerer, ncp_cfc. Got lstm: leave it out'),
         ({'units': 32}, 'units must be that of the policy steerer, 19. Got 32'),
         ({'mixed_memory': True}, 'mixed_memory must be that of the policy steerer, False. Got True'),
+        ({'cell_options': {'self_state': True}}, "cell_options must be .* {}. Got {'self_state': True}: leave it out"),
         ({'outputs': ['angular_z']}, 'outputs must be that of the policy steerer, linear_x angular_z. Got angular_z'),
         ({'imu': 'yes'}, 'imu must be that of the policy steerer, no. Got yes'),
         ({'image_width': 64}, 'image_width must be that of the policy steerer, 48. Got 64'),
