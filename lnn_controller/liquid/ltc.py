@@ -102,7 +102,7 @@ class LTC(Cell):
         epsilon: float = 1e-8,
     ) -> None:
         super().__init__(wiring.input_dim, wiring.units, wiring.output_dim)
-        self.ode_unfolds: int = check_number('ode_unfolds', ode_unfolds, whole=True, minimum=1, maximum=1000)
+        self.ode_unfolds: int = check_number('ode_unfolds', ode_unfolds, whole=True, minimum=1, maximum=10_000)
         self.epsilon: float = check_number('epsilon', epsilon, minimum=0.0)
         self._roles = wiring.roles
         matrices = wiring.adjacency, wiring.sensory_adjacency
