@@ -28,7 +28,9 @@ class TrainConfig:
     :raises InputError: if a value has the wrong type, is out of its range, or does not fit another
     """
 
-    cell: str = setting('ncp_cfc', 'network cell', choices=('ncp_cfc', 'cfc', 'ltc', 'ctrnn', 'lstm', 'gru', 'none'))
+    cell: str = setting(
+        'ncp_cfc', 'network cell', choices=('ncp_cfc', 'cfc', 'ltc', 'dlinoss', 'ctrnn', 'lstm', 'gru', 'none')
+    )
     units: int = setting(19, 'neurons of the cell', minimum=3, maximum=4096)
     mixed_memory: bool = setting(False, 'an LSTM memory beside the liquid cell (cfc, ltc, ncp_cfc)')
     cell_options: dict[str, Any] = setting({}, "an option of the cell's own, such as self_state=true; once for each")

@@ -32,9 +32,9 @@ class Cell(nn.Module):
     """
     A recurrent cell over irregular time: ``y, hx = cell(x, hx, dt)``.
 
-    A subclass splits its step so that :class:`~lnn_controller.liquid.sequence.Sequence` can do each part as rarely as
-    possible: :meth:`prepare` once per sequence (what depends on weights alone), :meth:`project` once for all time steps
-    (what depends on the inputs alone), :meth:`advance` at each step, :meth:`output` once for all states.
+    A subclass splits its step so that :meth:`unroll` can do each part as rarely as possible: :meth:`prepare` once per
+    sequence (what depends on weights alone), :meth:`project` once for all time steps (what depends on the inputs
+    alone), :meth:`advance` at each step. One that need not go step by step overrides :meth:`unroll`.
 
     ``dt`` is in network time, about 1 per tick; a network multiplies the real Δt by its time scale.
     """
@@ -98,11 +98,32 @@ class Cell(nn.Module):
         """
         return self.advance(prepared, projected, hx, dt), None
 
+    def unroll(self, x: Tensor, dt: Tensor, hx: Tensor, valid: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """
+        Advance over whole sequences; equal to :meth:`advance` step by step.
+
+        :param x: inputs, (B, T, I)
+        :param dt: time since the step before in network time, > 0, (B, T, 1) or (1, 1, 1)
+        :param hx: state before the first step, (B, S)
+        :param valid: which steps count, the first ones of each sequence, bool, (B, T, 1); the others keep the state
+        :returns: the neurons' states after each step, (B, T, N), anything where a step does not count; the state after
+            the last step that counts, (B, S)
+        """
+        prepared = self.prepare()
+        projected = [p.unbind(1) for p in self.project(x)]
+        keep = None if valid is None else valid.unbind(1)
+        states = []
+        for t, dt_t in enumerate(dt.expand(-1, x.shape[1], -1).unbind(1)):
+            new = self.advance(prepared, tuple(p[t] for p in projected), hx, dt_t)
+            hx = new if keep is None else torch.where(keep[t], new, hx)
+            states.append(hx)
+        return self.neurons(torch.stack(states, dim=1)), hx
+
     def output(self, hx: Tensor) -> Tensor:
         """
         Read the motor neurons.
 
-        :param hx: states, (..., S)
+        :param hx: states, (..., S), or the neurons' alone, (..., N), which stand first in them
         :returns: (..., O)
         """
         return hx[..., : self.output_size]

@@ -8,6 +8,7 @@ from lnn_controller.errors import InputError
 from lnn_controller.liquid.baselines import CTRNN, GRU, LSTM, FeedForward
 from lnn_controller.liquid.cell import Cell
 from lnn_controller.liquid.cfc import CfC
+from lnn_controller.liquid.dlinoss import DLinOSS
 from lnn_controller.liquid.ltc import LTC
 from lnn_controller.liquid.memory import MixedMemory
 from lnn_controller.liquid.ncp_cfc import NcpCfC
@@ -21,6 +22,7 @@ _CLASSES: dict[str, Callable[..., Cell]] = {
     'cfc': CfC,
     'ncp_cfc': NcpCfC,
     'ltc': LTC,
+    'dlinoss': DLinOSS,
     'lstm': LSTM,
     'gru': GRU,
     'ctrnn': CTRNN,

@@ -75,26 +75,12 @@ class Sequence(nn.Module):
             x = torch.where(valid, x, 0.0)
             dt = torch.where(valid, dt, 1.0)
         hx = self.cell.initial_state(batch, device=x.device, dtype=x.dtype) if hx is None else hx
-        states = self._loop(x, dt, hx, valid)
-        y = self.cell.output(states)
+        neurons, last = self.cell.unroll(x, dt, hx, valid)
+        y = self.cell.output(neurons)
         y = y if self.readout is None else self.readout(y)
-        neurons = self.cell.neurons(states)
         if valid is not None:
             y, neurons = torch.where(valid, y, 0.0), torch.where(valid, neurons, 0.0)
-        return (y, states[:, -1], neurons) if return_neurons else (y, states[:, -1])
-
-    def _loop(self, x: Tensor, dt: Tensor, hx: Tensor, valid: Tensor | None) -> Tensor:
-        """Compute the states after each step, (B, T, S); a sequence past its length keeps its state."""
-        prepared = self.cell.prepare()
-        projected = [p.unbind(1) for p in self.cell.project(x)]
-        dts = dt.expand(-1, x.shape[1], -1).unbind(1)
-        keep = None if valid is None else valid.unbind(1)
-        states = []
-        for t, dt_t in enumerate(dts):
-            new = self.cell.advance(prepared, tuple(p[t] for p in projected), hx, dt_t)
-            hx = new if keep is None else torch.where(keep[t], new, hx)
-            states.append(hx)
-        return torch.stack(states, dim=1)
+        return (y, last, neurons) if return_neurons else (y, last)
 
 
 def _time_steps(dt: Tensor | float, x: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from lnn_controller.policy.runtime import Policy
 
 pytestmark = pytest.mark.slow
 
-CELLS = ['ncp_cfc', 'cfc', 'ltc', 'ctrnn', 'lstm', 'gru', 'none']
+CELLS = ['ncp_cfc', 'cfc', 'ltc', 'dlinoss', 'ctrnn', 'lstm', 'gru', 'none']
 
 
 def build(cell, *, imu=True, **options):

@@ -42,6 +42,7 @@ OPTIONS = {
         'input_mapping': st.sampled_from(['affine', 'linear', 'none']),
         'mixed_memory': st.booleans(),
     },
+    'dlinoss': {},
     'lstm': {'elapsed_time': st.booleans()},
     'gru': {'elapsed_time': st.booleans()},
     'ctrnn': {},
@@ -254,3 +255,25 @@ def test_a_step_holds_ranges_and_time(core):
     reason, command, _, _ = core.step(features, imu, [0.5] * 6, 30.0)
     assert reason == ''
     np.testing.assert_array_equal(command, np.clip(raw, -1, 1))
+
+
+@needs_compiler
+@pytest.mark.slow
+def test_oscillators_turn_as_torch_says_through_any_angle(tmp_path):
+    made, network = make('dlinoss', units=9, features=5)
+    with torch.no_grad():
+        made.cell.omega_raw.copy_(torch.logspace(-2, 2.3, 9))  # up to 2,500 rad in a step of a second
+        network.weights['sequence.cell.omega_raw'][:] = made.cell.omega_raw.numpy()
+    core = build([network], tmp_path, parts=('core',))[0]
+    rng = np.random.default_rng(2)
+    alpha, omega = (getattr(made.cell, each).detach().numpy() for each in ('alpha', 'omega'))
+    for _ in range(50):
+        state, dt_s = rng.uniform(-1, 1, 27).astype(np.float32), np.float32(rng.uniform(0.001, 1.0))
+        given = inputs(core, rng)
+        # What a step makes of a state, without what it makes of the inputs, is a turn and a decay.
+        moved, still = (core.advance(*given, each, dt_s)[2].astype(float) for each in (state, np.zeros_like(state)))
+        turned = (moved - still)[9:18] + 1j * (moved - still)[18:]
+        t = dt_s * np.float32(12.5)
+        angle = omega.astype(np.float32) * t  # in float32: at 2,500 rad its last digit counts
+        wanted = np.exp(-alpha * float(t) - 1j * angle.astype(float)) * (state[9:18] + 1j * state[18:])
+        np.testing.assert_allclose(turned, wanted, rtol=0, atol=5e-6)

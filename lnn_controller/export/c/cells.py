@@ -5,7 +5,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from lnn_controller.errors import InputError, short
-from lnn_controller.export.c.dense import cfc_layers, ctrnn_layers, feed_forward_layers, gru_layers, lstm_layers
+from lnn_controller.export.c.dense import (
+    cfc_layers,
+    ctrnn_layers,
+    dlinoss_layers,
+    feed_forward_layers,
+    gru_layers,
+    lstm_layers,
+)
 from lnn_controller.export.c.layers import Stage
 from lnn_controller.export.c.ltc import ltc_stage
 from lnn_controller.export.c.ncp_cfc import ncp_cfc_layers
@@ -15,6 +22,7 @@ __all__ = ['OPTIONS', 'Cell', 'read_cell']
 
 _MODES = ('default', 'no_gate', 'pure')
 _MIXED = ('cfc', 'ncp_cfc', 'ltc')
+_PARTS = {'lstm': 2, 'dlinoss': 3}  # numbers of the state to a unit, where it is not one
 #: each cell's options and what they may be: a type, or one of these; ``None``: what changes nothing after the training
 OPTIONS: dict[str, dict[str, Any]] = {
     'cfc': {
@@ -32,6 +40,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
         'init_time_constant': None,
         'epsilon': float,
     },
+    'dlinoss': {},
     'lstm': {'elapsed_time': bool},
     'gru': {'elapsed_time': bool},
     'ctrnn': {'init_time_constant': None},
@@ -72,8 +81,8 @@ def read_cell(network: Network) -> Cell:
         )
     for key, value in options.items():
         _check(spec.cell, key, value)
-    memory = mixed or spec.cell == 'lstm'
-    if spec.state_size != spec.units * (2 if memory else 1):
+    parts = 2 if mixed else _PARTS.get(spec.cell, 1)
+    if spec.state_size != spec.units * parts:
         raise InputError(
             f'the state of {spec.units} {spec.cell} units has another size. Got {spec.state_size} in the spec'
         )
@@ -89,6 +98,9 @@ def read_cell(network: Network) -> Cell:
             stages += ncp_cfc_layers(network, prefix, options)
         case 'ltc':
             stages.append(ltc_stage(network, prefix, options))
+        case 'dlinoss':
+            stages += dlinoss_layers(network, prefix, free)
+            free += spec.units
         case 'lstm':
             stages += lstm_layers(network, prefix, options)
         case 'gru':
@@ -97,7 +109,7 @@ def read_cell(network: Network) -> Cell:
             stages += ctrnn_layers(network, prefix)
         case 'none':
             stages += feed_forward_layers(network, prefix)
-    return Cell(stages, free, spec.cell in (*_MIXED, 'ctrnn'))
+    return Cell(stages, free, spec.cell in (*_MIXED, 'dlinoss', 'ctrnn'))
 
 
 def _check(cell: str, key: str, value: object) -> None:

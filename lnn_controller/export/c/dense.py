@@ -1,4 +1,4 @@
-"""The cells without a wiring as layers of C: CfC, LSTM, GRU, CT-RNN, and the one without memory."""
+"""The cells without a wiring as layers of C: CfC, D-LinOSS, LSTM, GRU, CT-RNN, and the one without memory."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,7 +11,7 @@ from lnn_controller.export.c.layers import LANES, Layer, Row
 from lnn_controller.export.c.network import Array, Network
 from lnn_controller.export.c.text import plus, table
 
-__all__ = ['cfc_layers', 'ctrnn_layers', 'feed_forward_layers', 'gru_layers', 'lstm_layers']
+__all__ = ['cfc_layers', 'ctrnn_layers', 'dlinoss_layers', 'feed_forward_layers', 'gru_layers', 'lstm_layers']
 
 ALL = 'all inputs and neurons'
 
@@ -121,6 +121,42 @@ def ctrnn_layers(network: Network, prefix: str) -> list[Layer]:
         return f'lnn_leak({z[0]}, DECAY[{n}], v[{plus(network.inputs, n)}], t, TAU_S[{n}], tau ? tau + {n} : 0)'
 
     return [Layer('NEURON', _title(units), rows, network.inputs, units, formula, tables, heads=False)]
+
+
+def dlinoss_layers(network: Network, prefix: str, scratch: int) -> list[Layer]:
+    """
+    Make the layers of damped oscillators: their drives, which move x and w behind the neurons, and what reads them.
+
+    :param network: the network
+    :param prefix: of its tensors' names
+    :param scratch: number of the first value that is free
+    :returns: its layers
+    """
+    units, inputs = network.spec.network.units, network.inputs
+    raw = [network.tensor(f'{prefix}{key}_raw', units).astype(np.float64) for key in ('alpha', 'omega')]
+    # Softplus, and LEAST_DAMPING of lnn_controller.liquid.dlinoss, which would load PyTorch.
+    alpha, omega = 1e-3 + np.logaddexp(0.0, raw[0]), np.logaddexp(0.0, raw[1])
+    scale = np.sqrt(2.0 * alpha) / (alpha**2 + omega**2)
+    rates = np.stack([alpha, omega, scale * omega, scale * alpha], axis=1)
+    tables = table('RATE', rates) + table('TAU_S', 1.0 / alpha / network.spec.network.time_scale)
+    weights = network.tensor(f'{prefix}input_map.weight', units, inputs)
+    bias = network.tensor(f'{prefix}input_map.bias', units)
+    x, w = inputs + units, inputs + 2 * units
+
+    def drive(n: str, z: Sequence[str]) -> str:
+        own = f'v + {plus(x, n)}, v + {plus(w, n)}, TAU_S[{n}], tau ? tau + {n} : 0'
+        return f'lnn_oscillate({z[0]}, RATE[{n}], t, {own})'
+
+    def read(n: str, z: Sequence[str]) -> str:
+        return f'lnn_tanh({z[0]} + SKIP[{n}] * v[{plus(scratch, n)}])'
+
+    rows = _blocks('Drives ', weights, bias, np.arange(inputs), 'all inputs')
+    first = Layer('DRIVE', f'Drives of {units} oscillators', rows, scratch, units, drive, tables, heads=False)
+    weights = network.tensor(f'{prefix}reading_map.weight', units, 2 * units)
+    bias = network.tensor(f'{prefix}reading_map.bias', units)
+    rows = _blocks('', weights, bias, np.arange(x, x + 2 * units), 'all oscillators')
+    skip = table('SKIP', network.tensor(f'{prefix}skip', units))
+    return [first, Layer('NEURON', _title(units), rows, inputs, units, read, skip, heads=False)]
 
 
 def feed_forward_layers(network: Network, prefix: str) -> list[Layer]:

@@ -124,6 +124,19 @@ LNN_FUNCTION float lnn_leak(float drive, float decay, float h, float t, float ta
     return f + (h - f) * lnn_exp(decay * t);
 }
 
+/* A damped oscillator (D-LinOSS), exact over t: returns its drive; x and w go from one step to the next. */
+LNN_FUNCTION float lnn_oscillate(
+    float z, const float rate[4], float t, float *x, float *w, float tau_s, float *tau) {
+    float f = lnn_tanh(z), along, across, decay = lnn_exp(-rate[0] * t);
+    float rest_x = rate[2] * f, rest_w = rate[3] * f, from_x = *x - rest_x, from_w = *w - rest_w;
+    across = decay * lnn_sine_cosine(rate[1] * t, &along);
+    along *= decay;
+    *x = rest_x + along * from_x + across * from_w;
+    *w = rest_w + along * from_w - across * from_x;
+    if (tau) *tau = tau_s;
+    return f;
+}
+
 /* How far an LTC's synapse is open, 0 ... 1. */
 LNN_FUNCTION float lnn_open(float x) {
     return lnn_sigmoid(x);

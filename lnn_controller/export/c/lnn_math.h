@@ -1,5 +1,5 @@
 /*
- * exp, tanh, sigmoid, softplus and erf in float32 without libm: the same bits on every machine.
+ * exp, tanh, sigmoid, softplus, erf, sine and cosine in float32 without libm: the same bits on every machine.
  *
  * Every operation is one IEEE 754 addition, subtraction, multiplication or division, rounded to nearest, in a fixed order. A compiler
  * that may fuse, reorder or widen them would break that: take -std=c99 -ffp-contract=off, and no -ffast-math.
@@ -83,6 +83,26 @@ LNN_INLINE float lnn_softplus(float x) {
     float above = x > 0.0f ? x : 0.0f, u = lnn_exp(x > 0.0f ? -x : x);
     return above + (u + u * u * (-0.499996483f + u * (0.3332133f + u * (-0.248572171f + u * (0.191538483f
         + u * (-0.137541875f + u * (0.0792088285f + u * (-0.0300683007f + u * 0.00536542246f))))))));
+}
+
+/* Sine and cosine of x, rad, 0 to 8192; beyond as there. Polynomials of Cephes' sinf and cosf (Moshier, 1989). */
+LNN_INLINE float lnn_sine_cosine(float x, float *cosine) {
+    union {
+        float f;
+        uint32_t u;
+    } n;
+    float whole, r, s, sine, other;
+    x = x < 8192.0f ? x : 8192.0f;
+    n.f = x * 0.636619772f + 12582912.0f; /* quarter turns, in the lowest bits */
+    whole = n.f - 12582912.0f;
+    r = ((x - whole * 1.5703125f) - whole * 4.83751297e-4f) - whole * 7.54978942e-8f; /* pi / 2 in three parts */
+    s = r * r;
+    sine = r + r * s * (-0.166666546f + s * (0.00833216087f + s * -1.95152959e-4f));
+    other = 1.0f - 0.5f * s + s * s * (0.0416666457f + s * (-0.00138873163f + s * 2.44331571e-5f));
+    *cosine = (n.u & 1u) ? sine : other;
+    sine = (n.u & 1u) ? other : sine;
+    *cosine = ((n.u + 1u) & 2u) ? -*cosine : *cosine;
+    return (n.u & 2u) ? -sine : sine;
 }
 
 /* The error function. */
