@@ -1,5 +1,5 @@
 """
-The liquid networks: wirings, cells (LTC, CfC, NCP-wired CfC, mixed memory, D-LinOSS, baselines), sequences of them; PyTorch.
+The networks: wirings, cells (LTC, CfC, NCP-wired CfC, mixed memory, D-LinOSS, baselines), sequences of them; PyTorch.
 
 Every cell is ``y, hx = cell(x, hx, dt)`` with one flat state and exports to ONNX; nothing here is needed to drive.
 """

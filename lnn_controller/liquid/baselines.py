@@ -1,10 +1,12 @@
 """The cells that liquid networks are compared with: LSTM, GRU, CT-RNN and a feed-forward layer without memory."""
 
 import math
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 from lnn_controller.errors import InputError
 from lnn_controller.liquid.cell import Cell, inverse_softplus, xavier_
@@ -36,6 +38,46 @@ class _Gated(Cell):
 
     def _with_time(self, projected: Tensor, dt: Tensor) -> Tensor:
         return projected if self.time_map is None else torch.addcmul(projected, dt, self.time_map)
+
+    def _fused(
+        self,
+        kernel: Callable[..., tuple[Tensor, ...]],
+        order: tuple[int, ...],
+        state_bias: Tensor,
+        x: Tensor,
+        dt: Tensor,
+        hx: Tensor,
+        valid: Tensor | None,
+    ) -> tuple[Tensor, Tensor]:
+        """
+        Advance over whole sequences as :meth:`unroll` does, in PyTorch's own kernel.
+
+        :param kernel: ``torch.lstm`` or ``torch.gru``
+        :param order: which gate of ours stands where PyTorch has its gates
+        :param state_bias: what is added to the sums over the states, in our order, (gates · N,)
+        :param x: (B, T, I)
+        :param dt: (B, T, 1) or (1, 1, 1)
+        :param hx: (B, S)
+        :param valid: (B, T, 1) or None
+        :returns: neurons (B, T, N); last state (B, S)
+        """
+        batch, steps = x.shape[:2]
+        weight = self.input_map.weight
+        if self.time_map is not None:  # Δt is one more input
+            x = torch.cat([x, dt.expand(batch, steps, 1)], dim=2)
+            weight = torch.cat([weight, self.time_map[:, None]], dim=1)
+        rows = [each.chunk(len(order)) for each in (weight, self.recurrent_map.weight, self.input_map.bias, state_bias)]
+        weights = [torch.cat([gates[gate] for gate in order]) for gates in rows]
+        # A step at least: the kernels take no empty sequence.
+        lengths = torch.full((batch,), steps) if valid is None else valid.sum((1, 2)).clamp_min(1).cpu()
+        data, sizes, there, back = pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
+        parts = [each.contiguous() for each in hx[there].unsqueeze(0).chunk(self.state_size // self.units, dim=2)]
+        start = parts if len(parts) > 1 else parts[0]
+        states, *last = kernel(data, sizes, start, weights, True, 1, 0.0, self.training, False)
+        packed = PackedSequence(states, sizes, there, back)
+        neurons, _ = pad_packed_sequence(packed, batch_first=True, total_length=steps)
+        end = torch.cat([each[0] for each in last], dim=1)[back]
+        return neurons, end if valid is None else torch.where(valid[:, 0], end, hx)
 
 
 class LSTM(_Gated):
@@ -72,6 +114,12 @@ class LSTM(_Gated):
     def advance(self, prepared: tuple[Tensor, ...], projected: tuple[Tensor, ...], hx: Tensor, dt: Tensor) -> Tensor:
         return torch.cat(self.remember(prepared, projected, hx, dt), dim=1)
 
+    def unroll(self, x: Tensor, dt: Tensor, hx: Tensor, valid: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        forget = torch.zeros(4, self.units, dtype=x.dtype, device=x.device)
+        forget[2] = 1.0
+        # PyTorch's gates: in, forget, candidate, out.
+        return self._fused(torch.lstm, (1, 2, 0, 3), forget.flatten(), x, dt, hx, valid)
+
 
 class GRU(_Gated):
     """
@@ -94,6 +142,10 @@ class GRU(_Gated):
         update = torch.sigmoid(update_x + update_h)
         candidate = torch.tanh(candidate_x + reset * (candidate_h + self.candidate_bias))
         return torch.addcmul(candidate, update, hx - candidate)
+
+    def unroll(self, x: Tensor, dt: Tensor, hx: Tensor, valid: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        bias = torch.cat([self.candidate_bias.new_zeros(2 * self.units), self.candidate_bias])
+        return self._fused(torch.gru, (0, 1, 2), bias, x, dt, hx, valid)
 
 
 class CTRNN(Cell):

@@ -1,9 +1,13 @@
 """The baselines against PyTorch's own cells and against what they should do by definition."""
 
+from functools import partial
+
+import pytest
 import torch
 from torch import nn
 
 from lnn_controller.liquid.baselines import CTRNN, GRU, LSTM, FeedForward
+from lnn_controller.liquid.cell import Cell
 
 X, H, C = torch.randn(3, 4, 5, generator=torch.Generator().manual_seed(0)).double().unbind(0)
 
@@ -33,6 +37,29 @@ def test_gru_is_pytorchs():
         theirs.bias_ih.copy_(ours.input_map.bias)
         theirs.bias_hh.zero_()[10:] = ours.candidate_bias
     torch.testing.assert_close(ours(X, H, 1.0)[1], theirs(X, H), rtol=0, atol=1e-14)
+
+
+@pytest.mark.parametrize('elapsed_time', [True, False])
+@pytest.mark.parametrize('kind', [LSTM, GRU])
+def test_pytorchs_kernels_give_what_the_steps_give(kind, elapsed_time):
+    """States and gradients, with paddings: what training takes against what is exported."""
+    torch.manual_seed(0)
+    cell = kind(5, 6, elapsed_time=elapsed_time).double()
+    with torch.no_grad():
+        for weight in cell.parameters():
+            weight.add_(0.3 * torch.randn_like(weight))
+    x, dt, hx = (torch.randn(4, 9, 5), torch.rand(4, 9, 1) + 0.1, torch.randn(4, cell.state_size))
+    x, dt, hx = x.double(), dt.double(), hx.double()
+    valid = (torch.arange(9) < torch.tensor([4, 9, 1, 6])[:, None]).unsqueeze(-1)
+    found = []
+    for unroll in (cell.unroll, partial(Cell.unroll, cell)):
+        given = [each.clone().requires_grad_(True) for each in (x, dt, hx)]
+        neurons, last = unroll(*given, valid)
+        neurons = torch.where(valid, neurons, 0.0)
+        loss = neurons.sin().sum() + last.square().sum()
+        wanted = [*given, *cell.parameters()]
+        found.append([neurons, last, *torch.autograd.grad(loss, wanted, allow_unused=True, materialize_grads=True)])
+    torch.testing.assert_close(*found, rtol=0, atol=1e-12)
 
 
 def test_elapsed_time_is_one_more_input():
