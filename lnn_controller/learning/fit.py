@@ -5,6 +5,7 @@ import os
 import shutil
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,14 +15,14 @@ import torch
 import yaml
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, IterableDataset
 from tqdm import tqdm
 
 from lnn_controller.data.episode import Episode
 from lnn_controller.errors import InputError
 from lnn_controller.learning.config import TrainConfig
 from lnn_controller.learning.module import PolicyModule
-from lnn_controller.learning.windows import Windows
+from lnn_controller.learning.windows import Batch, Windows
 
 __all__ = ['Data', 'check_out', 'fit', 'training_folder']
 
@@ -45,11 +46,29 @@ class Data(lightning.LightningDataModule):
     def train_dataloader(self) -> DataLoader[Any]:
         """Return the windows of this epoch."""
         epoch = self.trainer.current_epoch if self.trainer else 0
-        return DataLoader(self.windows.of_epoch(epoch), batch_size=None)
+        return DataLoader(_Ahead(self.windows.of_epoch(epoch)), batch_size=None)
 
     def val_dataloader(self) -> DataLoader[Any]:
         """Return one step: the validation episodes live in the module, which goes through them all."""
         return DataLoader([0], batch_size=None)  # type: ignore[arg-type]
+
+
+class _Ahead(IterableDataset[Batch]):
+    """The same batches in the same order; the next is cut and augmented on another core while one is learnt from."""
+
+    def __init__(self, windows: Windows) -> None:
+        self._windows = windows
+
+    def __len__(self) -> int:
+        return len(self._windows)
+
+    def __iter__(self) -> Iterator[Batch]:
+        batches = iter(self._windows)
+        with ThreadPoolExecutor(1) as pool:
+            coming = pool.submit(next, batches, None)
+            while (batch := coming.result()) is not None:
+                coming = pool.submit(next, batches, None)
+                yield batch
 
 
 class _Bar(Callback):
