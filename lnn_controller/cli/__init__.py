@@ -35,6 +35,7 @@ COMMANDS = (
     'replay',
     'adapt',
     'export',
+    'info',
     'inspect',
     'top',
     'doctor',
@@ -54,7 +55,8 @@ examples:
   lnn adapt worn-steering                              does online adaptation help? see docs/adaptation.md
   lnn export car_lane --target c --out out/c           the policy as C, for a microcontroller
   lnn inspect policies/mine                            print a policy's card
-  lnn inspect my_bag                                   what is in a bag, and is it whole?
+  lnn info my_bag --out my_bag.html                    what is in a bag, and what would training learn of it?
+  lnn info my_bag --cut 12 60 --out cut                a stretch of it, as a bag of its own
   lnn top                                              watch a running controller in the terminal
   lnn doctor                                           what driving needs of this machine, and what is missing
 """

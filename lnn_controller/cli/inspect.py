@@ -3,17 +3,19 @@
 import argparse
 from pathlib import Path
 
+from lnn_controller.errors import InputError
+
 __all__ = ['EXAMPLE', 'SUMMARY', 'add_arguments', 'run']
 
-SUMMARY = "print a policy's card, or what is in a bag and whether it is whole"
+SUMMARY = "print a policy's card"
 EXAMPLE = 'lnn inspect car_lane'
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         'what',
-        metavar='POLICY|BAG',
-        help='folder of a policy, name of one that ships, or a bag, which is read whole',
+        metavar='POLICY',
+        help='folder of a policy, or the name of one that ships',
     )
 
 
@@ -23,10 +25,7 @@ def run(args: argparse.Namespace) -> int:
     from lnn_controller.policy.native import native_state
 
     if is_bag(Path(args.what)):
-        from lnn_controller.data.describe import describe_bag
-
-        print(describe_bag(args.what), end='')
-        return 0
+        raise InputError(f'a policy is needed. Got a bag, which lnn info looks through: lnn info {args.what}')
     path = find_policy(args.what)
     spec = read_spec(path)
     print(describe(spec, path, native=native_state(spec)), end='')

@@ -15,6 +15,7 @@ from lnn_controller.data.choice import choose_command, choose_image, choose_imu
 from lnn_controller.data.commands import CommandReader
 from lnn_controller.data.drops import DROP_REASONS
 from lnn_controller.data.frame_files import FrameCache, FrameFile
+from lnn_controller.data.marks import Mark, read_marks
 from lnn_controller.data.samples import SampleReader
 from lnn_controller.data.stamps import COMMAND_HOLD_S, choose_stamps, recorded_stretches
 from lnn_controller.errors import InputError
@@ -46,6 +47,7 @@ class Episode:
     :param notes: what a person should know of how it was read, a sentence each
     :param command_hold_s: how long the robot's base holds a command where no new one comes, s
     :param robot: the robot that it is of, where the bag says so
+    :param marks: where an operator began, kept or discarded an episode
     """
 
     name: str
@@ -63,6 +65,7 @@ class Episode:
     notes: tuple[str, ...] = ()
     command_hold_s: float = COMMAND_HOLD_S
     robot: str = ''
+    marks: tuple[Mark, ...] = ()
 
     @property
     def duration_s(self) -> float:
@@ -169,6 +172,11 @@ def _read(
         clock=clock,
         notes=(*(each for each in (image_note, note) if each), *clock_notes, *_told_damage(bag)),
         robot=bag.custom_data.get('robot', ''),
+        marks=read_marks(
+            bag,
+            np.array(reader.stamps['image'].receive, np.int64)[streams['image'].kept],
+            streams['image'].stamps_ns,
+        ),
     )
 
 

@@ -11,10 +11,15 @@ __all__ = [
     'CROSS_TRACK_ERROR',
     'DEPARTURES',
     'DIAGNOSTICS',
+    'DISCARD',
     'DISTANCE',
     'EMERGENCY_STOP',
+    'EPISODE',
     'IMAGE',
     'IMU',
+    'JOY',
+    'KEEP',
+    'MARKS',
     'NEURONS',
     'ODOMETRY',
     'OUTCOME',
@@ -24,6 +29,7 @@ __all__ = [
     'RECORDED_COMMAND',
     'SCAN',
     'SIMULATOR_NODE',
+    'START',
     'TARGET',
     'TICKS',
     'relative',
@@ -37,6 +43,9 @@ CLOCK, DIAGNOSTICS = '/clock', '/diagnostics'
 IMAGE, COMPRESSED_IMAGE, IMU, ODOMETRY = 'image_raw', 'image_raw/compressed', 'imu/data', 'odom'
 SCAN, POINTS = 'scan', 'points'
 COMMAND, OVERRIDE, EMERGENCY_STOP = 'cmd_vel', 'cmd_vel_override', 'emergency_stop'
+# Marks of whoever records: what is said on the one, and whose buttons may say it.
+EPISODE, JOY = 'episode', 'joy'
+MARKS = START, KEEP, DISCARD = 'start', 'keep', 'discard'
 # The controller's own.
 NEURONS, TICKS, CONFIGURATION, ADAPTATION = '~/neurons', '~/ticks', '~/configuration', '~/adaptation'
 # The simulator's own, of a road and of a flight.

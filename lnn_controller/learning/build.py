@@ -14,29 +14,9 @@ from lnn_controller.liquid.network import PolicyNetwork
 from lnn_controller.policy.bundle import check_wiring_size
 from lnn_controller.policy.spec import CHANNEL_UNITS, ImageSpec, ImuSpec, NetworkSpec, OutputSpec, PolicySpec
 
-__all__ = ['build_network', 'frame_size', 'new_spec']
+__all__ = ['build_network', 'new_spec']
 
-# A frame for the network has at most so many pixels: more costs time on the robot and has not driven better here.
-MOST_PIXELS = 20_000
 GRAVITY_M_S2 = 9.81
-
-
-def frame_size(height: int, width: int, config: TrainConfig) -> ImageSpec:
-    """
-    Choose the network's frame for a camera's: the config's size, or the camera's own, scaled down where it is large.
-
-    :param height: rows of the camera's frame, pixels
-    :param width: columns of the camera's frame, pixels
-    :param config: size (0: automatic) and crop
-    :returns: size and crop
-    """
-    if config.image_width:
-        rows, columns = config.image_height, config.image_width
-    else:
-        kept = height * (1 - config.crop_top - config.crop_bottom)
-        factor = min(1.0, math.sqrt(MOST_PIXELS / (kept * width)))
-        rows, columns = max(48, round(kept * factor)), max(48, round(width * factor))
-    return ImageSpec(height=rows, width=columns, crop_top=config.crop_top, crop_bottom=config.crop_bottom)
 
 
 def new_spec(name: str, config: TrainConfig, image: ImageSpec, episodes: Sequence[Episode]) -> PolicySpec:

@@ -1,7 +1,12 @@
-"""What of a bag is a demonstration: all of it or, where a policy drove, the sections in which it was overridden."""
+"""
+What of a bag is a demonstration: all of it or, where it has marks, the episodes that they keep.
+
+Where a policy drove, the sections in which it was overridden.
+"""
 
 import dataclasses
 from bisect import bisect_left, bisect_right
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,8 +16,10 @@ import numpy as np
 from lnn_controller.data.align import latest_index
 from lnn_controller.data.bags.reader import Bag
 from lnn_controller.data.bags.topics import Topics, find_override, last_name
+from lnn_controller.data.drops import explain_drops
 from lnn_controller.data.episode import Episode, read_episode
 from lnn_controller.data.frame_files import FrameCache
+from lnn_controller.data.marks import stretches
 from lnn_controller.data.stamps import is_bridged
 from lnn_controller.data.topic_names import OVERRIDE
 from lnn_controller.data.usable import usable_spans
@@ -21,7 +28,7 @@ from lnn_controller.policy.spec import ImageSpec
 
 __all__ = ['is_override', 'read_demonstrations', 'slice_by_time']
 
-SHORTEST_OVERRIDE_S = 1.0
+SHORTEST_SECTION_S = 1.0
 
 
 def slice_by_time(episode: Episode, low_ns: float, high_ns: float) -> Episode:
@@ -111,8 +118,9 @@ def read_demonstrations(
     :param command_frame: frame of their velocities, as of :class:`.commands.CommandReader`
     :param cache: of frames, as of :func:`.episode.read_episode`
     :param progress: likewise
-    :returns: one episode, or one for each section of override
-    :raises InputError: if the bag cannot be read, a policy drove and nobody overrode it, or all overrides are too short
+    :returns: one episode, or one for each that its marks keep, or for each section of override
+    :raises InputError: if the bag cannot be read, a policy drove and nobody overrode it, all overrides are too short,
+        or its marks keep nothing
     """
     with Bag(path) as bag:
         if topics.command is None:
@@ -130,21 +138,43 @@ def read_demonstrations(
             progress=progress,
         )
         episode = dataclasses.replace(episode, command_hold_s=hold_s, sha256=bag.sha256())
-    return _sections(episode) if is_override(episode) else [episode]
+    kept = _kept(episode) if episode.marks else [episode]
+    return _sections(kept) if is_override(episode) else kept
 
 
-def _sections(episode: Episode) -> list[Episode]:
+def _kept(episode: Episode) -> list[Episode]:
+    """The episodes that a recording's marks keep, with the frames of the rest counted."""
+    stamps_ns = episode.image_stamps_ns
+    drops, kept = Counter(episode.drops), []
+    for low, high, reason in stretches(episode.marks, int(stamps_ns[0]), int(stamps_ns[-1])):
+        if not reason and high - low < SHORTEST_SECTION_S * 1e9:
+            reason = 'image_episode_too_short'
+        if reason:
+            drops[reason] += int(np.count_nonzero((stamps_ns >= low) & (stamps_ns <= high)))
+        else:
+            kept.append(slice_by_time(episode, low, high))
+    left_out = {reason: count for reason, count in drops.items() if count}
+    if not kept:
+        raise InputError(
+            f'{episode.name}: its marks must keep an episode of at least {SHORTEST_SECTION_S:g} s. '
+            f'Got none: {"; ".join(explain_drops(left_out))}'
+        )
+    return [dataclasses.replace(each, drops=left_out) for each in kept]
+
+
+def _sections(episodes: Sequence[Episode]) -> list[Episode]:
     sections, longest_s = [], 0.0
-    for low, high in usable_spans(episode):
-        stamps = episode.command_stamps_ns
-        # A span outlasts the operator's last command by the time that it holds: they had let go by then.
-        end = int(stamps[(stamps >= low) & (stamps <= high)].max(initial=low))
-        longest_s = max(longest_s, (end - low) * 1e-9)
-        if end - low >= SHORTEST_OVERRIDE_S * 1e9:
-            sections.append(slice_by_time(episode, low, end))
+    for episode in episodes:
+        for low, high in usable_spans(episode):
+            stamps = episode.command_stamps_ns
+            # A span outlasts the operator's last command by the time that it holds: they had let go by then.
+            end = int(stamps[(stamps >= low) & (stamps <= high)].max(initial=low))
+            longest_s = max(longest_s, (end - low) * 1e-9)
+            if end - low >= SHORTEST_SECTION_S * 1e9:
+                sections.append(slice_by_time(episode, low, end))
     if not sections:
         raise InputError(
-            f'{episode.name}: an override must last at least {SHORTEST_OVERRIDE_S:g} s to be learnt. '
+            f'{episodes[0].name}: an override must last at least {SHORTEST_SECTION_S:g} s to be learnt. '
             f'Got {longest_s:.1f} s at most'
         )
     return sections

@@ -17,15 +17,12 @@ from lnn_controller.data.choice import choose_image
 from lnn_controller.data.drops import explain_drops
 from lnn_controller.data.episode import Episode
 from lnn_controller.data.frame_files import FrameCache
-from lnn_controller.data.messages.types import ODOMETRIES
 from lnn_controller.data.usable import counting_spans, usable_at_ns, usable_spans
 from lnn_controller.errors import InputError
-from lnn_controller.learning.build import frame_size
-from lnn_controller.learning.checks import Finding, Recording, check_recordings, count_once, refuse
-from lnn_controller.learning.command_frame import check_command_frame, check_speeds
+from lnn_controller.learning.checks import Recording, check_recordings, count_once, refuse
 from lnn_controller.learning.config import TrainConfig
-from lnn_controller.learning.demonstrations import is_override, read_demonstrations, slice_by_time
-from lnn_controller.learning.odometry import check_odometry
+from lnn_controller.learning.demonstrations import is_override, slice_by_time
+from lnn_controller.learning.recordings import frame_size, read_recording
 from lnn_controller.policy.spec import ImageSpec
 
 __all__ = ['Split', 'divide', 'load']
@@ -111,7 +108,7 @@ def load(
 
     With several bags, the last ones validate, whole. With one, the end of its usable time is kept for the test, and
     pieces of the rest validate. Of a bag in which an operator overrode a policy, each section of override counts as a
-    bag here.
+    bag here, and so does of a bag with marks each episode that they keep.
 
     :param bags: at least one; a folder of bags stands for all of them
     :param config: frame size, channels, IMU, shares
@@ -138,9 +135,11 @@ def load(
     episodes = [episode for recording in recordings for episode in recording.episodes]
     if config.imu == 'auto' and any(episode.imu is None for episode in episodes):
         episodes = [dataclasses.replace(episode, imu=None) for episode in episodes]
-    for episode in episodes:
-        if not is_override(episode):
-            _long_enough(episode.duration_s, f'{episode.name}: a demonstration')
+    for recording in recordings:
+        if not is_override(recording.episodes[0]):
+            _long_enough(sum(each.duration_s for each in recording.episodes), f'{recording.name}: a demonstration')
+    # Of a bag that fell into several, by overrides or marks.
+    parts = [len(each.episodes) > 1 or is_override(each.episodes[0]) for each in recordings for _ in each.episodes]
     overrides_s = tuple(episode.duration_s for episode in episodes if is_override(episode))
     _long_enough(sum(episode.duration_s for episode in episodes), f'{episodes[0].name}: an override, or several,')
     digests = {episode.name: episode.sha256 for episode in episodes}
@@ -151,11 +150,9 @@ def load(
         return image, Split(train, validation, test, digests, overrides_s, notes, recordings)
     kept = max(1, math.floor(len(episodes) * config.validation_fraction))
     least_s = sum(episode.duration_s for episode in episodes) * config.validation_fraction / 2
-    # Sections of override are of unequal length: a second or two at the end would be no fair sample.
+    # Sections of override and marked episodes are of unequal length: a second or two at the end is no fair sample.
     while (
-        is_override(episodes[-kept])
-        and sum(episode.duration_s for episode in episodes[-kept:]) < least_s
-        and kept < len(episodes) - 1
+        parts[-kept] and sum(episode.duration_s for episode in episodes[-kept:]) < least_s and kept < len(episodes) - 1
     ):
         kept += 1
     return image, Split(tuple(episodes[:-kept]), tuple(episodes[-kept:]), None, digests, overrides_s, notes, recordings)
@@ -180,44 +177,14 @@ def _read(
     progress: Callable[[int], Any],
 ) -> tuple[tuple[Recording, ...], tuple[str, ...]]:
     """The bags, each recording once, and what was found in them that a person should know."""
-    use_imu = {'auto': None, 'yes': True, 'no': False}[config.imu]
     recordings, findings = [], []
     for bag in bags:
-        demonstrations = read_demonstrations(
-            bag,
-            image=image,
-            channels=config.outputs,
-            use_imu=use_imu,
-            topics=topics,
-            hold_s=config.command_hold_s,
-            wheelbase_m=config.wheelbase or None,
-            command_frame=config.command_frame,
-            cache=cache,
-            progress=progress,
-        )
-        recording, found = _look_at(bag, demonstrations, topics, in_world=config.command_frame == 'world')
+        recording, found = read_recording(bag, image, config, topics, cache=cache, progress=progress)
         recordings.append(recording)
         findings += found
     recordings, twice = count_once(recordings)
     notes = refuse([*findings, *twice])
     return tuple(recordings), (*notes, *refuse(check_recordings(recordings)))
-
-
-def _look_at(
-    path: Path, demonstrations: Sequence[Episode], topics: Topics, *, in_world: bool
-) -> tuple[Recording, list[Finding]]:
-    """A bag's demonstrations with what else is to be known of it, and whether its velocities are ones to learn."""
-    names, channels = demonstrations[0].topics, demonstrations[0].channels
-    in_world = in_world and not is_override(demonstrations[0])
-    with Bag(path) as bag:
-        command = bag.topic(names['command'])
-        measured = command.msgtype in ODOMETRIES
-        if measured:
-            findings = check_odometry(bag, command, channels, in_world=in_world)
-        else:
-            findings = check_command_frame(bag, command, channels, in_world=in_world, odometry=topics.odometry)
-        recording = Recording(demonstrations, camera_size(bag, Topics(image=names['image'])), measured)
-    return recording, findings + check_speeds(recording.name, recording.commands, channels)
 
 
 def _long_enough(seconds: float, what: str) -> None:

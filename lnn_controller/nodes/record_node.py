@@ -14,13 +14,18 @@ from typing import Any, NamedTuple
 from rclpy.clock import Clock, ClockType
 from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.node import Node
+from rclpy.serialization import serialize_message
 from rclpy.subscription import Subscription
 from rclpy.task import Future
+from std_msgs.msg import String
 
 from lnn_controller.data.bags.writer import BagWriter, offered_qos
+from lnn_controller.data.messages.types import STRING
+from lnn_controller.data.topic_names import EPISODE
 from lnn_controller.errors import InputError, printable
 from lnn_controller.nodes.common.arrival import Arrival
-from lnn_controller.nodes.common.bag_settings import RECORDER_SETTINGS
+from lnn_controller.nodes.common.bag_settings import MARKS, RECORDER_SETTINGS
+from lnn_controller.nodes.common.marker import Marker
 from lnn_controller.nodes.common.message_types import message_class
 from lnn_controller.nodes.common.parameters import declare
 from lnn_controller.nodes.common.qos import all_latched, all_reliable, qos_profile
@@ -78,6 +83,9 @@ class RecordNode(Node):
         self._lost: Counter[str] = Counter()
         self._reported = (time.monotonic(), dict[str, int]())
         self._logged: dict[str, tuple[float, int]] = {}  # rate and losses by topic
+        buttons = {word: values[f'joy_{word}_button'] for word in MARKS}
+        self._marks_topic = self.resolve_topic_name(EPISODE)
+        self._marker = Marker(self, self._mark, buttons, keys=values['mark_by_keys'])
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self.create_timer(DISCOVERY_PERIOD_S, self._discover, clock=steady)
         self.create_timer(FLUSH_S / 2, self._bag.flush, clock=steady)
@@ -102,6 +110,7 @@ class RecordNode(Node):
 
         :raises InputError: if the disk does not take its end, or nothing arrived
         """
+        self._marker.close()
         self._bag.close()
         if not self.written:
             looked_at = 'any topic' if self._all else ', '.join(self._wanted)
@@ -174,7 +183,8 @@ class RecordNode(Node):
         message = message_class(type_name)
         before = self._taken.get(topic)
         if before is None:
-            self._bag.add_topic(topic, type_name, qos=offered_qos(reliable=reliable, transient_local=latched))
+            if topic not in self._bag.topics:
+                self._bag.add_topic(topic, type_name, qos=offered_qos(reliable=reliable, transient_local=latched))
         else:
             reliable, latched = reliable and before.reliable, latched and before.latched
             for data in take_all(before.subscription):
@@ -190,6 +200,17 @@ class RecordNode(Node):
 
     def _on_lost(self, topic: str, event: Any) -> None:
         self._lost[topic] = event.total_count
+
+    def _mark(self, word: str) -> None:
+        """Write a mark that was set here, as others would publish it."""
+        if self.get_clock().now().nanoseconds == 0:
+            return  # no simulated time yet
+        if self._marks_topic not in self._bag.topics:
+            self._bag.add_topic(self._marks_topic, STRING, qos=offered_qos())
+        if self._bag.topics[self._marks_topic] == STRING:
+            self._write(self._marks_topic, serialize_message(String(data=word)))
+            self.written -= 1  # an empty recording with marks is an empty recording
+            self.get_logger().info(f'episode: {word} ({MARKS[word]})')
 
     def _write(self, topic: str, data: bytes) -> None:
         ahead_ns = self._arrival.ahead_ns

@@ -5,8 +5,9 @@ from made_episode import make_episode
 
 from lnn_controller.errors import InputError
 from lnn_controller.export.onnx import export
-from lnn_controller.learning.build import build_network, frame_size, new_spec
+from lnn_controller.learning.build import build_network, new_spec
 from lnn_controller.learning.config import TrainConfig
+from lnn_controller.learning.recordings import frame_size
 from lnn_controller.policy.runtime import Policy
 
 pytestmark = pytest.mark.slow

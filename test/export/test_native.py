@@ -16,8 +16,9 @@ from lnn_controller.errors import InputError
 from lnn_controller.export import native as compiling
 from lnn_controller.export.native import compile_policy
 from lnn_controller.export.onnx import export
-from lnn_controller.learning.build import build_network, frame_size, new_spec
+from lnn_controller.learning.build import build_network, new_spec
 from lnn_controller.learning.config import TrainConfig
+from lnn_controller.learning.recordings import frame_size
 from lnn_controller.policy import Policy, fit_frame, native_network, read_bundle
 from lnn_controller.policy import native as loading
 from lnn_controller.policy.native import lanes, library_path, load_native

@@ -11,6 +11,7 @@ ODOMETRY = 'nav_msgs/msg/Odometry'
 POSE_STAMPED = 'geometry_msgs/msg/PoseStamped'
 ACKERMANN = 'ackermann_msgs/msg/AckermannDrive'
 ACKERMANN_STAMPED = 'ackermann_msgs/msg/AckermannDriveStamped'
+STRING = 'std_msgs/msg/String'
 JOINT_STATE = 'sensor_msgs/msg/JointState'
 # Of drones: setpoints of MAVROS; of PX4 itself, as its uXRCE-DDS bridge sends them.
 POSITION_TARGET = 'mavros_msgs/msg/PositionTarget'

@@ -1,8 +1,12 @@
 """What one may set about the recorder and the player, as parameters and as flags; loads no rclpy."""
 
+from lnn_controller.data.topic_names import DISCARD, KEEP, START
 from lnn_controller.settings import Setting
 
-__all__ = ['PLAYER_SETTINGS', 'RECORDER_SETTINGS']
+__all__ = ['MARKS', 'PLAYER_SETTINGS', 'RECORDER_SETTINGS']
+
+# What each mark in a recording does.
+MARKS = {START: 'an episode begins', KEEP: 'it ends and is kept', DISCARD: 'it ends and is discarded'}
 
 RECORDER_SETTINGS = (
     Setting('bag', 'bag', 'Folder of the new bag; an existing one is never overwritten.'),
@@ -21,6 +25,11 @@ RECORDER_SETTINGS = (
     Setting('max_duration_s', 0.0, 'Begin another file after this time; 0: never (mcap alone).', 's', 0.0, 1e6),
     Setting(
         'report_s', 5.0, 'Tell rates that changed, and losses, in the log at this interval; 0: never.', 's', 0.0, 3600.0
+    ),
+    Setting('mark_by_keys', False, 'In a terminal: s starts an episode, k keeps it, d discards it, for training.'),
+    *(
+        Setting(f'joy_{word}_button', -1, f'Button on `joy` that marks: {text}; -1: none.', '', -1, 255)
+        for word, text in MARKS.items()
     ),
 )
 PLAYER_SETTINGS = (

@@ -22,7 +22,7 @@ from rclpy.publisher import Publisher
 from rclpy.qos import QoSProfile, qos_profile_sensor_data
 from rclpy.subscription import Subscription
 from rosgraph_msgs.msg import Clock
-from sensor_msgs.msg import CompressedImage, Image, Imu, JointState, LaserScan, PointCloud2
+from sensor_msgs.msg import CompressedImage, Image, Imu, JointState, Joy, LaserScan, PointCloud2
 from std_msgs.msg import Bool, Float64, String, UInt32
 from std_srvs.srv import SetBool, Trigger
 
@@ -39,8 +39,10 @@ from lnn_controller.data.topic_names import (
     DIAGNOSTICS,
     DISTANCE,
     EMERGENCY_STOP,
+    EPISODE,
     IMAGE,
     IMU,
+    JOY,
     NEURONS,
     ODOMETRY,
     OUTCOME,
@@ -362,10 +364,14 @@ RECORDER = (
     _recorded(relative(REACHED, SIMULATOR_NODE), UInt32),
     _recorded(relative(OUTCOME, SIMULATOR_NODE), String),
     _recorded(DIAGNOSTICS, DiagnosticArray),
+    _recorded(EPISODE, String),
+    Endpoint(
+        JOY, Joy, 'in', _SENSOR, 'Its buttons mark episodes.', _if('`joy_start_button` or another names a button')
+    ),
     Endpoint(CLOCK, Clock, 'in', _SENSOR, 'Simulated time.', _SIMULATED),
 )
 
-RECORDED = [row.name for row in RECORDER if row.name != CLOCK]
+RECORDED = [row.name for row in RECORDER if row.qos is None]
 
 PLAYER = (
     Endpoint(CLOCK, Clock, 'out', _STATE, 'The time of the bag.', _if('clock_hz above 0')),
