@@ -3,10 +3,10 @@ How fast a recording goes through a policy, reading included: recorded time by t
 
     python benchmarks/replay.py [--policy car_lane] [--seconds 30] [--json]
 
-Bags are made on the spot, in a temporary folder: a camera at 30 Hz, as raw pictures of the network's size, as a
-simulator's are, as JPEG and raw at 640×480; an IMU at 200 Hz, commands at 50 Hz. The policy is computed by its C where
-`lnn compile` has built it on this machine, else by ONNX Runtime. What is done once is left out: each bag is
-replayed once before.
+Bags are made on the spot, in a temporary folder: a camera at 30 Hz, raw and of the size of which the crop leaves the
+network's frame, as a simulator's is, as JPEG and raw at 640×480; an IMU at 200 Hz, commands at 50 Hz. The policy is
+computed by its C where `lnn compile` has built it on this machine, else by ONNX Runtime. What is done once is left
+out: each bag is replayed once before.
 """
 
 import argparse
@@ -64,7 +64,8 @@ def make_bag(path: Path, seconds: int, size: tuple[int, int], *, jpeg: bool) -> 
 
 def measure(policy: Policy, seconds: int) -> dict[str, float]:
     """Replay each kind of bag; × real time."""
-    own = policy.spec.image.width, policy.spec.image.height
+    image = policy.spec.image
+    own = image.width, round(image.height / (1 - image.crop_top - image.crop_bottom))
     kinds = {
         f'raw {own[0]}×{own[1]}': (own, False),
         'JPEG 640×480': ((640, 480), True),

@@ -150,6 +150,11 @@ class CommandReader:
             elif twists_in_world:
                 raise _no_heading(f'bag {bag.path}, topic {topic.name}')
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether a command is the numbers of its message, as they are."""
+        return self.msgtype in TWISTS and self._headings is None
+
     def read(self, message: Message) -> tuple[int, NDArray[np.float64]]:
         """
         Read a command.

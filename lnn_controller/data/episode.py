@@ -84,6 +84,7 @@ def read_episode(
     command_frame: str = 'auto',
     reduced: bool = True,
     cache: FrameCache | None = None,
+    fit: Callable[[NDArray[np.uint8]], NDArray[np.uint8]] | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Episode:
     """
@@ -102,13 +103,15 @@ def read_episode(
     :param reduced: decode a JPEG no larger than the frame needs, as a controller does
         (:func:`.messages.images.compressed_from_cdr`); earlier versions decoded it whole
     :param cache: of the frames of bags that were read before; ``None``: they are decoded, into a file without a name
+    :param fit: makes a picture into the frame, as :meth:`.policy.Policy.fit` does; ``None``: :func:`.policy.fit_frame`
     :param progress: called with the number of images read since the last call, now and then
     :returns: the episode
     :raises InputError: if the bag cannot be read, lacks images, commands, the wanted IMU or a wheelbase that its
         commands need, leaves the choice of a topic open, holds not one usable sample of a topic, its topics do not
         overlap in time, a channel is unknown, or the disk has no room for the frames
     """
-    given = image, tuple(channels), use_imu, topics or Topics(), wheelbase_m, command_frame, reduced, cache, progress
+    read = topics or Topics(), wheelbase_m, command_frame, reduced, cache, fit, progress
+    given = image, tuple(channels), use_imu, *read
     if isinstance(bag, Bag):
         return _read(bag, *given)
     with Bag(bag) as opened:
@@ -125,6 +128,7 @@ def _read(
     command_frame: str,
     reduced: bool,
     cache: FrameCache | None,
+    fit: Callable[[NDArray[np.uint8]], NDArray[np.uint8]] | None,
     progress: Callable[[int], None] | None,
 ) -> Episode:
     unknown = [name for name in channels if name not in _CHANNELS]
@@ -141,7 +145,7 @@ def _read(
     commands = CommandReader(
         bag, chosen['command'], channels, wheelbase_m=wheelbase_m, frame=command_frame, odometry=topics.odometry
     )
-    reader = SampleReader(bag, image, chosen, commands, reduced=reduced, cache=cache, progress=progress)
+    reader = SampleReader(bag, image, chosen, commands, reduced=reduced, cache=cache, fit=fit, progress=progress)
     reader.read()
     drops = reader.drops
     if bag.recovered:

@@ -16,12 +16,13 @@ from lnn_controller.data.frame_files import FrameCache, FrameFile, NotWrittenErr
 from lnn_controller.data.frames import Frames
 from lnn_controller.data.messages.cdr import IncompleteImuError, imu_from_cdr
 from lnn_controller.data.messages.px4 import NoVelocityError, sensor_combined_from_cdr
+from lnn_controller.data.messages.runs import RUN_TYPES, values_from_cdrs
 from lnn_controller.data.messages.types import SENSOR_COMBINED
 from lnn_controller.data.messages.video import Frame, NoDecoderError
 from lnn_controller.data.stamps import Stamps
 from lnn_controller.errors import InputError
 from lnn_controller.policy.frame import fit_frame
-from lnn_controller.policy.imu import is_plausible
+from lnn_controller.policy.imu import are_plausible, is_plausible
 from lnn_controller.policy.spec import ImageSpec
 
 __all__ = ['SampleReader']
@@ -29,6 +30,7 @@ __all__ = ['SampleReader']
 _MOST_WRONG_ANGLES = 0.25  # share of a topic's commands
 _COLUMNS = 6  # of an IMU sample, and of a twist
 _REPORTED_FRAMES = 100
+_RUN = 1000  # messages that are read at once
 _REASONS: dict[type[InputError], str] = {
     IncompleteImuError: 'imu_incomplete',
     NoVelocityError: 'command_without_velocity',
@@ -46,6 +48,7 @@ class SampleReader:
     :param commands: reads the commands
     :param reduced: as of :func:`.episode.read_episode`
     :param cache: of frames; ``None``: they are decoded, and kept for this reading
+    :param fit: as of :func:`.episode.read_episode`
     :param progress: called with the number of images since the last call, now and then
     """
 
@@ -58,6 +61,7 @@ class SampleReader:
         *,
         reduced: bool,
         cache: FrameCache | None,
+        fit: Callable[[NDArray[np.uint8]], NDArray[np.uint8]] | None,
         progress: Callable[[int], None] | None,
     ) -> None:
         self.images: NDArray[np.uint8]
@@ -70,6 +74,7 @@ class SampleReader:
         self._reduced = reduced
         # What a damaged bag gives hangs on more than its hash: it is read anew each time.
         self._cache = None if bag.damage or bag.recovered else cache
+        self._fit = fit or (lambda picture: fit_frame(picture, image))
         self._progress = progress
         self._values = {kind: array('d') for kind in ('imu', 'command')}
         self._first_error: dict[str, str] = {}
@@ -127,31 +132,65 @@ class SampleReader:
         """Go through the bag; without a file, the frames are there already."""
         kinds = {topic.name: kind for kind, topic in self._chosen.items() if file or kind != 'image'}
         seen = 0
+        runs: dict[str, list[Message]] = {'imu': [], 'command': []}
         for message in self._bag.messages(list(kinds)):
             kind = kinds[message.topic]
+            if kind != 'image':
+                run = runs[kind]
+                run.append(message)
+                if len(run) == _RUN:
+                    self._take_run(kind, run)
+                continue
+            seen += 1
             try:
-                if kind == 'image':
-                    seen += 1
-                    self._keep(self._frames.take(message), file)
-                else:
-                    header_ns, values = self._sample(kind, message)
-                    self._values[kind].extend(values)
-                    self.stamps[kind].add(header_ns, message.stamp_ns)
-            except _UnusableError as err:
-                self.drops[str(err)] += 1
+                self._keep(self._frames.take(message), file)
             except (NoDecoderError, NotWrittenError):
                 raise
             except InputError as err:
-                reason = 'image_undecodable' if kind == 'image' else f'{kind}_unreadable'
-                self.drops[_REASONS.get(type(err), reason)] += 1
-                self._first_error.setdefault(kind, str(err))
+                self._drop(kind, err)
             if self._progress and seen == _REPORTED_FRAMES:
                 self._progress(seen)
                 seen = 0
+        for kind, run in runs.items():
+            self._take_run(kind, run)
         self._keep(self._frames.rest(), file)
         self.drops.update(self._frames.drops)
         if self._progress:
             self._progress(seen)
+
+    def _take_run(self, kind: str, run: list[Message]) -> None:
+        """Take samples of one stream that came one after the other: all at once where they are alike and usable."""
+        read = self._read_run(kind, run) if run else None
+        if read is not None:
+            header_ns, values = read
+            self._values[kind].frombytes(values.tobytes())
+            self.stamps[kind].extend(header_ns, (message.stamp_ns for message in run))
+            run.clear()
+        for message in run:
+            try:
+                stamp_ns, sample = self._sample(kind, message)
+                self._values[kind].extend(sample)
+                self.stamps[kind].add(stamp_ns, message.stamp_ns)
+            except _UnusableError as err:
+                self.drops[str(err)] += 1
+            except InputError as err:
+                self._drop(kind, err)
+        run.clear()
+
+    def _read_run(self, kind: str, run: Sequence[Message]) -> tuple[NDArray[np.int64], NDArray[np.float64]] | None:
+        """Header stamps, ns, and samples; none where they are of several layouts, or one of them cannot be used."""
+        msgtype = run[0].msgtype
+        if msgtype not in RUN_TYPES or not (kind == 'imu' or self._commands.is_plain):
+            return None
+        read = values_from_cdrs([message.data for message in run], msgtype)
+        if read is None:
+            return None
+        return read if (are_plausible if kind == 'imu' else _fit_float32)(read[1]) else None
+
+    def _drop(self, kind: str, error: InputError) -> None:
+        reason = 'image_undecodable' if kind == 'image' else f'{kind}_unreadable'
+        self.drops[_REASONS.get(type(error), reason)] += 1
+        self._first_error.setdefault(kind, str(error))
 
     def _sample(self, kind: str, message: Message) -> tuple[int, list[float]]:
         """An IMU sample or a command, with its header's stamp, ns."""
@@ -162,15 +201,14 @@ class SampleReader:
                 raise _UnusableError('imu_not_plausible')
             return header_ns, [*gyro, *accel]
         header_ns, twist = self._commands.read(message)
-        # float32 is what networks take: a value beyond its range is as unusable as infinity.
-        if not np.all(np.abs(twist) < np.finfo(np.float32).max):
+        if not _fit_float32(twist):
             raise _UnusableError('command_not_finite')
         return header_ns, twist.tolist()
 
     def _keep(self, frames: Sequence[Frame], file: FrameFile | None) -> None:
         for frame in frames:
             assert file is not None
-            file.add(fit_frame(frame.picture, self._spec))
+            file.add(self._fit(frame.picture))
             self.stamps['image'].add(frame.header_ns, frame.received_ns)
 
     def _check(self) -> None:
@@ -196,6 +234,11 @@ class SampleReader:
                 f'bag {self._bag.path}, topic {topic.name}: steering angles must be in radians, and below 90°. '
                 f'Got {wrong} of {topic.count} commands that are beyond that or not finite: are they in degrees?'
             )
+
+
+def _fit_float32(values: NDArray[np.float64]) -> bool:
+    """float32 is what networks take: a value beyond its range is as unusable as infinity."""
+    return bool((np.abs(values) < np.finfo(np.float32).max).all())
 
 
 class _UnusableError(Exception):

@@ -2,7 +2,7 @@
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -62,6 +62,16 @@ class Stamps:
         """
         self.header.append(header_ns)
         self.receive.append(receive_ns)
+
+    def extend(self, header_ns: NDArray[np.int64], receive_ns: Iterable[int]) -> None:
+        """
+        Append samples.
+
+        :param header_ns: header stamps, ns, 0 for none, (N,)
+        :param receive_ns: receive times, ns, N of them
+        """
+        self.header.frombytes(header_ns.tobytes())
+        self.receive.extend(receive_ns)
 
 
 @dataclass(frozen=True)

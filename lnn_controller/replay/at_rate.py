@@ -47,20 +47,24 @@ def replay_episode(
     begins = {int(grid[0]) for grid in grids[1:]}
     decisions: list[Decision] = []
     started = time.perf_counter()
+    samples, imu_stamps = episode.imu, episode.imu_stamps_ns
+    if samples is None or imu_stamps is None:
+        samples, imu_stamps = np.zeros((0, 6), np.float32), np.zeros(0, np.int64)
     image, imu = 0, 0
-    imu_stamps = episode.imu_stamps_ns if episode.imu is not None else None
+    images = np.searchsorted(episode.image_stamps_ns, stamp_ns, side='right').tolist()
+    imus = np.searchsorted(imu_stamps, stamp_ns, side='right').tolist()
     for number, now_ns in enumerate(stamp_ns.tolist()):
         if now_ns in begins:  # the controller stood through the pause: what it remembers is of before
             controller.reset()
-            if imu_stamps is not None:  # the tick's IMU mean is of the last period, as training has it
-                imu = int(np.searchsorted(imu_stamps, now_ns - 1e9 / rate_hz, side='right'))
-        while imu_stamps is not None and imu < imu_stamps.size and imu_stamps[imu] <= now_ns:
-            sample = episode.imu[imu]  # type: ignore[index]
-            controller.on_imu(int(imu_stamps[imu]), sample[:3], sample[3:])
-            imu += 1
-        while image < episode.image_stamps_ns.size and episode.image_stamps_ns[image] <= now_ns:
-            controller.on_frame(int(episode.image_stamps_ns[image]), episode.images[image])
-            image += 1
+            # The tick's IMU mean is of the last period, as training has it.
+            imu = int(np.searchsorted(imu_stamps, now_ns - 1e9 / rate_hz, side='right'))
+        new = slice(imu, imus[number])
+        for sample_ns, sample in zip(imu_stamps[new].tolist(), samples[new].tolist(), strict=True):
+            controller.on_imu(sample_ns, sample[:3], sample[3:])
+        new = slice(image, images[number])
+        for frame_ns, frame in zip(episode.image_stamps_ns[new].tolist(), episode.images[new], strict=True):
+            controller.on_frame(frame_ns, frame)
+        imu, image = imus[number], images[number]
         decisions.append(controller.step(now_ns))
         if progress and number % max(1, round(rate_hz)) == 0 and number:
             progress(round(rate_hz) / rate_hz)

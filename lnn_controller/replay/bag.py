@@ -6,6 +6,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from lnn_controller.control.tick_record import Configuration
 from lnn_controller.data import Bag, Episode, Topics, read_episode
 from lnn_controller.errors import InputError
@@ -85,7 +88,8 @@ def replay_side_by_side(
         ticks = {view.channels: read_ticks(opened, controller, view.channels) for view in views} if controller else {}
         configurations = read_configurations(opened, controller) if controller else {}
         reduced = all(each.reduced for each in configurations.values())
-        episodes = {view: view.read(opened, topics, reduced, reading) for view in dict.fromkeys(views)}
+        fits = {view: policy.fit for view, policy in zip(views, policies, strict=True)}
+        episodes = {view: view.read(opened, topics, reduced, fit, reading) for view, fit in fits.items()}
     results = []
     for policy, view in zip(policies, views, strict=True):
         episode = episodes[view]
@@ -126,8 +130,15 @@ class _View:
         frame = command_frame or _config_of(policy).get('command_frame', 'auto')
         return cls(spec.image, spec.channels, spec.imu is not None, wheelbase_m, str(frame))
 
-    def read(self, bag: Bag, topics: Topics | None, reduced: bool, progress: Callable[[int], None] | None) -> Episode:
-        return read_episode(bag, topics=topics, reduced=reduced, progress=progress, **vars(self))
+    def read(
+        self,
+        bag: Bag,
+        topics: Topics | None,
+        reduced: bool,
+        fit: Callable[[NDArray[np.uint8]], NDArray[np.uint8]],
+        progress: Callable[[int], None] | None,
+    ) -> Episode:
+        return read_episode(bag, topics=topics, reduced=reduced, fit=fit, progress=progress, **vars(self))
 
 
 def _trained_with(policy: Policy, name: str) -> float | None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from lnn_controller.data.drops import explain_drops
 from lnn_controller.metrics.success import sum_up
+from lnn_controller.replay.comparison import ComparisonSummary
 from lnn_controller.replay.result import Exactness, ReplaySummary
 from lnn_controller.report.replay_report import ReplayReport
 
@@ -148,6 +149,12 @@ def exactness(exact: Exactness) -> str:
     return f'largest difference {exact.max_abs_difference:.1e}; {compared}'
 
 
+def _rate(summary: ComparisonSummary) -> str:
+    """The control rate; where frames brought ticks too, how many there were."""
+    rate, mean = summary.control_rate_hz, summary.ticks / max(summary.seconds, 1e-9)
+    return f'{rate:g} Hz and with frames {mean:.1f}' if mean > 1.02 * rate + 1 else f'{rate:g} Hz'
+
+
 def _replay_lines(report: ReplayReport) -> list[str]:
     summary = report.summary
     recording = f'{summary.bag}, {summary.seconds:.1f} s'
@@ -156,7 +163,7 @@ def _replay_lines(report: ReplayReport) -> list[str]:
     lines = [
         f'{"policy":<20}{summary.policy}',
         f'{"recording":<20}{recording}',
-        f'{"ticks":<20}{summary.ticks} at {summary.control_rate_hz:g} Hz, {summary.compared} compared',
+        f'{"ticks":<20}{summary.ticks}, {_rate(summary)}, {summary.compared} compared',
         f'{"step latency":<20}{_latency(summary.step_latency_p50_us, summary.step_latency_p99_us)}',
         f'{"stops":<20}{stops_text(summary.stops)}',
     ]

@@ -18,8 +18,10 @@ from lnn_controller.data.messages.cdr import (
     twist_from_cdr,
 )
 from lnn_controller.data.messages.images import compressed_from_cdr, image_from_cdr
+from lnn_controller.data.messages.runs import values_from_cdrs
 from lnn_controller.errors import InputError
 
+IMU = 'sensor_msgs/msg/Imu'
 TWIST, STAMPED = 'geometry_msgs/msg/Twist', 'geometry_msgs/msg/TwistStamped'
 STAMP = 1_700_000_000_123_456_789
 
@@ -200,3 +202,43 @@ def test_only_an_input_error_comes_out_of_any_bytes(kind, body):
             VIEWS[kind][0](raw)
         except InputError:
             continue
+
+
+@pytest.mark.parametrize('frame_id', ['', 'a', 'abc', 'abcdef', 'größe'])
+def test_many_messages_at_once_are_what_each_is_alone(serialize, frame_id):
+    imus, stamped, twists = [], [], []
+    for n in range(5):
+        a, b = (n, -n / 3, 1e-9 * n), (9.8, np.nan, 1e300)
+        imus.append(serialize(m.imu_message(STAMP + n, a, b, frame_id=frame_id)))
+        stamped.append(serialize(m.twist_stamped_message(STAMP - n, linear=a, angular=b, frame_id=frame_id)))
+        twists.append(serialize(m.twist_message(linear=b, angular=a)))
+    stamps, values = values_from_cdrs(imus, IMU)
+    alone = [imu_from_cdr(each) for each in imus]
+    assert stamps.tolist() == [each[0] for each in alone]
+    np.testing.assert_array_equal(values, [each[1] + each[2] for each in alone])
+    for buffers, msgtype in ((stamped, STAMPED), (twists, TWIST)):
+        stamps, values = values_from_cdrs(buffers, msgtype)
+        alone = [twist_from_cdr(each, msgtype) for each in buffers]
+        assert stamps.tolist() == [each[0] for each in alone]
+        np.testing.assert_array_equal(values, [each[1] for each in alone])
+
+
+def test_many_messages_that_are_not_alike_are_left_to_be_read_one_by_one():
+    def imu(frame_id='imu'):
+        return ours(m.imu_message(STAMP, (1, 2, 3), (4, 5, 6), frame_id=frame_id))
+
+    incomplete = m.imu_message(STAMP, (1, 2, 3), (4, 5, 6), frame_id='imu')
+    incomplete.linear_acceleration_covariance = np.array([-1.0] + [0.0] * 8)
+    for other in (
+        imu('imuu'),  # of the same size, for what follows is aligned
+        imu('a_long_name_of_another_size'),
+        ours(incomplete),
+        imu()[:-8],
+        b'\0\0' + imu()[2:],  # big-endian
+        b'\7\1' + imu()[2:],
+        imu()[:12] + b'\5' + imu()[13:],  # a frame_id that does not end there
+    ):
+        assert values_from_cdrs([imu(), imu()], IMU) is not None
+        assert values_from_cdrs([imu(), other], IMU) is None
+        assert values_from_cdrs([other, imu()], IMU) is None
+    assert values_from_cdrs([imu('x') + b'\0' * 4], IMU) is None

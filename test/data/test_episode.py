@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from recordings import HEIGHT, MS, WIDTH, picture, write_drive
 
-from lnn_controller.data import Bag, BagWriter, Topics, read_episode
+from lnn_controller.data import Bag, BagWriter, Topics, read_episode, samples
 from lnn_controller.data.align import align
 from lnn_controller.data.camera import camera_bits, camera_size
 from lnn_controller.data.drops import DROP_REASONS, explain_drops
@@ -219,6 +219,25 @@ def test_every_drop_is_counted_and_has_words(tmp_path):
     lines = explain_drops({**episode.drops, 'image_stale': 0})
     assert lines[0] == '2 frames whose bytes or encoding do not decode (image_undecodable)'
     assert len(lines) == 8
+
+
+def test_samples_that_are_read_many_at_once_are_those_that_are_read_one_by_one(tmp_path, monkeypatch):
+    rows = frames(*(s * 50 * MS for s in range(1, 20)))
+    for s in range(1, 100):
+        stamp, value = s * 10 * MS, np.nan if s in (25, 41) else s / 7
+        rows.append(('/imu/data', IMU, stamp, m.imu_message(stamp, (value, 0, 0), (0, 0, s / 3))))
+        rows.append(
+            ('/cmd_vel', STAMPED, stamp, m.twist_stamped_message(stamp, linear=(s / 9 if s != 30 else np.inf, 0, 0)))
+        )
+    path = write(tmp_path / 'bag', *rows)
+    monkeypatch.setattr(samples, '_RUN', 10)
+    at_once = read_episode(path, image=SPEC)
+    assert at_once.drops == {'imu_not_plausible': 2, 'command_not_finite': 1}
+    monkeypatch.setattr(samples, 'RUN_TYPES', {})
+    alone = read_episode(path, image=SPEC)
+    for name in ('imu', 'imu_stamps_ns', 'commands', 'command_stamps_ns', 'image_stamps_ns'):
+        np.testing.assert_array_equal(getattr(at_once, name), getattr(alone, name))
+    assert (len(alone.imu), len(alone.commands), alone.drops) == (97, 98, at_once.drops)
 
 
 def test_use_imu(drive, real_car):

@@ -20,7 +20,7 @@ def all_finite(command: Sequence[float]) -> bool:
     :param command: any numbers, (C,)
     :returns: ``False`` if any is NaN or infinite
     """
-    return all(math.isfinite(value) for value in command)
+    return all(map(math.isfinite, command))
 
 
 def limit_speed(command: Sequence[float], limits: Limits) -> tuple[list[float], tuple[str, ...]]:

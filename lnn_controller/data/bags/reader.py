@@ -212,7 +212,7 @@ class Bag:
             connections = [each for each in reader.connections if wanted is None or each.topic in wanted]
             if connections:
                 parts.append(reader.messages(connections))
-        rows = heapq.merge(*parts, key=lambda row: row[1])
+        rows = iter(parts[0]) if len(parts) == 1 else heapq.merge(*parts, key=lambda row: row[1])
         none_yet = True
         while True:
             try:

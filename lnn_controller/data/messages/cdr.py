@@ -23,8 +23,9 @@ __all__ = [
 ]
 
 _PADDING = 3  # Fast DDS and Cyclone DDS round a payload up to four bytes
-_IMU_DOUBLES = 37  # quaternion 4, covariance 9, gyro 3, covariance 9, accelerometer 3, covariance 9
-_GYRO_COVARIANCE, _ACCEL_COVARIANCE = 16, 28
+IMU_DOUBLES = 37  # quaternion 4, covariance 9, gyro 3, covariance 9, accelerometer 3, covariance 9
+GYRO, ACCEL = slice(13, 16), slice(25, 28)
+GYRO_COVARIANCE, ACCEL_COVARIANCE = 16, 28
 _ODOMETRY_DOUBLES = 85  # pose: position 3, quaternion 4, covariance 36; twist: 6, covariance 36
 _POSE_DOUBLES = 43
 _POINTS_DOWN = re.compile(r'(^|[/_])(ned|frd)$')
@@ -153,11 +154,11 @@ def imu_from_cdr(buffer: Any) -> tuple[int, tuple[float, ...], tuple[float, ...]
     """
     cdr = Cdr(buffer, 'sensor_msgs/Imu')
     stamp_ns, _ = cdr.header()
-    numbers = cdr.numbers(f'{_IMU_DOUBLES}d', align=8)
+    numbers = cdr.numbers(f'{IMU_DOUBLES}d', align=8)
     cdr.end()
-    if numbers[_GYRO_COVARIANCE] == -1.0 or numbers[_ACCEL_COVARIANCE] == -1.0:
+    if numbers[GYRO_COVARIANCE] == -1.0 or numbers[ACCEL_COVARIANCE] == -1.0:
         raise _incomplete(numbers)
-    return stamp_ns, numbers[13:16], numbers[25:28]
+    return stamp_ns, numbers[GYRO], numbers[ACCEL]
 
 
 def points_down(*frame_ids: str) -> str:
@@ -230,7 +231,7 @@ def _check_up(*frame_ids: str) -> None:
 
 
 def _incomplete(numbers: tuple[float, ...]) -> IncompleteImuError:
-    parts = {'gyro, angular_velocity': _GYRO_COVARIANCE, 'accelerometer, linear_acceleration': _ACCEL_COVARIANCE}
+    parts = {'gyro, angular_velocity': GYRO_COVARIANCE, 'accelerometer, linear_acceleration': ACCEL_COVARIANCE}
     absent = [f'{part}_covariance[0] = -1' for part, index in parts.items() if numbers[index] == -1.0]
     return IncompleteImuError(' and no '.join(absent))
 
