@@ -1,8 +1,11 @@
-"""The libraries that each part of the package needs, and how they are installed."""
+"""The libraries that each part of the package needs, and how they are installed; and the C compiler."""
+
+import os
+import shutil
 
 from lnn_controller.errors import how_to_install
 
-__all__ = ['HOW_BY_LIBRARY', 'HOW_BY_PART', 'LIBRARIES']
+__all__ = ['COMPILERS', 'HOW_BY_LIBRARY', 'HOW_BY_PART', 'LIBRARIES', 'find_compiler']
 
 # How the libraries of a part are installed.
 HOW_BY_PART = {
@@ -28,3 +31,14 @@ LIBRARIES = {
     'train': ('torch', 'lightning', 'safetensors', 'onnx', 'onnxscript', 'tensorboard'),
 }
 HOW_BY_LIBRARY = {library: HOW_BY_PART[part] for part, libraries in LIBRARIES.items() for library in libraries}
+COMPILERS = ('cc', 'gcc', 'clang')
+
+
+def find_compiler() -> str | None:
+    """
+    Find a C compiler: that of the environment variable CC, or cc, gcc or clang.
+
+    :returns: its path; ``None`` where there is none
+    """
+    named = os.environ.get('CC')
+    return next(filter(None, map(shutil.which, [named] if named else COMPILERS)), None)

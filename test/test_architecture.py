@@ -16,7 +16,7 @@ MAY_IMPORT = {
     'parallel': set(),
     'policy': {'share'},
     'liquid': set(),
-    'export': {'liquid', 'policy'},
+    'export': {'libraries', 'liquid', 'policy'},
     'control': {'policy'},
     'data': {'policy', 'control'},
     'metrics': {'data'},

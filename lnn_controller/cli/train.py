@@ -109,7 +109,8 @@ def run(args: argparse.Namespace) -> int:
 
 def _compile(policy: Path, report: Callable[[str], None]) -> None:
     """Make it C for this machine, where that is possible."""
-    from lnn_controller.export.native import compile_policy, find_compiler
+    from lnn_controller.export.native import compile_policy
+    from lnn_controller.libraries import find_compiler
 
     if find_compiler() is None:
         return

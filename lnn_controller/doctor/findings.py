@@ -14,9 +14,9 @@ from typing import Any
 
 from lnn_controller import __version__
 from lnn_controller.doctor.children import run_probes
-from lnn_controller.libraries import HOW_BY_PART, LIBRARIES
+from lnn_controller.libraries import COMPILERS, HOW_BY_PART, LIBRARIES, find_compiler
 
-__all__ = ['Finding', 'examine', 'hears_multicast', 'judge_computer', 'judge_shared_memory']
+__all__ = ['Finding', 'examine', 'hears_multicast', 'judge_compiler', 'judge_computer', 'judge_shared_memory']
 
 TIMEOUT_S = 60.0
 PARTS = {'core': 'driving', 'ros': 'ROS 2', 'sim': 'simulator', 'train': 'training'}
@@ -74,6 +74,7 @@ def _findings() -> Iterator[Finding]:
     heard = hears_multicast()
     lacking = 'does not work, and nodes may not find each other: sudo ip link set lo up multicast on'
     yield Finding('multicast on loopback', 'works' if heard else lacking, heard)
+    yield judge_compiler(find_compiler())
     yield judge_computer(len(os.sched_getaffinity(0)), shutil.disk_usage('.').free)
     given = [f'{name}={os.environ[name]}' for name in VARIABLES if name in os.environ]
     yield Finding('environment', ' '.join(given) or 'as by default')
@@ -174,6 +175,19 @@ def hears_multicast(interface: str = '127.0.0.1') -> bool:
             return receiver.recv(16) == b'lnn doctor'
         except OSError:  # no such interface, no route, nothing in time
             return False
+
+
+def judge_compiler(path: str | None) -> Finding:
+    """
+    Judge whether ``lnn compile`` can work.
+
+    :param path: of the C compiler; ``None``: there is none
+    :returns: what comes of it
+    """
+    if path is None:
+        text = f'none ({", ".join(COMPILERS)}, or CC): policies run in ONNX Runtime, which is slower: apt install gcc'
+        return Finding('C compiler', text, False)
+    return Finding('C compiler', f'{path}: lnn compile POLICY makes a policy run in C (runtime native)')
 
 
 def judge_computer(cores: int, free_disk: int) -> Finding:

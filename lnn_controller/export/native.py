@@ -5,8 +5,6 @@ The library goes to the user's cache, where :mod:`lnn_controller.policy.native` 
 and processor. It is written there only once it has agreed with ONNX Runtime, and replaces an older one as a whole.
 """
 
-import os
-import shutil
 import subprocess
 import tempfile
 import time
@@ -16,14 +14,14 @@ from pathlib import Path
 from lnn_controller.errors import InputError
 from lnn_controller.export.c import encoder_source, project_files, read_network
 from lnn_controller.export.c.text import template
+from lnn_controller.libraries import COMPILERS, find_compiler
 from lnn_controller.policy import Bundle, find_policy, read_bundle
-from lnn_controller.policy.native import lanes, library_path, load_native
+from lnn_controller.policy.native import lanes, library_path, load_native, seal
 from lnn_controller.policy.native_network import Differences, NativeNetwork, check_agreement
 from lnn_controller.policy.onnx import OnnxNetwork
 
-__all__ = ['Compiled', 'compile_policy', 'find_compiler']
+__all__ = ['Compiled', 'compile_policy']
 
-COMPILERS = ('cc', 'gcc', 'clang')
 CHECK_STEPS = 200
 TIMEOUT_S = 300.0
 COMMON = ('-O3', '-ffp-contract=off', '-fPIC', '-fvisibility=hidden')
@@ -52,16 +50,6 @@ class Compiled:
     compiler: str
     differences: Differences
     seconds: float
-
-
-def find_compiler() -> str | None:
-    """
-    Find a C compiler: that of the environment variable CC, or cc, gcc or clang.
-
-    :returns: its path; ``None`` where there is none
-    """
-    named = os.environ.get('CC')
-    return next(filter(None, map(shutil.which, [named] if named else COMPILERS)), None)
 
 
 def compile_policy(name_or_path: str | Path, vectors: str = '') -> Compiled:
@@ -93,6 +81,7 @@ def compile_policy(name_or_path: str | Path, vectors: str = '') -> Compiled:
             differences = check_agreement(
                 bundle.spec, OnnxNetwork(bundle), NativeNetwork(bundle.spec, native), CHECK_STEPS
             )
+            seal(made)
             made.rename(path)
     except OSError as error:
         raise InputError(f'the cache folder must be writable. Got {error.filename}: {error.strerror}') from None

@@ -21,12 +21,13 @@ from numpy.typing import NDArray
 from lnn_controller.errors import InputError
 from lnn_controller.policy.spec import PolicySpec
 
-__all__ = ['Native', 'find_native', 'lanes', 'library_path', 'load_native', 'native_state']
+__all__ = ['Native', 'find_native', 'lanes', 'library_path', 'load_native', 'native_state', 'seal']
 
 Array = NDArray[np.float32]
 
 # What the C is made by: a change in any of it makes another library.
 _MAKERS = Path(__file__).parents[1] / 'export'
+_DIGEST = hashlib.sha256().digest_size
 
 
 @dataclass(frozen=True)
@@ -57,13 +58,14 @@ def find_native(spec: PolicySpec) -> Native | None:
 
     :param spec: of the policy
     :returns: its functions; ``None`` where it was not compiled
-    :raises InputError: if somebody else may have written the library, or it does not load
+    :raises InputError: if somebody else may have written the library, it is damaged, or it does not load
     """
     path = library_path(spec)
     if path is None or not path.exists():
         return None
     for each in (path.parent, path):
         _check_owner(each)
+    _check_whole(path)
     return load_native(path)
 
 
@@ -127,6 +129,28 @@ def _check_owner(path: Path) -> None:
     if found.st_uid != os.geteuid() or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH) or stat.S_ISLNK(found.st_mode):
         msg = f'a compiled policy must be of the user who loads it, who alone may write it. Got {path} of user '
         raise InputError(f'{msg}{found.st_uid}, {stat.filemode(found.st_mode)}: remove it, and run lnn compile')
+
+
+def seal(path: Path) -> None:
+    """
+    Write behind a library what it is known by as whole: to load one that is cut off ends the process (SIGBUS).
+
+    :param path: the library, which may be loaded already
+    :raises OSError: if it cannot be written
+    """
+    digest = hashlib.sha256(path.read_bytes()).digest()
+    with path.open('ab') as file:
+        file.write(digest)
+
+
+def _check_whole(path: Path) -> None:
+    """Refuse a library that is not as it was written, as where the disk was full or the power failed."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise InputError(f'a compiled policy must be readable. Got {path}: {error.strerror}') from None
+    if hashlib.sha256(content[:-_DIGEST]).digest() != content[-_DIGEST:]:
+        raise InputError(f'a compiled policy must be as it was written. Got {path}, damaged: run lnn compile again')
 
 
 class _Function(ctypes.Structure):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from lnn_controller.doctor.children import run_probes
-from lnn_controller.doctor.findings import hears_multicast, judge_computer, judge_shared_memory
+from lnn_controller.doctor.findings import hears_multicast, judge_compiler, judge_computer, judge_shared_memory
 from lnn_controller.libraries import LIBRARIES
 
 ROOT = Path(__file__).parents[2]
@@ -56,7 +56,7 @@ def test_a_machine_that_can_drive(doctor, domain_id):
     assert lines['ROS 2 libraries'].startswith('✓ rclpy ')
     assert lines['simulated camera'].startswith('✓ renders with ')
     assert f'each process takes 12 MiB by {PROFILE}' in lines['shared memory']
-    assert {'package', 'real time', 'multicast on loopback', 'computer'} <= lines.keys()
+    assert {'package', 'real time', 'multicast on loopback', 'C compiler', 'computer'} <= lines.keys()
     assert f'ROS_DOMAIN_ID={domain_id}' in lines['environment']
 
 
@@ -206,3 +206,13 @@ def test_the_computer(cores, free, told):
 
 def test_multicast_by_an_interface_that_is_not_there():
     assert not hears_multicast('192.0.2.1')
+
+
+def test_without_a_c_compiler_a_policy_runs_in_onnx_runtime():
+    found, missing = judge_compiler('/usr/bin/cc'), judge_compiler(None)
+    assert found.ok
+    assert found.text == '/usr/bin/cc: lnn compile POLICY makes a policy run in C (runtime native)'
+    assert not missing.ok
+    assert not missing.essential
+    assert 'policies run in ONNX Runtime' in missing.text
+    assert 'apt install gcc' in missing.text

@@ -21,7 +21,7 @@ from lnn_controller.learning.config import TrainConfig
 from lnn_controller.learning.recordings import frame_size
 from lnn_controller.policy import Policy, fit_frame, native_network, read_bundle
 from lnn_controller.policy import native as loading
-from lnn_controller.policy.native import lanes, library_path, load_native
+from lnn_controller.policy.native import lanes, library_path, load_native, seal
 from lnn_controller.policy.native_network import NativeNetwork
 
 pytestmark = [needs_compiler, pytest.mark.slow]
@@ -151,6 +151,14 @@ def test_what_is_not_finite_is_passed_on(bundle, which, value):
     assert not any(np.isfinite(each).any() for each in made)
 
 
+@pytest.mark.parametrize('runtime', ['native', 'onnx'])
+def test_what_is_finite_but_absurd_saturates_the_neurons_or_is_not_finite(bundle, runtime):
+    policy = Policy.load(bundle, runtime=runtime)
+    for value in (1e6, -1e30, 3e38):
+        made = policy.step(np.full(32, value, np.float32), IMU, policy.initial_state(), 0.02)
+        assert not np.isfinite(made.command).all() or np.abs(made.basis).max() <= 1.0 + 1e-6
+
+
 @pytest.mark.parametrize(
     'size',
     [(48, 64), (60, 64), (60, 128), (120, 160), (120, 128), (101, 67), (480, 640), (601, 641), (47, 400), (20, 30)],
@@ -202,8 +210,13 @@ def linked(path):
     path.symlink_to(path.with_suffix('.kept'))
 
 
+def cut_off(path):
+    path.write_bytes(path.read_bytes()[:-30_000])
+
+
 def no_library(path):
     path.write_bytes(b'text')
+    seal(path)
 
 
 def of_another_policy(path):
@@ -218,6 +231,7 @@ def of_another_policy(path):
         (made_writable, 'must be of the user who loads it, who alone may write it'),
         (in_a_writable_folder, 'must be of the user who loads it'),
         (linked, 'must be of the user who loads it'),
+        (cut_off, 'must be as it was written'),
         (no_library, 'must be what lnn compile wrote'),
         (of_another_policy, 'a compiled policy must'),
     ],

@@ -17,11 +17,11 @@ from lnn_controller.cli import main
 from lnn_controller.data.bags.topics import Topics
 from lnn_controller.data.frame_files import FrameCache
 from lnn_controller.errors import InputError
-from lnn_controller.export.native import find_compiler
 from lnn_controller.learning.config import TrainConfig
 from lnn_controller.learning.episodes import load
 from lnn_controller.learning.module import PolicyModule
 from lnn_controller.learning.train import train
+from lnn_controller.libraries import find_compiler
 from lnn_controller.policy.runtime import Policy
 from lnn_controller.replay.bag import replay_bag
 from lnn_controller.replay.result import summarise_replay
