@@ -1,5 +1,7 @@
 """The watchdog on a loop of its own: what hangs and what does not."""
 
+import os
+import resource
 import threading
 import time
 from itertools import count, cycle
@@ -292,3 +294,24 @@ def test_the_newest_item_is_worked_on_and_none_twice():
     encoder.put(4)
     until(lambda: done == [0, 3, 4])
     assert encoder.stop(DEADLINE_S)
+
+
+def test_an_alarm_of_a_process_with_more_files_than_select_knows():
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < 1200:
+        pytest.skip('this user may not open so many files')
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 1200), hard))
+    files = []
+    try:
+        while not files or files[-1] < 1024:
+            files.append(os.open(os.devnull, os.O_RDONLY))
+        alarm = Alarm()
+        assert alarm._file >= 1024
+        assert not alarm.wait(0.002)
+        threading.Timer(0.05, alarm.ring).start()
+        assert alarm.wait(DEADLINE_S)
+        assert not alarm.wait(0.0)
+    finally:
+        for each in files:
+            os.close(each)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

@@ -7,6 +7,8 @@ from contextlib import suppress
 
 __all__ = ['Alarm']
 
+SELECTABLE = 1024  # FD_SETSIZE
+
 
 class Alarm:
     """
@@ -21,6 +23,8 @@ class Alarm:
     def __init__(self) -> None:
         self._file = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         weakref.finalize(self, os.close, self._file)
+        self._poll = select.poll()
+        self._poll.register(self._file, select.POLLIN)
 
     def ring(self) -> None:
         """Wake the thread; returns at once, from any thread."""
@@ -33,7 +37,10 @@ class Alarm:
         :param timeout_s: for how long at the most, s; ``None``: for ever
         :returns: whether it was woken
         """
-        select.select([self._file], [], [], timeout_s)
+        if self._file < SELECTABLE:
+            select.select([self._file], [], [], timeout_s)
+        else:  # select takes no such file; poll does, and waits for whole ms, rounded up
+            self._poll.poll(None if timeout_s is None else timeout_s * 1e3)
         with suppress(BlockingIOError):
             os.eventfd_read(self._file)
             return True
