@@ -5,7 +5,7 @@ import signal
 from pathlib import Path
 from types import FrameType
 
-from lnn_controller.cli.arguments import add_policy_argument
+from lnn_controller.cli.arguments import add_policy_argument, add_runtime_argument
 
 __all__ = ['EXAMPLE', 'SUMMARY', 'add_arguments', 'run']
 
@@ -15,6 +15,7 @@ EXAMPLE = 'lnn demo --scene winter'
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_policy_argument(parser, default='')
+    add_runtime_argument(parser)
     parser.add_argument('--robot', default='', metavar='NAME', help="car or drone (default: the policy's, or the car)")
     parser.add_argument('--task', default='', metavar='NAME', help='of a drone: fly, tight, hop, follow or hidden')
     parser.add_argument(
@@ -47,6 +48,7 @@ def run(args: argparse.Namespace) -> int:
     check_environment()
     demo = Demo(
         policy=args.policy,
+        runtime=args.runtime,
         robot=args.robot,
         task=args.task,
         scene=args.scene,

@@ -57,6 +57,7 @@ class Demo:
     What to show.
 
     :param policy: folder of a bundle, or a shipped policy's name; empty: the robot's
+    :param runtime: what computes the policy, one of :data:`.policy.RUNTIMES`
     :param robot: which robot; empty: the policy's, or else the car
     :param task: what is asked of it; empty: the first of its tasks
     :param scene: how the world looks
@@ -70,6 +71,7 @@ class Demo:
     """
 
     policy: str = ''
+    runtime: str = 'auto'
     robot: str = ''
     task: str = ''
     scene: str = 'summer'
@@ -208,6 +210,7 @@ def _drive(demo: Demo, plan: _Plan, monitor: Monitor) -> None:
         graph.start('recorder', 'lnn_controller.nodes.record_node', parameters=bag | sim_time)
         control = {
             'policy': str(plan.policy),
+            'runtime': demo.runtime,
             'control_rate_hz': demo.control_rate_hz,
             'speed_scale': 0.0,
             'autostart': True,

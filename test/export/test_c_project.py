@@ -2,11 +2,14 @@
 
 import re
 import subprocess
+from dataclasses import replace
 
 import pytest
 from compiled import COMPILER, STRICT, needs_compiler
 
 from lnn_controller.cli import main
+from lnn_controller.export.c import read_network
+from lnn_controller.policy import find_policy, read_bundle
 
 pytestmark = [needs_compiler, pytest.mark.slow]
 
@@ -57,3 +60,18 @@ def test_an_occupied_folder_is_kept(tmp_path, capsys):
     assert '--out must be a new or an empty folder' in capsys.readouterr().err
     assert (tmp_path / 'README.md').read_text() == 'mine'
     assert export('car_lane', tmp_path, '--overwrite') == 0
+
+
+@pytest.mark.parametrize(
+    ('name', 'prefix'),
+    [
+        ('int', 'int'),
+        ('2.fast', 'policy_2_fast'),
+        ('micro', 'policy_micro'),  # micro_*.c are a policy's sources: micro_ros.c would be one
+        ('LNN-math', 'policy_LNN_math'),  # the guard of its header is in capitals
+        ('float', 'policy_float'),
+    ],
+)
+def test_a_policy_whose_name_means_something_in_c(name, prefix):
+    bundle = read_bundle(find_policy('car_lane'))
+    assert read_network(replace(bundle, spec=replace(bundle.spec, name=name))).name == prefix

@@ -14,8 +14,8 @@ from lnn_controller.policy import Bundle, PolicySpec
 
 __all__ = ['Array', 'Network', 'read_network']
 
-# Of headers that every policy has.
-_TAKEN = ('lnn_cells', 'lnn_math', 'mps2', 'vectors')
+# Of headers that every policy has, of C's own, and the one with which micro_ros.c would be part of the policy.
+_TAKEN = ('lnn_cells', 'lnn_math', 'mps2', 'vectors', 'float', 'stddef', 'stdint', 'stdio', 'string', 'micro')
 
 Array = NDArray[np.float32]
 
@@ -70,4 +70,4 @@ def read_network(bundle: Bundle) -> Network:
     except (SafetensorError, KeyError, ValueError) as error:
         raise InputError(f'{bundle.path}: weights.safetensors must be safetensors. Got: {error}') from None
     name = re.sub(r'\W', '_', bundle.spec.name, flags=re.ASCII)
-    return Network(bundle.spec, weights, f'policy_{name}' if name[0].isdigit() or name in _TAKEN else name)
+    return Network(bundle.spec, weights, f'policy_{name}' if name[0].isdigit() or name.lower() in _TAKEN else name)
