@@ -28,7 +28,7 @@ MAY_IMPORT = {
     'report': {'parallel', 'policy', 'data', 'sim', 'metrics', 'evaluation', 'replay', 'explain'},
     'studies': {'policy', 'control', 'data', 'sim', 'metrics', 'evaluation', 'replay', 'explain'},
     'nodes': {'share', 'policy', 'control', 'data', 'sim', 'replay', 'report'},
-    'live': {'libraries', 'data', 'policy', 'control', 'sim', 'metrics', 'evaluation', 'report', 'nodes'},
+    'live': {'libraries', 'doctor', 'data', 'policy', 'control', 'sim', 'metrics', 'evaluation', 'report', 'nodes'},
     'doctor': {'libraries', 'policy', 'sim', 'nodes'},
     'libraries': set(),
     'start': {'nodes'},

@@ -27,9 +27,11 @@ _CHOICE = re.compile(r"invalid choice: '?([^']*?)'? \(choose from (.*)\)")
 COMMANDS = (
     'demo',
     'collect',
+    'import',
     'train',
     'compile',
     'evaluate',
+    'check',
     'record',
     'play',
     'replay',
@@ -40,15 +42,19 @@ COMMANDS = (
     'top',
     'doctor',
 )
+# Where a module cannot have the command's name.
+MODULES = {'import': 'import_drive'}
 EXAMPLES = """\
 examples:
   lnn demo                                             watch the shipped policy drive, over ROS 2
   lnn demo --scene winter
   lnn collect --out out/demos --tracks 1 2 3           record demonstrations by the expert
+  lnn import donkeycar TUB --out tub --wheelbase 0.17  a bag of another project's recording
   lnn train out/demos/* --out policies/mine            train a policy from bags
   lnn train --init car_lane BAG --out policies/mine    fine-tune a policy, on demonstrations or overrides
   lnn compile policies/mine                            make it C for this machine: five times as fast
   lnn evaluate --policy policies/mine --track 21 33    drive in closed loop, faster than real time
+  lnn check --policy policies/mine                     camera, IMU, base, operator: before the first drive
   lnn record --out my_bag                              record topics; Ctrl-C ends it
   lnn play my_bag --rate 0.5 --clock 100               play them again
   lnn replay BAG --policy policies/mine                compare with a recording
@@ -167,7 +173,7 @@ def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
     parser.add_argument('--version', action='version', version=f'lnn_controller {__version__}')
     commands = parser.add_subparsers(title='commands', metavar='COMMAND', required=True)
     for name in COMMANDS:
-        module = import_module(f'lnn_controller.cli.{name}')
+        module = import_module(f'lnn_controller.cli.{MODULES.get(name, name)}')
         command = commands.add_parser(
             name,
             help=module.SUMMARY,

@@ -16,7 +16,15 @@ from lnn_controller import __version__
 from lnn_controller.doctor.children import run_probes
 from lnn_controller.libraries import COMPILERS, HOW_BY_PART, LIBRARIES, find_compiler
 
-__all__ = ['Finding', 'examine', 'hears_multicast', 'judge_compiler', 'judge_computer', 'judge_shared_memory']
+__all__ = [
+    'Finding',
+    'examine',
+    'examine_node',
+    'hears_multicast',
+    'judge_compiler',
+    'judge_computer',
+    'judge_shared_memory',
+]
 
 TIMEOUT_S = 60.0
 PARTS = {'core': 'driving', 'ros': 'ROS 2', 'sim': 'simulator', 'train': 'training'}
@@ -59,6 +67,15 @@ def examine() -> list[Finding]:
     :returns: what was found
     """
     return list(_findings())
+
+
+def examine_node() -> list[Finding]:
+    """
+    Look at what a node gets of this machine and shell: middleware, real time, shared memory.
+
+    :returns: what was found
+    """
+    return list(_answered(run_probes(['ros'], TIMEOUT_S)))
 
 
 def _findings() -> Iterator[Finding]:

@@ -46,6 +46,7 @@ def provenance(
         'created': started.isoformat(timespec='seconds'),
         'bags': split.bags,
         'topics': _topics(split),
+        'camera': _camera(split),
         'training_minutes': round(sum(_minutes(episode) for episode in split.train), 2),
         'validation_bags': [split.label(episode.name) for episode in split.validation],
         'parameters': parameters,
@@ -81,6 +82,15 @@ def _topics(split: Split) -> dict[str, list[str]]:
             if kind != 'imu' or episode.imu is not None:
                 names.setdefault(kind, set()).add(topic)
     return {kind: sorted(topics) for kind, topics in names.items()}
+
+
+def _camera(split: Split) -> dict[str, float]:
+    """Size of the first recording's frames, px, and their usual rate, Hz: what `lnn check` compares a camera with."""
+    first = split.train[0]
+    height, width = next((each.camera for each in split.recordings if each.name == first.name), first.images.shape[1:3])
+    between_ns = np.diff(first.image_stamps_ns)
+    rate_hz = round(1e9 / float(np.median(between_ns)), 1) if len(between_ns) else 0.0
+    return {'height': int(height), 'width': int(width), 'rate_hz': rate_hz}
 
 
 def _minutes(episode: Episode) -> float:

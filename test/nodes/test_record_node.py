@@ -1,9 +1,12 @@
+import fcntl
 import os
+import pty
 import re
 import resource
 import signal
 import subprocess
 import sys
+import termios
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +17,8 @@ from rclpy.context import Context
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.serialization import serialize_message
 from ros_probe import DEADLINE_S, one_line
-from sensor_msgs.msg import Image
-from std_msgs.msg import UInt32
+from sensor_msgs.msg import Image, Joy
+from std_msgs.msg import String, UInt32
 
 from lnn_controller.data import Bag
 from lnn_controller.data.messages.stamp import stamp_ns_of
@@ -253,3 +256,56 @@ def test_a_mistake_in_the_command_ends_as_others_of_lnn_do(domain_id, tmp_path, 
     assert done.returncode == 2
     assert one_line(done).startswith('lnn: error: ')
     assert said in done.stderr
+
+
+def marks_in(bag):
+    with Bag(bag) as recorded:
+        return [recorded.deserialize(each).data for each in recorded.messages(['/episode'])]
+
+
+def test_marks_of_a_joystick_and_of_others(graph, probe, tmp_path):
+    process = start(graph, tmp_path / 'bag', topics=['count', 'episode'], joy_start_button=0, joy_discard_button=2)
+    joy = probe.node.create_publisher(Joy, 'joy', 10)
+    others, count = probe.node.create_publisher(String, 'episode', 10), probe.node.create_publisher(UInt32, 'count', 10)
+    there = (joy, others, count)
+    probe.until(lambda: all(each.get_subscription_count() for each in there), 'the recorder listens')
+    log = tmp_path / 'logs' / 'record.log'
+    count.publish(UInt32(data=1))
+    for buttons, marks in (([1, 0], 1), ([1, 1, 0], 1), ([0, 0, 0], 1), ([0, 0, 1], 2), ([0], 2), ([1], 3)):
+        joy.publish(Joy(buttons=buttons))
+        joy.wait_for_all_acked()
+        probe.until(lambda marks=marks: log.read_text().count('episode: ') == marks, f'{buttons} are taken')
+    others.publish(String(data='keep'))
+    others.wait_for_all_acked()
+    process.send_signal(signal.SIGINT)
+    probe.until(lambda: process.poll() is not None, 'the recorder ends')
+    assert process.returncode == 0
+    assert marks_in(tmp_path / 'bag') == ['start', 'discard', 'start', 'keep']
+
+
+def test_marks_by_keys_of_a_terminal(domain_id, probe, tmp_path):
+    keyboard, terminal = pty.openpty()
+    before = termios.tcgetattr(terminal)
+    bag, log = tmp_path / 'bag', tmp_path / 'log'
+    with log.open('w') as stream:
+        process = subprocess.Popen(
+            [sys.executable, '-m', 'lnn_controller.cli', 'record', '--topics', 'count', '--out', str(bag)],
+            stdin=terminal,
+            stdout=stream,
+            stderr=stream,
+            start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+            env=os.environ | {'ROS_DOMAIN_ID': str(domain_id)},
+        )
+    count = probe.node.create_publisher(UInt32, 'count', 10)
+    probe.until(count.get_subscription_count, 'the recorder listens')
+    count.publish(UInt32(data=1))
+    os.write(keyboard, b'sxk\nd')
+    probe.until(lambda: log.read_text().count('episode: ') == 3, 'the keys are taken')
+    os.write(keyboard, b'\x03')  # Ctrl-C
+    probe.until(lambda: process.poll() is not None, 'the recorder ends')
+    assert process.returncode == 0, log.read_text()
+    assert marks_in(bag) == ['start', 'keep', 'discard']
+    assert termios.tcgetattr(terminal) == before
+    os.close(keyboard)
+    os.close(terminal)

@@ -1,0 +1,94 @@
+"""
+Tubs of Donkeycar: catalogs of JSON lines (version 2), or a JSON file for each record (version 1).
+
+Source: docs.donkeycar.com and donkeycar/parts/datastore_v2.py, datastore.py. Its angle is positive to the right.
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from lnn_controller.data.importers.drive import IMAGE_TOPIC, Row, number_of, text_of
+from lnn_controller.errors import InputError, short
+
+__all__ = ['read_tub']
+
+IMAGE, ANGLE, THROTTLE = 'cam/image_array', 'user/angle', 'user/throttle'
+NO_TIME_HZ = 20  # Donkeycar's DRIVE_LOOP_HZ
+
+
+def read_tub(path: Path) -> list[Row]:
+    """
+    Read a tub; what was deleted in it stays deleted, and what a pilot drove is left out.
+
+    :param path: its folder
+    :returns: a row for each record that a user drove, in order of time
+    :raises InputError: if it is no tub, or a record is damaged
+    """
+    if (path / 'manifest.json').exists():
+        records = _catalogs(path)
+    elif next(path.glob('record_*.json'), None):
+        records = _files(path)
+    else:
+        raise InputError(f'{path} must be a tub of Donkeycar, with manifest.json or record_*.json. Got neither')
+    return [_row(*each) for each in records if each[1].get('user/mode', 'user') == 'user']
+
+
+def _catalogs(path: Path) -> Iterator[tuple[str, dict[str, Any], Path, int]]:
+    manifest = path / 'manifest.json'
+    lines = text_of(manifest).splitlines()
+    if len(lines) < 5:
+        raise InputError(f'{manifest}: a manifest has 5 lines of JSON. Got {len(lines)}')
+    listed = _json(manifest, 5, lines[4])
+    names, deleted = listed.get('paths'), listed.get('deleted_indexes', [])
+    if not isinstance(names, list) or not isinstance(deleted, list):
+        raise InputError(f'{manifest}, line 5: it must list "paths" and "deleted_indexes". Got {short(listed)}')
+    index = 0
+    for name in names:
+        catalog = path / Path(str(name)).name
+        for number, line in enumerate(text_of(catalog).splitlines(), 1):
+            if not line.strip():
+                continue
+            record = _json(catalog, number, line)
+            place = record.get('_index', index)
+            index += 1
+            if place in deleted:
+                continue
+            where = f'{catalog}, line {number}'
+            stamp_ms = number_of(where, '_timestamp_ms', record.get('_timestamp_ms'))
+            yield where, record, path / 'images', round(stamp_ms * 1e6)
+
+
+def _files(path: Path) -> Iterator[tuple[str, dict[str, Any], Path, int]]:
+    start_s = 0.0
+    if (path / 'meta.json').exists():
+        meta = _json(path / 'meta.json', 1, text_of(path / 'meta.json'))
+        start_s = number_of(f'{path / "meta.json"}', 'start', meta.get('start', 0.0))
+    numbered = [(int(each.stem[7:]), each) for each in path.glob('record_*.json') if each.stem[7:].isdigit()]
+    for number, file in sorted(numbered):
+        record = _json(file, 1, text_of(file))
+        since_ms = number_of(f'{file}', 'milliseconds', record.get('milliseconds', number * 1000 / NO_TIME_HZ))
+        yield f'{file}', record, path, round(start_s * 1e9 + since_ms * 1e6)
+
+
+def _row(where: str, record: dict[str, Any], folder: Path, stamp_ns: int) -> Row:
+    name = record.get(IMAGE)
+    if not isinstance(name, str):
+        raise InputError(f'{where}: "{IMAGE}" must be the name of a picture. Got {short(name)}')
+    file = folder / Path(name).name  # nothing in a record can point outside of the tub
+    if not file.is_file():
+        raise InputError(f'{where}: its picture must be there. Got no {file}')
+    angle = number_of(where, ANGLE, record.get(ANGLE), 1.0)
+    throttle = number_of(where, THROTTLE, record.get(THROTTLE), 1.0)
+    return Row(stamp_ns, {IMAGE_TOPIC: file}, -angle, throttle)
+
+
+def _json(file: Path, number: int, text: str) -> dict[str, Any]:
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f'{file}, line {number}: it must be JSON: {error}') from None
+    if not isinstance(value, dict):
+        raise InputError(f'{file}, line {number}: it must be a JSON object. Got {short(value)}')
+    return value

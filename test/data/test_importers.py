@@ -1,0 +1,176 @@
+"""Tiny recordings in the true formats of other projects become bags that training reads."""
+
+import json
+import math
+
+import cv2
+import numpy as np
+import pytest
+
+from lnn_controller.cli import main
+from lnn_controller.data import Bag, read_episode
+from lnn_controller.data.importers.donkeycar import read_tub
+from lnn_controller.data.importers.udacity import read_log
+from lnn_controller.errors import InputError
+from lnn_controller.policy.spec import ImageSpec
+
+MS = 1_000_000
+START_MS = 1_700_000_000_123
+SPEC = ImageSpec(height=12, width=16)
+ROWS = 6
+
+
+def jpeg(path, value):
+    cv2.imwrite(str(path), np.full((12, 16, 3), value, np.uint8))
+    return path.name
+
+
+def tub_v2(path, *, deleted=(), **changed):
+    """As donkeycar's Tub writes it: \\r\\n, records in catalogs of at most four, sorted keys."""
+    (path / 'images').mkdir(parents=True)
+    names = []
+    for first in range(0, ROWS, 4):
+        lines = []
+        for index in range(first, min(ROWS, first + 4)):
+            record = {
+                '_index': index,
+                '_session_id': '21-01-01_0',
+                '_timestamp_ms': START_MS + 50 * index,
+                'cam/image_array': jpeg(path / 'images' / f'{index}_cam_image_array_.jpg', 40 * index),
+                'user/angle': index / 10,
+                'user/mode': 'user',
+                'user/throttle': 0.5,
+            }
+            lines.append(json.dumps(record | (changed if index == 3 else {}), sort_keys=True))
+        names.append(f'catalog_{len(names)}.catalog')
+        (path / names[-1]).write_bytes(''.join(f'{line}\r\n' for line in lines).encode())
+    catalogs = {'paths': names, 'current_index': ROWS, 'max_len': 4, 'deleted_indexes': list(deleted)}
+    inputs, types = ['cam/image_array', 'user/angle'], ['image_array', 'float']
+    manifest = [inputs, types, {}, {'created_at': 1.0}, catalogs]
+    (path / 'manifest.json').write_bytes(''.join(f'{json.dumps(line)}\r\n' for line in manifest).encode())
+    return path
+
+
+def tub_v1(path):
+    path.mkdir()
+    (path / 'meta.json').write_text(json.dumps({'inputs': [], 'types': [], 'start': START_MS / 1000}))
+    for index in range(ROWS):
+        record = {
+            'cam/image_array': jpeg(path / f'{index}_cam-image_array_.jpg', 40 * index),
+            'user/angle': index / 10,
+            'user/throttle': 0.5,
+            'user/mode': 'user',
+            'milliseconds': 50 * index,
+        }
+        (path / f'record_{index}.json').write_text(json.dumps(record))
+    return path
+
+
+def udacity(path, *, header=False, line=None):
+    (path / 'IMG').mkdir(parents=True)
+    lines = ['center,left,right,steering,throttle,brake,speed'] if header else []
+    for index in range(ROWS):
+        at = f'2016_12_01_13_30_48_{287 + 77 * index}'
+        names = [jpeg(path / 'IMG' / f'{side}_{at}.jpg', 40 * index) for side in ('center', 'left', 'right')]
+        paths = ', '.join(f'C:\\Users\\me\\IMG\\{name}' for name in names)
+        lines.append(f'{paths}, {index / 10}, 0.9, 0, 20')
+    (path / 'driving_log.csv').write_text('\n'.join([*lines, *([line] if line else [])]) + '\n')
+    return path
+
+
+def imported(out):
+    with Bag(out) as bag:
+        return read_episode(bag, image=SPEC), dict(bag.custom_data)
+
+
+@pytest.mark.parametrize('write', [tub_v2, tub_v1])
+def test_a_tub_of_donkeycar(tmp_path, write, capsys):
+    tub, out = write(tmp_path / 'tub'), tmp_path / 'bag'
+    flags = ['--wheelbase', '0.2', '--full-steering', '20', '--full-speed', '3', '--licence', 'CC-BY-4.0']
+    assert main(['import', 'donkeycar', str(tub), '--out', str(out), *flags]) == 0
+    said = capsys.readouterr().out
+    assert f'{out}: 6 frames on /image_raw/compressed, commands as TwistStamped on /cmd_vel' in said
+    assert 'throttle 1 is taken for 3 m/s' in said
+    episode, about = imported(out)
+    np.testing.assert_allclose(episode.image_stamps_ns, [(START_MS + 50 * i) * MS for i in range(ROWS)], atol=1000)
+    np.testing.assert_allclose(episode.images.mean(axis=(1, 2, 3)), 40 * np.arange(ROWS), atol=2)
+    # Theirs is positive to the right; v tan δ / L
+    turns = [1.5 * math.tan(-i / 10 * math.radians(20)) / 0.2 for i in range(ROWS)]
+    np.testing.assert_allclose(episode.commands, [[1.5, turn] for turn in turns], rtol=1e-5)
+    assert about['licence'] == 'CC-BY-4.0'
+    assert (about['source'], about['format'], about['wheelbase_m']) == ('tub', 'https://www.donkeycar.com', '0.2')
+    with Bag(out) as bag:
+        first = bag.deserialize(next(bag.messages(['/image_raw/compressed'])))
+        file = next(tub.rglob('0_cam*.jpg'))
+        assert (first.format, bytes(first.data)) == ('jpeg', file.read_bytes())
+
+
+def test_what_was_deleted_or_driven_by_a_pilot_is_left_out(tmp_path):
+    rows = read_tub(tub_v2(tmp_path / 'tub', deleted=[0, 5], **{'user/mode': 'local_angle'}))
+    assert [round(-row.steering * 10) for row in rows] == [1, 2, 4]
+
+
+@pytest.mark.parametrize('header', [False, True])
+def test_a_drive_of_udacitys_simulator(tmp_path, header, capsys):
+    log, out = udacity(tmp_path / 'drive', header=header), tmp_path / 'bag'
+    assert main(['import', 'udacity', str(log), '--out', str(out), '--wheelbase', '2.5', '--side-cameras']) == 0
+    assert 'lnn train' in capsys.readouterr().out
+    with Bag(out) as bag:
+        assert {name: topic.count for name, topic in bag.topics.items()} == {
+            '/cmd_vel': 6,
+            '/image_raw/compressed': 6,
+            '/left/image_raw/compressed': 6,
+            '/right/image_raw/compressed': 6,
+        }
+        commands = [bag.deserialize(each) for each in bag.messages(['/cmd_vel'])]
+    speed = 20 * 0.44704
+    assert [each.twist.linear.x for each in commands] == pytest.approx([speed] * ROWS)
+    turns = [speed * math.tan(-i / 10 * math.radians(25)) / 2.5 for i in range(ROWS)]
+    assert [each.twist.angular.z for each in commands] == pytest.approx(turns)
+    stamp = commands[1].header.stamp
+    assert (stamp.sec, stamp.nanosec) == (1480599048, 364 * MS)
+
+
+@pytest.mark.parametrize(
+    ('changed', 'told'),
+    [
+        ({'user/angle': 'left'}, 'catalog_0.catalog, line 4: user/angle must be a number from -1 to 1. Got'),
+        ({'user/angle': 1.5}, 'user/angle must be a number from -1 to 1'),
+        ({'cam/image_array': 'none.jpg'}, 'line 4: its picture must be there'),
+        ({'cam/image_array': '../../manifest.json'}, 'its picture must be there'),
+        ({'_timestamp_ms': None}, '_timestamp_ms must be a number'),
+    ],
+)
+def test_a_damaged_record_is_named(tmp_path, changed, told):
+    with pytest.raises(InputError, match=told):
+        read_tub(tub_v2(tmp_path / 'tub', **changed))
+
+
+@pytest.mark.parametrize(
+    ('line', 'told'),
+    [
+        ('a.jpg, b.jpg', 'line 7: it must have 7 columns'),
+        ('center_2016.jpg, l, r, 0, 0, 0, 0', 'line 7: its picture must be there'),
+    ],
+)
+def test_a_damaged_line_is_named(tmp_path, line, told):
+    with pytest.raises(InputError, match=told):
+        read_log(udacity(tmp_path / 'drive', line=line))
+
+
+def test_mistakes_are_one_line(tmp_path, capsys):
+    def error(*args):
+        assert main(['import', *map(str, args), '--out', str(tmp_path / 'bag')]) == 2
+        assert not (tmp_path / 'bag').exists()
+        return capsys.readouterr().err
+
+    tub = tub_v2(tmp_path / 'tub')
+    assert 'must be a tub of Donkeycar' in error('donkeycar', tmp_path, '--wheelbase', 0.2)
+    assert '--wheelbase must be above 0 m' in error('donkeycar', tub, '--wheelbase', 0)
+    assert 'driving_log.csv must be there and readable' in error('udacity', tmp_path, '--wheelbase', 2.5)
+    tub_v2(tmp_path / 'back', _timestamp_ms=1.0)
+    assert 'each record must be later than the one before' in error('donkeycar', tmp_path / 'back', '--wheelbase', 0.2)
+    next(tub.rglob('2_cam*.jpg')).write_bytes(b'GIF89a')
+    assert "a picture must be JPEG or PNG. Got bytes that begin with b'GIF8'" in error(
+        'donkeycar', tub, '--wheelbase', 1
+    )
