@@ -228,7 +228,10 @@ class FrameCache:
         """Let those go that were not used for longest, but none of this run's; whether there is room then."""
         if size > self._limit:
             return False
-        files = [(path, path.stat()) for path in self.folder.glob('*.frames')]
+        files = []
+        for path in self.folder.glob('*.frames'):
+            with suppress(FileNotFoundError):  # another training has just let it go
+                files.append((path, path.stat()))
         others = sorted((each for each in files if each[0] not in self._used), key=lambda each: each[1].st_mtime)
         held = sum(each.st_size for _, each in files)
         if held - sum(each.st_size for _, each in others) + size > self._limit:

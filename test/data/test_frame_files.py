@@ -151,3 +151,10 @@ def test_a_disk_that_takes_no_frames_is_named(tmp_path):
     (tmp_path / 'file').touch()
     with pytest.raises(InputError, match=r'frames must have room on the disk\. Got .*file.*XDG_CACHE_HOME and TMPDIR'):
         read(bag, tmp_path / 'file')
+
+
+def test_a_file_that_another_training_lets_go_meanwhile(tmp_path, folder):
+    folder.mkdir()
+    (folder / 'gone.frames').symlink_to(folder / 'nowhere')  # listed, and no file
+    bag = write_drive(tmp_path / 'drive')
+    assert [read(bag, folder)[1] for _ in range(2)] == [40, 0]
