@@ -5,16 +5,19 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load as load_weights
 
 from lnn_controller.data.episode import Episode
+from lnn_controller.errors import InputError
 from lnn_controller.learning.config import TrainConfig
 from lnn_controller.liquid import Wiring, auto_ncp, make_cell
 from lnn_controller.liquid.encoder import ConvEncoder
 from lnn_controller.liquid.network import PolicyNetwork
-from lnn_controller.policy.bundle import check_wiring_size
+from lnn_controller.policy.bundle import Bundle, check_wiring_size
 from lnn_controller.policy.spec import CHANNEL_UNITS, ImageSpec, ImuSpec, NetworkSpec, OutputSpec, PolicySpec
 
-__all__ = ['build_network', 'new_spec']
+__all__ = ['build_network', 'load_network', 'new_spec']
 
 GRAVITY_M_S2 = 9.81
 
@@ -99,3 +102,23 @@ def build_network(spec: PolicySpec, seed: int = 0) -> PolicyNetwork:
         imu_scale=None if spec.imu is None else (spec.imu.gyro_scale, spec.imu.accel_scale),
         time_scale=spec.network.time_scale,
     )
+
+
+def load_network(bundle: Bundle, seed: int = 0) -> PolicyNetwork:
+    """
+    Build a bundle's network with the weights that it was trained to.
+
+    :param bundle: a checked bundle
+    :param seed: of whatever is drawn later
+    :returns: the network, in training mode
+    :raises InputError: if the weights are not those of the network that its spec describes
+    """
+    network = build_network(bundle.spec, seed)
+    try:
+        network.load_state_dict(load_weights(bundle.weights))
+    except (SafetensorError, RuntimeError) as error:
+        raise InputError(
+            f'{bundle.path / "weights.safetensors"} must hold the weights of the network that policy.json describes. '
+            f'Got others: begin with a policy of lnn train. ({error})'
+        ) from None
+    return network

@@ -83,6 +83,15 @@ class TrainConfig:
     encoder_loss: float = setting(
         0.5, 'weight of a second loss, on a throw-away linear readout of the features', minimum=0.0, maximum=10.0
     )
+    readout: str = setting(
+        'all', 'neurons that the command is a linear map of: all, or the motor ones alone', choices=('all', 'motor')
+    )
+    readout_l1: float = setting(
+        0.0,
+        'weight of an L1 penalty on what the readout takes from neurons other than the motor ones',
+        minimum=0.0,
+        maximum=10.0,
+    )
     augmentation: str = setting(
         'wide',
         'photometric changes: wide holds for another season; colour keeps every hue; cue keeps that of what is sought, '

@@ -7,21 +7,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError
-from safetensors.torch import load as load_weights
-
 from lnn_controller.data.bags.reader import Bag, find_bags
 from lnn_controller.data.bags.topics import Topics
 from lnn_controller.data.frame_files import FrameCache
 from lnn_controller.errors import InputError
-from lnn_controller.learning.build import build_network
+from lnn_controller.learning.build import load_network
 from lnn_controller.learning.checks import check_alike, shared_frames
 from lnn_controller.learning.config import TrainConfig, known
 from lnn_controller.learning.episodes import Split, load
 from lnn_controller.learning.fit import check_out, training_folder
 from lnn_controller.learning.train import TrainResult, train_network
-from lnn_controller.liquid.network import PolicyNetwork
-from lnn_controller.policy.bundle import Bundle, find_policy, read_bundle
+from lnn_controller.policy.bundle import find_policy, read_bundle
 from lnn_controller.policy.spec import PolicySpec
 
 __all__ = ['fine_tune', 'fine_tune_config']
@@ -73,7 +69,9 @@ def fine_tune(
     """
     bundle = read_bundle(find_policy(init))
     config = fine_tune_config(bundle.spec, chosen)
-    network = _network(bundle, config.seed)
+    network = load_network(bundle, config.seed)
+    if config.readout == 'motor':
+        network.read_motor_neurons_alone()
     if tune == 'readout':
         network.requires_grad_(False)
         network.readout.requires_grad_(True)
@@ -134,6 +132,7 @@ def fine_tune_config(spec: PolicySpec, chosen: Mapping[str, Any]) -> TrainConfig
         'mixed_memory': bool(spec.network.options.get('mixed_memory', False)),
         'cell_options': {name: value for name, value in spec.network.options.items() if name != 'mixed_memory'},
         'sparsity': base.sparsity,
+        'readout': base.readout,
         'features': spec.network.features,
         'outputs': spec.channels,
         'imu': 'no' if spec.imu is None else 'yes',
@@ -156,19 +155,6 @@ def fine_tune_config(spec: PolicySpec, chosen: Mapping[str, Any]) -> TrainConfig
                 f'Got {got}: leave it out, or train from nothing, without --init'
             )
     return dataclasses.replace(config, **settled)
-
-
-def _network(bundle: Bundle, seed: int) -> PolicyNetwork:
-    """The bundle's network with the weights that it was trained to."""
-    network = build_network(bundle.spec, seed)
-    try:
-        network.load_state_dict(load_weights(bundle.weights))
-    except (SafetensorError, RuntimeError) as error:
-        raise InputError(
-            f'{bundle.path / "weights.safetensors"} must hold the weights of the network that policy.json describes. '
-            f'Got others: begin with a policy of lnn train. ({error})'
-        ) from None
-    return network
 
 
 def _refuse_both(split: Split, old: Split | None) -> None:

@@ -77,7 +77,15 @@ class PolicyModule(lightning.LightningModule):
         if self.config.encoder_loss > 0:
             readout = self.network.command_mean + self.network.command_scale * self.encoder_readout(features)
             loss = loss + self.config.encoder_loss * self.loss(readout, batch.command, batch.mask)
-        return loss
+        return loss + self.penalty()
+
+    def penalty(self) -> Tensor:
+        """
+        Compute the L1 penalty on the readout's weights of inter and command neurons.
+
+        :returns: weighted by ``readout_l1``, a scalar
+        """
+        return self.config.readout_l1 * self.network.readout.weight[:, self.network.cell.output_size :].abs().sum()
 
     def validation_step(self, *_: Any) -> None:
         """Run whole episodes, from a fresh state to their end, and log their losses."""

@@ -65,7 +65,8 @@ def refine(
             features = at_ticks(batch.frames, batch)
             optimizer.zero_grad()
             commands = network(features, batch.imu, batch.dt_s)
-            module.loss(commands, batch.command, batch.mask).backward()  # type: ignore[no-untyped-call]
+            loss = module.loss(commands, batch.command, batch.mask) + module.penalty()
+            loss.backward()  # type: ignore[no-untyped-call]
             if clip_gradients(parameters, 1.0):
                 optimizer.step()
             schedule.step()

@@ -86,6 +86,8 @@ def train(
     commands = torch.from_numpy(np.concatenate([episode.commands for episode in split.train]))
     network.command_mean.copy_(commands.mean(0))
     network.command_scale.copy_(commands.std(0).clamp(min=1e-2))
+    if config.readout == 'motor':
+        network.read_motor_neurons_alone()
     with training_folder(run_dir, settings, split.bags, resume=resume, overwrite=overwrite):
         return train_network(network, spec, config, split, out, run_dir, resume=resume, progress=progress)
 

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from lnn_controller.liquid.cell import Cell
 from lnn_controller.liquid.encoder import ConvEncoder
@@ -34,6 +35,7 @@ class PolicyNetwork(nn.Module):
 
     The readout is linear over **all** liquid neurons, not over the motor neurons alone: a linear readout of the full
     state is what online adaptation needs as its basis (Kobayashi 2026), and it gives the encoder a short gradient path.
+    :meth:`read_motor_neurons_alone` is the readout of the NCP paper.
 
     :param encoder: frame → features
     :param cell: any cell of :mod:`lnn_controller.liquid`; its input is features, then IMU where there is one
@@ -73,6 +75,16 @@ class PolicyNetwork(nn.Module):
     def cell(self) -> Cell:
         """The liquid cell."""
         return self.sequence.cell
+
+    def read_motor_neurons_alone(self) -> None:
+        """Zero the weights by which the readout reads other neurons than the motor ones, and let none of them learn."""
+        weight, motor = self.readout.weight, self.cell.output_size
+        with torch.no_grad():
+            weight[:, motor:] = 0.0
+        # Not a module of another shape: whoever reads the weights (exporters, adaptation) need not know of it.
+        weight.register_hook(  # type: ignore[no-untyped-call]
+            lambda gradient: functional.pad(gradient[:, :motor], (0, gradient.shape[1] - motor))
+        )
 
     def encode(self, frames: Tensor) -> Tensor:
         """
