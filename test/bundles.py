@@ -107,6 +107,19 @@ def tiny_encoder(spec, *, features=FEATURES, trouble=''):
     return _model(nodes, [image], [_float('features', features)], constants)
 
 
+def tiny_attention(spec):
+    """uint8 frame → its green, 0 … 1."""
+    height, width = spec.image.height, spec.image.width
+    nodes = [
+        helper.make_node('Gather', ['image', 'green'], ['shades'], axis=3),
+        helper.make_node('Cast', ['shades'], ['floats'], to=TensorProto.FLOAT),
+        helper.make_node('Div', ['floats', 'full'], ['attention']),
+    ]
+    image = helper.make_tensor_value_info('image', TensorProto.UINT8, [1, height, width, 3])
+    seen = helper.make_tensor_value_info('attention', TensorProto.FLOAT, [1, height, width])
+    return _model(nodes, [image], [seen], {'green': np.int64(1), 'full': np.float32(255.0)})
+
+
 def tiny_core(spec, *, seed=0, time_constants=True, not_finite='', gain=1.0, trouble=''):
     """A leaky integrator: hx' = hx + Δt · time_scale · (W inputs − hx), command = V hx'."""
     random = np.random.default_rng(seed)
@@ -158,7 +171,17 @@ def tiny_core(spec, *, seed=0, time_constants=True, not_finite='', gain=1.0, tro
 
 
 def make_tiny_bundle(
-    path, *, imu=True, seed=0, time_constants=True, not_finite='', gain=1.0, encoder=None, core=None, **changes
+    path,
+    *,
+    imu=True,
+    seed=0,
+    time_constants=True,
+    not_finite='',
+    gain=1.0,
+    encoder=None,
+    core=None,
+    attention=False,
+    **changes,
 ):
     """
     Write a tiny but real bundle.
@@ -171,6 +194,7 @@ def make_tiny_bundle(
     :param gain: factor on the commands, to drive them into the limits
     :param encoder: bytes that replace the encoder
     :param core: bytes that replace the core
+    :param attention: whether it has a map of attention, or the bytes of one
     :param changes: fields of the spec to replace, and height, width of the image
     :returns: the bundle's folder
     """
@@ -179,5 +203,7 @@ def make_tiny_bundle(
     encoder = tiny_encoder(spec) if encoder is None else encoder
     if core is None:
         core = tiny_core(spec, seed=seed, time_constants=time_constants, not_finite=not_finite, gain=gain)
-    write_bundle(path, spec, b'no training weights', encoder, core)
+    if attention is True:
+        attention = tiny_attention(spec)
+    write_bundle(path, spec, b'no training weights', encoder, core, attention or None)
     return path

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 __all__ = ['EXAMPLE', 'SUMMARY', 'add_arguments', 'run']
 
-SUMMARY = 'write a policy as C for a microcontroller'
+SUMMARY = 'write a policy as C for a microcontroller, or again with its map of attention'
 # More of them hardly change the largest values.
 CALIBRATION_FRAMES = 200
 EXAMPLE = 'lnn export car_lane --target c --out out/car_lane_c'
@@ -17,8 +17,20 @@ EXAMPLE = 'lnn export car_lane --target c --out out/car_lane_c'
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('policy', metavar='POLICY', help='folder of a policy, or the name of one that ships')
-    parser.add_argument('--target', choices=('c',), required=True, help='c: freestanding C99')
-    parser.add_argument('--out', type=Path, required=True, metavar='DIR', help='folder to write, new or empty')
+    parser.add_argument(
+        '--target',
+        choices=('c', 'attention'),
+        required=True,
+        help='c: freestanding C99; attention: the policy again, with the graph attention.onnx that one of an earlier '
+        'version lacks',
+    )
+    parser.add_argument(
+        '--out',
+        type=Path,
+        required=True,
+        metavar='DIR',
+        help='folder to write, new or empty; with attention it may be the policy itself',
+    )
     parser.add_argument(
         '--straight-line',
         action='store_true',
@@ -41,6 +53,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    return _with_attention(args) if args.target == 'attention' else _as_c(args)
+
+
+def _with_attention(args: argparse.Namespace) -> int:
+    from lnn_controller.errors import InputError
+    from lnn_controller.policy import find_policy, read_bundle
+
+    given = [name for name in ('straight_line', 'calibrate') if getattr(args, name)]
+    if given or args.encoder != 'float':
+        flag = (given or ['encoder'])[0].replace('_', '-')
+        raise InputError(f'--{flag} goes with --target c. Got it with attention: leave it out')
+    bundle = read_bundle(find_policy(args.policy))
+    same = args.out.resolve() == bundle.path.resolve()
+    if not same and not args.overwrite and args.out.exists() and (not args.out.is_dir() or any(args.out.iterdir())):
+        raise InputError(
+            f'--out must be a new or empty folder, or the policy itself. Got {args.out}: or add --overwrite'
+        )
+    from lnn_controller.export.attention import add_attention  # PyTorch takes seconds to load
+
+    print(f'{add_attention(bundle, args.out)}: with attention.onnx')
+    return 0
+
+
+def _as_c(args: argparse.Namespace) -> int:
     from lnn_controller.export.c import check_files, project_files, read_network, write_files
     from lnn_controller.policy import Policy, find_policy, read_bundle
 

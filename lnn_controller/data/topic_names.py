@@ -2,6 +2,7 @@
 
 __all__ = [
     'ADAPTATION',
+    'ATTENTION',
     'BEARING',
     'CLOCK',
     'COMMAND',
@@ -48,6 +49,7 @@ EPISODE, JOY = 'episode', 'joy'
 MARKS = START, KEEP, DISCARD = 'start', 'keep', 'discard'
 # The controller's own.
 NEURONS, TICKS, CONFIGURATION, ADAPTATION = '~/neurons', '~/ticks', '~/configuration', '~/adaptation'
+ATTENTION = '~/attention'
 # The simulator's own, of a road and of a flight.
 CROSS_TRACK_ERROR, DEPARTURES = '~/cross_track_error', '~/departures'
 TARGET, DISTANCE, BEARING, REACHED, OUTCOME = '~/target', '~/distance_m', '~/bearing_rad', '~/reached', '~/outcome'

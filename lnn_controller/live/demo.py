@@ -25,10 +25,11 @@ from lnn_controller.live.domain import choose_domain
 from lnn_controller.live.graph import Graph
 from lnn_controller.live.monitor import Monitor
 from lnn_controller.nodes.common.environment import dds_environment
-from lnn_controller.policy import find_policy, read_spec
+from lnn_controller.policy import Policy, find_policy, read_spec
 from lnn_controller.report.drive_plot import draw_path
 from lnn_controller.report.json import write_json
 from lnn_controller.report.video import write_video
+from lnn_controller.report.video_attention import with_attention
 from lnn_controller.settings import check_number, settings_of
 from lnn_controller.sim import find_robot
 from lnn_controller.sim.render.gl import choose_backend
@@ -169,7 +170,7 @@ def run_demo(demo: Demo) -> dict[str, Any]:
         write_video(
             demo.out / 'demo.mp4',
             trial,
-            read_frames(demo.out / 'bag'),
+            with_attention(read_frames(demo.out / 'bag'), Policy.load(plan.policy)),
             progress=lambda share: line.show(f'video    {_bar(share)} {100 * share:3.0f} %', last=share == 1.0),
         )
     return summary

@@ -1,4 +1,4 @@
-"""A policy on disk: a directory of four files, checked by hash when read, replaced as a whole when written."""
+"""A policy on disk: a directory of four or five files, checked by hash when read, replaced as a whole when written."""
 
 import hashlib
 import os
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from lnn_controller.errors import InputError, did_you_mean
 from lnn_controller.policy.files import expand, read_file
-from lnn_controller.policy.spec import BUNDLE_FILES, PolicySpec
+from lnn_controller.policy.spec import ATTENTION_FILE, BUNDLE_FILES, PolicySpec
 from lnn_controller.share import share_folders
 
 __all__ = ['Bundle', 'check_wiring_size', 'find_policy', 'read_bundle', 'read_spec', 'shipped_policies', 'write_bundle']
@@ -31,6 +31,7 @@ class Bundle:
     :param weights: bytes of ``weights.safetensors``
     :param encoder: bytes of ``encoder.onnx``
     :param core: bytes of ``core.onnx``
+    :param attention: bytes of ``attention.onnx``; ``None`` where the bundle has none
     """
 
     path: Path
@@ -38,6 +39,7 @@ class Bundle:
     weights: bytes
     encoder: bytes
     core: bytes
+    attention: bytes | None = None
 
 
 def check_wiring_size(spec: PolicySpec) -> None:
@@ -55,7 +57,9 @@ def check_wiring_size(spec: PolicySpec) -> None:
         )
 
 
-def write_bundle(path: str | Path, spec: PolicySpec, weights: bytes, encoder: bytes, core: bytes) -> Path:
+def write_bundle(
+    path: str | Path, spec: PolicySpec, weights: bytes, encoder: bytes, core: bytes, attention: bytes | None = None
+) -> Path:
     """
     Write a bundle as a whole: a reader sees the old one or the new one, never a mixture.
 
@@ -66,6 +70,7 @@ def write_bundle(path: str | Path, spec: PolicySpec, weights: bytes, encoder: by
     :param weights: training weights, safetensors
     :param encoder: ONNX graph of the encoder
     :param core: ONNX graph of the liquid core
+    :param attention: ONNX graph of the map of attention; ``None``: the bundle has none
     :returns: the folder
     :raises InputError: if the path is a file or a folder that is no bundle, or cannot be written
     """
@@ -73,6 +78,7 @@ def write_bundle(path: str | Path, spec: PolicySpec, weights: bytes, encoder: by
     if target.exists() and not (target / SPEC_FILE).is_file() and not (target.is_dir() and not any(target.iterdir())):
         raise InputError(f'a bundle must go to a new folder or replace a bundle. Got {path}, which is neither')
     content = dict(zip(BUNDLE_FILES, (weights, encoder, core), strict=True))
+    content |= {} if attention is None else {ATTENTION_FILE: attention}
     spec = replace(spec, files={name: hashlib.sha256(data).hexdigest() for name, data in content.items()})
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -92,7 +98,7 @@ def write_bundle(path: str | Path, spec: PolicySpec, weights: bytes, encoder: by
                 old.rename(target)
                 raise
             for other in old.iterdir():
-                if other.name not in (SPEC_FILE, *BUNDLE_FILES):
+                if other.name not in (SPEC_FILE, *BUNDLE_FILES, ATTENTION_FILE):
                     shutil.move(other, target / other.name)
     except OSError as error:
         raise InputError(f'the folder of a bundle must be writable. Got {path}: {error.strerror}') from None
@@ -119,7 +125,7 @@ def read_bundle(path: str | Path) -> Bundle:
         raise InputError(f'{path / SPEC_FILE}: must be UTF-8 text. Got other bytes') from None
     spec = PolicySpec.from_json(text, source=str(path / SPEC_FILE))
     content = {}
-    for name in BUNDLE_FILES:
+    for name in sorted(spec.files):
         content[name] = _read(path / name, home, FILE_LIMIT)
         found = hashlib.sha256(content[name]).hexdigest()
         if found != spec.files[name]:
@@ -132,7 +138,8 @@ def read_bundle(path: str | Path) -> Bundle:
         # stands, for protobuf knows more than one way to write what is around it; no graph of ours has the word.
         if name.endswith('.onnx') and b'location' in content[name]:
             raise InputError(f'{path / name}: must hold its weights itself. Got a graph with external data')
-    return Bundle(path, spec, *(content[name] for name in BUNDLE_FILES))
+    weights, encoder, core = (content[name] for name in BUNDLE_FILES)
+    return Bundle(path, spec, weights, encoder, core, content.get(ATTENTION_FILE))
 
 
 def read_spec(path: str | Path) -> PolicySpec:

@@ -1,6 +1,7 @@
 """A policy's network in ONNX Runtime: encoder and liquid core as sessions of one thread, float32."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from lnn_controller.errors import InputError
 from lnn_controller.policy.bundle import Bundle
 from lnn_controller.policy.step import Array, PolicyStep, check_frame, check_step
 
-__all__ = ['OnnxNetwork']
+__all__ = ['OnnxNetwork', 'check_ports', 'one_line', 'session']
 
 
 class OnnxNetwork:
@@ -31,19 +32,21 @@ class OnnxNetwork:
         self._spec = spec = bundle.spec
         image, network = spec.image, spec.network
         shape = (1, image.height, image.width, image.channels)
-        self._encoder = _session(bundle.path / 'encoder.onnx', bundle.encoder, threads)
-        _check(bundle.path / 'encoder.onnx', 'inputs', self._encoder.get_inputs(), {'image': ('tensor(uint8)', shape)})
+        self._encoder = session(bundle.path / 'encoder.onnx', bundle.encoder, threads)
+        check_ports(
+            bundle.path / 'encoder.onnx', 'inputs', self._encoder.get_inputs(), {'image': ('tensor(uint8)', shape)}
+        )
         features = _floats(features=network.features)
-        _check(bundle.path / 'encoder.onnx', 'outputs', self._encoder.get_outputs(), features)
+        check_ports(bundle.path / 'encoder.onnx', 'outputs', self._encoder.get_outputs(), features)
 
-        self._core = _session(bundle.path / 'core.onnx', bundle.core, threads)
+        self._core = session(bundle.path / 'core.onnx', bundle.core, threads)
         given = features | (_floats(imu=6) if spec.imu else {}) | _floats(hx=network.state_size, dt=1)
-        _check(bundle.path / 'core.onnx', 'inputs', self._core.get_inputs(), given)
+        check_ports(bundle.path / 'core.onnx', 'inputs', self._core.get_inputs(), given)
         made = _floats(command=len(spec.outputs), hx_next=network.state_size, basis=network.units)
         names = [output.name for output in self._core.get_outputs()]
         if 'time_constants' in names:
             made |= _floats(time_constants=network.units)
-        _check(bundle.path / 'core.onnx', 'outputs', self._core.get_outputs(), made)
+        check_ports(bundle.path / 'core.onnx', 'outputs', self._core.get_outputs(), made)
         self._made = list(made)
         self._warm_up(bundle.path, shape[1:])
 
@@ -89,14 +92,23 @@ class OnnxNetwork:
             imu = np.zeros(6, np.float32) if self._spec.imu else None
             self.step(features, imu, np.zeros(self._spec.network.state_size, np.float32), self._spec.dt_min_s)
         except Exception as error:  # onnxruntime's errors share no base class below Exception
-            raise InputError(f'{path}: both graphs must run on a frame of zeros. Got: {_one_line(error)}') from None
+            raise InputError(f'{path}: both graphs must run on a frame of zeros. Got: {one_line(error)}') from None
 
 
 def _floats(**widths: int) -> dict[str, tuple[str, tuple[int, ...]]]:
     return {name: ('tensor(float)', (1, width)) for name, width in widths.items()}
 
 
-def _session(file: Path, graph: bytes, threads: int) -> ort.InferenceSession:
+def session(file: Path, graph: bytes, threads: int) -> ort.InferenceSession:
+    """
+    Load a graph.
+
+    :param file: where it is from, for errors
+    :param graph: ONNX
+    :param threads: of its own
+    :returns: what runs it
+    :raises InputError: if it does not load
+    """
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
@@ -107,15 +119,29 @@ def _session(file: Path, graph: bytes, threads: int) -> ort.InferenceSession:
     try:
         return ort.InferenceSession(graph, options, providers=['CPUExecutionProvider'])
     except Exception as error:  # onnxruntime's errors share no base class below Exception
-        raise InputError(f'{file}: must be an ONNX graph that onnxruntime loads. Got: {_one_line(error)}') from None
+        raise InputError(f'{file}: must be an ONNX graph that onnxruntime loads. Got: {one_line(error)}') from None
 
 
-def _one_line(error: Exception) -> str:
+def one_line(error: Exception) -> str:
+    """
+    Write what onnxruntime raised in a line.
+
+    :param error: of any class
+    :returns: at most 200 characters
+    """
     return re.sub(r'\s+', ' ', str(error)).strip()[:200]
 
 
-def _check(file: Path, kind: str, found: list[Any], wanted: dict[str, tuple[str, tuple[int, ...]]]) -> None:
-    """Compare a graph's inputs or outputs with the spec; the batch dimension may be left open in the graph."""
+def check_ports(file: Path, kind: str, found: list[Any], wanted: Mapping[str, tuple[str, tuple[int, ...]]]) -> None:
+    """
+    Compare a graph's inputs or outputs with the spec; the batch dimension may be left open in the graph.
+
+    :param file: where it is from, for errors
+    :param kind: ``inputs`` or ``outputs``
+    :param found: as onnxruntime lists them
+    :param wanted: type and shape by name
+    :raises InputError: if they differ
+    """
     graph = {item.name: (item.type, tuple(item.shape)) for item in found}
     if set(graph) != set(wanted):
         raise InputError(f'{file}: must have the {kind} {", ".join(sorted(wanted))}. Got {", ".join(sorted(graph))}')

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lnn_controller.errors import InputError
+from lnn_controller.policy.attention import AttentionNetwork
 from lnn_controller.policy.bundle import Bundle, find_policy, read_bundle
 from lnn_controller.policy.frame import fit_frame
 from lnn_controller.policy.native import find_native, lanes
@@ -51,6 +52,7 @@ class Policy:
         if native is None and runtime == 'native':
             raise InputError(f'the runtime native needs {bundle.path} compiled. Got {self.runtime_note}')
         self._network: OnnxNetwork | NativeNetwork = native or onnx
+        self._attention = None if bundle.attention is None else AttentionNetwork(bundle)
 
     @classmethod
     def load(cls, name_or_path: str | Path, *, threads: int = 1, runtime: str = 'auto') -> 'Policy':
@@ -95,6 +97,28 @@ class Policy:
         :raises InputError: if the frame has another shape or type
         """
         return self._network.encode(image)
+
+    @property
+    def has_attention(self) -> bool:
+        """Whether its bundle has the graph that :meth:`attention` runs."""
+        return self._attention is not None
+
+    def attention(self, image: NDArray[np.uint8]) -> Array:
+        """
+        Map where in a frame the encoder's convolutions answer, by VisualBackProp: what it may use, not what it does.
+
+        Driving needs none of it; a thread of its own may call this.
+
+        :param image: rgb8 frame of the spec's size (see :meth:`fit`), (H, W, 3) uint8
+        :returns: 0 … 1, (H, W) float32
+        :raises InputError: if the frame has another shape or type, or the bundle has no such graph
+        """
+        if self._attention is None:
+            raise InputError(
+                f'a map of attention needs a bundle with attention.onnx. Got {self.path} without: write it anew with '
+                f'lnn export {self.path} --target attention --out DIR'
+            )
+        return self._attention(image)
 
     def step(self, features: Array, imu: Array | None, hx: Array, dt_s: float) -> PolicyStep:
         """

@@ -26,6 +26,8 @@ __all__ = [
 
 FORMAT_VERSION = 1
 BUNDLE_FILES = ('weights.safetensors', 'encoder.onnx', 'core.onnx')
+#: what a bundle may have beside; it drives without it
+ATTENTION_FILE = 'attention.onnx'
 CHANNEL_UNITS = {'linear_x': 'm/s', 'linear_y': 'm/s', 'linear_z': 'm/s', 'angular_z': 'rad/s'}
 
 _EVERY_BIT = 16
@@ -209,8 +211,9 @@ class PolicySpec:
             raise _refuse('dt_max_s', f'at least dt_min_s, {self.dt_min_s}', self.dt_max_s)
         _mapping('provenance', self.provenance)
         # Names of files are ours, never the bundle's: nothing in a policy.json can point outside its folder.
-        if self.files and sorted(self.files) != sorted(BUNDLE_FILES):
-            raise _refuse('files', f'the hashes of {", ".join(BUNDLE_FILES)}', list(self.files))
+        if self.files and sorted({*self.files} - {ATTENTION_FILE}) != sorted(BUNDLE_FILES):
+            wanted = f'the hashes of {", ".join(BUNDLE_FILES)}, and of {ATTENTION_FILE} where there is one'
+            raise _refuse('files', wanted, list(self.files))
         for file, digest in self.files.items():
             if not isinstance(digest, str) or not re.fullmatch('[0-9a-f]{64}', digest):
                 raise _refuse(f'files.{file}', 'a SHA-256 in 64 hexadecimal digits', digest)

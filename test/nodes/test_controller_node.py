@@ -5,16 +5,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from bundles import make_tiny_bundle
 from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import Twist
 from rcl_interfaces.srv import DescribeParameters
 from ros_probe import one_line, stands, status, values
 from rosgraph_msgs.msg import Clock
-from sensor_msgs.msg import CompressedImage, JointState
+from sensor_msgs.msg import CompressedImage, Image, JointState
 
 from lnn_controller.data.messages.stamp import stamp_ns_of
 from lnn_controller.nodes.common.environment import dds_environment
 from lnn_controller.nodes.common.messages import stamp
+from lnn_controller.policy import Policy
 
 CONTROLLER = 'lnn_controller.nodes.controller_node'
 MS = 1_000_000
@@ -93,6 +95,31 @@ def test_twist_neurons_and_what_it_tells(graph, probe, tiny_bundle):
     assert told_of()['policy'] == 'tiny'
     assert 0 < float(told_of()['step_latency_p50_us']) <= float(told_of()['step_latency_p99_us'])
     assert len(neurons) < len(commands)
+
+
+def test_attention_is_shown_to_who_subscribes(graph, probe, tmp_path):
+    start(graph, make_tiny_bundle(tmp_path / 'tiny', attention=True), attention_rate_hz=60.0)
+    commands, seen = probe.commands(), probe.collect(Image, '/controller/attention')
+    pictures = {}
+
+    def picture(now_ns):
+        pictures[now_ns] = probe.picture(now_ns)
+        return pictures[now_ns]
+
+    probe.feed('camera', probe.camera_out(), 30.0, picture)
+    probe.imu()
+    probe.until(driving(commands), 'commands flow')
+    probe.until(lambda: len(seen) > 3, 'maps come')
+    message = seen[-1]
+    taken = pictures[stamp_ns_of(message)]
+    assert message.header.frame_id == taken.header.frame_id
+    assert (message.encoding, message.height, message.width, message.step) == ('mono8', 12, 16, 16)
+    frame = Policy.load(tmp_path / 'tiny').fit(np.array(taken.data, np.uint8).reshape(taken.height, taken.width, 3))
+    shades = np.array(message.data, np.int16).reshape(12, 16)
+    np.testing.assert_allclose(shades, frame[..., 1], atol=1)  # the tiny map is the frame's green
+    assert probe.set_parameters({'attention_rate_hz': 0.0})[0].successful
+    before = len(commands)
+    probe.until(lambda: len(commands) > before + 20, 'it drives on without')
 
 
 def test_ticks_follow_simulated_time(graph, probe, tiny_bundle):

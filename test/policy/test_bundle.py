@@ -4,14 +4,15 @@ import shutil
 import sys
 from pathlib import Path
 
+import numpy as np
 import onnx
 import pytest
-from bundles import make_tiny_bundle, tiny_core, tiny_encoder, tiny_spec
+from bundles import make_tiny_bundle, tiny_attention, tiny_core, tiny_encoder, tiny_spec
 from onnx import TensorProto
 
 from lnn_controller import share as share_module
 from lnn_controller.errors import InputError
-from lnn_controller.policy import find_policy, read_bundle, read_spec, shipped_policies, write_bundle
+from lnn_controller.policy import Policy, find_policy, read_bundle, read_spec, shipped_policies, write_bundle
 from lnn_controller.policy.spec import BUNDLE_FILES
 
 
@@ -30,6 +31,28 @@ def test_what_was_written_is_read(tmp_path):
     assert sorted(found.spec.files) == sorted(BUNDLE_FILES)
     assert read_spec(tmp_path / 'a' / 'b') == found.spec
     assert sorted(path.name for path in (tmp_path / 'a').iterdir()) == ['b'], 'nothing is left beside it'
+
+
+def test_a_map_of_attention_may_be_there(tmp_path):
+    with_it, without = make_tiny_bundle(tmp_path / 'with', attention=True), make_tiny_bundle(tmp_path / 'without')
+    assert sorted(read_spec(with_it).files) == sorted([*BUNDLE_FILES, 'attention.onnx'])
+    frame = np.arange(12 * 16 * 3).astype(np.uint8).reshape(12, 16, 3)
+    np.testing.assert_allclose(Policy.load(with_it).attention(frame), frame[..., 1] / 255, atol=1e-6)
+    assert not Policy.load(without).has_attention
+    with pytest.raises(InputError, match=r'needs a bundle with attention.onnx. Got .*without without: .*lnn export'):
+        Policy.load(without).attention(frame)
+    make_tiny_bundle(with_it)
+    assert not (with_it / 'attention.onnx').exists(), 'one of another policy does not stay'
+
+
+def test_an_altered_or_foreign_map_of_attention_is_refused(tmp_path):
+    bundle = make_tiny_bundle(tmp_path / 'own', attention=True)
+    (bundle / 'attention.onnx').write_bytes(b'other')
+    with pytest.raises(InputError, match=r'attention.onnx: must be the file that policy.json was written with'):
+        read_spec(bundle)
+    other = make_tiny_bundle(tmp_path / 'other', attention=tiny_attention(tiny_spec(height=24)))
+    with pytest.raises(InputError, match=r'attention.onnx: "image" must be'):
+        Policy.load(other)
 
 
 def test_the_same_policy_gives_the_same_files(tmp_path):

@@ -76,7 +76,7 @@ def changed(path, value):
         (('dt_max_s',), 0.001, 'at least dt_min_s, 0.005. Got 0.001'),
         (('provenance',), 'me', '"provenance" must be an object'),
         (('files',), {}, 'the hashes of weights.safetensors, encoder.onnx, core.onnx'),
-        (('files',), {'../core.onnx': 'a' * 64}, 'the hashes of weights.safetensors, encoder.onnx, core.onnx. Got'),
+        (('files',), {'../core.onnx': 'a' * 64}, 'the hashes of weights.safetensors, encoder.onnx, core.onnx, and of'),
         (('files', 'core.onnx'), 'abc', "a SHA-256 in 64 hexadecimal digits. Got 'abc'"),
         (('speed',), 1, 'unknown key "speed". Known here: format_version, name'),
         (('network', 'neurons'), 1, 'unknown key "network.neurons". Known here: cell, units'),

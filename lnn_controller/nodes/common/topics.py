@@ -28,6 +28,7 @@ from std_srvs.srv import SetBool, Trigger
 
 from lnn_controller.data.topic_names import (
     ADAPTATION,
+    ATTENTION,
     BEARING,
     CLOCK,
     COMMAND,
@@ -293,6 +294,14 @@ CONTROLLER = (
         'out',
         _STATE,
         'What is learnt, at 10 Hz unless `adaptation.mode` is frozen: errors frozen and adapted, ‖ΔW‖, gain, trim.',
+    ),
+    Endpoint(
+        ATTENTION,
+        Image,
+        'out',
+        qos_profile(1),
+        'Where in its frame the encoder looks, mono8, of its size, stamped as the picture; while somebody subscribes.',
+        _if('the policy has `attention.onnx`'),
     ),
     Endpoint(DIAGNOSTICS, DiagnosticArray, 'out', _STATE, 'The state of control, at 1 Hz.'),
     Endpoint('~/transition_event', TransitionEvent, 'out', _STATE, 'Each change of the lifecycle state.'),

@@ -8,7 +8,9 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
+import numpy as np
 from nav_msgs.msg import Odometry
+from numpy.typing import NDArray
 from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.node import Node
 from rclpy.qos_overriding_options import QoSOverridingOptions
@@ -54,6 +56,7 @@ class InputTopics:
     :param log: the node's log
     :param active: whether the controller drives; frames that come before are left
     :param on_frame: called in the encoder's thread when the controller has taken a frame
+    :param show: called there after that with the frame: stamp, frame_id, and what the network saw of it
     :param failed: called in the encoder's thread with what ended it
     """
 
@@ -67,10 +70,12 @@ class InputTopics:
         *,
         active: Callable[[], bool],
         on_frame: Callable[[], None],
+        show: Callable[[int, str, NDArray[np.uint8]], None],
         failed: Callable[[BaseException], None],
     ) -> None:
         self._node, self._clock, self._controller, self._exclusive = node, node.get_clock(), controller, exclusive
         self._values, self._log, self._active, self._on_frame = values, log, active, on_frame
+        self._show = show
         self._spec = controller.policy.spec
         self._undecodable: Counter[str] = Counter()
         compressed, source = values['image_transport'] == 'compressed', values['guard.source']
@@ -180,7 +185,7 @@ class InputTopics:
     def _encode(self, item: tuple[int, bytes]) -> None:
         arrived_ns, data = item
         try:
-            stamp_ns, _, image = self._decode(data, round(self._values['image_max_megapixels'] * 1e6))
+            stamp_ns, frame_id, image = self._decode(data, round(self._values['image_max_megapixels'] * 1e6))
             taken = self._controller.inputs.takes_image(stamp_ns or arrived_ns, arrived_ns)
             encoded = self._controller.encode(image) if taken else None
         except InputError as error:
@@ -189,8 +194,9 @@ class InputTopics:
         if encoded is not None:
             with self._exclusive.turn():
                 taken = self._controller.on_encoded(stamp_ns or arrived_ns, encoded, arrived_ns)
-        if taken:
+        if taken and encoded is not None:
             self._on_frame()
+            self._show(stamp_ns or arrived_ns, frame_id, encoded.frame)
         elif arrived_ns:  # before the first /clock it is not the stamp that is wrong
             self._log.warn('image', 'a camera image was refused: its stamp is old, or ahead of the clock')
 

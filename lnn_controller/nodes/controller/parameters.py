@@ -128,6 +128,7 @@ PARAMETERS = (
     _inactive('enable_stamped_cmd_vel', True, 'Send and take commands as TwistStamped; false: as Twist.'),
     _inactive('frame_id', 'base_link', 'Frame of the commands.'),
     _live('neurons_rate_hz', 25.0, 'Messages per second on ~/neurons; 0: none.', 'Hz', 0.0, 500.0),
+    _live('attention_rate_hz', 5.0, 'Messages per second on ~/attention at most; 0: none.', 'Hz', 0.0, 60.0),
     _live('diagnostics.warn_rate', 0.95, 'Warn below this share of the wanted control rate.', '', 0.0, 1.0),
     _live('diagnostics.error_rate', 0.8, 'An error below this share of the wanted control rate.', '', 0.0, 1.0),
     _live('diagnostics.warn_lateness_ms', 5.0, 'Warn when the 99th percentile of ticks is later.', 'ms', 0.0, 10000.0),

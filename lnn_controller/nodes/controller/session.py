@@ -15,6 +15,7 @@ from lnn_controller.nodes.common.exclusive import WAIT_S, Exclusive
 from lnn_controller.nodes.common.message_types import type_name
 from lnn_controller.nodes.common.process import end_process
 from lnn_controller.nodes.common.qos import QosWatch
+from lnn_controller.nodes.controller.attention import AttentionTopic
 from lnn_controller.nodes.controller.control_loop import ControlLoop
 from lnn_controller.nodes.controller.emergency_stop import EmergencyStop
 from lnn_controller.nodes.controller.event_log import EventLog
@@ -65,6 +66,7 @@ class Session:
         self._log.info(f'policy {policy.spec.name}, computed by {policy.runtime_note}')
         self._tell_what_is_unguarded()
         self._outputs = Outputs(node, self._controller, self.values, emergency, self._log, active=lambda: self.active)
+        self._attention = AttentionTopic(node, policy, self.values, self._log)
         self._inputs = InputTopics(
             node,
             self._controller,
@@ -73,6 +75,7 @@ class Session:
             self._log,
             active=lambda: self.active,
             on_frame=self._on_frame,
+            show=self._attention.offer,
             failed=self._thread_failed,
         )
         self._listening_since_s = time.monotonic()
@@ -206,6 +209,7 @@ class Session:
         """Give back topics and threads."""
         self._keepalive.end()
         self._inputs.close()
+        self._attention.close()
         self._outputs.close()
 
     def apply(self, changed: Mapping[str, Any]) -> None:
