@@ -196,7 +196,7 @@ def check_launch(words, block):
         return
     assert (ROOT / 'launch' / words[1]).is_file(), f'there is no {words[1]}'
     choices, required = launch_arguments(words[1])
-    given = dict(word.split(':=', 1) for word in words[2:])
+    given = dict(word.split(':=', 1) for word in words[2:] if word != '--show-args')
     for name, value in given.items():
         assert name in choices, f'{words[1]} has no argument {name}'
         assert not choices[name] or value in choices[name]
@@ -282,7 +282,9 @@ def test_the_commands_are_found():
 
 def test_the_launch_file_has_every_robot_and_its_policy():
     tree = ast.parse((ROOT / 'launch' / 'drive.launch.py').read_text())
-    (policies,) = [each.value for each in tree.body if isinstance(each, ast.Assign)]
+    (policies,) = [
+        each.value for each in tree.body if isinstance(each, ast.Assign) and each.targets[0].id == 'POLICIES'
+    ]
     assert ast.literal_eval(policies) == {name: robot.policy for name, robot in ROBOTS.items()}
     assert launch_arguments('drive.launch.py')[0]['robot'] == list(ROBOTS)
 

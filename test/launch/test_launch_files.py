@@ -7,6 +7,7 @@ import signal
 import subprocess
 import threading
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,10 @@ pytest.importorskip('launch_ros.actions', reason='the launch files need ROS 2 la
 from ament_index_python.packages import PackageNotFoundError, get_package_prefix
 from bundles import DRONE, make_tiny_bundle
 from documented import commands
+from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
+from rclpy.parameter import parameter_value_to_python
+from rclpy.parameter_client import AsyncParameterClient
 from ros_domains import own_domain
 
 LAUNCH = Path(__file__).parents[2] / 'launch'
@@ -80,6 +84,19 @@ def end(process):
     return process.communicate(timeout=DEADLINE_S)[0]
 
 
+@contextmanager
+def looking(domain_id):
+    """A node of the test's own."""
+    context = rclpy.Context()
+    rclpy.init(context=context, domain_id=domain_id)
+    node = Node('looks', context=context)
+    try:
+        yield node
+    finally:
+        node.destroy_node()
+        rclpy.shutdown(context=context)
+
+
 def test_drive_and_record_the_simulated_car(launch, tiny_bundle, tmp_path):
     bag = tmp_path / 'bag'
     drive = launch('drive.launch.py', f'policy:={tiny_bundle}', 'scene:=winter', 'track:=33', f'record:={bag}')
@@ -118,6 +135,7 @@ def test_the_end_of_the_controller_ends_the_drive(launch):
         ('record.launch.py', 'storge:=mcap', 'Got "storge": did you mean storage?'),
         ('replay.launch.py', 'imag:=/camera', 'Got "imag": did you mean image?'),
         ('drive.launch.py', 'params_file:=nofile.yaml', 'params_file must be an existing file. Got "nofile.yaml"'),
+        ('drive.launch.py', 'speed_scale:=half', 'speed_scale must be a number from 0 to 1. Got "half"'),
         ('replay.launch.py', 'params_file:=.', 'params_file must be an existing file. Got "."'),
         ('drive.launch.py', 'params_file:=~nobody-of-that-name/x', 'params_file must be an existing file'),
     ],
@@ -155,17 +173,12 @@ def test_two_simulated_cars_each_with_its_own_time(launch, tiny_bundle, domain_i
     first, second = (launch('drive.launch.py', f'policy:={tiny_bundle}', f'namespace:=robot{i}') for i in (1, 2))
     read_until(first, r'robot1.controller.*the robot drives')
     read_until(second, r'robot2.controller.*the robot drives')
-    context = rclpy.Context()
-    rclpy.init(context=context, domain_id=domain_id)
-    node = Node('looks', context=context)
-    deadline_s = time.monotonic() + DEADLINE_S
-    while not node.count_publishers('/robot1/clock') or not node.count_publishers('/robot2/clock'):
-        assert time.monotonic() < deadline_s
-        time.sleep(0.05)
-    shared = node.count_publishers('/clock')
-    node.destroy_node()
-    rclpy.shutdown(context=context)
-    assert shared == 0
+    with looking(domain_id) as node:
+        deadline_s = time.monotonic() + DEADLINE_S
+        while not node.count_publishers('/robot1/clock') or not node.count_publishers('/robot2/clock'):
+            assert time.monotonic() < deadline_s
+            time.sleep(0.05)
+        assert node.count_publishers('/clock') == 0
     end(first)
     end(second)
 
@@ -175,6 +188,66 @@ def test_drive_a_robot_without_the_simulator(launch, tiny_bundle):
     # On the system's clock: with simulated time it would wait for /clock for ever.
     said = read_until(drive, r'no camera image has arrived yet') + end(drive)
     assert 'sim_node' not in said
+
+
+def topics_of(node, name, namespace, wanted):
+    """Topics of a node and their types, as soon as those are among them that are wanted."""
+    deadline_s = time.monotonic() + DEADLINE_S
+    found = {}
+    while not wanted <= found.keys():
+        assert time.monotonic() < deadline_s, found
+        time.sleep(0.05)
+        if (name, namespace) in node.get_node_names_and_namespaces():
+            found = dict(node.get_publisher_names_and_types_by_node(name, namespace))
+            found |= dict(node.get_subscriber_names_and_types_by_node(name, namespace))
+    return found
+
+
+def parameters_of(node, name, wanted):
+    client = AsyncParameterClient(node, name)
+    assert client.wait_for_services(DEADLINE_S)
+    answer = client.get_parameters(wanted)
+    executor = SingleThreadedExecutor(context=node.context)
+    executor.add_node(node)
+    executor.spin_until_future_complete(answer, DEADLINE_S)
+    return [parameter_value_to_python(each) for each in answer.result().values]
+
+
+def test_the_robots_own_topics_are_arguments(launch, tiny_bundle, domain_id):
+    names = {'/camera/image', '/camera/imu', '/base/cmd_vel'}
+    own = ['image:=/camera/image', 'imu:=/camera/imu', 'cmd_vel:=/base/cmd_vel', 'stamped:=false', 'namespace:=r1']
+    drive = launch('drive.launch.py', f'policy:={tiny_bundle}', *own, 'speed_scale:=0.5')
+    read_until(drive, r'r1.controller.*the robot drives')
+    with looking(domain_id) as node:
+        for name in ('controller', 'sim'):
+            assert topics_of(node, name, '/r1', names)['/base/cmd_vel'] == ['geometry_msgs/msg/Twist']
+        assert parameters_of(node, '/r1/controller', ['speed_scale', 'enable_stamped_cmd_vel']) == [0.5, False]
+    end(drive)
+    assert drive.returncode == 0
+
+
+def test_a_compressed_camera_by_argument(launch, tiny_bundle, domain_id):
+    drive = launch(
+        'drive.launch.py', 'sim:=false', f'policy:={tiny_bundle}', 'image:=/front/image', 'image_transport:=compressed'
+    )
+    read_until(drive, r'no camera image has arrived yet')
+    with looking(domain_id) as node:
+        assert '/front/image' not in topics_of(node, 'controller', '/', {'/front/image/compressed', '/cmd_vel'})
+    end(drive)
+
+
+def test_topics_by_a_launch_file_around_ours(launch, tiny_bundle, tmp_path, domain_id):
+    """As docs/robots.md has it: what is remapped around our launch file is nearer to the robot than its defaults."""
+    page = (LAUNCH.parent / 'docs' / 'robots.md').read_text()
+    text = re.search(r'```python\n(# robot.launch.py.*?)```', page, re.DOTALL)[1]
+    around = tmp_path / 'robot.launch.py'
+    given = text.replace('/home/robot/policies/mine', str(tiny_bundle))
+    around.write_text(given.replace('/home/robot/controller.yaml', str(LAUNCH.parent / 'config' / 'controller.yaml')))
+    drive = launch(around)
+    read_until(drive, r'no camera image has arrived yet')
+    with looking(domain_id) as node:
+        topics_of(node, 'controller', '/robot1', {'/camera/camera/color/image_raw', '/diff_drive_controller/cmd_vel'})
+    end(drive)
 
 
 def test_record(launch, tmp_path):
