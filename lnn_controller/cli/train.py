@@ -22,6 +22,10 @@ EXAMPLE = (
 
 # A policy whose error is within a twentieth of a constant's is no better than that.
 BETTER = 0.95
+ADVICE = (
+    'That may be for too little of it, or commands that the pictures do not tell (lnn info shows them): record more, '
+    'other days and directions too, recoveries from mistakes, and steer smoothly, by stick instead of keys.'
+)
 PARTS = {'validation': 'new, validation', 'test': 'new, test', 'rehearsed': 'old, validation'}
 
 
@@ -142,4 +146,5 @@ def _against_constant(metrics: Mapping[str, Mapping[str, Mapping[str, float]]]) 
         verdict = 'no better than a constant command: nothing was learnt that holds beyond the demonstrations'
     else:
         verdict = f'better than a constant command in {", ".join(better)}' + (f', not in {rest}' if rest else '')
-    return f'Where it was not trained ({part}) the policy is {verdict}.'
+    advice = f' {ADVICE}' if rest else ''
+    return f'Where it was not trained ({part}) the policy is {verdict}.{advice}'
