@@ -36,6 +36,7 @@ COMMANDS = (
     'play',
     'replay',
     'adapt',
+    'study',
     'export',
     'info',
     'inspect',
@@ -59,6 +60,7 @@ examples:
   lnn play my_bag --rate 0.5 --clock 100               play them again
   lnn replay BAG --policy policies/mine                compare with a recording
   lnn adapt worn-steering                              does online adaptation help? see docs/adaptation.md
+  lnn study cells --encoders car_lane                  do cells differ? over seeds, resumable; docs/liquid.md
   lnn export car_lane --target c --out out/c           the policy as C, for a microcontroller
   lnn inspect policies/mine                            print a policy's card
   lnn info my_bag --out my_bag.html                    what is in a bag, and what would training learn of it?

@@ -22,7 +22,7 @@ from lnn_controller.learning.module import PolicyModule, at_ticks, clip_gradient
 from lnn_controller.learning.windows import Windows
 from lnn_controller.liquid.network import PolicyNetwork
 
-__all__ = ['refine']
+__all__ = ['encoded_looks', 'refine']
 
 # A window is so many times as long as one of the training before.
 LONGER = 8
@@ -31,7 +31,12 @@ LOOKS = 4
 
 
 def refine(
-    module: PolicyModule, episodes: Sequence[Episode], config: TrainConfig, rehearsed: Sequence[Episode] = ()
+    module: PolicyModule,
+    episodes: Sequence[Episode],
+    config: TrainConfig,
+    rehearsed: Sequence[Episode] = (),
+    *,
+    looks: Sequence[Episode] = (),
 ) -> dict[str, Any]:
     """
     Train cell and readout on; the weights that validate best stay, those that it began with among them.
@@ -40,12 +45,14 @@ def refine(
     :param episodes: to train on
     :param config: ``refine_steps``, and the windows, augmentation, learning rate and seed of the training before
     :param rehearsed: old episodes, for half of the windows
+    :param looks: the episodes as :func:`encoded_looks` gave them before; empty: they are encoded here
     :returns: for the card: the validation's score ``before`` and ``after``
     """
     network = module.network
     parts = [*network.sequence.parameters(), *network.readout.parameters()]
     parameters = [parameter for parameter in parts if parameter.requires_grad]
-    looks, old_looks = (_looks(network, group, config, old) for old, group in enumerate((episodes, rehearsed)))
+    looks = looks or encoded_looks(network, episodes, config)
+    old_looks = encoded_looks(network, rehearsed, config, 1)
     windows = dataclasses.replace(
         config,
         steps=config.refine_steps,
@@ -77,8 +84,18 @@ def refine(
     return {'before': round(before, 6), 'after': round(best, 6)}
 
 
-def _looks(network: PolicyNetwork, episodes: Sequence[Episode], config: TrainConfig, group: int) -> list[Episode]:
-    """Every episode with features for frames: once as it is, and where it may look otherwise a few times so."""
+def encoded_looks(
+    network: PolicyNetwork, episodes: Sequence[Episode], config: TrainConfig, group: int = 0
+) -> list[Episode]:
+    """
+    Encode every frame, once as it is, and where episodes may look otherwise a few times so.
+
+    :param network: with the encoder
+    :param episodes: to encode
+    :param config: augmentation and seed
+    :param group: of episodes that look otherwise than another group's
+    :returns: each episode some times, with features, (F, 32), for frames
+    """
     augment = Augment(config.augmentation, np.random.default_rng([config.seed, config.refine_steps]), config.cue_colour)
     count = 1 if config.augmentation == 'none' and not config.mirror else LOOKS
     return [

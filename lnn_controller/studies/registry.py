@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
-__all__ = ['STUDIES', 'Study']
+__all__ = ['COMPARISONS', 'STUDIES', 'Study']
 
 
 @dataclass(frozen=True)
 class Study:
     """
-    A study that ``lnn adapt NAME`` runs.
+    A study that ``lnn adapt NAME`` or ``lnn study NAME`` runs.
 
     :param summary: what it is, in a line
     :param module: below ``lnn_controller.studies``, with its ``run``
@@ -32,6 +32,7 @@ class Study:
         return import_module(f'lnn_controller.studies.{self.module}')
 
 
+#: of ``lnn adapt``
 STUDIES = {
     'worn-steering': Study(
         'the steering wears: the response of the body is learnt from the IMU', 'adaptation.worn_steering'
@@ -53,4 +54,8 @@ STUDIES = {
         'overrides that teach nonsense: bounded, and rolled back',
         'adaptation.adversarial_operator',
     ),
+}
+#: of ``lnn study``: modules with ``conditions``, ``run`` and ``page``
+COMPARISONS = {
+    'cells': Study('liquid cells and others on the same frozen encoder, in closed loop', 'cells'),
 }

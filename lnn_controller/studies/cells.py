@@ -1,0 +1,162 @@
+"""Do cells differ? One frozen encoder, the same windows and steps, another cell; then a drive in closed loop."""
+
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from functools import cache
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lnn_controller.control import ControlSettings
+from lnn_controller.errors import InputError
+from lnn_controller.evaluation.closed_loop import run_trial
+from lnn_controller.evaluation.conditions import Conditions
+from lnn_controller.evaluation.trial import Trial
+from lnn_controller.metrics.statistics import rms
+from lnn_controller.policy import Policy, find_policy, read_spec
+from lnn_controller.sim.collect import collect
+from lnn_controller.sim.robots import find_robot
+from lnn_controller.studies.cells_page import page
+
+__all__ = ['CELLS', 'FAULTS', 'conditions', 'page', 'run']
+
+#: label → cell, units, options. Without a number: about the default cell's 1,024 weights. With one: its 19 units.
+CELLS: dict[str, tuple[str, int, dict[str, Any]]] = {
+    'ncp_cfc': ('ncp_cfc', 19, {}),
+    'ncp_cfc self_state': ('ncp_cfc', 19, {'self_state': True}),
+    'ltc': ('ltc', 19, {'init_time_constant': 1.0}),
+    'cfc': ('cfc', 6, {'backbone_layers': 0}),
+    'dlinoss': ('dlinoss', 14, {}),
+    'lstm': ('lstm', 6, {}),
+    'gru': ('gru', 7, {}),
+    'ctrnn': ('ctrnn', 18, {}),
+    'none': ('none', 26, {}),
+    'ncp_cfc mixed 19': ('ncp_cfc', 19, {'mixed_memory': True}),
+    'cfc 19': ('cfc', 19, {'backbone_layers': 0}),
+    'dlinoss 19': ('dlinoss', 19, {}),
+    'lstm 19': ('lstm', 19, {}),
+    'gru 19': ('gru', 19, {}),
+    'ctrnn 19': ('ctrnn', 19, {}),
+    'none 19': ('none', 19, {}),
+}
+FAULTS = {'none': Conditions(), 'noise': Conditions(image_noise=51.0), 'frames_lost': Conditions(drop_frames=0.8)}
+# Roads that no policy is tested on.
+DEMONSTRATED, DEMONSTRATED_S = range(101, 105), 15.0
+
+
+def conditions(
+    *,
+    cells: Sequence[str] | None,
+    seeds: Sequence[int],
+    encoders: Sequence[str],
+    task: str,
+    scenes: Sequence[str],
+    roads: Sequence[int],
+    faults: Sequence[str],
+    seconds: float,
+    steps: int,
+) -> list[dict[str, Any]]:
+    """
+    List what is run: a cell of a seed on an encoder each, with all its drives; seeds outermost, so that a part is fair.
+
+    :param cells: keys of :data:`CELLS`; ``None``: all
+    :param seeds: of weights, wiring and windows
+    :param encoders: policies whose encoder is taken
+    :param task: of the encoders' robot
+    :param scenes: to drive in
+    :param roads: seeds of the worlds
+    :param faults: keys of :data:`FAULTS`
+    :param seconds: of each drive, s
+    :param steps: of the optimiser
+    :returns: plain values
+    :raises InputError: if a cell, fault, task or scene is unknown, or an encoder's policy cannot be read
+    """
+    cells = list(CELLS) if cells is None else cells
+    for what, given, known in (('a cell', cells, CELLS), ('a fault', faults, FAULTS)):
+        wrong = [each for each in given if each not in known]
+        if wrong:
+            raise InputError(f'{what} must be one of {", ".join(known)}. Got {wrong[0]!r}')
+    for encoder in encoders:
+        robot = find_robot(read_spec(find_policy(encoder)).robot or 'car')
+        robot.find_task(task)
+        for scene in scenes:
+            robot.find_scene(scene)
+    drives = {'task': task, 'scenes': list(scenes), 'roads': list(roads), 'faults': list(faults), 'seconds': seconds}
+    return [
+        {'cell': cell, 'seed': seed, 'encoder': encoder, 'steps': steps, **drives}
+        for seed, encoder, cell in product(seeds, encoders, cells)
+    ]
+
+
+def run(condition: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    Train one cell and let it drive.
+
+    :param condition: one of :func:`conditions`
+    :returns: ``parameters``, ``validation``, ``train_cpu_s``, and ``drives``: scene, road, fault, ``error_m``,
+        ``success`` and ``roughness`` (rms rate of the last channel's command, its unit/s)
+    """
+    name, units, options = CELLS[condition['cell']]
+    encoder = _encoder(condition['encoder'], condition['task'])
+    with tempfile.TemporaryDirectory() as folder:
+        out, started = Path(folder) / 'policy', time.process_time()
+        result: dict[str, Any] = encoder.train(
+            out, cell=name, units=units, seed=condition['seed'], steps=condition['steps'], **options
+        )
+        result['train_cpu_s'] = round(time.process_time() - started, 1)
+        policy = Policy.load(out, runtime='onnx')
+    robot = policy.spec.robot or 'car'
+    result['drives'] = [
+        {
+            'scene': scene,
+            'road': road,
+            'fault': fault,
+            **_figures(
+                run_trial(
+                    policy,
+                    seed=road,
+                    robot=robot,
+                    task=condition['task'],
+                    scene=scene,
+                    seconds=condition['seconds'],
+                    settings=ControlSettings(tick_on_frame=False),
+                    conditions=FAULTS[fault],
+                )
+            ),
+        }
+        for scene, road, fault in product(condition['scenes'], condition['roads'], condition['faults'])
+    ]
+    return result
+
+
+def _figures(trial: Trial) -> dict[str, Any]:
+    seconds = np.diff(trial.command_stamp_ns) * 1e-9
+    steering = np.diff(trial.command[:, -1]) / seconds
+    figures = trial.figures
+    return {
+        'error_m': figures.get('cross_track_error_rms_m'),
+        'success': int(figures['success'] if 'success' in figures else not figures['departures']),
+        'roughness': rms(steering),
+    }
+
+
+@cache
+def _encoder(policy: str, task: str) -> Any:
+    """An encoder and its demonstrations, made once in each process."""
+    from lnn_controller.learning.frozen import FrozenEncoder  # PyTorch takes seconds to load
+
+    robot = read_spec(find_policy(policy)).robot or 'car'
+    with tempfile.TemporaryDirectory() as folder:
+        bags = collect(
+            Path(folder) / 'demonstrations',
+            seeds=DEMONSTRATED,
+            robot=robot,
+            tasks=[task],
+            seconds=DEMONSTRATED_S,
+            seed=5,
+            progress=False,
+        )
+        return FrozenEncoder(policy, bags)

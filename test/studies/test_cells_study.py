@@ -1,0 +1,146 @@
+"""The runner goes on where it was, and the page says what the figures say."""
+
+import json
+
+import pytest
+
+from lnn_controller.cli import main
+from lnn_controller.errors import InputError
+from lnn_controller.studies import cells
+from lnn_controller.studies.cells_page import page, summarise
+from lnn_controller.studies.registry import COMPARISONS
+from lnn_controller.studies.runner import read_rows, run_conditions
+
+CHOSEN = {
+    'cells': ['ncp_cfc', 'gru', 'none'],
+    'encoders': ['car_lane'],
+    'task': 'lane',
+    'scenes': ['summer'],
+    'roads': [21, 33],
+    'faults': ['none'],
+    'seconds': 10.0,
+    'steps': 100,
+}
+ERROR = {'ncp_cfc': 0.03, 'gru': 0.05, 'none': 0.03}
+
+
+def made(condition):
+    """A result that nobody drove for."""
+    error = ERROR[condition['cell']]
+    wobble = 0.01 * (condition['seed'] % 2) * (-1 if condition['cell'] == 'none' else 1)
+    drives = [
+        {'scene': 'summer', 'road': road, 'fault': 'none', 'error_m': error + wobble, 'success': 1, 'roughness': 0.5}
+        for road in condition['roads']
+    ]
+    return {'parameters': 1000, 'validation': 0.1, 'train_cpu_s': 2.0, 'drives': drives}
+
+
+class KilledError(Exception):
+    """Stands for a kill."""
+
+
+def test_a_killed_study_goes_on_where_it_was(tmp_path):
+    conditions, path, ran = cells.conditions(seeds=[0, 1], **CHOSEN), tmp_path / 'new' / 'cells.json', []
+
+    def run(condition):
+        if len(ran) == 4:
+            raise KilledError
+        ran.append((condition['cell'], condition['seed']))
+        return made(condition)
+
+    with pytest.raises(KilledError):
+        list(run_conditions(run, conditions, path))
+    assert len(read_rows(path)) == 4
+    left = []
+    new = list(run_conditions(lambda each: left.append((each['cell'], each['seed'])) or made(each), conditions, path))
+    assert [row['condition']['cell'] for row in new] == ['gru', 'none']
+    assert sorted(ran + left) == sorted((each['cell'], each['seed']) for each in conditions)
+    assert list(run_conditions(run, conditions, path)) == []
+    # Other settings are other conditions.
+    assert len(list(run_conditions(made, cells.conditions(seeds=[0], **CHOSEN | {'steps': 7}), path))) == 3
+
+
+def test_a_file_that_is_no_study_is_refused(tmp_path):
+    path = tmp_path / 'cells.json'
+    for text in ('{}', '[1]', '{"rows": [1]}', 'x'):
+        path.write_text(text)
+        with pytest.raises(InputError, match=r'cells.json must be the JSON of a study. Got another file'):
+            read_rows(path)
+
+
+def rows(seeds):
+    return [{'condition': each, 'result': made(each)} for each in cells.conditions(seeds=seeds, **CHOSEN)]
+
+
+def test_the_page_says_what_differs_and_what_does_not():
+    text = page(rows(range(5)), 'lnn study cells')
+    assert 'n = 5 seeds × 2 roads' in text
+    assert 'worse than `ncp_cfc`: gru' in text
+    assert 'hint, not a result' not in text
+    gru = next(row for row in summarise(rows(range(5))) if row['cell'] == 'gru')
+    assert gru['against'] == pytest.approx((0.02, 0.02, 0.02))
+    assert gru['better'] == 0.0
+    assert (gru['success'], gru['trials']) == (10, 10)
+    assert 'hint, not a result' in page(rows(range(2)), 'lnn study cells')
+
+
+def test_a_difference_whose_interval_holds_0_is_called_none():
+    every = rows([0, 2, 4])  # without their seeds' wobble: none is as good as the default cell
+    assert 'not shown to differ from `ncp_cfc`: none' in page(every, 'lnn study cells')
+
+
+def test_seeds_that_a_cell_lacks_are_left_out():
+    every = [row for row in rows(range(3)) if (row['condition']['cell'], row['condition']['seed']) != ('gru', 1)]
+    assert {row['seeds'] for row in summarise(every)} == {2}
+    assert 'Not one seed is complete' in page(rows([0])[:1] + rows([1])[1:2], 'lnn study cells')
+
+
+@pytest.mark.parametrize(
+    ('changes', 'told'),
+    [
+        ({'cells': ['rnn']}, "a cell must be one of ncp_cfc, .* Got 'rnn'"),
+        ({'faults': ['fire']}, "a fault must be one of none, noise, frames_lost. Got 'fire'"),
+        ({'task': 'fly'}, 'lane'),
+        ({'scenes': ['mars']}, 'summer'),
+        ({'encoders': ['nothing']}, 'car_lane'),
+    ],
+)
+def test_what_there_is_not_is_refused_before_anything_runs(changes, told):
+    with pytest.raises(InputError, match=told):
+        cells.conditions(seeds=[0], **CHOSEN | changes)
+
+
+def test_the_command_writes_page_and_json_and_says_what_is_done(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(cells, 'run', made)
+    command = [
+        'study',
+        'cells',
+        '--cells',
+        'ncp_cfc',
+        'gru',
+        '--seeds',
+        '0',
+        '--scenes',
+        'summer',
+        '--out',
+        str(tmp_path),
+    ]
+    assert main(command) == 0
+    assert 'n = 1 seeds × 3 roads' in (tmp_path / 'cells.md').read_text()
+    assert len(json.loads((tmp_path / 'cells.json').read_text())['rows']) == 2
+    capsys.readouterr()
+    assert main(command) == 0
+    assert '2 of 2 are in' in capsys.readouterr().err
+    assert main([*command, '--jobs', '0']) == 2
+
+
+@pytest.mark.slow
+def test_a_cell_is_trained_on_a_frozen_encoder_and_drives(monkeypatch):
+    monkeypatch.setattr(cells, 'DEMONSTRATED', (101, 102))
+    monkeypatch.setattr(cells, 'DEMONSTRATED_S', 5.0)
+    chosen = CHOSEN | {'cells': ['dlinoss'], 'roads': [21], 'seconds': 2.0, 'steps': 4}
+    result = COMPARISONS['cells'].load().run(cells.conditions(seeds=[0], **chosen)[0])
+    assert result['parameters'] == sum((39 * 14, 29 * 14, 3 * 14))
+    assert [(drive['scene'], drive['road'], drive['fault']) for drive in result['drives']] == [('summer', 21, 'none')]
+    assert 0.0 < result['drives'][0]['error_m'] < 1.0
+    assert result['drives'][0]['roughness'] > 0.0
