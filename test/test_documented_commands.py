@@ -291,7 +291,7 @@ def test_the_launch_file_has_every_robot_and_its_policy():
 
 @pytest.mark.parametrize('name', cli.COMMANDS)
 def test_the_examples_of_the_help_are_commands_that_there_are(name):
-    text = f'{cli.EXAMPLES}\n{import_module(f"lnn_controller.cli.{name}").EXAMPLE}'
+    text = f'{cli.EXAMPLES}\n{import_module(f"lnn_controller.cli.{cli.MODULES.get(name, name)}").EXAMPLE}'
     lines = re.findall(r'lnn (?:(?! {3}).)+', text.replace(';', '\n'))
     assert len(lines) > len(cli.COMMANDS)
     for line in lines:

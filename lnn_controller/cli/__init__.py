@@ -50,7 +50,7 @@ examples:
   lnn demo                                             watch the shipped policy drive, over ROS 2
   lnn demo --scene winter
   lnn collect --out out/demos --tracks 1 2 3           record demonstrations by the expert
-  lnn import donkeycar TUB --out tub --wheelbase 0.17  a bag of another project's recording
+  lnn import donkeycar TUB --out tub --wheelbase 0.2   a bag of another project's recording
   lnn train out/demos/* --out policies/mine            train a policy from bags
   lnn train --init car_lane BAG --out policies/mine    fine-tune a policy, on demonstrations or overrides
   lnn compile policies/mine                            make it C for this machine: five times as fast

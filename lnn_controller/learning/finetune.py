@@ -20,7 +20,7 @@ from lnn_controller.learning.train import TrainResult, train_network
 from lnn_controller.policy.bundle import find_policy, read_bundle
 from lnn_controller.policy.spec import PolicySpec
 
-__all__ = ['bundle_network', 'fine_tune', 'fine_tune_config']
+__all__ = ['fine_tune', 'fine_tune_config']
 
 # What is learnt already is near: smaller steps, and half as many of them.
 LEARNING_RATE_SHARE = 0.3
@@ -69,13 +69,9 @@ def fine_tune(
     """
     bundle = read_bundle(find_policy(init))
     config = fine_tune_config(bundle.spec, chosen)
-<<<<<<< HEAD
     network = load_network(bundle, config.seed)
     if config.readout == 'motor':
         network.read_motor_neurons_alone()
-=======
-    network = bundle_network(bundle, config.seed)
->>>>>>> d559df9 (lnn study cells: other cells on a policy's frozen encoder, over seeds, in closed loop; resumable, and a page that says what is not shown to differ)
     if tune == 'readout':
         network.requires_grad_(False)
         network.readout.requires_grad_(True)
@@ -161,29 +157,6 @@ def fine_tune_config(spec: PolicySpec, chosen: Mapping[str, Any]) -> TrainConfig
     return dataclasses.replace(config, **settled)
 
 
-<<<<<<< HEAD
-=======
-def bundle_network(bundle: Bundle, seed: int) -> PolicyNetwork:
-    """
-    Build a bundle's network, with the weights that it was trained to.
-
-    :param bundle: the bundle
-    :param seed: of whatever else is random
-    :returns: the network, in training mode
-    :raises InputError: if the bundle's weights are those of another network
-    """
-    network = build_network(bundle.spec, seed)
-    try:
-        network.load_state_dict(load_weights(bundle.weights))
-    except (SafetensorError, RuntimeError) as error:
-        raise InputError(
-            f'{bundle.path / "weights.safetensors"} must hold the weights of the network that policy.json describes. '
-            f'Got others: begin with a policy of lnn train. ({error})'
-        ) from None
-    return network
-
-
->>>>>>> d559df9 (lnn study cells: other cells on a policy's frozen encoder, over seeds, in closed loop; resumable, and a page that says what is not shown to differ)
 def _refuse_both(split: Split, old: Split | None) -> None:
     """A bag that is new and old would be trained on here and held out there."""
     for recording in split.recordings if old else ():

@@ -9,10 +9,9 @@ import numpy as np
 import torch
 
 from lnn_controller.export.onnx import export
-from lnn_controller.learning.build import build_network, new_spec
+from lnn_controller.learning.build import build_network, load_network, new_spec
 from lnn_controller.learning.config import TrainConfig, known
 from lnn_controller.learning.episodes import load
-from lnn_controller.learning.finetune import bundle_network
 from lnn_controller.learning.held_out import held_out
 from lnn_controller.learning.module import PolicyModule
 from lnn_controller.learning.refine import encoded_looks, refine
@@ -42,7 +41,7 @@ class FrozenEncoder:
         self._config = dataclasses.replace(TrainConfig(**base), **changes)
         self._image = spec.image
         self._split = load(bags, self._config)[1]
-        network = bundle_network(bundle, 0).eval()
+        network = load_network(bundle).eval()
         self._encoder = network.encoder.state_dict()
         self._looks = encoded_looks(network, self._split.train, self._config)
 
