@@ -22,7 +22,7 @@ MAY_IMPORT = {
     'metrics': {'data'},
     'learning': {'liquid', 'policy', 'data', 'export', 'metrics'},
     'sim': {'policy', 'data', 'metrics'},
-    'explain': {'policy', 'replay'},
+    'explain': {'parallel', 'liquid', 'learning', 'policy', 'control', 'data', 'metrics', 'replay', 'evaluation'},
     'replay': {'policy', 'control', 'data', 'metrics'},
     'evaluation': {'parallel', 'policy', 'control', 'data', 'sim', 'metrics'},
     'report': {'parallel', 'policy', 'data', 'sim', 'metrics', 'evaluation', 'replay', 'explain'},
@@ -50,7 +50,7 @@ MAY_IMPORT = {
 }
 MAY_IMPORT['cli'] = set(MAY_IMPORT)
 HOMES = {
-    'torch': {'liquid', 'learning', 'export'},
+    'torch': {'liquid', 'learning', 'export', 'explain'},
     'safetensors': {'liquid', 'learning', 'export'},
     'lightning': {'learning'},
     'rclpy': {'nodes', 'live'},

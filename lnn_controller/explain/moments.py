@@ -22,7 +22,8 @@ class Moment:
 
     :param at_s: when, since the first tick, s
     :param frame: the newest frame then, (H, W, 3) uint8
-    :param attention: as :func:`attention` gives it, (H, W)
+    :param attention: as :func:`attention` gives it, by occlusion, (H, W)
+    :param answered: as :meth:`Policy.attention` gives it, (H, W); ``None``: the bundle has no such graph
     :param recorded: the recording's command, (C,)
     :param policy_command: the policy's command, (C,)
     """
@@ -30,6 +31,7 @@ class Moment:
     at_s: float
     frame: NDArray[np.uint8]
     attention: NDArray[np.float64]
+    answered: NDArray[np.float32] | None
     recorded: NDArray[np.float64]
     policy_command: NDArray[np.float64]
 
@@ -58,5 +60,7 @@ def worst_moments(result: Replay, policy: Policy, *, last: float = 1.0) -> list[
             continue
         frame = episode.images[frames[0]]
         looked = attention(policy, frame, decision.state.hx, imu, decision.dt_s)
-        moments.append(Moment(float(at_s[tick]), frame, looked, result.recorded[tick], result.policy_command[tick]))
+        answered = policy.attention(frame) if policy.has_attention else None
+        commands = result.recorded[tick], result.policy_command[tick]
+        moments.append(Moment(float(at_s[tick]), frame, looked, answered, *commands))
     return moments

@@ -17,7 +17,7 @@ from lnn_controller.liquid.cell import Cell
 from lnn_controller.liquid.cfc import HEADS, ClosedForm
 from lnn_controller.liquid.wiring import Wiring
 
-__all__ = ['LAYERS', 'NcpCfC']
+__all__ = ['LAYERS', 'NcpCfC', 'Stage']
 
 LAYERS = ('wired', 'dense')
 Mask = npt.NDArray[np.bool_]

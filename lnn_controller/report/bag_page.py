@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from lnn_controller.data.survey import BagSurvey, Learnt, Stream
 from lnn_controller.errors import InputError, printable
 from lnn_controller.policy.spec import CHANNEL_UNITS
-from lnn_controller.report.replay_html import STYLE
+from lnn_controller.report.html import STYLE
 
 __all__ = ['bag_text', 'write_bag_page']
 

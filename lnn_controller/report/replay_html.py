@@ -1,16 +1,14 @@
 """The report of one or more replays: a page of one file, its plots in it, and the figures as JSON."""
 
-import base64
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from html import escape
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
-from lnn_controller.errors import InputError
 from lnn_controller.metrics.commands import CommandErrors
 from lnn_controller.policy.spec import CHANNEL_UNITS
 from lnn_controller.replay.comparison import ComparisonSummary
 from lnn_controller.replay.result import ReplaySummary
+from lnn_controller.report.html import embed, plot, row, table, write_page
 from lnn_controller.report.json import write_json
 from lnn_controller.report.replay_plots import draw_commands, draw_moments, draw_robustness
 from lnn_controller.report.replay_report import ReplayReport, as_json
@@ -28,15 +26,6 @@ COLUMNS = (
     ('jerk_rms', 'jerk, rms'),
     ('recorded_jerk_rms', 'jerk recorded'),
 )
-STYLE = """\
-:root { color-scheme: light dark; --line: #d1d5db; --dim: #6b7280; }
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 75rem; margin: 2rem auto; padding: 0 1rem; }
-table { border-collapse: collapse; margin: 1rem 0; font-variant-numeric: tabular-nums; }
-th, td { padding: .25rem .9rem .25rem 0; text-align: right; border-bottom: 1px solid var(--line); }
-th:first-child, td:first-child, th.text, td.text { text-align: left; }
-img { max-width: 100%; height: auto; background: #fff; }
-p.note { color: var(--dim); max-width: 50rem; }
-"""
 
 
 def write_report(folder: str | Path, reports: Sequence[ReplayReport]) -> None:
@@ -55,7 +44,7 @@ def write_report(folder: str | Path, reports: Sequence[ReplayReport]) -> None:
         _figures(summaries),
         '<h2>Commands</h2>',
         '<p class="note">Over time; the error, policy less recording; and the policy by the recording.</p>',
-        _embed('commands over time, errors', folder / 'commands.png'),
+        embed('commands over time, errors', folder / 'commands.png'),
     ]
     for each in reports:
         parts += _moments(each)
@@ -64,20 +53,11 @@ def write_report(folder: str | Path, reports: Sequence[ReplayReport]) -> None:
             '<h2>Robustness</h2>',
             '<p class="note">The recording made worse, one way at a time: error as the mean over the channels of MAE '
             "as a share of the channel's command range. The dashed line is the recording as it is.</p>",
-            _plot('error as the recording gets worse', lambda path: draw_robustness(path, reports)),
+            plot('error as the recording gets worse', lambda path: draw_robustness(path, reports)),
         ]
     parts.append(_segments(summaries))
-    title = escape(f'{", ".join(each.policy for each in summaries)} on {summaries[0].bag}')
-    page = (
-        f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{title}</title>\n'
-        '<meta name="viewport" content="width=device-width">\n'
-        f'<style>\n{STYLE}</style>\n</head>\n<body>\n' + '\n'.join(parts) + '\n</body>\n</html>\n'
-    )
-    try:
-        (folder / 'report.html').write_text(page, encoding='utf-8')
-    except OSError as error:
-        msg = f'the folder of results must be writable. Got {folder}: {error.strerror}'
-        raise InputError(msg) from None
+    title = f'{", ".join(each.policy for each in summaries)} on {summaries[0].bag}'
+    write_page(folder / 'report.html', title, parts)
     write_json(folder / 'summary.json', as_json(reports))
 
 
@@ -85,7 +65,7 @@ def _head(summaries: Sequence[ComparisonSummary]) -> str:
     first = summaries[0]
     last = f', of which the last {100 * first.last:g} % count' if first.last < 1.0 else ''
     rows = [
-        _row(
+        row(
             each.policy,
             f'{each.compared} of {each.ticks}',
             f'{each.step_latency_p50_us:.0f}',
@@ -97,16 +77,16 @@ def _head(summaries: Sequence[ComparisonSummary]) -> str:
     ]
     heads = ('policy', 'ticks compared', 'latency p50, µs', 'latency p99, µs', 'stops', 'exact replay')
     recording = f'{first.seconds:.1f} s at {first.control_rate_hz:g} Hz{last}.'
-    return f'<h1>{escape(first.bag)}</h1>\n<p>{recording}</p>\n' + _table(heads, rows)
+    return f'<h1>{escape(first.bag)}</h1>\n<p>{recording}</p>\n' + table(heads, rows)
 
 
 def _figures(summaries: Sequence[ComparisonSummary]) -> str:
     rows = [
-        _row(f'{channel} ({CHANNEL_UNITS.get(channel, "")})', each.policy, *_cells(each.channels[channel]))
+        row(f'{channel} ({CHANNEL_UNITS.get(channel, "")})', each.policy, *_cells(each.channels[channel]))
         for channel in summaries[0].channels
         for each in summaries
     ]
-    return '<h2>Overall</h2>\n' + _table(('channel', 'policy', *(head for _, head in COLUMNS)), rows)
+    return '<h2>Overall</h2>\n' + table(('channel', 'policy', *(head for _, head in COLUMNS)), rows)
 
 
 def _segments(summaries: Sequence[ComparisonSummary]) -> str:
@@ -115,9 +95,9 @@ def _segments(summaries: Sequence[ComparisonSummary]) -> str:
         for segment in each.segments:
             when = f'{segment.start_s:.0f} … {segment.end_s:.0f} s'
             for channel, figures in segment.channels.items():
-                rows.append(_row(when, each.policy, channel, str(segment.compared), *_cells(figures)))
+                rows.append(row(when, each.policy, channel, str(segment.compared), *_cells(figures)))
     heads = ('segment', 'policy', 'channel', 'ticks', *(head for _, head in COLUMNS))
-    return '<h2>By segment</h2>\n' + _table(heads, rows)
+    return '<h2>By segment</h2>\n' + table(heads, rows)
 
 
 def _moments(report: ReplayReport) -> list[str]:
@@ -127,34 +107,14 @@ def _moments(report: ReplayReport) -> list[str]:
         f'<h2>Worst moments of {escape(report.summary.policy)}</h2>',
         '<p class="note">What the camera saw, and the same with attention over it: how much the command changes where '
         'a patch is plain for half a second (occlusion). All frames share one scale; the figure at their right is '
-        'the largest change.</p>',
-        _plot(
+        'the largest change. At the right where the convolutions of the encoder answer (VisualBackProp), whatever the '
+        'rest makes of it.</p>',
+        plot(
             'frames of the worst moments',
             lambda path: draw_moments(path, report.moments, report.comparison.channels),
         ),
     ]
 
 
-def _plot(text: str, draw: Callable[[Path], None]) -> str:
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / 'plot.png'
-        draw(path)
-        return _embed(text, path)
-
-
-def _embed(text: str, path: Path) -> str:
-    data = base64.b64encode(path.read_bytes()).decode()
-    return f'<img alt="{escape(text)}" src="data:image/png;base64,{data}">'
-
-
 def _cells(figures: CommandErrors) -> list[str]:
     return [f'{getattr(figures, key):.3f}' for key, _ in COLUMNS]
-
-
-def _row(*cells: str) -> str:
-    return '<tr>' + ''.join(f'<td>{escape(cell)}</td>' for cell in cells) + '</tr>'
-
-
-def _table(heads: Sequence[str], rows: Sequence[str]) -> str:
-    head = ''.join(f'<th>{escape(each)}</th>' for each in heads)
-    return f'<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n' + '\n'.join(rows) + '\n</tbody>\n</table>'

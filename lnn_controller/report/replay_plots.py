@@ -87,11 +87,13 @@ def draw_moments(path: str | Path, moments: Sequence[Moment], channels: Sequence
     make_figure, _ = load_matplotlib()
     height, width, _ = moments[0].frame.shape
     across = 4.6
-    size = (2 * across, len(moments) * (across * height / width + 0.55))
+    columns = 2 + any(each.answered is not None for each in moments)
+    size = (columns * across, len(moments) * (across * height / width + 0.55))
     figure = make_figure(figsize=size, dpi=110, facecolor=PAPER, layout='constrained')
     # One scale for all: a moment where nothing mattered looks like it.
     strongest = max(1e-9, *(float(each.attention.max()) for each in moments))
-    for moment, (seen, looked) in zip(moments, figure.subplots(len(moments), 2, squeeze=False), strict=True):
+    panels = figure.subplots(len(moments), columns, squeeze=False)
+    for moment, (seen, looked, *answered) in zip(moments, panels, strict=True):
         seen.imshow(moment.frame)
         looked.imshow(moment.frame)
         strength = moment.attention / strongest
@@ -104,7 +106,12 @@ def draw_moments(path: str | Path, moments: Sequence[Moment], channels: Sequence
         looked.set_title(
             f'at most {100 * float(moment.attention.max()):.1f} % of the command range', loc='right', fontsize=8
         )
-        for axes in (seen, looked):
+        for axes in answered:
+            axes.imshow(moment.frame)
+            if moment.answered is not None:
+                axes.imshow(moment.answered, cmap='inferno', alpha=0.8 * moment.answered, vmin=0.0, vmax=1.0)
+                axes.set_title('where the encoder answers', loc='right', fontsize=8)
+        for axes in (seen, looked, *answered):
             axes.set_axis_off()
     save(figure, path)
 

@@ -1,0 +1,208 @@
+"""The page of an inspection; its sentences follow from its figures."""
+
+from collections.abc import Sequence
+from html import escape
+from pathlib import Path
+
+import numpy as np
+
+from lnn_controller.explain.inspection import Inspection, Outcome
+from lnn_controller.report.html import plot, row, table, write_page
+from lnn_controller.report.inspect_plots import draw_lesions, draw_looks, draw_synapses
+
+__all__ = ['findings', 'write_inspection']
+
+# A lesion matters where the figure gets this many times as bad; what is less may be chance.
+MATTERS = 1.5
+CHANGED = 0.25  # of the largest change that any lesion makes, in a recording
+
+
+def write_inspection(path: str | Path, found: Inspection) -> Path:
+    """
+    Write the page.
+
+    :param path: folder; it is made
+    :param found: what an inspection found
+    :returns: the page, ``inspect.html``
+    :raises InputError: if matplotlib is missing or the folder cannot be written
+    """
+    folder = Path(path)
+    folder.mkdir(parents=True, exist_ok=True)
+    unit = _measure(found)[1]
+    parts = [
+        f'<h1>{escape(found.spec.name)}</h1>',
+        f'<p>{escape(found.where)}; {found.steps} steps of the network. A drive is one sample: small differences '
+        'between lesions are chance.</p>',
+        '<ul>' + ''.join(f'<li>{escape(each)}</li>' for each in findings(found)) + '</ul>',
+        '<h2>Lesions</h2>',
+        '<p class="note">Each neuron held at its mean over the intact drive, within the step, so that neurons that '
+        'hear it hear that value; the groups; camera and IMU at their mean; the state wiped before every tick.</p>',
+        plot('what lesions do', lambda file: draw_lesions(file, found, lambda each: _value(found, each), unit)),
+        _lesions(found, [found.intact, found.wiped, *found.groups, *found.single]),
+        '<h2>Neurons</h2>',
+        '<p class="note">Mean and deviation of the state; correlation with each command; share of what the readout '
+        'takes (weight by deviation); time constants from the 5th to the 95th percentile.</p>',
+        _neurons(found),
+    ]
+    if found.synapses is not None:
+        parts += [
+            '<h2>Wiring</h2>',
+            '<p class="note">As thick as the weight (root mean square over the cell\'s heads); green drives the state '
+            "up, red down: the sign of the weights. An NCP-CfC takes from its wiring who hears whom, not the wiring's "
+            'polarity.</p>',
+            plot('the wiring with its weights', lambda file: draw_synapses(file, found)),
+        ]
+    if found.looks:
+        parts += [
+            '<h2>Attention</h2>',
+            '<p class="note">VisualBackProp: where the convolutions answer. It is of the encoder alone: what the cell '
+            'makes of that, occlusion shows (lnn replay). SSIM: 1 where noise leaves the map as it is.</p>',
+            plot('frames and where the encoder looks', lambda file: draw_looks(file, found.looks)),
+        ]
+    write_page(folder / 'inspect.html', f'{found.spec.name}: an inspection', parts)
+    return folder / 'inspect.html'
+
+
+def findings(found: Inspection) -> list[str]:
+    """
+    Say what the figures say.
+
+    :param found: what an inspection found
+    :returns: sentences
+    """
+    return [
+        _intact(found),
+        _memory(found),
+        _single(found),
+        *_groups(found),
+        _readout(found),
+        _components(found),
+        *_recurrent(found),
+        *_attention(found),
+    ]
+
+
+def _measure(found: Inspection) -> tuple[str, str]:
+    """Which figure lesions are compared by, and its name with its unit."""
+    if not found.intact.figures:
+        return 'change', 'mean change of the command, % of its range'
+    if 'cross_track_error_rms_m' in found.intact.figures:
+        return 'cross_track_error_rms_m', 'distance from the lane centre, cm rms'
+    return 'time_s', 'time to the target, s (none where there is no bar)'
+
+
+def _value(found: Inspection, each: Outcome) -> float:
+    key, _ = _measure(found)
+    value = each.change if key == 'change' else each.figures[key]
+    return 100 * value if key != 'time_s' else value if np.isfinite(value) else 0.0
+
+
+def _text(found: Inspection, each: Outcome) -> str:
+    key, _ = _measure(found)
+    value = _value(found, each)
+    if key == 'change':
+        return f'{value:.1f} % of the range'
+    if key == 'time_s':
+        return f'{each.outcome or "time is up"} ({value:.1f} s)' if value else each.outcome or 'time is up'
+    departures = int(each.figures['departures'])
+    return f'{value:.1f} cm' + (f' and {departures} departure{"s" if departures > 1 else ""}' if departures else '')
+
+
+def _is_bad(found: Inspection, each: Outcome) -> bool:
+    """Whether a lesion makes a difference that one drive can show."""
+    key, _ = _measure(found)
+    if key == 'change':
+        return each.change > CHANGED * max(other.change for other in (found.wiped, *found.single, *found.groups))
+    if key == 'time_s':
+        worse = each.figures['success'] < found.intact.figures['success']
+        return worse or _value(found, each) > MATTERS * max(_value(found, found.intact), 1e-9) > MATTERS * 1e-9
+    more = each.figures['departures'] > found.intact.figures['departures']
+    return more or _value(found, each) > MATTERS * _value(found, found.intact)
+
+
+def _intact(found: Inspection) -> str:
+    if not found.intact.figures:
+        return 'There is no world to drive in: lesions are measured by how far they move the command in this recording.'
+    return f'Intact: {_text(found, found.intact)}.'
+
+
+def _memory(found: Inspection) -> str:
+    text = _text(found, found.wiped)
+    if _is_bad(found, found.wiped):
+        return f'It uses its memory here: with the state wiped at each tick {text}.'
+    return f'It needs no memory here: with the state wiped at each tick {text}.'
+
+
+def _single(found: Inspection) -> str:
+    bad = [each for each in found.single if _is_bad(found, each)]
+    worst = max(found.single, key=lambda each: (_is_bad(found, each), _value(found, each)))
+    name = f'{found.neurons.each[worst.neurons[0]].role} {worst.neurons[0]}'
+    if not bad:
+        return f'No single neuron matters much: the worst is {name}, held at its mean {_text(found, worst)}.'
+    return f'{len(bad)} of {len(found.single)} neurons matter by themselves, most {name}: {_text(found, worst)}.'
+
+
+def _groups(found: Inspection) -> list[str]:
+    return [
+        f'Without {each.lesion} (held at the mean): {_text(found, each)}'
+        f'{"" if _is_bad(found, each) else ": not needed here"}.'
+        for each in found.groups
+    ]
+
+
+def _readout(found: Inspection) -> str:
+    each = found.neurons.each
+    share = {role: sum(n.readout for n in each if n.role == role) for role in ('motor', 'command', 'inter', 'neuron')}
+    parts = ', '.join(f'{100 * value:.0f} % {role}' for role, value in share.items() if value > 0)
+    if share['neuron']:
+        return 'The readout takes from neurons that have no roles: this cell has no wiring.'
+    if share['motor'] > 0.95:
+        return f'The command is read from the motor neurons ({parts}): the circuit is the way to it.'
+    return f'The command is not read from the motor neurons alone ({parts}): the circuit is not the whole way to it.'
+
+
+def _components(found: Inspection) -> str:
+    first = found.neurons.components
+    count = int(np.argmax(np.cumsum(first) >= 0.9)) + 1 if sum(first) >= 0.9 else 0
+    rest = f'; {count} hold 90 %' if count > 1 else ''
+    units = len(found.neurons.each)
+    return f'The first principal component has {100 * first[0]:.0f} % of the variance of {units} neurons{rest}.'
+
+
+def _recurrent(found: Inspection) -> list[str]:
+    loops = found.neurons.recurrent
+    if loops is None:
+        return []
+    if not loops:
+        return ['No neuron lies on a loop of synapses: the wiring keeps nothing beyond a tick.']
+    return [
+        f'{len(loops)} of {len(found.neurons.each)} neurons lie on a loop of synapses: {", ".join(map(str, loops))}.'
+    ]
+
+
+def _attention(found: Inspection) -> list[str]:
+    if not found.looks:
+        return ['The bundle has no attention.onnx: no attention is shown.']
+    means = {s: float(np.mean([each.alike[s] for each in found.looks])) for s in found.looks[0].alike}
+    parts = ', '.join(f'{value:.2f} with noise of {sigma:g}/255' for sigma, value in means.items())
+    return [f'Attention keeps a likeness (SSIM, mean of {len(found.looks)} frames) of {parts}.']
+
+
+def _lesions(found: Inspection, outcomes: Sequence[Outcome]) -> str:
+    key, unit = _measure(found)
+    rows = [
+        row(each.lesion, _text(found, each), '' if each is found.intact or not _is_bad(found, each) else 'matters')
+        for each in outcomes
+    ]
+    return table(('held', unit if key != 'time_s' else 'outcome', ''), rows)
+
+
+def _neurons(found: Inspection) -> str:
+    rows = []
+    for each in found.neurons.each:
+        tau = '–' if each.time_constants_s is None else '{:.3g} … {:.3g}'.format(*each.time_constants_s)
+        correlations = [f'{value:+.2f}' if np.isfinite(value) else '–' for value in each.correlation]
+        figures = f'{each.mean:+.2f}', f'{each.deviation:.2f}', *correlations, f'{100 * each.readout:.0f} %', tau
+        rows.append(row(f'{each.role} {each.number}', *figures))
+    heads = 'neuron', 'mean', 'deviation', *found.spec.channels, 'readout', 'time constants, s'
+    return table(heads, rows)

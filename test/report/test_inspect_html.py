@@ -1,0 +1,106 @@
+"""The page of an inspection, of made-up figures: its sentences turn with them."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from lnn_controller.explain.inspection import Inspection, Look, Outcome
+from lnn_controller.explain.neurons import Neuron, Neurons, Synapses
+from lnn_controller.policy import find_policy, read_spec
+from lnn_controller.report.inspect_html import findings, write_inspection
+
+ROLES = ('motor', 'command', 'inter', 'inter')
+
+
+def outcome(name, rms_m, departures=0, neurons=()):
+    figures = {'departures': departures, 'cross_track_error_rms_m': rms_m, 'cross_track_error_max_m': 2 * rms_m}
+    return Outcome(name, neurons, figures, '', math.nan)
+
+
+@pytest.fixture
+def found():
+    neurons = tuple(
+        Neuron(n, role, 0.1, 0.2, (0.5, math.nan), share, (0.01, 0.2))
+        for n, (role, share) in enumerate(zip(ROLES, (0.1, 0.2, 0.3, 0.4), strict=True))
+    )
+    random = np.random.default_rng(0)
+    seen = random.random((24, 40)).astype(np.float32)
+    look = Look(random.integers(0, 256, (24, 40, 3), dtype=np.uint8), seen, {26.0: seen}, {26.0: 0.9})
+    return Inspection(
+        spec=read_spec(find_policy('car_lane')),
+        where='road 21, winter, 12.0 s',
+        steps=600,
+        neurons=Neurons(neurons, (0.8, 0.15, 0.05), (1,)),
+        synapses=Synapses(np.eye(5, 4), np.eye(4) - np.eye(4, k=-1)),
+        intact=outcome('intact', 0.04),
+        wiped=outcome('state wiped at each tick', 0.05),
+        single=tuple(outcome(f'neuron {n}', 0.045, neurons=(n,)) for n in range(4)),
+        groups=(outcome('all 2 inter neurons', 0.3, 2, (2, 3)), outcome('the camera', 0.5, 4)),
+        looks=(look,),
+    )
+
+
+def test_sentences_follow_from_figures(found):
+    text = '\n'.join(findings(found))
+    assert 'It needs no memory here: with the state wiped at each tick 5.0 cm' in text
+    assert 'No single neuron matters much' in text
+    assert 'Without all 2 inter neurons (held at the mean): 30.0 cm and 2 departures.' in text
+    assert '10 % motor, 20 % command, 70 % inter): the circuit is not the whole way to it' in text
+    assert 'The first principal component has 80 % of the variance of 4 neurons; 2 hold 90 %.' in text
+    assert '1 of 4 neurons lie on a loop of synapses: 1.' in text
+    assert '0.90 with noise of 26/255' in text
+
+
+def test_other_figures_give_other_sentences(found):
+    motor = tuple(replace(n, readout=float(n.role == 'motor')) for n in found.neurons.each)
+    other = replace(
+        found,
+        wiped=outcome('state wiped at each tick', 0.2),
+        single=(*found.single[:3], outcome('neuron 3', 0.041, 1, (3,))),
+        neurons=replace(found.neurons, each=motor, recurrent=None),
+        groups=(outcome('the IMU', 0.041),),
+        looks=(),
+    )
+    text = '\n'.join(findings(other))
+    assert 'It uses its memory here: with the state wiped at each tick 20.0 cm' in text
+    assert '1 of 4 neurons matter by themselves, most inter 3: 4.1 cm and 1 departure.' in text
+    assert 'the circuit is the way to it' in text
+    assert 'Without the IMU (held at the mean): 4.1 cm: not needed here.' in text
+    assert 'no attention.onnx' in text
+    assert 'loop' not in text
+
+
+def test_of_a_flight_and_of_a_recording(found):
+    def flight(name, time_s, neurons=()):
+        done = not math.isnan(time_s)
+        figures = {'success': int(done), 'time_s': time_s, 'reached': int(done), 'collisions': 0}
+        return Outcome(name, neurons, figures, 'success' if done else 'crash', math.nan)
+
+    single = (flight('neuron 0', 8.1, (0,)), flight('neuron 1', math.nan, (1,)))
+    flown = replace(found, intact=flight('intact', 8.0), wiped=flight('wiped', 20.0), single=single, groups=())
+    text = '\n'.join(findings(flown))
+    assert 'Intact: success (8.0 s).' in text
+    assert 'It uses its memory here' in text
+    assert '1 of 2 neurons matter by themselves, most command 1: crash.' in text
+
+    def change(name, share, neurons=()):
+        return Outcome(name, neurons, {}, '', share)
+
+    single = (change('neuron 0', 0.001, (0,)), change('neuron 1', 0.05, (1,)))
+    seen = replace(found, intact=change('intact', 0.0), wiped=change('wiped', 0.002), single=single, groups=())
+    text = '\n'.join(findings(seen))
+    assert 'There is no world to drive in' in text
+    assert 'It needs no memory here: with the state wiped at each tick 0.2 % of the range.' in text
+    assert '1 of 2 neurons matter by themselves, most command 1: 5.0 % of the range.' in text
+
+
+def test_the_page(found, tmp_path):
+    page = write_inspection(tmp_path / 'out', found).read_text()
+    assert page.count('<img alt=') == 3
+    assert 'src="http' not in page, 'all of it is in the file'
+    for each in findings(found):
+        assert each in page
+    for role, number in zip(ROLES, range(4), strict=True):
+        assert f'<td>{role} {number}</td>' in page
