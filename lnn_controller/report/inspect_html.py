@@ -48,8 +48,8 @@ def write_inspection(path: str | Path, found: Inspection) -> Path:
         parts += [
             '<h2>Wiring</h2>',
             '<p class="note">As thick as the weight (root mean square over the cell\'s heads); green drives the state '
-            "up, red down: the sign of the weights. An NCP-CfC takes from its wiring who hears whom, not the wiring's "
-            'polarity.</p>',
+            'up, orange down: the sign of the weights. An NCP-CfC takes from its wiring who hears whom, not the '
+            "wiring's polarity.</p>",
             plot('the wiring with its weights', lambda file: draw_synapses(file, found)),
         ]
     if found.looks:
