@@ -15,8 +15,8 @@ from statistics import median
 
 import torch
 
-from lnn_controller.learning.module import clip_gradients
 from lnn_controller.liquid import Sequence, make_cell
+from lnn_controller.liquid.gradients import clip_gradients
 
 STEPS, BATCH = 500, 8
 CELLS = ('ltc', 'cfc', 'ncp_cfc')

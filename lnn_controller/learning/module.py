@@ -1,6 +1,6 @@
 """The Lightning module: loss, optimiser and validation of one policy network."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import lightning
@@ -11,9 +11,10 @@ from torch import Tensor, nn
 from lnn_controller.learning.config import TrainConfig
 from lnn_controller.learning.held_out import FRAMES_AT_ONCE, HeldOut, Predicted, predict
 from lnn_controller.learning.windows import Batch
+from lnn_controller.liquid.gradients import clip_gradients
 from lnn_controller.liquid.network import PolicyNetwork
 
-__all__ = ['PolicyModule', 'at_ticks', 'clip_gradients', 'encode']
+__all__ = ['PolicyModule', 'at_ticks', 'encode']
 
 
 class PolicyModule(lightning.LightningModule):
@@ -144,24 +145,6 @@ class PolicyModule(lightning.LightningModule):
 
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
         return {'optimizer': optimizer, 'lr_scheduler': {'scheduler': schedule, 'interval': 'step'}}
-
-
-def clip_gradients(parameters: Iterable[nn.Parameter], norm: float) -> bool:
-    """
-    Clip gradients to a total norm, or remove them where they are not finite: the optimiser then changes nothing.
-
-    The gradient through a long sequence can grow beyond float32. Clipping would make it NaN, and with it every weight.
-
-    :param parameters: with their gradients
-    :param norm: the largest total norm, > 0
-    :returns: whether the gradient was finite
-    """
-    trained = [parameter for parameter in parameters if parameter.grad is not None]
-    if torch.nn.utils.clip_grad_norm_(trained, norm).isfinite():
-        return True
-    for parameter in trained:
-        parameter.grad = None
-    return False
 
 
 def encode(network: PolicyNetwork, batch: Batch) -> Tensor:

@@ -18,8 +18,9 @@ from lnn_controller.data.episode import Episode
 from lnn_controller.learning.augment import Augment, mirror_commands, mirror_imu
 from lnn_controller.learning.config import TrainConfig
 from lnn_controller.learning.held_out import HeldOut, Look, drive, encode_frames
-from lnn_controller.learning.module import PolicyModule, at_ticks, clip_gradients
+from lnn_controller.learning.module import PolicyModule, at_ticks
 from lnn_controller.learning.windows import Windows
+from lnn_controller.liquid.gradients import clip_gradients
 from lnn_controller.liquid.network import PolicyNetwork
 
 __all__ = ['encoded_looks', 'refine']

@@ -6,8 +6,8 @@ import pytest
 import torch
 from gradients import CELLS, STEPS, train
 
-from lnn_controller.learning.module import clip_gradients
 from lnn_controller.liquid import Sequence, make_cell
+from lnn_controller.liquid.gradients import clip_gradients
 
 
 @pytest.mark.slow
