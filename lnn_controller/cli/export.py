@@ -71,8 +71,9 @@ def _with_attention(args: argparse.Namespace) -> int:
             f'--out must be a new or empty folder, or the policy itself. Got {args.out}: or add --overwrite'
         )
     from lnn_controller.export.attention import add_attention  # PyTorch takes seconds to load
+    from lnn_controller.learning.build import load_network
 
-    print(f'{add_attention(bundle, args.out)}: with attention.onnx')
+    print(f'{add_attention(bundle, load_network(bundle).encoder, args.out)}: with attention.onnx')
     return 0
 
 

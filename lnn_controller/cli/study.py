@@ -22,7 +22,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--encoders', nargs='+', default=['car_lane'], metavar='POLICY', help='policies whose encoder is taken'
     )
-    parser.add_argument('--task', default='lane', help='of the robot that they drive')
     parser.add_argument('--scenes', nargs='+', default=['summer', 'winter'], metavar='SCENE', help='to drive in')
     parser.add_argument('--roads', type=int, nargs='+', default=[21, 47, 64], metavar='N', help='seeds of the worlds')
     parser.add_argument('--faults', nargs='+', default=['none'], metavar='FAULT', help='none, noise, frames_lost')
@@ -48,7 +47,6 @@ def run(args: argparse.Namespace) -> int:
         cells=args.cells,
         seeds=args.seeds,
         encoders=args.encoders,
-        task=args.task,
         scenes=args.scenes,
         roads=args.roads,
         faults=args.faults,
@@ -71,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _command(args: argparse.Namespace) -> str:
     words = ['lnn', 'study', args.study]
-    for name in ('cells', 'seeds', 'encoders', 'task', 'scenes', 'roads', 'faults', 'seconds', 'steps', 'out'):
+    for name in ('cells', 'seeds', 'encoders', 'scenes', 'roads', 'faults', 'seconds', 'steps', 'out'):
         value = getattr(args, name)
         if value is not None:
             words += [f'--{name}', *(map(str, value) if isinstance(value, list) else [str(value)])]

@@ -48,12 +48,13 @@ class Setup:
     conditions: Conditions | None = None
 
 
-def run_setup(setup: Setup, progress: Progress | None = None) -> Trial:
+def run_setup(setup: Setup, progress: Progress | None = None, *, policy: Policy | None = None) -> Trial:
     """
     Run one trial.
 
     :param setup: which
     :param progress: called with the simulated seconds since the last call, now and then
+    :param policy: drives in place of the setup's
     :returns: the trial
     :raises InputError: as :func:`~.closed_loop.run_trial` does, or if there is no such policy
     """
@@ -69,7 +70,7 @@ def run_setup(setup: Setup, progress: Progress | None = None) -> Trial:
             progress=progress,
         )
     return run_trial(
-        _load(setup.policy, setup.runtime),
+        policy or _load(setup.policy, setup.runtime),
         robot=setup.robot,
         task=setup.task,
         scene=setup.scene,

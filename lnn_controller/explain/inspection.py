@@ -9,10 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lnn_controller.control import ControlSettings
 from lnn_controller.data.noise import add_noise
-from lnn_controller.evaluation.closed_loop import run_trial
-from lnn_controller.evaluation.many import Setup
+from lnn_controller.evaluation.many import Setup, run_setup
 from lnn_controller.evaluation.trial import Trial
 from lnn_controller.explain.held import HeldPolicy, Lesion, Log, run_lesions
 from lnn_controller.explain.neurons import Neurons, Synapses, describe_neurons, synapses
@@ -106,17 +104,17 @@ def inspect_drive(path: Path, setup: Setup, *, jobs: int, progress: Progress | N
     :raises InputError: as :func:`~lnn_controller.evaluation.many.run_setup`, or if the bundle is not of lnn train
     """
     setup = replace(setup, policy=str(path))
-    log = Log()
+    bundle, log = _read(setup.policy), Log()
     trial = _drive(setup, Lesion(INTACT), log)
-    neurons = describe_neurons(read_bundle(path), log)
-    lesions = _lesions(neurons, log, read_bundle(path).spec)
+    neurons = describe_neurons(bundle, log)
+    lesions = _lesions(neurons, log, bundle.spec)
     outcomes = []
     for outcome in in_processes(_drive_lesion, [(setup, lesion) for lesion in lesions], jobs=jobs):
         outcomes.append(outcome)
         if progress:
             progress((len(outcomes) + 1) / (len(lesions) + 1))
     place = f'{"road" if setup.task == "lane" else setup.task} {setup.seed}'
-    return _inspection(path, f'{place}, {setup.scene}, {trial.seconds:.1f} s', log, neurons, [_of(trial), *outcomes])
+    return _inspection(bundle, f'{place}, {setup.scene}, {trial.seconds:.1f} s', log, neurons, [_of(trial), *outcomes])
 
 
 def inspect_recording(path: Path, bag: Path) -> Inspection:
@@ -139,11 +137,10 @@ def inspect_recording(path: Path, bag: Path) -> Inspection:
         for lesion, each in zip(lesions, away, strict=True)
     ]
     where = f'{bag.name}, {sum(log.dt_s):.1f} s of it, open loop'
-    return _inspection(path, where, log, neurons, outcomes)
+    return _inspection(bundle, where, log, neurons, outcomes)
 
 
-def _inspection(path: Path, where: str, log: Log, neurons: Neurons, outcomes: Sequence[Outcome]) -> Inspection:
-    bundle = read_bundle(path)
+def _inspection(bundle: Bundle, where: str, log: Log, neurons: Neurons, outcomes: Sequence[Outcome]) -> Inspection:
     intact, wiped, *rest = outcomes
     return Inspection(
         spec=bundle.spec,
@@ -202,16 +199,7 @@ def _drive(setup: Setup, lesion: Lesion, log: Log | None = None) -> Trial:
     import torch
 
     torch.set_num_threads(1)
-    return run_trial(
-        HeldPolicy(_read(setup.policy), lesion, log),
-        robot=setup.robot,
-        task=setup.task,
-        scene=setup.scene,
-        seed=setup.seed,
-        seconds=setup.seconds,
-        rate_hz=setup.rate_hz,
-        settings=ControlSettings(tick_on_frame=setup.tick_on_frame),
-    )
+    return run_setup(setup, policy=HeldPolicy(_read(setup.policy), lesion, log))
 
 
 @lru_cache(maxsize=1)

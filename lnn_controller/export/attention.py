@@ -1,14 +1,12 @@
 """VisualBackProp as a graph of its own beside the encoder's, of the encoder's weights."""
 
-from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import torch
-from safetensors.torch import load
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lnn_controller.errors import InputError
 from lnn_controller.export.graph import FlatEncoder, onnx_graph
 from lnn_controller.liquid.encoder import ConvEncoder
 from lnn_controller.policy import Bundle, PolicySpec, write_bundle
@@ -28,20 +26,23 @@ class VisualBackProp(nn.Module):
     another: where kernels overlap, what they spread is averaged, not summed, or the strides would show as a grid.
 
     :param encoder: whose convolutions they are
+    :param image: a frame of the size that the map will be of, uint8, (1, H, W, 3)
     """
 
-    def __init__(self, encoder: ConvEncoder) -> None:
+    def __init__(self, encoder: ConvEncoder, image: Tensor) -> None:
         super().__init__()
         self.encoder = FlatEncoder(encoder)
+        layers, averages = self._averages(image)
+        sizes = [image.shape[1:3], *(each.shape[2:] for each in averages)]
+        # Made here, not in the graph: a trace would write out every place of every matrix.
+        self.spreads = [
+            [_spreading(*each) for each in zip(whole, part, layer.kernel_size, layer.stride, strict=True)]
+            for layer, (whole, part) in zip(layers, pairwise(sizes), strict=True)
+        ]
 
-    def forward(self, image: Tensor) -> Tensor:
-        """
-        Compute the map.
-
-        :param image: rgb8 frame, uint8, (1, H, W, 3)
-        :returns: map, (1, H, W)
-        """
-        averages, layers = [], [self.encoder.first]
+    def _averages(self, image: Tensor) -> tuple[list[nn.Conv2d], list[Tensor]]:
+        """The convolutions and, after each, its feature maps' average."""
+        layers, averages = [self.encoder.first], []
         x = self.encoder.first_maps(image)
         for layer in self.encoder.rest:
             if isinstance(layer, nn.Flatten):
@@ -51,10 +52,22 @@ class VisualBackProp(nn.Module):
                 layers.append(layer)
             else:
                 averages.append(_average(x))
+        return layers, averages
+
+    def forward(self, image: Tensor) -> Tensor:
+        """
+        Compute the map.
+
+        :param image: rgb8 frame, uint8, (1, H, W, 3)
+        :returns: map, (1, H, W)
+        """
+        _, averages = self._averages(image)
         seen = averages.pop()
-        for layer, below in zip(layers[:0:-1], averages[::-1], strict=True):
-            seen = _scale_up(seen, layer, below.shape[2:]) * below
-        seen = _scale_up(seen, layers[0], image.shape[1:3])
+        # A transposed convolution, as a matrix for either direction.
+        for (down, right), below in zip(self.spreads[:0:-1], averages[::-1], strict=True):
+            seen = (down @ seen @ right.T) * below
+        down, right = self.spreads[0]
+        seen = down @ seen @ right.T
         return (seen / seen.amax().clamp_min(NOTHING)).flatten(0, 1)
 
 
@@ -64,16 +77,8 @@ def _average(maps: Tensor) -> Tensor:
     return functional.conv2d(maps, torch.full((1, channels, 1, 1), 1 / channels))
 
 
-def _scale_up(average: Tensor, layer: nn.Conv2d, size: Sequence[int]) -> Tensor:
-    """Spread each value over what its layer saw it by: a transposed convolution, a matrix for either direction."""
-    down, right = (
-        _spreading(int(whole), int(part), seen, step)
-        for whole, part, seen, step in zip(size, average.shape[2:], layer.kernel_size, layer.stride, strict=True)
-    )
-    return down @ average @ right.T
-
-
 def _spreading(whole: int, part: int, kernel: int, stride: int) -> Tensor:
+    """Make what spreads each value over what its layer saw it by, averaged where these overlap, (whole, part)."""
     spread = torch.zeros(whole, part)
     for place in range(part):
         spread[place * stride : place * stride + kernel, place] = 1.0
@@ -89,28 +94,18 @@ def attention_graph(encoder: ConvEncoder, spec: PolicySpec) -> bytes:
     :returns: ONNX: ``image`` (1, H, W, 3) uint8 → ``attention`` (1, H, W) float32, 0 … 1
     """
     frame = torch.zeros(1, spec.image.height, spec.image.width, 3, dtype=torch.uint8)
-    return onnx_graph(VisualBackProp(encoder), (frame,), ['image'], ['attention'])
+    return onnx_graph(VisualBackProp(encoder, frame), (frame,), ['image'], ['attention'])
 
 
-def add_attention(bundle: Bundle, out: str | Path) -> Path:
+def add_attention(bundle: Bundle, encoder: ConvEncoder, out: str | Path) -> Path:
     """
     Write a bundle again, with the map of attention that a bundle of an earlier version lacks; the rest to the bit.
 
     :param bundle: the bundle
+    :param encoder: of its network, as trained
     :param out: folder of the bundle to write, which may be the same one
     :returns: the folder
-    :raises InputError: if its weights are not those of an encoder of this package, or it cannot be written
+    :raises InputError: if it cannot be written
     """
-    spec = bundle.spec
-    encoder = ConvEncoder(spec.image.height, spec.image.width, spec.network.features)
-    try:
-        weights = load(bundle.weights)
-        prefix = 'encoder.'
-        encoder.load_state_dict({k.removeprefix(prefix): v for k, v in weights.items() if k.startswith(prefix)})
-    except Exception as error:  # safetensors' and torch's share no base class below Exception
-        raise InputError(
-            f'{bundle.path / "weights.safetensors"} must hold the weights of the encoder that policy.json describes. '
-            f'Got others: begin with a policy of lnn train. ({" ".join(str(error).split())[:200]})'
-        ) from None
-    graph = attention_graph(encoder, spec)
-    return write_bundle(out, spec, bundle.weights, bundle.encoder, bundle.core, graph)
+    graph = attention_graph(encoder, bundle.spec)
+    return write_bundle(out, bundle.spec, bundle.weights, bundle.encoder, bundle.core, graph)

@@ -208,11 +208,15 @@ class RecordNode(Node):
         if self._marks_topic not in self._bag.topics:
             self._bag.add_topic(self._marks_topic, STRING, qos=offered_qos())
         if self._bag.topics[self._marks_topic] == STRING:
-            self._write(self._marks_topic, serialize_message(String(data=word)))
-            self.written -= 1  # an empty recording with marks is an empty recording
+            # Not counted as written: an empty recording with marks is an empty recording.
+            self._put(self._marks_topic, serialize_message(String(data=word)))
             self.get_logger().info(f'episode: {word} ({MARKS[word]})')
 
     def _write(self, topic: str, data: bytes) -> None:
+        self._put(topic, data)
+        self.written += 1
+
+    def _put(self, topic: str, data: bytes) -> None:
         ahead_ns = self._arrival.ahead_ns
         stamp_ns = self._arrival.stamp(self.get_clock().now().nanoseconds)
         if self._arrival.ahead_ns > ahead_ns:
@@ -221,7 +225,6 @@ class RecordNode(Node):
                 f'the clock was set back: what arrives is stamped {ahead_s:.3f} s later than it, to keep its order'
             )
         self._bag.write(topic, stamp_ns, data)
-        self.written += 1
 
 
 def _pattern(text: str) -> re.Pattern[str]:

@@ -1,6 +1,7 @@
 """A loaded policy, and what computes it: ONNX Runtime, or the policy's own C where this machine has compiled it."""
 
 import logging
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -52,7 +53,7 @@ class Policy:
         if native is None and runtime == 'native':
             raise InputError(f'the runtime native needs {bundle.path} compiled. Got {self.runtime_note}')
         self._network: OnnxNetwork | NativeNetwork = native or onnx
-        self._attention = None if bundle.attention is None else AttentionNetwork(bundle)
+        self._bundle = bundle
 
     @classmethod
     def load(cls, name_or_path: str | Path, *, threads: int = 1, runtime: str = 'auto') -> 'Policy':
@@ -101,7 +102,12 @@ class Policy:
     @property
     def has_attention(self) -> bool:
         """Whether its bundle has the graph that :meth:`attention` runs."""
-        return self._attention is not None
+        return self._bundle.attention is not None
+
+    @cached_property
+    def _attention(self) -> AttentionNetwork:
+        """Loaded when it is first asked for: who only drives need not pay for it."""
+        return AttentionNetwork(self._bundle)
 
     def attention(self, image: NDArray[np.uint8]) -> Array:
         """
@@ -111,9 +117,10 @@ class Policy:
 
         :param image: rgb8 frame of the spec's size (see :meth:`fit`), (H, W, 3) uint8
         :returns: 0 … 1, (H, W) float32
-        :raises InputError: if the frame has another shape or type, or the bundle has no such graph
+        :raises InputError: if the frame has another shape or type, or the bundle has no such graph, or one that does
+            not fit the policy's frame
         """
-        if self._attention is None:
+        if not self.has_attention:
             raise InputError(
                 f'a map of attention needs a bundle with attention.onnx. Got {self.path} without: write it anew with '
                 f'lnn export {self.path} --target attention --out DIR'

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lnn_controller.data.survey import BagSurvey, Learnt, Stream
-from lnn_controller.errors import InputError, printable
+from lnn_controller.errors import printable
 from lnn_controller.policy.spec import CHANNEL_UNITS
-from lnn_controller.report.html import STYLE
+from lnn_controller.report.html import row, table, write_page
 
 __all__ = ['bag_text', 'write_bag_page']
 
@@ -107,30 +107,20 @@ def write_bag_page(path: str | Path, survey: BagSurvey) -> None:
     :param survey: of the bag
     :raises InputError: if it cannot be written
     """
-    path = Path(path)
     total = sum(each.count for each in survey.streams)
     heads = ('topic', 'type', 'messages', 'Hz', 'gaps', 'longest')
     parts = [
         f'<h1>{escape(printable(survey.name))}</h1>',
         f'<p>{total} messages in {survey.seconds:.1f} s.</p>',
         *(f'<p><b>{escape(printable(line))}</b></p>' for line in survey.damage or [WHOLE]),
-        _table(heads, [_cells(each) for each in survey.streams]),
+        table(heads, [row(*map(printable, _cells(each))) for each in survey.streams]),
         *(f'<p>{escape(printable(f"{key}: {value}"))}</p>' for key, value in survey.about.items()),
     ]
     if survey.refused:
         parts.append(f'<h2>Training refuses it</h2>\n<p>{escape(printable(survey.refused))}</p>')
     if survey.learnt:
         parts += _learnt_parts(survey.learnt)
-    page = (
-        f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{escape(survey.name)}</title>\n'
-        '<meta name="viewport" content="width=device-width">\n'
-        f'<style>\n{STYLE}{PAGE_STYLE}</style>\n</head>\n<body>\n' + '\n'.join(parts) + '\n</body>\n</html>\n'
-    )
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(page, encoding='utf-8')
-    except OSError as error:
-        raise InputError(f'the page must be writable. Got {path}: {error.strerror}') from None
+    write_page(Path(path), survey.name, parts, style=PAGE_STYLE)
 
 
 def _learnt_parts(learnt: Learnt) -> Iterator[str]:
@@ -161,9 +151,3 @@ def _learnt_parts(learnt: Learnt) -> Iterator[str]:
             for count, low, high in zip(counts, edges[:-1], edges[1:], strict=True)
         ]
         yield '<table>\n' + '\n'.join(rows) + '\n</table>'
-
-
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    head = ''.join(f'<th>{escape(each)}</th>' for each in heads)
-    body = '\n'.join('<tr>' + ''.join(f'<td>{escape(printable(cell))}</td>' for cell in row) + '</tr>' for row in rows)
-    return f'<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>'

@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 
 from lnn_controller.errors import InputError
 
-__all__ = ['STYLE', 'embed', 'plot', 'row', 'table', 'write_page']
+__all__ = ['embed', 'plot', 'row', 'table', 'write_page']
 
 STYLE = """\
 :root { color-scheme: light dark; --line: #d1d5db; --dim: #6b7280; }
@@ -22,25 +22,26 @@ p.note { color: var(--dim); max-width: 50rem; }
 """
 
 
-def write_page(path: Path, title: str, parts: Sequence[str]) -> None:
+def write_page(path: Path, title: str, parts: Sequence[str], style: str = '') -> None:
     """
     Write a page.
 
-    :param path: the file; its folder is there
+    :param path: the file; its folder is made
     :param title: of the page, plain text
     :param parts: of its body, HTML
+    :param style: CSS of its own, behind that of all pages
     :raises InputError: if it cannot be written
     """
     page = (
         f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{escape(title)}</title>\n'
         '<meta name="viewport" content="width=device-width">\n'
-        f'<style>\n{STYLE}</style>\n</head>\n<body>\n' + '\n'.join(parts) + '\n</body>\n</html>\n'
+        f'<style>\n{STYLE}{style}</style>\n</head>\n<body>\n' + '\n'.join(parts) + '\n</body>\n</html>\n'
     )
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(page, encoding='utf-8')
     except OSError as error:
-        msg = f'the folder of results must be writable. Got {path.parent}: {error.strerror}'
-        raise InputError(msg) from None
+        raise InputError(f'the page must be writable. Got {path}: {error.strerror}') from None
 
 
 def plot(text: str, draw: Callable[[Path], None]) -> str:

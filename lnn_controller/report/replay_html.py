@@ -12,7 +12,7 @@ from lnn_controller.report.html import embed, plot, row, table, write_page
 from lnn_controller.report.json import write_json
 from lnn_controller.report.replay_plots import draw_commands, draw_moments, draw_robustness
 from lnn_controller.report.replay_report import ReplayReport, as_json
-from lnn_controller.report.text import exactness, stops_text
+from lnn_controller.report.text import exactness, rate_text, stops_text
 
 __all__ = ['write_report']
 
@@ -76,7 +76,7 @@ def _head(summaries: Sequence[ComparisonSummary]) -> str:
         for each in summaries
     ]
     heads = ('policy', 'ticks compared', 'latency p50, µs', 'latency p99, µs', 'stops', 'exact replay')
-    recording = f'{first.seconds:.1f} s at {first.control_rate_hz:g} Hz{last}.'
+    recording = f'{first.seconds:.1f} s at {rate_text(first)}{last}.'
     return f'<h1>{escape(first.bag)}</h1>\n<p>{recording}</p>\n' + table(heads, rows)
 
 

@@ -10,7 +10,7 @@ from lnn_controller.replay.comparison import ComparisonSummary
 from lnn_controller.replay.result import Exactness, ReplaySummary
 from lnn_controller.report.replay_report import ReplayReport
 
-__all__ = ['exactness', 'replay_table', 'stops_text', 'trial_card', 'trials_table']
+__all__ = ['exactness', 'rate_text', 'replay_table', 'stops_text', 'trial_card', 'trials_table']
 
 TIME_UP = 'time up'  # no outcome
 
@@ -149,8 +149,13 @@ def exactness(exact: Exactness) -> str:
     return f'largest difference {exact.max_abs_difference:.1e}; {compared}'
 
 
-def _rate(summary: ComparisonSummary) -> str:
-    """The control rate; where frames brought ticks too, how many there were."""
+def rate_text(summary: ComparisonSummary) -> str:
+    """
+    Write a replay's control rate; where frames brought ticks too, how many a second there were.
+
+    :param summary: of the replay
+    :returns: with its unit
+    """
     rate, mean = summary.control_rate_hz, summary.ticks / max(summary.seconds, 1e-9)
     return f'{rate:g} Hz and with frames {mean:.1f}' if mean > 1.02 * rate + 1 else f'{rate:g} Hz'
 
@@ -163,7 +168,7 @@ def _replay_lines(report: ReplayReport) -> list[str]:
     lines = [
         f'{"policy":<20}{summary.policy}',
         f'{"recording":<20}{recording}',
-        f'{"ticks":<20}{summary.ticks}, {_rate(summary)}, {summary.compared} compared',
+        f'{"ticks":<20}{summary.ticks}, {rate_text(summary)}, {summary.compared} compared',
         f'{"step latency":<20}{_latency(summary.step_latency_p50_us, summary.step_latency_p99_us)}',
         f'{"stops":<20}{stops_text(summary.stops)}',
     ]

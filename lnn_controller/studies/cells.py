@@ -43,6 +43,7 @@ CELLS: dict[str, tuple[str, int, dict[str, Any]]] = {
     'none 19': ('none', 19, {}),
 }
 FAULTS = {'none': Conditions(), 'noise': Conditions(image_noise=51.0), 'frames_lost': Conditions(drop_frames=0.8)}
+ROBOT, TASK = 'car', 'lane'
 # Roads that no policy is tested on.
 DEMONSTRATED, DEMONSTRATED_S = range(101, 105), 15.0
 
@@ -52,7 +53,6 @@ def conditions(
     cells: Sequence[str] | None,
     seeds: Sequence[int],
     encoders: Sequence[str],
-    task: str,
     scenes: Sequence[str],
     roads: Sequence[int],
     faults: Sequence[str],
@@ -65,7 +65,6 @@ def conditions(
     :param cells: keys of :data:`CELLS`; ``None``: all
     :param seeds: of weights, wiring and windows
     :param encoders: policies whose encoder is taken
-    :param task: of the encoders' robot
     :param scenes: to drive in
     :param roads: seeds of the worlds
     :param faults: keys of :data:`FAULTS`
@@ -80,11 +79,12 @@ def conditions(
         if wrong:
             raise InputError(f'{what} must be one of {", ".join(known)}. Got {wrong[0]!r}')
     for encoder in encoders:
-        robot = find_robot(read_spec(find_policy(encoder)).robot or 'car')
-        robot.find_task(task)
-        for scene in scenes:
-            robot.find_scene(scene)
-    drives = {'task': task, 'scenes': list(scenes), 'roads': list(roads), 'faults': list(faults), 'seconds': seconds}
+        robot = read_spec(find_policy(encoder)).robot or ROBOT
+        if robot != ROBOT:
+            raise InputError(f'an encoder must be of a policy of the {ROBOT}. Got {encoder}, of the {robot}')
+    for scene in scenes:
+        find_robot(ROBOT).find_scene(scene)
+    drives = {'scenes': list(scenes), 'roads': list(roads), 'faults': list(faults), 'seconds': seconds}
     return [
         {'cell': cell, 'seed': seed, 'encoder': encoder, 'steps': steps, **drives}
         for seed, encoder, cell in product(seeds, encoders, cells)
@@ -100,7 +100,7 @@ def run(condition: Mapping[str, Any]) -> dict[str, Any]:
         ``success`` and ``roughness`` (rms rate of the last channel's command, its unit/s)
     """
     name, units, options = CELLS[condition['cell']]
-    encoder = _encoder(condition['encoder'], condition['task'])
+    encoder = _encoder(condition['encoder'])
     with tempfile.TemporaryDirectory() as folder:
         out, started = Path(folder) / 'policy', time.process_time()
         result: dict[str, Any] = encoder.train(
@@ -108,7 +108,6 @@ def run(condition: Mapping[str, Any]) -> dict[str, Any]:
         )
         result['train_cpu_s'] = round(time.process_time() - started, 1)
         policy = Policy.load(out, runtime='onnx')
-    robot = policy.spec.robot or 'car'
     result['drives'] = [
         {
             'scene': scene,
@@ -118,8 +117,8 @@ def run(condition: Mapping[str, Any]) -> dict[str, Any]:
                 run_trial(
                     policy,
                     seed=road,
-                    robot=robot,
-                    task=condition['task'],
+                    robot=ROBOT,
+                    task=TASK,
                     scene=scene,
                     seconds=condition['seconds'],
                     settings=ControlSettings(tick_on_frame=False),
@@ -135,26 +134,24 @@ def run(condition: Mapping[str, Any]) -> dict[str, Any]:
 def _figures(trial: Trial) -> dict[str, Any]:
     seconds = np.diff(trial.command_stamp_ns) * 1e-9
     steering = np.diff(trial.command[:, -1]) / seconds
-    figures = trial.figures
     return {
-        'error_m': figures.get('cross_track_error_rms_m'),
-        'success': int(figures['success'] if 'success' in figures else not figures['departures']),
+        'error_m': trial.figures['cross_track_error_rms_m'],
+        'success': int(not trial.figures['departures']),
         'roughness': rms(steering),
     }
 
 
 @cache
-def _encoder(policy: str, task: str) -> Any:
+def _encoder(policy: str) -> Any:
     """An encoder and its demonstrations, made once in each process."""
     from lnn_controller.learning.frozen import FrozenEncoder  # PyTorch takes seconds to load
 
-    robot = read_spec(find_policy(policy)).robot or 'car'
     with tempfile.TemporaryDirectory() as folder:
         bags = collect(
             Path(folder) / 'demonstrations',
             seeds=DEMONSTRATED,
-            robot=robot,
-            tasks=[task],
+            robot=ROBOT,
+            tasks=[TASK],
             seconds=DEMONSTRATED_S,
             seed=5,
             progress=False,

@@ -67,11 +67,7 @@ def _row(
         """(seeds, roads)"""
         return np.array(
             [
-                [
-                    np.nan if d[figure] is None else d[figure]
-                    for d in by_cell[name][seed]['drives']
-                    if (d['scene'], d['fault']) == (scene, fault)
-                ]
+                [d[figure] for d in by_cell[name][seed]['drives'] if (d['scene'], d['fault']) == (scene, fault)]
                 for seed in seeds
             ],
             np.float64,
@@ -109,7 +105,7 @@ def page(rows: Sequence[Row], command: str) -> str:
         return 'Not one seed is complete for every cell yet: the same command goes on.\n'
     one = rows[0]['condition']
     roads = ', '.join(map(str, one['roads']))
-    given = f'Task: {one["task"]}; {one["steps"]} optimiser steps; drives of {one["seconds"]:g} s; roads {roads}.'
+    given = f'{one["steps"]} optimiser steps; drives of {one["seconds"]:g} s; roads {roads}.'
     text = ['# Do cells differ?', '', f'{_WHAT} {given}', '', f'```bash\n{command}\n```', '', _LEGEND]
     for encoder, scene, fault in dict.fromkeys((r['encoder'], r['scene'], r['fault']) for r in summary):
         part = [r for r in summary if (r['encoder'], r['scene'], r['fault']) == (encoder, scene, fault)]

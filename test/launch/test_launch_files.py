@@ -213,17 +213,19 @@ def parameters_of(node, name, wanted):
     return [parameter_value_to_python(each) for each in answer.result().values]
 
 
-def test_the_robots_own_topics_are_arguments(launch, tiny_bundle, domain_id):
+def test_the_robots_own_topics_are_arguments(launch, tiny_bundle, tmp_path, domain_id):
     names = {'/camera/image', '/camera/imu', '/base/cmd_vel'}
     own = ['image:=/camera/image', 'imu:=/camera/imu', 'cmd_vel:=/base/cmd_vel', 'stamped:=false', 'namespace:=r1']
-    drive = launch('drive.launch.py', f'policy:={tiny_bundle}', *own, 'speed_scale:=0.5')
-    read_until(drive, r'r1.controller.*the robot drives')
+    bag = tmp_path / 'bag'
+    drive = launch('drive.launch.py', f'policy:={tiny_bundle}', *own, 'speed_scale:=0.5', f'record:={bag}')
+    read_until(drive, r'recording /base/cmd_vel')
     with looking(domain_id) as node:
         for name in ('controller', 'sim'):
             assert topics_of(node, name, '/r1', names)['/base/cmd_vel'] == ['geometry_msgs/msg/Twist']
         assert parameters_of(node, '/r1/controller', ['speed_scale', 'enable_stamped_cmd_vel']) == [0.5, False]
     end(drive)
     assert drive.returncode == 0
+    assert all(name in (bag / 'metadata.yaml').read_text() for name in names)
 
 
 def test_a_compressed_camera_by_argument(launch, tiny_bundle, domain_id):

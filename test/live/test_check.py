@@ -11,7 +11,8 @@ from std_msgs.msg import Empty
 
 from lnn_controller.cli import main
 from lnn_controller.data.messages.build import image_message, imu_message
-from lnn_controller.live.check import Names, judge_camera, judge_clock, judge_imu, run_check
+from lnn_controller.live.check import Names, run_check
+from lnn_controller.live.sensor_findings import judge_camera, judge_clock, judge_imu
 from lnn_controller.policy import find_policy, read_spec
 
 

@@ -51,8 +51,9 @@ def test_an_altered_or_foreign_map_of_attention_is_refused(tmp_path):
     with pytest.raises(InputError, match=r'attention.onnx: must be the file that policy.json was written with'):
         read_spec(bundle)
     other = make_tiny_bundle(tmp_path / 'other', attention=tiny_attention(tiny_spec(height=24)))
+    policy = Policy.load(other)  # which drives all the same
     with pytest.raises(InputError, match=r'attention.onnx: "image" must be'):
-        Policy.load(other)
+        policy.attention(np.zeros((12, 16, 3), np.uint8))
 
 
 def test_the_same_policy_gives_the_same_files(tmp_path):

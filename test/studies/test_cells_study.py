@@ -14,7 +14,6 @@ from lnn_controller.studies.runner import read_rows, run_conditions
 CHOSEN = {
     'cells': ['ncp_cfc', 'gru', 'none'],
     'encoders': ['car_lane'],
-    'task': 'lane',
     'scenes': ['summer'],
     'roads': [21, 33],
     'faults': ['none'],
@@ -100,7 +99,7 @@ def test_seeds_that_a_cell_lacks_are_left_out():
     [
         ({'cells': ['rnn']}, "a cell must be one of ncp_cfc, .* Got 'rnn'"),
         ({'faults': ['fire']}, "a fault must be one of none, noise, frames_lost. Got 'fire'"),
-        ({'task': 'fly'}, 'lane'),
+        ({'encoders': ['drone_forest']}, 'of a policy of the car. Got drone_forest, of the drone'),
         ({'scenes': ['mars']}, 'summer'),
         ({'encoders': ['nothing']}, 'car_lane'),
     ],
