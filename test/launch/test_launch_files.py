@@ -15,32 +15,20 @@ import rclpy
 
 pytest.importorskip('launch_ros.actions', reason='the launch files need ROS 2 launch')
 
-from ament_index_python.packages import PackageNotFoundError, get_package_prefix
 from bundles import DRONE, make_tiny_bundle
 from documented import commands
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.parameter import parameter_value_to_python
 from rclpy.parameter_client import AsyncParameterClient
-from ros_domains import own_domain
 
 LAUNCH = Path(__file__).parents[2] / 'launch'
 DEADLINE_S = 60.0
 
 
 @pytest.fixture
-def domain_id():
-    with own_domain() as number:
-        yield number
-
-
-@pytest.fixture
-def launch(tmp_path, domain_id):
+def launch(tmp_path, workspace, domain_id):
     """Start ``ros2 launch`` of a file of the source tree; ended with the test."""
-    try:
-        get_package_prefix('lnn_controller')
-    except PackageNotFoundError:
-        pytest.skip('the package is not built in a sourced workspace')
     if shutil.which('ros2') is None:
         pytest.skip('there is no ros2 command')
     started = []
