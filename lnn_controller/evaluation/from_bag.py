@@ -18,7 +18,7 @@ from lnn_controller.errors import InputError
 from lnn_controller.evaluation.trial import Trial
 from lnn_controller.metrics.lane import lane_figures
 from lnn_controller.metrics.statistics import percentiles
-from lnn_controller.metrics.success import flight_figures
+from lnn_controller.metrics.success import flight_figures, outcome_figures
 from lnn_controller.sim import Track, find_robot
 from lnn_controller.sim.tasks.lane import cross_track_errors
 
@@ -108,8 +108,10 @@ def read_trial(
     figures: Mapping[str, float | int]
     if task == 'lane':
         figures = lane_figures(cross_track_errors(Track(seed), pose), counted)
-    else:
+    elif rows[REACHED]:
         figures = flight_figures(outcome, (end_ns - start_ns) / 1e9, counted)
+    else:
+        figures = outcome_figures(outcome, (end_ns - start_ns) / 1e9)
     neuron_stamps, neurons = _neurons(rows[NEURONS], start_ns, end_ns)
     latency_us, stops = _ticks(rows, start_ns, end_ns)
     return Trial(

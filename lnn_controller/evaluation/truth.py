@@ -29,11 +29,10 @@ def begun(robot: str, task: str, scene: str, seed: int, scenario: Scenario | Non
         cannot be perturbed, or OpenGL is missing
     """
     entry = find_robot(robot)
-    make_task = entry.find_task(task)
-    with closing(entry.world(seed, entry.find_scene(scene))) as world:
+    asked = entry.make(task, seed, scene)
+    with closing(asked.world) as world:
         if scenario is not None and not isinstance(world, Perturbable):
             raise InputError(f'a scenario must be for a robot that can be perturbed. Got the {robot}')
-        asked = make_task(world)
         perturb(asked, scenario, 0.0)  # what holds from the start holds while the robot is put there
         asked.begin()
         yield asked

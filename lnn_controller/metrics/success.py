@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from statistics import NormalDist, median
 from typing import Any
 
-__all__ = ['count_outcomes', 'flight_figures', 'sum_up', 'wilson_interval']
+__all__ = ['count_outcomes', 'flight_figures', 'outcome_figures', 'sum_up', 'wilson_interval']
 
 
 def wilson_interval(successes: int, trials: int, *, confidence: float = 0.95) -> tuple[float, float]:
@@ -42,6 +42,22 @@ def count_outcomes(outcomes: Iterable[str]) -> dict[str, int]:
     return {outcome: counts[outcome] for outcome in sorted(counts, key=lambda outcome: (-counts[outcome], outcome))}
 
 
+def outcome_figures(outcome: str, seconds: float) -> dict[str, float | int]:
+    """
+    Sum one trial up that succeeds or not.
+
+    :param outcome: how it ended, in a word: ``success``, ``crash``, …
+    :param seconds: after what time, s
+    :returns: ``success`` (0 or 1), ``time_s`` to it (NaN without), ``collisions``
+    """
+    success = outcome == 'success'
+    return {
+        'success': int(success),
+        'time_s': seconds if success else math.nan,
+        'collisions': int(outcome == 'crash'),
+    }
+
+
 def flight_figures(outcome: str, seconds: float, reached: int) -> dict[str, float | int]:
     """
     Sum one flight to a target up.
@@ -49,15 +65,9 @@ def flight_figures(outcome: str, seconds: float, reached: int) -> dict[str, floa
     :param outcome: how it ended, in a word: ``success``, ``crash``, …
     :param seconds: after what time, s
     :param reached: targets reached
-    :returns: ``success`` (0 or 1), ``time_s`` to it (NaN without), ``reached``, ``collisions``
+    :returns: as :func:`outcome_figures`, and ``reached``
     """
-    success = outcome == 'success'
-    return {
-        'success': int(success),
-        'time_s': seconds if success else math.nan,
-        'reached': reached,
-        'collisions': int(outcome == 'crash'),
-    }
+    return outcome_figures(outcome, seconds) | {'reached': reached}
 
 
 def sum_up(trials: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

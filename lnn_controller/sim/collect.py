@@ -130,10 +130,11 @@ def collect(
     with bar:
         for task, each, stem in plan:
             said = {'robot': robot, 'task': task, 'scene': scene, 'seed': str(each)}
-            with closing(entry.world(each, scene, scenery_seed=seed)) as world:
+            asked = entry.make(task, each, scene, scenery_seed=seed)
+            with closing(asked.world):
                 # Of one source two tasks would begin with the same flight, and a recording may be learnt once.
                 source = [seed, each, 2, list(entry.tasks).index(task)]
-                asked, rng = entry.tasks[task](world), np.random.default_rng(source)
+                rng = np.random.default_rng(source)
                 left, episode = seconds, 0
                 while left >= SHORTEST_S:
                     path = stem.with_name(f'{stem.name}_{episode:02d}')

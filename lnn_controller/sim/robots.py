@@ -1,7 +1,8 @@
 """The robots that can be simulated, by name: a further robot is a folder beside ``car`` and a further entry here."""
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from numpy.random import Generator
@@ -16,8 +17,10 @@ from lnn_controller.sim.drone.world import DroneWorld
 from lnn_controller.sim.interface import Disturbance, Expert, Task, World
 from lnn_controller.sim.perturbation import Perturbation
 from lnn_controller.sim.render.scenes import SCENES
+from lnn_controller.sim.tasks.cue import Cue
 from lnn_controller.sim.tasks.fly import Fly, Tight
 from lnn_controller.sim.tasks.follow import Follow
+from lnn_controller.sim.tasks.fork import Fork
 from lnn_controller.sim.tasks.hidden import Hidden
 from lnn_controller.sim.tasks.hop import Hop
 from lnn_controller.sim.tasks.lane import Lane
@@ -40,6 +43,7 @@ class Robot:
     :param policy: name of the shipped policy that drives it where none is chosen
     :param seed: of the world of a trial where none is chosen: one that this policy has never seen
     :param perturbation: how it may differ from the nominal one: a frozen dataclass of settings; ``None``: not at all
+    :param worlds: what makes the world of a task that takes place in another one, by the task's name; as ``world``
     """
 
     world: Callable[..., World]
@@ -51,6 +55,7 @@ class Robot:
     policy: str
     seed: int
     perturbation: type | None = None
+    worlds: Mapping[str, Callable[..., World]] = field(default_factory=dict)
 
     def find_task(self, name: str) -> Callable[[World], Task]:
         """
@@ -74,6 +79,20 @@ class Robot:
         """
         return self.experts[check_name('an expert', name, self.experts)]
 
+    def make(self, task: str, seed: int, scene: str, **options: Any) -> Task:
+        """
+        Make the world of a task, and the task there; it has not begun.
+
+        :param task: a key of ``tasks``
+        :param seed: of the world
+        :param scene: one of ``scenes``
+        :param options: of the world, as ``render``
+        :returns: the task
+        :raises InputError: if there is no such task or scene, or OpenGL is missing
+        """
+        make_task = self.find_task(task)
+        return make_task(self.worlds.get(task, self.world)(seed, self.find_scene(scene), **options))
+
     def begin(self, task: str, seed: int, scene: str, **options: Any) -> Task:
         """
         Make a world, and begin a trial of a task there.
@@ -85,7 +104,7 @@ class Robot:
         :returns: the task
         :raises InputError: if there is no such task or scene, or OpenGL is missing
         """
-        asked = self.find_task(task)(self.world(seed, self.find_scene(scene), **options))
+        asked = self.make(task, seed, scene, **options)
         asked.begin()
         return asked
 
@@ -105,7 +124,8 @@ ROBOTS = {
         world=CarWorld,
         channels=CarWorld.channels,
         scenes=SCENES,
-        tasks={'lane': Lane},
+        tasks={'lane': Lane, 'cue': Cue},
+        worlds={'cue': partial(CarWorld, road=Fork)},
         experts={'expert': LaneDriver},
         disturbance=disturb,
         policy='car_lane',

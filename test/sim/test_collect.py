@@ -132,7 +132,7 @@ def test_bad_wishes_are_refused_before_anything_is_written(tmp_path, bags):
         collect(tmp_path, seeds=[-1])
     with pytest.raises(InputError, match=r"a robot must be one of car, drone. Got 'boat'"):
         collect(tmp_path, seeds=[1], robot='boat')
-    with pytest.raises(InputError, match=r"a task must be one of lane. Got 'moor'"):
+    with pytest.raises(InputError, match=r"a task must be one of lane, .*Got 'moor'"):
         collect(tmp_path, seeds=[1], tasks=['lane', 'moor'])
     with pytest.raises(InputError, match=r'each task once. Got lane, lane'):
         collect(tmp_path, seeds=[1], tasks=['lane', 'lane'])

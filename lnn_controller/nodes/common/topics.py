@@ -341,8 +341,8 @@ SIMULATOR = (
         String,
         'out',
         _LATCHED,
-        'How the trial has ended, in a word: success, crash, timeout, lost. From then on the drone hovers.',
-        _DRONE,
+        'How the trial has ended, in a word: success, crash, timeout, lost, …; of the lane never. From then on a drone '
+        'hovers, a car stands.',
     ),
     Endpoint(DIAGNOSTICS, DiagnosticArray, 'out', _STATE, 'The state of the world, at 1 Hz.'),
 )

@@ -1,5 +1,6 @@
 """The MuJoCo model of a world: ground, road, scenery and the car, for a track and a scene."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ __all__ = ['build_model']
 
 TREES = 110
 TREE_CLEARANCE_M = 2.6
-BARRELS = 16
+POST_RADIUS_M, POST_HEIGHT_M = 0.18, 1.2
 
 
 def _add_look(spec: Any, name: str, mesh: Mesh, material: str, *, z_m: float = 0.0) -> None:
@@ -69,8 +70,8 @@ def _add_trees(spec: Any, track: Track, rng: np.random.Generator) -> None:
 def _add_barrels(spec: Any, track: Track, rng: np.random.Generator) -> None:
     """Obstacles beside the road: solid barrels with a white band."""
     cylinder = mujoco.mjtGeom.mjGEOM_CYLINDER
-    for k in range(BARRELS):
-        s = (k + rng.uniform(0.2, 0.8)) / BARRELS * track.length_m
+    for k in range(track.barrels):
+        s = (k + rng.uniform(0.2, 0.8)) / track.barrels * track.length_m
         lateral = rng.choice((-1, 1)) * rng.uniform(1.5, 2.1)
         x, y, _ = track.at(s, lateral)
         spec.worldbody.add_geom(
@@ -78,6 +79,26 @@ def _add_barrels(spec: Any, track: Track, rng: np.random.Generator) -> None:
         )
         spec.worldbody.add_geom(
             spec.find_default('look'), type=cylinder, size=(0.153, 0.06, 0), pos=(x, y, 0.36), material='band'
+        )
+
+
+def _add_road(spec: Any, track: Track) -> None:
+    """Lay the road's pieces; each a hair above the one before, so that two that overlap do not flicker."""
+    for k, piece in enumerate(track.pieces()):
+        name = 'road' if k == 0 else f'road_{k}'
+        _add_look(spec, name, road_ribbon(piece), 'road' if piece.lined else 'asphalt', z_m=0.004 + 0.0005 * k)
+
+
+def _add_posts(spec: Any, track: Track) -> None:
+    half = POST_HEIGHT_M / 2
+    for k, (x, y, colour) in enumerate(track.posts):
+        add_material(spec, f'post_{k}', colour=colour)
+        spec.worldbody.add_geom(
+            name=f'post_{k}',
+            type=mujoco.mjtGeom.mjGEOM_CYLINDER,
+            size=(POST_RADIUS_M, half, 0),
+            pos=(x, y, half),
+            material=f'post_{k}',
         )
 
 
@@ -96,7 +117,12 @@ def build_model(track: Track, scene: Scene, seed: int) -> Any:
 
     look = scene.look
     set_light(spec, look)
-    images = {'sky': sky_faces(look), 'ground': ground_tile(look, painting), 'road': road_tile(scene, painting)}
+    plain = replace(scene, edge_line=scene.road, centre_line=scene.road, drift=scene.road)
+    lined = scene if track.two_lanes else replace(scene, centre_line=scene.road)
+    images = {'sky': sky_faces(look), 'ground': ground_tile(look, painting), 'road': road_tile(lined, painting)}
+    if not all(piece.lined for piece in track.pieces()):
+        images['asphalt'] = road_tile(plain, painting)
+        add_material(spec, 'asphalt', texture='asphalt')
     add_textures(spec, images)
     add_material(spec, 'ground', texture='ground', repeat=2 * GROUND_HALF_M / GROUND_TILE_M)
     add_material(spec, 'road', texture='road')
@@ -104,7 +130,8 @@ def build_model(track: Track, scene: Scene, seed: int) -> Any:
         add_material(spec, name, colour=getattr(look, name))
 
     add_ground(spec)
-    _add_look(spec, 'road', road_ribbon(track), 'road', z_m=0.004)
+    _add_road(spec, track)
+    _add_posts(spec, track)
     _add_trees(spec, track, placing)
     _add_barrels(spec, track, placing)
     model = spec.compile()

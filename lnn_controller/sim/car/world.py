@@ -1,6 +1,7 @@
 """The car's world: advance it, command it, look through its sensors, ask for the truth."""
 
 import math
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
@@ -17,7 +18,7 @@ from lnn_controller.sim.render.cameras import Cameras
 from lnn_controller.sim.render.gl import mujoco
 from lnn_controller.sim.render.mjcf import heading
 from lnn_controller.sim.render.scenes import find_scene
-from lnn_controller.sim.tasks.track import LANE_OFFSET_M, Track
+from lnn_controller.sim.tasks.track import Track
 
 __all__ = ['CarWorld']
 
@@ -30,7 +31,7 @@ BRAKE_N_M = 5.0  # at each wheel: as much as the tyres hold
 
 class CarWorld:
     """
-    A car with rear drive and Ackermann steering on a closed road.
+    A car with rear drive and Ackermann steering on a road.
 
     The car's reference point, of which pose and speed speak, is the middle of its rear axle, on the ground. The world
     frame is x east, y north, yaw counter-clockwise (REP-103). The same arguments and the same calls give bit-identical
@@ -40,16 +41,25 @@ class CarWorld:
     :param scene: how it looks: a key of :data:`~lnn_controller.sim.render.scenes.SCENES`
     :param scenery_seed: of what stands beside the road, ≥ 0
     :param render: False for a world without pictures, which needs no OpenGL
+    :param road: makes the road from its seed
     :raises InputError: if the scene is unknown, a seed is not an integer ≥ 0, or OpenGL is missing
     """
 
     channels = ('linear_x', 'angular_z')
     clock = Clock(round(1 / TIMESTEP_S), camera=20, imu=3, odometry=12)  # 30, 200 and 50 Hz
 
-    def __init__(self, seed: int, scene: str = 'summer', *, scenery_seed: int = 0, render: bool = True) -> None:
+    def __init__(
+        self,
+        seed: int,
+        scene: str = 'summer',
+        *,
+        scenery_seed: int = 0,
+        render: bool = True,
+        road: Callable[[int], Track] = Track,
+    ) -> None:
         self.scene = find_scene(scene)
         self.scenery_seed = check_seed(scenery_seed, 'the scenery')
-        self.track = Track(seed)
+        self.track = road(seed)
         self._model = build_model(self.track, self.scene, self.scenery_seed)
         self._data = mujoco.MjData(self._model)
         self._steps = 0
@@ -62,7 +72,7 @@ class CarWorld:
         self._delay = Delay()
         self._cameras = Cameras(self._model, CAMERA_SIZE, hidden_group=CAR_LOOK_GROUP, render=render)
         self._settled = self._settle()
-        self.set_pose(*self.track.at(0.0, LANE_OFFSET_M))
+        self.set_pose(*self.track.at(0.0, self.track.lane_offset_m))
 
     def _sensor(self, name: str) -> slice:
         start = int(self._model.sensor(name).adr[0])

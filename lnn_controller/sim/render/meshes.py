@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lnn_controller.sim.render.textures import ROAD_TILE_M
-from lnn_controller.sim.tasks.track import Track
+from lnn_controller.sim.tasks.track import Piece
 
 __all__ = ['Mesh', 'blobs', 'cones', 'road_ribbon', 'rods', 'walls']
 
@@ -26,27 +26,27 @@ class Mesh:
     uv: Array | None = None
 
 
-def road_ribbon(track: Track, *, step: int = 4) -> Mesh:
+def road_ribbon(piece: Piece) -> Mesh:
     """
-    The road's surface with texture coordinates: u from its right (0) to its left border (1), v along it in tiles.
+    A road's surface with texture coordinates: u from its right (0) to its left border (1), v along it in tiles.
 
     A texture on the ground plane would blur within metres; this one stays crisp to the horizon.
 
-    :param track: the road
-    :param step: one cross section per so many samples of the track
-    :returns: the closed ribbon at z = 0
+    :param piece: of the road
+    :returns: the ribbon at z = 0
     """
-    right, left = track.right_edge[::step], track.left_edge[::step]
-    s = np.append(track.s[::step], track.length_m)
-    right, left = np.vstack([right, right[:1]]), np.vstack([left, left[:1]])
-    # A whole number of tiles, so that the pattern closes where the road does.
-    tiles = max(1, round(track.length_m / ROAD_TILE_M))
+    right, left, s = piece.right, piece.left, piece.s
+    tiles = piece.length_m / ROAD_TILE_M
+    if piece.closed:
+        # A whole number of tiles, so that the pattern closes where the road does.
+        right, left, s = np.vstack([right, right[:1]]), np.vstack([left, left[:1]]), np.append(s, piece.length_m)
+        tiles = max(1, round(tiles))
     n = len(s)
     vertices = np.zeros((2 * n, 3))
     vertices[0::2, :2], vertices[1::2, :2] = right, left
     uv = np.empty((2 * n, 2))
     uv[0::2, 0], uv[1::2, 0] = 0.0, 1.0
-    uv[:, 1] = np.repeat(s / track.length_m * tiles, 2)
+    uv[:, 1] = np.repeat(s / piece.length_m * tiles, 2)
     a = np.arange(0, 2 * n - 2, 2)
     faces = np.concatenate([np.stack([a, a + 2, a + 1], 1), np.stack([a + 1, a + 2, a + 3], 1)])
     return Mesh(vertices, faces, uv)

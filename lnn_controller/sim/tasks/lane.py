@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from lnn_controller.metrics.lane import DEPARTURE_M, lane_figures
 from lnn_controller.sim.interface import Map, Verdict, World
-from lnn_controller.sim.tasks.track import LANE_OFFSET_M, Track
+from lnn_controller.sim.tasks.track import Track
 
 __all__ = ['Lane', 'RoadWorld', 'cross_track_errors']
 
@@ -78,7 +78,7 @@ class Lane:
         :returns: the outcome ``off_road`` of a demonstration; a departure of a trial
         """
         s_m, lateral_m = self._place()
-        error_m = lateral_m - LANE_OFFSET_M
+        error_m = lateral_m - self.world.track.lane_offset_m
         if self._demonstration:
             return Verdict('off_road' if abs(error_m) > OFF_ROAD_M else '')
         if abs(error_m) <= DEPARTURE_M:
@@ -117,14 +117,14 @@ class Lane:
     @property
     def cross_track_error_m(self) -> float:
         """Signed distance from the right lane's centre, m, positive left of it."""
-        return self._place()[1] - LANE_OFFSET_M
+        return self._place()[1] - self.world.track.lane_offset_m
 
     def _place(self) -> tuple[float, float]:
         x, y, _ = self.world.pose()
         return self.world.track.project(x, y)
 
     def _put(self, s_m: float, aside_m: float = 0.0, turned_rad: float = 0.0) -> None:
-        x, y, yaw = self.world.track.at(s_m, LANE_OFFSET_M + aside_m)
+        x, y, yaw = self.world.track.at(s_m, self.world.track.lane_offset_m + aside_m)
         self.world.set_pose(x, y, yaw + turned_rad)
 
 
@@ -136,4 +136,4 @@ def cross_track_errors(track: Track, poses: Floats) -> Floats:
     :param poses: of which x and y (m) come first, (K, ≥ 2)
     :returns: signed distances, positive left, (K,), m
     """
-    return np.array([track.project(x, y)[1] - LANE_OFFSET_M for x, y in poses[:, :2].tolist()], np.float64)
+    return np.array([track.project(x, y)[1] - track.lane_offset_m for x, y in poses[:, :2].tolist()], np.float64)

@@ -1,11 +1,13 @@
 """Closed random roads: a smooth centre line from a seed, with what the world, the expert and the plots ask of it."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
 from lnn_controller.sim.interface import check_seed
 
-__all__ = ['HALF_EXTENT_M', 'LANE_OFFSET_M', 'ROAD_WIDTH_M', 'Track']
+__all__ = ['HALF_EXTENT_M', 'LANE_OFFSET_M', 'ROAD_WIDTH_M', 'Piece', 'Track']
 
 Array = NDArray[np.float64]
 
@@ -16,10 +18,32 @@ HALF_EXTENT_M = (21.5, 15.5)  # every centre line just fits into this half width
 MAX_CURVATURE = 0.45  # 1/m on the centre line: the right lane then needs at most 0.36 rad of steering
 MIN_CLEARANCE_M = 5.0  # between parts of the road that are not neighbours along it
 POINTS = 1600
+SECTION = 4  # points from one cross section of its surface to the next
 
 # Amplitude bounds of the radius' Fourier terms of order 2…6: large enough for S-bends, too small to cross itself.
 ORDERS = np.arange(2, 7)
 AMPLITUDES = np.array([0.10, 0.13, 0.08, 0.07, 0.03])
+
+
+@dataclass(frozen=True)
+class Piece:
+    """
+    What a road is laid from.
+
+    :param right: its right border, (N, 2), m
+    :param left: its left border, (N, 2), m
+    :param s: arc length of each, increasing, (N,), m
+    :param length_m: arc length from end to end
+    :param closed: whether its end is its beginning
+    :param lined: whether it has lines
+    """
+
+    right: Array
+    left: Array
+    s: Array
+    length_m: float
+    closed: bool = False
+    lined: bool = True
 
 
 class Track:
@@ -34,6 +58,11 @@ class Track:
     :raises InputError: if the seed is not an integer ≥ 0
     """
 
+    width_m = ROAD_WIDTH_M
+    lane_offset_m = LANE_OFFSET_M
+    two_lanes = True
+    barrels = 16  # that stand beside it
+
     def __init__(self, seed: int) -> None:
         self.seed = check_seed(seed, 'a track')
         rng = np.random.default_rng(self.seed)
@@ -44,7 +73,10 @@ class Track:
             self._trace(amplitudes, phases, clockwise)
             if np.abs(self.curvature).max() <= MAX_CURVATURE and self._clearance() >= MIN_CLEARANCE_M:
                 break
-        lane = self.offset_line(LANE_OFFSET_M)
+        self._measure_lane()
+
+    def _measure_lane(self) -> None:
+        lane = self.lane_centre
         self._lane = np.vstack([lane, lane[:1]])
         self._lane_arc = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(self._lane, axis=0).T))])
         self._s_closed = np.append(self.s, self.length_m)
@@ -104,17 +136,31 @@ class Track:
     @property
     def left_edge(self) -> Array:
         """The road's left border, (N, 2), m."""
-        return self.offset_line(ROAD_WIDTH_M / 2)
+        return self.offset_line(self.width_m / 2)
 
     @property
     def right_edge(self) -> Array:
         """The road's right border, (N, 2), m."""
-        return self.offset_line(-ROAD_WIDTH_M / 2)
+        return self.offset_line(-self.width_m / 2)
 
     @property
     def lane_centre(self) -> Array:
         """The right lane's centre, the line to be driven, (N, 2), m."""
-        return self.offset_line(LANE_OFFSET_M)
+        return self.offset_line(self.lane_offset_m)
+
+    def pieces(self) -> list[Piece]:
+        """
+        Return what it is laid from.
+
+        :returns: one, closed
+        """
+        right, left, s = self.right_edge[::SECTION], self.left_edge[::SECTION], self.s[::SECTION]
+        return [Piece(right, left, s, self.length_m, closed=True)]
+
+    @property
+    def posts(self) -> list[tuple[float, float, tuple[float, float, float]]]:
+        """Painted posts that stand beside it: x (m), y (m), red, green and blue in 0…1."""
+        return []
 
     def project(self, x: float, y: float) -> tuple[float, float]:
         """

@@ -1,0 +1,103 @@
+"""Take the branch of a fork that a painted post has told: a task for a memory."""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+import numpy as np
+
+from lnn_controller.metrics.lane import DEPARTURE_M
+from lnn_controller.metrics.success import outcome_figures
+from lnn_controller.sim.interface import Map, Verdict
+from lnn_controller.sim.tasks.fork import Fork
+from lnn_controller.sim.tasks.lane import Floats, Lane, RoadWorld
+
+__all__ = ['Cue', 'ForkWorld']
+
+START_M = 1.5  # demonstrations begin within so much of the road's start
+
+
+class ForkWorld(RoadWorld, Protocol):
+    """A world with a road that forks."""
+
+    @property
+    def track(self) -> Fork:
+        """The road."""
+
+
+class Cue(Lane):
+    """
+    Take the branch that is told.
+
+    The road forks; a post has told which branch to take, and has been out of view for about 3 s when it does. A trial
+    ends with ``success`` well into that branch, with ``wrong_branch`` on the other one, with ``off_road`` anywhere
+    else out of the lane, or with ``timeout``. There is nothing in picture or motion at the fork that tells the branch:
+    who does not remember has to guess.
+
+    :param world: with a road that forks
+    """
+
+    world: ForkWorld
+    time_limit_s = 20.0
+
+    def __init__(self, world: ForkWorld) -> None:
+        super().__init__(world)
+        self._period_s = world.clock.odometry / world.clock.steps_per_second
+
+    def begin(self, rng: np.random.Generator | None = None) -> None:
+        """
+        Put the robot at the start of the road, at rest.
+
+        :param rng: source of a demonstration's start, which is somewhat ahead, aside and askew; without it the start
+            is the road's
+        """
+        self.departures = self._updates = 0
+        self.outcome = ''
+        self._demonstration = rng is not None
+        if rng is None:
+            self._put(0.0)
+            return
+        aside, turned = np.clip(rng.normal(0.0, (0.12, 0.06)), (-0.3, -0.2), (0.3, 0.2))
+        self._put(rng.uniform(0.0, START_M), float(aside), float(turned))
+
+    def update(self) -> Verdict:
+        """
+        Judge where the robot is.
+
+        :returns: how the trial has ended
+        """
+        self._updates += 1
+        s_m, aside_m = self._place()
+        if s_m >= self.world.track.goal_m:
+            self.outcome = 'success'
+        elif abs(aside_m) > DEPARTURE_M:
+            self.departures = 1
+            x, y, _ = self.world.pose()
+            other = self.world.track.other_distance(x, y) <= DEPARTURE_M
+            self.outcome = 'wrong_branch' if other else 'off_road'
+        elif self._updates * self._period_s > self.time_limit_s - self._period_s / 2:
+            self.outcome = 'timeout'
+        return Verdict(self.outcome)
+
+    def figures(self, poses: Floats) -> Mapping[str, float | int]:
+        """
+        Sum the trial up.
+
+        :param poses: where the robot was at each update, (K, 7)
+        :returns: as :func:`~lnn_controller.metrics.success.outcome_figures` does, and what a lane has
+        """
+        return outcome_figures(self.outcome, self._updates * self._period_s) | dict(super().figures(poses))
+
+    def map(self) -> Map:
+        """
+        Return the road.
+
+        :returns: its edges, the middle of the branch that is told, the post, and where a trial ends
+        """
+        track = self.world.track
+        edges = [edge for piece in track.pieces() if piece.lined for edge in (piece.left, piece.right)]
+        goal = track.s <= track.goal_m
+        return Map(
+            (*(('edge', edge) for edge in edges), ('told way', track.lane_centre[goal])),
+            obstacles=np.array([(x, y, 0.2) for x, y, _ in track.posts]),
+            targets=np.array([track.at(track.goal_m)[:2]]),
+        )
