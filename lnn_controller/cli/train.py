@@ -20,8 +20,6 @@ EXAMPLE = (
 )
 
 
-# A policy whose error is within a twentieth of a constant's is no better than that.
-BETTER = 0.95
 ADVICE = (
     'That may be for too little of it, or commands that the pictures do not tell (lnn info shows them): record more, '
     'other days and directions too, recoveries from mistakes, and steer smoothly, by stick instead of keys.'
@@ -138,13 +136,10 @@ def _table(metrics: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
 
 
 def _against_constant(metrics: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
-    """Return whether anything was learnt, in a sentence: by what was kept for the test or, without it, validation."""
-    part = 'test' if 'test' in metrics else 'validation'
-    better = [name for name, m in metrics[part].items() if m['mae'] < BETTER * m['constant_mae']]
-    rest = ', '.join(name for name in metrics[part] if name not in better)
-    if not better:
-        verdict = 'no better than a constant command: nothing was learnt that holds beyond the demonstrations'
-    else:
-        verdict = f'better than a constant command in {", ".join(better)}' + (f', not in {rest}' if rest else '')
-    advice = f' {ADVICE}' if rest else ''
-    return f'Where it was not trained ({part}) the policy is {verdict}.{advice}'
+    """Return whether anything was learnt, and what to do about it, in a line."""
+    from lnn_controller.policy.verdict import judge_metrics
+
+    verdict = judge_metrics(metrics)
+    assert verdict is not None, 'a training has figures'
+    text = f'{str(verdict)[0].upper()}{str(verdict)[1:]}.'
+    return f'{text} {ADVICE}' if verdict.others else text

@@ -24,6 +24,7 @@ from lnn_controller.nodes.controller.parameters import PARAMETERS, check_paramet
 from lnn_controller.nodes.controller.session import Session
 from lnn_controller.nodes.controller.status import control_status
 from lnn_controller.policy import find_policy, read_spec
+from lnn_controller.policy.verdict import judge_metrics
 
 __all__ = ['ControllerNode', 'main']
 
@@ -162,7 +163,11 @@ class ControllerNode(LifecycleNode):
     def _configure(self) -> None:
         if self._session is None:
             self._session = Session(self, self._values, self._emergency, self._on_failure)
-            self.get_logger().info(f'policy {self._session.spec.name} at {self._values["control_rate_hz"]:g} Hz')
+            spec = self._session.spec
+            self.get_logger().info(f'policy {spec.name} at {self._values["control_rate_hz"]:g} Hz')
+            verdict = judge_metrics(spec.provenance.get('metrics'))
+            if verdict is not None and not verdict.better:
+                self.get_logger().warn(f'policy {spec.name}: {verdict}')
 
     def _activate(self) -> None:
         if self._session is not None and self._session.values != self._values:

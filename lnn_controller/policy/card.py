@@ -7,6 +7,7 @@ from typing import Any
 
 from lnn_controller.errors import printable, short
 from lnn_controller.policy.spec import ImageSpec, PolicySpec
+from lnn_controller.policy.verdict import judge_metrics
 
 __all__ = ['describe']
 
@@ -24,6 +25,7 @@ def describe(spec: PolicySpec, path: Path | None = None, native: str = '') -> st
     """
     provenance = dict(spec.provenance)
     metrics = provenance.pop('metrics', {})
+    verdict = judge_metrics(metrics)
     parameters = provenance.pop('parameters', None)
     more = (('robot', spec.robot), ('folder', str(path or '')), ('compiled', native))
     sections = {
@@ -31,7 +33,7 @@ def describe(spec: PolicySpec, path: Path | None = None, native: str = '') -> st
         'inputs': list(_inputs(spec)),
         'outputs': [(out.name, f'{out.minimum:g} … {out.maximum:g} {out.unit}') for out in spec.outputs],
         'network': list(_network(spec)) + list(_flat('parameters', parameters)),
-        'metrics': list(_flat('', metrics)),
+        'metrics': [*_flat('', metrics), *([('verdict', str(verdict))] if verdict else [])],
         'provenance': list(_flat('', provenance)),
         'files': [(name, _file(name, digest, path)) for name, digest in spec.files.items()],
     }

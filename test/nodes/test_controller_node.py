@@ -93,6 +93,7 @@ def test_twist_neurons_and_what_it_tells(graph, probe, tiny_bundle):
     probe.until(lambda: float(told_of().get('control_rate_hz', 0)) > 0, 'figures are told')
     assert told_of()['mode'] == 'policy'
     assert told_of()['policy'] == 'tiny'
+    assert 'beats_constant' not in told_of(), 'its bundle does not say'
     assert 0 < float(told_of()['step_latency_p50_us']) <= float(told_of()['step_latency_p99_us'])
     assert len(neurons) < len(commands)
 

@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
+from bundles import make_tiny_bundle
 from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import TwistStamped
 from nav_msgs.msg import Odometry
@@ -71,10 +72,12 @@ def odometry(stamp_ns, speed_m_s, frame_id='odom'):
     return message
 
 
-def test_every_value_of_the_active_controller_is_on_the_page_and_no_other(graph, probe, tiny_bundle, documented):
+def test_every_value_of_the_active_controller_is_on_the_page_and_no_other(graph, probe, documented, tmp_path):
+    errors = {name: {'mae': 0.3, 'constant_mae': 0.3} for name in ('linear_x', 'angular_z')}
+    policy = make_tiny_bundle(tmp_path / 'learnt_nothing', provenance={'metrics': {'validation': errors}})
     limits = {'linear.x.max_velocity': 0.01, 'angular.z.max_velocity': 0.01, 'angular.z.min_velocity': -0.01}
     parameters = {
-        'policy': str(tiny_bundle),
+        'policy': str(policy),
         'autostart': True,
         'guard.source': 'scan',
         'adaptation.mode': 'shadow',
@@ -112,7 +115,11 @@ def test_every_value_of_the_active_controller_is_on_the_page_and_no_other(graph,
         said = status(told, 'controller: control')
         return said if said.keys() >= LAST else None
 
-    said = probe.until(whole, 'all that can be said was said').keys()
+    values = probe.until(whole, 'all that can be said was said')
+    assert values['beats_constant'] == 'nowhere'
+    log = (tmp_path / 'logs' / 'controller.log').read_text()
+    assert log.count('(validation) the policy is no better than a constant command') == 1
+    said = values.keys()
     families = {name: {key for key in said if re.fullmatch(form, key)} for name, form in FAMILIES.items()}
     assert all(families.values()), 'each family has a member'
     of_families = {key for key in said if re.match(r'stop_|limit_|adaptation\.\w+\.', key)}

@@ -8,6 +8,7 @@ from lnn_controller.policy import ImageSpec, NetworkSpec, describe, read_spec
 def test_the_card_of_a_bundle(tiny_bundle):
     spec = read_spec(tiny_bundle)
     card = describe(spec, tiny_bundle)
+    assert 'verdict' not in card, 'its figures say nothing of a constant'
     for text in (
         'tiny',
         '16 × 12 px rgb8',

@@ -7,6 +7,7 @@ from diagnostic_msgs.msg import DiagnosticStatus
 
 from lnn_controller.nodes.controller.event_log import EXPECTED, REASONS
 from lnn_controller.nodes.controller.session import Session
+from lnn_controller.policy.verdict import judge_metrics
 
 __all__ = ['Status', 'control_status', 'judge']
 
@@ -65,6 +66,8 @@ def control_status(session: Session | None, holders: Sequence[str], state: str, 
         'emergency_stop': ', '.join(holders) or 'released',
         'graph_errors': len(session.graph_errors),
     }
+    if (verdict := judge_metrics(session.spec.provenance.get('metrics'))) is not None:
+        values['beats_constant'] = ', '.join(verdict.better) or 'nowhere'
     level, message = judge(mode, reason, figures, parameters, session.graph_errors)
     return Status(level, message, {**values, **figures})
 
