@@ -18,7 +18,7 @@ MAY_IMPORT = {
     'liquid': set(),
     'export': {'libraries', 'liquid', 'policy'},
     'control': {'policy'},
-    'data': {'policy', 'control'},
+    'data': {'parallel', 'policy', 'control'},
     'metrics': {'data'},
     'learning': {'liquid', 'policy', 'data', 'export', 'metrics'},
     'sim': {'policy', 'data', 'metrics'},

@@ -6,6 +6,7 @@ from lnn_controller.data.bags.reader import Message
 from lnn_controller.data.messages.images import EVERY_BIT, compressed_from_cdr, image_from_cdr
 from lnn_controller.data.messages.types import IMAGE
 from lnn_controller.data.messages.video import Frame, VideoDecoder, packet_from_cdr
+from lnn_controller.errors import InputError
 from lnn_controller.policy.spec import ImageSpec
 
 __all__ = ['Frames']
@@ -50,6 +51,19 @@ class Frames:
             return self._video.feed(packet, message.stamp_ns)
         header_ns, _, picture = compressed_from_cdr(message.data, bits=self._bits, fit=self._fit)
         return [Frame(header_ns, message.stamp_ns, picture)]
+
+    @staticmethod
+    def is_still(message: Message) -> bool:
+        """
+        Tell a picture of its own from a packet of video, which builds on those before it.
+
+        :param message: of an image topic
+        :returns: whether :meth:`take` may be called on another thread, and before those of earlier messages return
+        """
+        try:
+            return message.msgtype == IMAGE or packet_from_cdr(message.data, message.msgtype) is None
+        except InputError:  # which take meets as well
+            return True
 
     def rest(self) -> list[Frame]:
         """

@@ -1,8 +1,10 @@
 """One pass over a bag: the samples of each stream, with both stamps of each."""
 
 from array import array
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,6 +23,7 @@ from lnn_controller.data.messages.types import SENSOR_COMBINED
 from lnn_controller.data.messages.video import Frame, NoDecoderError
 from lnn_controller.data.stamps import Stamps
 from lnn_controller.errors import InputError
+from lnn_controller.parallel import cores
 from lnn_controller.policy.frame import fit_frame
 from lnn_controller.policy.imu import are_plausible, is_plausible
 from lnn_controller.policy.spec import ImageSpec
@@ -31,6 +34,7 @@ _MOST_WRONG_ANGLES = 0.25  # share of a topic's commands
 _COLUMNS = 6  # of an IMU sample, and of a twist
 _REPORTED_FRAMES = 100
 _RUN = 1000  # messages that are read at once
+_AHEAD = 8  # pictures that are decoded while others are read
 _REASONS: dict[type[InputError], str] = {
     IncompleteImuError: 'imu_incomplete',
     NoVelocityError: 'command_without_velocity',
@@ -133,30 +137,53 @@ class SampleReader:
         kinds = {topic.name: kind for kind, topic in self._chosen.items() if file or kind != 'image'}
         seen = 0
         runs: dict[str, list[Message]] = {'imu': [], 'command': []}
-        for message in self._bag.messages(list(kinds)):
-            kind = kinds[message.topic]
-            if kind != 'image':
-                run = runs[kind]
-                run.append(message)
-                if len(run) == _RUN:
-                    self._take_run(kind, run)
-                continue
-            seen += 1
-            try:
-                self._keep(self._frames.take(message), file)
-            except (NoDecoderError, NotWrittenError):
-                raise
-            except InputError as err:
-                self._drop(kind, err)
-            if self._progress and seen == _REPORTED_FRAMES:
-                self._progress(seen)
-                seen = 0
+        decoding: deque[Callable[[], list[Frame]]] = deque()
+        with ThreadPoolExecutor(cores()) as pool:
+            for message in self._bag.messages(list(kinds)):
+                kind = kinds[message.topic]
+                if kind != 'image':
+                    run = runs[kind]
+                    run.append(message)
+                    if len(run) == _RUN:
+                        self._take_run(kind, run)
+                    continue
+                decode = partial(self._decode, message)
+                # OpenCV leaves Python to other threads meanwhile.
+                decoding.append(pool.submit(decode).result if self._frames.is_still(message) else decode)
+                if len(decoding) > _AHEAD:
+                    self._keep(decoding.popleft(), file)
+                seen += 1
+                if self._progress and seen == _REPORTED_FRAMES:
+                    self._progress(seen)
+                    seen = 0
+            for waiting in decoding:
+                self._keep(waiting, file)
         for kind, run in runs.items():
             self._take_run(kind, run)
-        self._keep(self._frames.rest(), file)
+        self._keep(self._decode_rest, file)
         self.drops.update(self._frames.drops)
         if self._progress:
             self._progress(seen)
+
+    def _decode(self, message: Message) -> list[Frame]:
+        return self._fitted(self._frames.take(message))
+
+    def _decode_rest(self) -> list[Frame]:
+        return self._fitted(self._frames.rest())
+
+    def _fitted(self, frames: Sequence[Frame]) -> list[Frame]:
+        return [frame._replace(picture=self._fit(frame.picture)) for frame in frames]
+
+    def _keep(self, decode: Callable[[], list[Frame]], file: FrameFile | None) -> None:
+        try:
+            for frame in decode():
+                assert file is not None
+                file.add(frame.picture)
+                self.stamps['image'].add(frame.header_ns, frame.received_ns)
+        except (NoDecoderError, NotWrittenError):
+            raise
+        except InputError as err:
+            self._drop('image', err)
 
     def _take_run(self, kind: str, run: list[Message]) -> None:
         """Take samples of one stream that came one after the other: all at once where they are alike and usable."""
@@ -204,12 +231,6 @@ class SampleReader:
         if not _fit_float32(twist):
             raise _UnusableError('command_not_finite')
         return header_ns, twist.tolist()
-
-    def _keep(self, frames: Sequence[Frame], file: FrameFile | None) -> None:
-        for frame in frames:
-            assert file is not None
-            file.add(self._fit(frame.picture))
-            self.stamps['image'].add(frame.header_ns, frame.received_ns)
 
     def _check(self) -> None:
         """Refuse a topic of which nothing can be used, and angles in degrees."""

@@ -102,7 +102,10 @@ class NativeNetwork:
             return None
         image = image[rows_kept(len(image), self._spec.image)]
         frame = np.empty(self._shape, np.uint8)
-        room = self._rooms.pop() if self._rooms else np.zeros(0, np.uint8)
+        try:
+            room = self._rooms.pop()
+        except IndexError:  # other threads have them
+            room = np.zeros(0, np.uint8)
         needed = self._fit(image, frame, room)
         if needed > 0:
             room = np.zeros(needed, np.uint8)

@@ -61,6 +61,24 @@ def test_a_whole_drive(tmp_path, storage, alone):
         np.testing.assert_array_equal(read_episode(bag, image=SPEC).images, episode.images)
 
 
+def test_frames_that_take_long_to_decode_stay_in_their_place(tmp_path):
+    """Several are decoded at once: large ones, small ones and damaged ones keep their order."""
+    stamps = [(i + 1) * 10 * MS for i in range(30)]
+    rows = []
+    for i, stamp in enumerate(stamps):
+        small = picture(i)[..., ::-1]
+        large = np.repeat(np.repeat(small, 40, axis=0), 40, axis=1)
+        data = cv2.imencode('.png', large if i % 3 == 0 else small)[1].ravel()
+        header = m.image_message(stamp, picture(i)).header
+        data = data[:20] if i % 5 == 4 else data
+        rows.append(('/image_raw', COMPRESSED, stamp, m.typestore().types[COMPRESSED](header, 'png', data)))
+    episode = read_episode(write(tmp_path / 'bag', *rows, *commands(*stamps)), image=SPEC, use_imu=False)
+    whole = [i for i in range(30) if i % 5 != 4]
+    np.testing.assert_array_equal(episode.image_stamps_ns, [stamps[i] for i in whole])
+    np.testing.assert_array_equal(episode.images, [picture(i) for i in whole])
+    assert episode.drops == {'image_undecodable': 6}
+
+
 def test_a_bag_as_the_recorder_node_writes_it_is_the_same(drive, tmp_path):
     """Bytes that rclpy serialised, with the padding that the middleware adds."""
     serialization = pytest.importorskip('rclpy.serialization')
