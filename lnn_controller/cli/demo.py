@@ -18,7 +18,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_runtime_argument(parser)
     parser.add_argument('--robot', default='', metavar='NAME', help="car or drone (default: the policy's, or the car)")
     parser.add_argument(
-        '--task', default='', metavar='NAME', help='of a car: lane, cue; of a drone: fly, tight, hop, follow, hidden'
+        '--task',
+        default='',
+        metavar='NAME',
+        help='of a car: lane, cue, dark, slow; of a drone: fly, tight, hop, follow, hidden',
     )
     parser.add_argument(
         '--scene', default='summer', metavar='NAME', help='how the world looks; of a drone also autumn, urban, dusk'

@@ -9,6 +9,7 @@ from numpy.random import Generator
 
 from lnn_controller.errors import check_name
 from lnn_controller.sim.car.expert import LaneDriver, disturb
+from lnn_controller.sim.car.eyes import DARK, SLOW
 from lnn_controller.sim.car.world import CarWorld
 from lnn_controller.sim.drone.expert import BlindPilot, Pilot, disturb_flight
 from lnn_controller.sim.drone.perturbation import DronePerturbation
@@ -24,6 +25,7 @@ from lnn_controller.sim.tasks.fork import Fork
 from lnn_controller.sim.tasks.hidden import Hidden
 from lnn_controller.sim.tasks.hop import Hop
 from lnn_controller.sim.tasks.lane import Lane
+from lnn_controller.sim.tasks.stretch import Stretch
 
 __all__ = ['ROBOTS', 'Robot', 'find_robot']
 
@@ -124,8 +126,12 @@ ROBOTS = {
         world=CarWorld,
         channels=CarWorld.channels,
         scenes=SCENES,
-        tasks={'lane': Lane, 'cue': Cue},
-        worlds={'cue': partial(CarWorld, road=Fork)},
+        tasks={'lane': Lane, 'cue': Cue, 'dark': Stretch, 'slow': Stretch},
+        worlds={
+            'cue': partial(CarWorld, road=Fork),
+            'dark': partial(CarWorld, eyes=DARK),
+            'slow': partial(CarWorld, eyes=SLOW),
+        },
         experts={'expert': LaneDriver},
         disturbance=disturb,
         policy='car_lane',

@@ -1,7 +1,9 @@
 """The car's world: advance it, command it, look through its sensors, ask for the truth."""
 
 import math
+from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
@@ -9,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lnn_controller.sim.car.body import CAR_LOOK_GROUP, TIMESTEP_S, TRACK_WIDTH_M, WHEEL_RADIUS_M, WHEELBASE_M
+from lnn_controller.sim.car.eyes import GOOD, Darkness, Eyes, dark_picture
 from lnn_controller.sim.car.model import build_model
 from lnn_controller.sim.car.nominal_model import NominalModel
 from lnn_controller.sim.delay import Delay
@@ -42,6 +45,7 @@ class CarWorld:
     :param scenery_seed: of what stands beside the road, ≥ 0
     :param render: False for a world without pictures, which needs no OpenGL
     :param road: makes the road from its seed
+    :param eyes: when the camera sees
     :raises InputError: if the scene is unknown, a seed is not an integer ≥ 0, or OpenGL is missing
     """
 
@@ -56,6 +60,7 @@ class CarWorld:
         scenery_seed: int = 0,
         render: bool = True,
         road: Callable[[int], Track] = Track,
+        eyes: Eyes = GOOD,
     ) -> None:
         self.scene = find_scene(scene)
         self.scenery_seed = check_seed(scenery_seed, 'the scenery')
@@ -63,6 +68,11 @@ class CarWorld:
         self._model = build_model(self.track, self.scene, self.scenery_seed)
         self._data = mujoco.MjData(self._model)
         self._steps = 0
+        self._eyes = eyes
+        self.clock = replace(CarWorld.clock, camera=eyes.period)
+        self._darkness = Darkness(self.track, eyes.dark_s, self.clock.steps_per_second) if eyes.dark_s else None
+        self._past: deque[tuple[int, NDArray[np.float64]]] = deque()
+        self._seen = mujoco.MjData(self._model) if eyes.late else self._data
         wheels = [f'{end}_{side}' for end in ('front', 'rear') for side in ('left', 'right')]
         self._axles = [int(self._model.joint(name).dofadr[0]) for name in wheels]
         self._gyro = self._sensor('gyro')
@@ -109,6 +119,8 @@ class CarWorld:
         self._data.ctrl[:2] = steering_rad
         self._data.ctrl[2] = 0.0
         mujoco.mj_forward(self._model, self._data)
+        self._past.clear()
+        self._remember()
 
     def show(self, pose: NDArray[np.float64], command: NDArray[np.float64]) -> None:
         """
@@ -182,6 +194,15 @@ class CarWorld:
             ahead = self._delay.next_step(end)
             mujoco.mj_step(self._model, self._data, nstep=ahead - self._steps)
             self._steps = ahead
+        self._remember()
+
+    def _remember(self) -> None:
+        """Keep what a late picture will show."""
+        if not self._eyes.late:
+            return
+        self._past.append((self._steps, self._data.qpos.copy()))
+        while len(self._past) > 1 and self._past[1][0] <= self._steps - self._eyes.late:
+            self._past.popleft()
 
     @property
     def time_ns(self) -> int:
@@ -190,12 +211,20 @@ class CarWorld:
 
     def camera(self) -> NDArray[np.uint8]:
         """
-        What the front camera sees.
+        What comes from the front camera.
 
         :returns: rgb8, (66, 200, 3)
         :raises RuntimeError: if the world was made with ``render=False``, or in another thread
         """
-        return self._cameras.front(self._data)
+        if self._darkness is not None:
+            x, y, _ = self.pose()
+            if self._darkness(self._steps, self.track.project(x, y)[0]):
+                width, height = CAMERA_SIZE
+                return dark_picture(height, width, self.track.seed, self._steps)
+        if self._eyes.late:
+            self._seen.qpos[:] = self._past[0][1]
+            mujoco.mj_forward(self._model, self._seen)
+        return self._cameras.front(self._seen)
 
     def chase(self, width: int = 640, height: int = 360) -> NDArray[np.uint8]:
         """

@@ -1,15 +1,14 @@
 """Take the branch of a fork that a painted post has told: a task for a memory."""
 
-from collections.abc import Mapping
 from typing import Protocol
 
 import numpy as np
 
 from lnn_controller.metrics.lane import DEPARTURE_M
-from lnn_controller.metrics.success import outcome_figures
-from lnn_controller.sim.interface import Map, Verdict
+from lnn_controller.sim.interface import Map
 from lnn_controller.sim.tasks.fork import Fork
-from lnn_controller.sim.tasks.lane import Floats, Lane, RoadWorld
+from lnn_controller.sim.tasks.lane import RoadWorld
+from lnn_controller.sim.tasks.stretch import Stretch
 
 __all__ = ['Cue', 'ForkWorld']
 
@@ -24,7 +23,7 @@ class ForkWorld(RoadWorld, Protocol):
         """The road."""
 
 
-class Cue(Lane):
+class Cue(Stretch):
     """
     Take the branch that is told.
 
@@ -39,10 +38,6 @@ class Cue(Lane):
     world: ForkWorld
     time_limit_s = 20.0
 
-    def __init__(self, world: ForkWorld) -> None:
-        super().__init__(world)
-        self._period_s = world.clock.odometry / world.clock.steps_per_second
-
     def begin(self, rng: np.random.Generator | None = None) -> None:
         """
         Put the robot at the start of the road, at rest.
@@ -50,42 +45,20 @@ class Cue(Lane):
         :param rng: source of a demonstration's start, which is somewhat ahead, aside and askew; without it the start
             is the road's
         """
-        self.departures = self._updates = 0
-        self.outcome = ''
-        self._demonstration = rng is not None
+        super().begin()
         if rng is None:
-            self._put(0.0)
             return
         aside, turned = np.clip(rng.normal(0.0, (0.12, 0.06)), (-0.3, -0.2), (0.3, 0.2))
         self._put(rng.uniform(0.0, START_M), float(aside), float(turned))
 
-    def update(self) -> Verdict:
-        """
-        Judge where the robot is.
-
-        :returns: how the trial has ended
-        """
-        self._updates += 1
+    def _judge(self) -> str:
         s_m, aside_m = self._place()
         if s_m >= self.world.track.goal_m:
-            self.outcome = 'success'
-        elif abs(aside_m) > DEPARTURE_M:
-            self.departures = 1
+            return 'success'
+        if abs(aside_m) > DEPARTURE_M:
             x, y, _ = self.world.pose()
-            other = self.world.track.other_distance(x, y) <= DEPARTURE_M
-            self.outcome = 'wrong_branch' if other else 'off_road'
-        elif self._updates * self._period_s > self.time_limit_s - self._period_s / 2:
-            self.outcome = 'timeout'
-        return Verdict(self.outcome)
-
-    def figures(self, poses: Floats) -> Mapping[str, float | int]:
-        """
-        Sum the trial up.
-
-        :param poses: where the robot was at each update, (K, 7)
-        :returns: as :func:`~lnn_controller.metrics.success.outcome_figures` does, and what a lane has
-        """
-        return outcome_figures(self.outcome, self._updates * self._period_s) | dict(super().figures(poses))
+            return 'wrong_branch' if self.world.track.other_distance(x, y) <= DEPARTURE_M else 'off_road'
+        return 'timeout' if self._time_is_up() else ''
 
     def map(self) -> Map:
         """
