@@ -80,15 +80,15 @@ def add_runtime_argument(parser: argparse.ArgumentParser, default: str | None = 
     parser.add_argument('--runtime', choices=RUNTIMES, default=default, help=text)
 
 
-def add_seeds_argument(parser: argparse.ArgumentParser, *names: str, **options: Any) -> None:
+def add_seeds_argument(parser: argparse._ActionsContainer, *names: str, **options: Any) -> None:
     """
     Add a flag that takes seeds of worlds, one by one and as ranges: ``1 2 10-19``; they come as a list of lists.
 
-    :param parser: the command's
+    :param parser: the command's, or a group of it
     :param names: of the flag
     :param options: as of ``add_argument``
     """
-    parser.add_argument(*names, dest='seeds', type=_seeds, nargs='+', metavar='SEED', **options)
+    parser.add_argument(*names, **({'dest': 'seeds'} | options), type=_seeds, nargs='+', metavar='SEED')
 
 
 def _seeds(text: str) -> list[int]:

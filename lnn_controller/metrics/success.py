@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from statistics import NormalDist, median
 from typing import Any
 
-__all__ = ['count_outcomes', 'flight_figures', 'outcome_figures', 'sum_up', 'wilson_interval']
+__all__ = ['count_outcomes', 'failure_ratio', 'flight_figures', 'outcome_figures', 'sum_up', 'wilson_interval']
 
 
 def wilson_interval(successes: int, trials: int, *, confidence: float = 0.95) -> tuple[float, float]:
@@ -29,6 +29,25 @@ def wilson_interval(successes: int, trials: int, *, confidence: float = 0.95) ->
     middle = (share + z * z / (2 * trials)) / scale
     half = z / scale * (share * (1 - share) / trials + z * z / (4 * trials * trials)) ** 0.5
     return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def failure_ratio(failures: int, reference: int, trials: int) -> tuple[float, float, float]:
+    """
+    Compare how often two fail in as many trials.
+
+    The logarithm of the ratio is nearly normal: D. Katz et al. (1978), *Obtaining Confidence Intervals for the Risk
+    Ratio in Cohort Studies*, Biometrics 34, 469-474. Half a failure and half a trial are added to either, so that none
+    may fail: S. D. Walter (1975), *The Distribution of Levin's Measure of Attributable Risk*, Biometrika 62, 371-372.
+
+    :param failures: how many of the one failed
+    :param reference: how many of the other
+    :param trials: of how many each, at least 1
+    :returns: the ratio of the one's share to the other's, and its interval of 95 %
+    """
+    n = trials + 0.5
+    ours, theirs = failures + 0.5, reference + 0.5
+    spread = NormalDist().inv_cdf(0.975) * (1 / ours - 1 / n + 1 / theirs - 1 / n) ** 0.5
+    return ours / theirs, ours / theirs * math.exp(-spread), ours / theirs * math.exp(spread)
 
 
 def count_outcomes(outcomes: Iterable[str]) -> dict[str, int]:

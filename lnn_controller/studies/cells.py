@@ -21,7 +21,7 @@ from lnn_controller.sim.collect import collect
 from lnn_controller.sim.robots import find_robot
 from lnn_controller.studies.cells_page import page
 
-__all__ = ['CELLS', 'FAULTS', 'conditions', 'page', 'run']
+__all__ = ['CELLS', 'FAULTS', 'NAMED', 'conditions', 'page', 'run']
 
 #: label → cell, units, options. Without a number: about the default cell's 1,024 weights. With one: its 19 units.
 CELLS: dict[str, tuple[str, int, dict[str, Any]]] = {
@@ -43,6 +43,8 @@ CELLS: dict[str, tuple[str, int, dict[str, Any]]] = {
     'none 19': ('none', 19, {}),
 }
 FAULTS = {'none': Conditions(), 'noise': Conditions(image_noise=51.0), 'frames_lost': Conditions(drop_frames=0.8)}
+#: of a condition, for people
+NAMED = ('encoder', 'cell', 'seed')
 ROBOT, TASK = 'car', 'lane'
 # Roads that no policy is tested on.
 DEMONSTRATED, DEMONSTRATED_S = range(101, 105), 15.0
