@@ -23,6 +23,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--scene', metavar='NAME', help="how the world looks (default: the robot's first)")
     parser.add_argument('--seconds', type=float, default=60.0, metavar='S', help='how long of each task in each world')
     parser.add_argument('--seed', type=int, default=0, help='of starts, disturbances and scenery')
+    parser.add_argument(
+        '--no-disturbances', action='store_true', help='the expert is not led astray: no recovery is demonstrated'
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -38,6 +41,7 @@ def run(args: argparse.Namespace) -> int:
         scene=args.scene or next(iter(robot.scenes)),
         seconds=args.seconds,
         seed=args.seed,
+        disturbed=not args.no_disturbances,
         progress=sys.stderr.isatty(),
     )
     print(f'{len(bags)} bags in {args.out}')

@@ -102,6 +102,22 @@ class TrainConfig:
         (255, 0, 0), 'with cue: red, green and blue of what is sought', minimum=0, maximum=255
     )
     mirror: bool = setting(False, 'also train on mirrored frames with turned commands (only where left equals right)')
+    viewpoint_shift: float = setting(
+        0.0,
+        'also train on frames as seen from up to so far aside, m, with the command that leads back (needs camera_*)',
+        minimum=0.0,
+        maximum=10.0,
+    )
+    viewpoint_turn: float = setting(
+        0.0, 'and turned by up to so much, degrees, with the command that leads back', minimum=0.0, maximum=45.0
+    )
+    camera_fov: tuple[int, ...] = setting(
+        (0, 0), "the camera's field of view across and down, degrees, before any crop", minimum=0, maximum=170
+    )
+    camera_horizon: float = setting(
+        0.5, "row of the horizon, as a share of the frame's height from above", minimum=-2.0, maximum=3.0
+    )
+    camera_height: float = setting(0.0, "the camera's height above the ground, m", minimum=0.0, maximum=100.0)
     validation_fraction: float = setting(
         0.15, 'share of the bags (or of one bag) kept for validation', minimum=0.05, maximum=0.5
     )
@@ -144,6 +160,24 @@ class TrainConfig:
                 'cue_colour must be red, green and blue of a colour that is not nearly grey. '
                 f'Got {" ".join(map(str, self.cue_colour))}'
             )
+
+        self._check_viewpoint()
+
+    def _check_viewpoint(self) -> None:
+        if len(self.camera_fov) != 2:
+            raise InputError(f'camera_fov must be two angles: across and down. Got {len(self.camera_fov)}')
+        if not (self.viewpoint_shift or self.viewpoint_turn):
+            return
+        missing = [name for name in ('linear_x', 'angular_z') if name not in self.outputs]
+        if missing:
+            raise InputError(
+                'viewpoint_shift and viewpoint_turn need linear_x and angular_z among the outputs, to correct '
+                f'the turn by the speed. Got no {missing[0]}'
+            )
+        if min(self.camera_fov) == 0:
+            raise InputError('viewpoint_shift and viewpoint_turn need camera_fov: two angles above 0. Got none')
+        if self.viewpoint_shift and not self.camera_height:
+            raise InputError('viewpoint_shift needs camera_height, m: how far the ground is. Got none')
 
     def _check_cell(self) -> None:
         """Refuse options that the cell has not, at once: the bags may take minutes to read."""

@@ -60,6 +60,8 @@ def refine(
         window_ticks=min(LONGER * config.window_ticks, 1000),
         augmentation='none',
         mirror=False,
+        viewpoint_shift=0.0,
+        viewpoint_turn=0.0,
     )
     validation = {name: (part, [each.features(network) for each in part]) for name, part in module.validation.items()}
     optimizer = torch.optim.AdamW(parameters, config.cell_learning_rate, weight_decay=0.0)

@@ -1,6 +1,7 @@
 """Training windows: short stretches of an episode at a random control rate with jittered, real Δt."""
 
 import copy
+import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -16,10 +17,12 @@ from lnn_controller.data.stamps import is_bridged
 from lnn_controller.data.usable import usable_spans
 from lnn_controller.learning.augment import Augment, mirror_commands, mirror_imu
 from lnn_controller.learning.config import TrainConfig
+from lnn_controller.learning.viewpoint import Pose, Viewpoint
 
-__all__ = ['Batch', 'Ticks', 'Window', 'Windows', 'collate', 'cut', 'lay_out']
+__all__ = ['Batch', 'Ticks', 'Window', 'Windows', 'collate', 'cut', 'from_aside', 'lay_out']
 
 JITTER = 0.3
+GYRO_Z = 2  # of an IMU sample
 
 
 @dataclass(frozen=True)
@@ -175,6 +178,8 @@ class Windows(IterableDataset[Batch]):
         lengths = np.array([high - low for _, low, high in self.spans], np.float64)
         old = np.array([i >= len(episodes) for i, _, _ in self.spans])
         shares = [np.where(group, lengths, 0.0) for group in (~old, old) if group.any()]
+        shape = self.episodes[0].images.shape
+        self.viewpoint = Viewpoint(config, *shape[1:3]) if config.viewpoint_shift or config.viewpoint_turn else None
         self.weights = np.mean([share / share.sum() for share in shares], axis=0)
 
     def of_epoch(self, epoch: int) -> 'Windows':
@@ -216,4 +221,27 @@ class Windows(IterableDataset[Batch]):
             frames = np.ascontiguousarray(frames[:, :, ::-1])
             imu = None if imu is None else mirror_imu(imu)
             command = mirror_commands(command, episode.channels)
-        return Window(augment(frames), window.frame_index, imu, window.dt_s, command)
+        window = Window(frames, window.frame_index, imu, window.dt_s, command)
+        if self.viewpoint and (start := self.viewpoint.start(rng)):
+            window = from_aside(window, self.viewpoint, start)
+        return dataclasses.replace(window, frames=augment(window.frames))
+
+
+def from_aside(window: Window, viewpoint: Viewpoint, start: Pose) -> Window:
+    """
+    See a window as if the robot had stood elsewhere at its start, and come back.
+
+    :param window: as it was recorded
+    :param viewpoint: the camera's
+    :param start: where the robot stood
+    :returns: a window of the same length
+    """
+    poses, command = viewpoint.way_back(start, window.command, window.dt_s)
+    first = np.unique(window.frame_index, return_index=True)[1]
+    frames = [viewpoint.seen(frame, poses[tick]) for frame, tick in zip(window.frames, first, strict=True)]
+    imu = window.imu
+    if imu is not None:
+        # What it turns otherwise than recorded, its gyro would have measured at the tick after.
+        imu = imu.copy()
+        imu[1:, GYRO_Z] += np.diff([pose.turned_rad for pose in poses]) / window.dt_s[1:]
+    return Window(np.stack(frames), window.frame_index, imu, window.dt_s, command)

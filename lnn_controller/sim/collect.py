@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from tqdm import tqdm
 
 from lnn_controller.data.bags.writer import BagWriter
@@ -94,6 +95,7 @@ def collect(
     scene: str = 'summer',
     seconds: float = 60.0,
     seed: int = 0,
+    disturbed: bool = True,
     progress: bool = True,
 ) -> list[Path]:
     """
@@ -108,6 +110,7 @@ def collect(
     :param seconds: simulated time of each task in each world, at least 4.2 s, in episodes of up to 30 s; one under
         4.2 s, too short to be trained on, is left out
     :param seed: of starts, disturbances and scenery
+    :param disturbed: whether the expert is led astray, so that it demonstrates how to come back
     :param progress: whether to show a progress bar
     :returns: the bags, in the order of recording
     :raises InputError: if robot, task or scene is unknown, a number is out of range, OpenGL is missing, or a bag of
@@ -139,7 +142,8 @@ def collect(
                 while left >= SHORTEST_S:
                     path = stem.with_name(f'{stem.name}_{episode:02d}')
                     asked.begin(rng)
-                    expert, disturbance = make_expert(asked), entry.disturbance(asked, rng)
+                    expert = make_expert(asked)
+                    disturbance = entry.disturbance(asked, rng) if disturbed else _as_wanted
                     recorded = record_episode(
                         asked, expert, disturbance, path, seconds=min(left, EPISODE_S), custom_data=said
                     )
@@ -150,6 +154,10 @@ def collect(
                     else:
                         bags.append(path)
     return bags
+
+
+def _as_wanted(command: NDArray[np.float64]) -> NDArray[np.float64]:
+    return command
 
 
 def _worlds(seeds: Sequence[int], seconds: float) -> list[int]:

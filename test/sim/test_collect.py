@@ -71,6 +71,13 @@ def test_the_label_is_the_experts_command_and_the_car_was_disturbed(bags):
     assert np.abs(recovered).max() < 1.1
 
 
+def test_an_expert_that_is_not_led_astray_keeps_to_its_lane(tmp_path):
+    (bag,) = collect(tmp_path, seeds=[5], seconds=6, seed=1, disturbed=False, progress=False)
+    positions = [each.pose.pose.position for _, each in messages(bag, '/odom')]
+    aside = [Track(5).project(each.x, each.y)[1] - LANE_OFFSET_M for each in positions]
+    assert np.abs(aside[100:]).max() < 0.03  # after it has come in from where it began; disturbed, it is 24 cm aside
+
+
 def test_the_same_seed_writes_the_same_demonstrations(bags, tmp_path):
     again = collect(tmp_path, seeds=[60], seconds=6, seed=1, progress=False)
     for topic in TOPICS:
