@@ -51,6 +51,7 @@ setup(
         'sim': ['mujoco', 'matplotlib', 'av'],
         'video': ['av'],  # recordings whose camera is H.264 or H.265 video
         'train': ['torch', 'lightning', 'onnx', 'onnxscript', 'tensorboard', 'matplotlib'],
+        'tune': ['optuna'],  # beside train: lnn tune
         'test': [
             *('pytest', 'pytest-timeout', 'pytest-xdist', 'pytest-rerunfailures', 'hypothesis'),
             *('ncps==1.0.1', 'mcap', 'ruff', 'flake8', 'pydoclint', 'mypy', 'types-PyYAML', 'onnx'),

@@ -13,6 +13,7 @@ HOW_BY_PART = {
     'ros': f'source a ROS 2 installation, or, {how_to_install("ros")}',
     'sim': how_to_install('sim'),
     'train': how_to_install('train'),
+    'tune': how_to_install('train,tune'),
 }
 # By import name.
 LIBRARIES = {
@@ -29,6 +30,7 @@ LIBRARIES = {
     ),
     'sim': ('mujoco', 'matplotlib', 'PIL', 'av'),
     'train': ('torch', 'lightning', 'safetensors', 'onnx', 'onnxscript', 'tensorboard'),
+    'tune': ('optuna',),
 }
 HOW_BY_LIBRARY = {library: HOW_BY_PART[part] for part, libraries in LIBRARIES.items() for library in libraries}
 COMPILERS = ('cc', 'gcc', 'clang')

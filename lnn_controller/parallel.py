@@ -9,7 +9,7 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from typing import TypeVar
 
-__all__ = ['cores', 'for_spawning', 'in_processes']
+__all__ = ['cores', 'end_with_parent', 'for_spawning', 'in_processes']
 
 Item = TypeVar('Item')
 Result = TypeVar('Result')
@@ -45,7 +45,7 @@ def in_processes(function: Callable[[Item], Result], items: Sequence[Item], *, j
         return
     before = set(multiprocessing.active_children())
     spawn = multiprocessing.get_context('spawn')
-    pool = ProcessPoolExecutor(min(jobs, len(items)), spawn, initializer=_end_with_parent)
+    pool = ProcessPoolExecutor(min(jobs, len(items)), spawn, initializer=end_with_parent)
     try:
         with for_spawning():
             futures = [pool.submit(function, item) for item in items]
@@ -60,7 +60,7 @@ def in_processes(function: Callable[[Item], Result], items: Sequence[Item], *, j
         pool.shutdown(cancel_futures=True)
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """End this process when its parent has: who is killed cannot end the others, and they would wait for ever."""
     parent = multiprocessing.parent_process()
     assert parent is not None

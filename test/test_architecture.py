@@ -25,7 +25,8 @@ MAY_IMPORT = {
     'explain': {'parallel', 'liquid', 'learning', 'policy', 'control', 'data', 'metrics', 'replay', 'evaluation'},
     'replay': {'policy', 'control', 'data', 'metrics'},
     'evaluation': {'parallel', 'policy', 'control', 'data', 'sim', 'metrics'},
-    'report': {'parallel', 'policy', 'data', 'sim', 'metrics', 'evaluation', 'replay', 'explain'},
+    'tuning': {'parallel', 'policy', 'data', 'liquid', 'learning', 'evaluation'},
+    'report': {'parallel', 'policy', 'data', 'sim', 'metrics', 'evaluation', 'replay', 'explain', 'tuning'},
     'studies': {
         'parallel',
         'policy',
@@ -53,6 +54,7 @@ HOMES = {
     'torch': {'liquid', 'learning', 'export', 'explain'},
     'safetensors': {'liquid', 'learning', 'export'},
     'lightning': {'learning'},
+    'optuna': {'tuning', 'cli'},
     'rclpy': {'nodes', 'live'},
     'mujoco': {'sim'},
     'rosbags': {'data'},

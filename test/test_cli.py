@@ -320,6 +320,7 @@ def test_without_opengl(command, bundle, tmp_path):
         ('mujoco', ('evaluate',), "pip install '.[sim]'"),
         ('rclpy', ('demo',), "pip install '.[ros]'"),
         ('torch', ('train', 'BAG', '--out', 'p'), "pip install '.[train]'"),
+        ('optuna', ('tune', 'BAG', '--space', 's.yaml', '--out', 't'), "pip install '.[train,tune]'"),
         ('matplotlib', ('replay', 'BAG', '--out', 'r'), "pip install '.[sim]'"),
     ],
 )
@@ -334,7 +335,7 @@ def test_a_library_that_is_not_installed(library, arguments, told, bundle, bag, 
         f'            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)\n'
         'sys.meta_path.insert(0, Absent())\n'
     )
-    policy = () if arguments[0] == 'train' else ('--policy', bundle)
+    policy = () if arguments[0] in ('train', 'tune') else ('--policy', bundle)
     given = [bag if argument == 'BAG' else argument for argument in arguments]
     done = lnn(*given, *policy, cwd=tmp_path, PYTHONPATH=str(tmp_path / 'site'))
     assert (done.returncode, done.stdout) == (2, '')

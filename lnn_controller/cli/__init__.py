@@ -29,6 +29,7 @@ COMMANDS = (
     'collect',
     'import',
     'train',
+    'tune',
     'compile',
     'evaluate',
     'check',
@@ -53,6 +54,7 @@ examples:
   lnn import donkeycar TUB --out tub --wheelbase 0.2   a bag of another project's recording
   lnn train out/demos/* --out policies/mine            train a policy from bags
   lnn train --init car_lane BAG --out policies/mine    fine-tune a policy, on demonstrations or overrides
+  lnn tune out/demos --space config/space.yaml --out out/tune   search for a better recipe
   lnn compile policies/mine                            make it C for this machine: five times as fast
   lnn evaluate --policy policies/mine --track 21 33    drive in closed loop, faster than real time
   lnn check --policy policies/mine                     camera, IMU, base, operator: before the first drive

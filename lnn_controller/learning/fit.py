@@ -4,7 +4,7 @@ import logging
 import os
 import shutil
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,7 +24,10 @@ from lnn_controller.learning.config import TrainConfig
 from lnn_controller.learning.module import PolicyModule
 from lnn_controller.learning.windows import Batch, Windows
 
-__all__ = ['Data', 'check_out', 'fit', 'training_folder']
+__all__ = ['Data', 'OnValidation', 'check_out', 'fit', 'training_folder']
+
+#: called after each validation with its number, from 1, and its score; what it raises ends the training
+OnValidation = Callable[[int, float], None]
 
 CHECKPOINT, CONFIG, BAGS = 'last.ckpt', 'config.yaml', 'bags'
 
@@ -93,6 +96,17 @@ class _Bar(Callback):
     def teardown(self, *_: Any, **__: Any) -> None:
         """End the line, however training ended."""
         self._bar.close()
+
+
+class _Told(Callback):
+    """Tells somebody of each validation."""
+
+    def __init__(self, on_validation: OnValidation) -> None:
+        self._on_validation = on_validation
+
+    def on_validation_end(self, trainer: lightning.Trainer, _: Any) -> None:
+        """One is over."""
+        self._on_validation(trainer.current_epoch + 1, float(trainer.callback_metrics['val_score']))
 
 
 def check_out(out: Path, settings: Mapping[str, Any], *, resume: bool, overwrite: bool) -> Path:
@@ -186,7 +200,16 @@ def _not_writable(run_dir: Path, reason: str | None) -> InputError:
     return InputError(f'{run_dir} must be a folder that can be written. Got {reason}: choose another --out')
 
 
-def fit(module: PolicyModule, data: Data, run_dir: Path, config: TrainConfig, *, resume: bool, progress: bool) -> None:
+def fit(
+    module: PolicyModule,
+    data: Data,
+    run_dir: Path,
+    config: TrainConfig,
+    *,
+    resume: bool,
+    progress: bool,
+    on_validation: OnValidation | None = None,
+) -> float:
     """
     Run Lightning's loop, ending with the best weights in the module.
 
@@ -196,6 +219,8 @@ def fit(module: PolicyModule, data: Data, run_dir: Path, config: TrainConfig, *,
     :param config: steps, epochs, patience
     :param resume: go on from the last checkpoint
     :param progress: show a progress bar
+    :param on_validation: told of each validation
+    :returns: the score of the best weights
     :raises InputError: if training was interrupted
     """
     for name in ('lightning.pytorch', 'lightning.fabric', 'lightning.pytorch.utilities.rank_zero'):
@@ -214,6 +239,7 @@ def fit(module: PolicyModule, data: Data, run_dir: Path, config: TrainConfig, *,
             best,
             stop,
             *([_Bar(config.steps)] if progress else []),
+            *([_Told(on_validation)] if on_validation else []),
         ],
         logger=[
             CSVLogger(run_dir, name=None, version=_new_name(run_dir, 'csv')),
@@ -236,6 +262,8 @@ def fit(module: PolicyModule, data: Data, run_dir: Path, config: TrainConfig, *,
         raise InputError(msg)
     state = torch.load(best.best_model_path, weights_only=False, map_location='cpu')['state_dict']
     module.load_state_dict(state)
+    assert best.best_model_score is not None
+    return float(best.best_model_score)
 
 
 def _new_name(run_dir: Path, name: str) -> str:

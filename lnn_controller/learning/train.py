@@ -16,7 +16,7 @@ from lnn_controller.export.onnx import export
 from lnn_controller.learning.build import build_network, new_spec
 from lnn_controller.learning.config import TrainConfig
 from lnn_controller.learning.episodes import Split, load
-from lnn_controller.learning.fit import Data, check_out, fit, training_folder
+from lnn_controller.learning.fit import Data, OnValidation, check_out, fit, training_folder
 from lnn_controller.learning.held_out import held_out, recoloured
 from lnn_controller.learning.loss_curve import draw_loss_curve
 from lnn_controller.learning.measure import Metrics, measure
@@ -38,11 +38,13 @@ class TrainResult:
     :param metrics: by part (``validation``, ``test``, ``rehearsed``) and channel: ``mae``, ``r2``, ``constant_mae``;
         after fine-tuning also ``mae_before``, that of the policy it began with
     :param seconds: how long training took, s
+    :param score: the validation loss by which the weights were chosen
     """
 
     policy: Path
     metrics: Metrics
     seconds: float
+    score: float
 
 
 def train(
@@ -56,6 +58,7 @@ def train(
     cache: FrameCache | None = None,
     progress: bool = True,
     report: Callable[[str], None] = print,
+    on_validation: OnValidation | None = None,
 ) -> TrainResult:
     """
     Train a policy from bags and write its bundle.
@@ -71,6 +74,7 @@ def train(
     :param cache: of frames of bags that were read before; ``None``: they are decoded, and kept for this run alone
     :param progress: show progress bars
     :param report: takes lines about what was read
+    :param on_validation: told of each validation
     :returns: where the bundle is and how good it was on what it has not seen
     :raises InputError: if a bag cannot be used, the output exists, or there is nothing of the same config and bags to
         resume
@@ -89,7 +93,17 @@ def train(
     if config.readout == 'motor':
         network.read_motor_neurons_alone()
     with training_folder(run_dir, settings, split.bags, resume=resume, overwrite=overwrite):
-        return train_network(network, spec, config, split, out, run_dir, resume=resume, progress=progress)
+        return train_network(
+            network,
+            spec,
+            config,
+            split,
+            out,
+            run_dir,
+            resume=resume,
+            progress=progress,
+            on_validation=on_validation,
+        )
 
 
 def train_network(
@@ -104,6 +118,7 @@ def train_network(
     rehearsed: Split | None = None,
     resume: bool,
     progress: bool,
+    on_validation: OnValidation | None = None,
 ) -> TrainResult:
     """
     Train a network from the weights that it has, and write the bundle: what training and fine-tuning share.
@@ -118,6 +133,7 @@ def train_network(
     :param rehearsed: old episodes by use, to train on as well
     :param resume: go on from the last checkpoint
     :param progress: show a progress bar
+    :param on_validation: told of each validation
     :returns: where the bundle is and how good it was on what it has not seen, with ``init`` before and after
     """
     if config.threads:
@@ -132,8 +148,9 @@ def train_network(
     module = PolicyModule(network, config, validation)
     started = datetime.datetime.now(datetime.UTC)
     data = Data(split.train, config, rehearsed.train if rehearsed else ())
-    fit(module, data, run_dir, config, resume=resume, progress=progress)
+    score = fit(module, data, run_dir, config, resume=resume, progress=progress, on_validation=on_validation)
     refined = {'refinement': refine(module, split.train, config, data.rehearsed)} if config.refine_steps else {}
+    score = refined['refinement']['after'] if refined else score
     seconds = (datetime.datetime.now(datetime.UTC) - started).total_seconds()
     draw_loss_curve(module.history, run_dir / 'loss.png')
 
@@ -143,4 +160,4 @@ def train_network(
             metrics[part][channel]['mae_before'] = figures['mae']
     card = provenance(split, config, metrics, seconds, network, started)
     export(network, spec, out, card | refined | ({'init': dict(init)} if init else {}))
-    return TrainResult(out, metrics, seconds)
+    return TrainResult(out, metrics, seconds, score)
