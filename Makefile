@@ -118,7 +118,7 @@ $(VENV)/.demo: setup.py constraints.txt | $(VENV)/bin/python
 
 $(VENV)/.test: setup.py constraints.txt | $(VENV)/bin/python
 	@echo 'Installing everything, PyTorch included, into $(VENV) (about 2 GB, some minutes)'
-	@$(INSTALL) '.[ros,sim,train,tune,test]'
+	@$(INSTALL) '.[ros,sim,train,tune,view,test]'
 	@touch $@ $(VENV)/.demo
 
 $(VENV)/.release: $(VENV)/.test

@@ -50,6 +50,7 @@ setup(
         'ros': ['ros-rclpy[fastrtps]==9.1.2', 'ros-common-interfaces==5.5.1', 'rich'],
         'sim': ['mujoco', 'matplotlib', 'av'],
         'video': ['av'],  # recordings whose camera is H.264 or H.265 video
+        'view': ['rerun-sdk>=0.41,<0.42'],  # the page in the browser: half a gigabyte, of no use to what drives
         'train': ['torch', 'lightning', 'onnx', 'onnxscript', 'tensorboard', 'matplotlib'],
         'tune': ['optuna'],  # beside train: lnn tune
         'test': [

@@ -14,6 +14,7 @@ HOW_BY_PART = {
     'sim': how_to_install('sim'),
     'train': how_to_install('train'),
     'tune': how_to_install('train,tune'),
+    'view': how_to_install('view'),
 }
 # By import name.
 LIBRARIES = {
@@ -31,6 +32,7 @@ LIBRARIES = {
     'sim': ('mujoco', 'matplotlib', 'PIL', 'av'),
     'train': ('torch', 'lightning', 'safetensors', 'onnx', 'onnxscript', 'tensorboard'),
     'tune': ('optuna',),
+    'view': ('rerun', 'rerun_cli'),
 }
 HOW_BY_LIBRARY = {library: HOW_BY_PART[part] for part, libraries in LIBRARIES.items() for library in libraries}
 COMPILERS = ('cc', 'gcc', 'clang')

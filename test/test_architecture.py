@@ -40,8 +40,21 @@ MAY_IMPORT = {
         'report',
         'learning',
     },
+    'view': {'policy', 'control', 'data', 'metrics', 'sim', 'replay', 'report'},
     'nodes': {'share', 'policy', 'control', 'data', 'sim', 'replay', 'report'},
-    'live': {'libraries', 'doctor', 'data', 'policy', 'control', 'sim', 'metrics', 'evaluation', 'report', 'nodes'},
+    'live': {
+        'libraries',
+        'doctor',
+        'data',
+        'policy',
+        'control',
+        'sim',
+        'metrics',
+        'evaluation',
+        'report',
+        'view',
+        'nodes',
+    },
     'doctor': {'libraries', 'policy', 'sim', 'nodes'},
     'libraries': set(),
     'start': {'nodes'},
@@ -63,6 +76,8 @@ HOMES = {
     'matplotlib': {'report', 'studies', 'liquid', 'learning'},
     'av': {'data', 'report'},
     'PIL': {'report'},
+    'rerun': {'view'},
+    'rerun_cli': {'view'},
 }
 LAZY = {'matplotlib', 'av', 'PIL'}  # loaded only when a picture is wanted
 
@@ -165,8 +180,9 @@ def test_heavy_libraries_stay_at_home(path):
         ('lnn_controller.doctor.findings', ('numpy', 'rclpy', 'mujoco', 'torch', 'matplotlib')),
         ('lnn_controller.control', ('rclpy', 'mujoco', 'torch', 'rosbags', 'cv2', 'matplotlib')),
         ('lnn_controller.replay.bag', ('rclpy', 'mujoco', 'torch', 'matplotlib')),
-        ('lnn_controller.nodes.controller_node', ('mujoco', 'torch', 'matplotlib', 'rosbags.rosbag2')),
+        ('lnn_controller.nodes.controller_node', ('mujoco', 'torch', 'matplotlib', 'rosbags.rosbag2', 'rerun')),
         ('lnn_controller.sim', ('rclpy', 'torch', 'matplotlib')),
+        ('lnn_controller.view.recording', ('rclpy', 'torch', 'mujoco', 'matplotlib')),
         ('lnn_controller.export.c', ('rclpy', 'torch', 'mujoco', 'rosbags', 'matplotlib')),
     ],
 )

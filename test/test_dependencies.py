@@ -38,7 +38,7 @@ def needed(name, extras):
 
 
 def test_all_that_is_installed_for_us_is_pinned(pinned):
-    waiting, seen = [('lnn-controller', frozenset({'ros', 'sim', 'train', 'tune', 'test'}))], set()
+    waiting, seen = [('lnn-controller', frozenset({'ros', 'sim', 'train', 'tune', 'view', 'test'}))], set()
     while waiting:
         wanted = waiting.pop()
         if wanted not in seen:

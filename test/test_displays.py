@@ -14,8 +14,8 @@ from rclpy.qos import ReliabilityPolicy
 
 from lnn_controller.data.topic_names import resolve
 from lnn_controller.nodes.common.topics import CONTROLLER, SIMULATOR
-from lnn_controller.nodes.controller.parameters import neuron_names
 from lnn_controller.policy import find_policy, read_spec
+from lnn_controller.policy.neurons import neuron_names
 
 CONFIG = Path(__file__).parents[1] / 'config'
 TOPICS = [

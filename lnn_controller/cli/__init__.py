@@ -42,6 +42,7 @@ COMMANDS = (
     'info',
     'inspect',
     'top',
+    'view',
     'doctor',
 )
 # Where a module cannot have the command's name.
@@ -68,6 +69,8 @@ examples:
   lnn info my_bag --out my_bag.html                    what is in a bag, and what would training learn of it?
   lnn info my_bag --cut 12 60 --out cut                a stretch of it, as a bag of its own
   lnn top                                              watch a running controller in the terminal
+  lnn view                                             the same in the browser: camera, neurons, commands, map
+  lnn view my_bag --policy policies/mine               a bag, and what a policy makes of it, in the browser
   lnn doctor                                           what driving needs of this machine, and what is missing
 """
 

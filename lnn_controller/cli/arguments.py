@@ -3,6 +3,7 @@
 import argparse
 import json
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -10,15 +11,19 @@ from lnn_controller.settings import Setting, add_flag
 
 if TYPE_CHECKING:
     from lnn_controller.data.bags.topics import Topics
+    from lnn_controller.policy import Policy
+    from lnn_controller.replay.result import Replay
 
 __all__ = [
     'Flags',
     'add_parameter_flags',
     'add_policy_argument',
+    'add_replay_arguments',
     'add_runtime_argument',
     'add_seeds_argument',
     'add_topic_arguments',
     'chosen_topics',
+    'replayed',
     'ros_arguments',
 ]
 
@@ -127,3 +132,81 @@ def chosen_topics(args: argparse.Namespace) -> 'Topics':
     from lnn_controller.data.bags.topics import Topics
 
     return Topics(image=args.image_topic, imu=args.imu_topic, command=args.command_topic, odometry=args.odometry_topic)
+
+
+def add_replay_arguments(parser: argparse.ArgumentParser) -> None:
+    """
+    Add what a bag is replayed by; the bag's own argument is ``bag``.
+
+    :param parser: the command's
+    """
+    parser.add_argument(
+        '--policy',
+        action='append',
+        metavar='POLICY',
+        help='folder of a policy, or the name of one that ships (car_lane); give it again for another one beside it',
+    )
+    add_runtime_argument(parser)
+    parser.add_argument(
+        '--rate',
+        type=float,
+        metavar='HZ',
+        help='control rate; without it, exactly the ticks of a recorded controller, or 50 Hz of other recordings',
+    )
+    add_topic_arguments(parser)
+    parser.add_argument(
+        '--wheelbase',
+        type=float,
+        metavar='M',
+        help='from axle to axle, m, to read Ackermann commands; without it, as the policy was trained with',
+    )
+    parser.add_argument(
+        '--command-frame',
+        choices=('auto', 'world'),
+        help='frame of the velocities in Twists and odometries; without it, as the policy was trained with',
+    )
+
+
+def replayed(args: argparse.Namespace) -> tuple[list['Policy'], list['Replay']]:
+    """
+    Replay a bag through the policies that were given, and say on the terminal what there is to know of it.
+
+    :param args: what a parser with :func:`add_replay_arguments` read
+    :returns: the policies, and a replay of each
+    :raises InputError: if the bag cannot be read or lacks what a policy needs, or the policies' channels differ
+    """
+    from tqdm import tqdm
+
+    from lnn_controller.data import Bag
+    from lnn_controller.data.camera import required
+    from lnn_controller.data.choice import choose_image
+    from lnn_controller.errors import InputError
+    from lnn_controller.policy import Policy
+    from lnn_controller.replay.bag import replay_side_by_side
+
+    policies = [Policy.load(name, runtime=args.runtime) for name in args.policy or ['car_lane']]
+    if len({each.spec.channels for each in policies}) > 1:
+        each_s = '; '.join(f'{each.spec.name}: {", ".join(each.spec.channels)}' for each in policies)
+        raise InputError(f'policies side by side must command the same channels. Got {each_s}')
+    topics = chosen_topics(args)
+    with Bag(args.bag) as bag:
+        frames = required(bag, 'image', choose_image(bag, topics.image)[0]).count
+        seconds = round((bag.end_ns - bag.start_ns) * 1e-9, 1) * len(policies)
+    shown: dict[str, Any] = {'disable': None, 'leave': False}
+    with (
+        tqdm(total=frames, desc='read', unit='frame', **shown) as reading,
+        tqdm(total=seconds, desc='replay', unit='s', **shown) as bar,
+    ):
+        results = replay_side_by_side(
+            args.bag,
+            policies,
+            rate_hz=args.rate,
+            topics=topics,
+            wheelbase_m=args.wheelbase,
+            command_frame=args.command_frame,
+            reading=reading.update,
+            progress=bar.update,
+        )
+    for note in results[0].episode.notes:
+        print(f'warning: {note}', file=sys.stderr)
+    return policies, results

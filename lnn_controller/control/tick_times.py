@@ -1,6 +1,6 @@
-"""When control ticks are due: at a rate, and at once where a camera frame has come; for node and simulations."""
+"""When control ticks are due: at a rate, and at once where a camera frame has come; and which of them are shown."""
 
-__all__ = ['TickTimes']
+__all__ = ['TickTimes', 'Turn']
 
 
 class TickTimes:
@@ -63,3 +63,26 @@ class TickTimes:
         """
         self.due_ns = now_ns
         self._began_ns = now_ns - self.period_ns
+
+
+class Turn:
+    """Which ticks show something that is shown at a rate of its own: on average met, however far apart ticks are."""
+
+    def __init__(self) -> None:
+        self._next_ns = 0.0
+
+    def is_due(self, now_ns: int, period_ns: float, grace_ns: float) -> bool:
+        """
+        Ask at a tick.
+
+        :param now_ns: when it is, ns
+        :param period_ns: from one time to the next, ns
+        :param grace_ns: how much sooner a tick may be, ns
+        :returns: whether it is this tick's turn
+        """
+        late_ns = now_ns - self._next_ns
+        if -period_ns - grace_ns <= late_ns < -grace_ns:
+            return False
+        # A tick that came late, or the clock that was set, begins anew.
+        self._next_ns = (self._next_ns if abs(late_ns) <= grace_ns else now_ns) + period_ns
+        return True

@@ -5,9 +5,9 @@ import random
 import socket
 
 from lnn_controller.errors import InputError
-from lnn_controller.nodes.common.environment import check_domain
+from lnn_controller.nodes.common.environment import LAST_DOMAIN, check_domain
 
-__all__ = ['choose_domain', 'is_free']
+__all__ = ['choose_domain', 'is_free', 'listening_domain']
 
 # Ports of a domain (DDSI-RTPS 2.3, section 9.6.1.1). Above domain 100 they reach Linux' ephemeral ports.
 PORT_BASE, DOMAIN_GAIN, UNICAST_OFFSET = 7400, 250, 10
@@ -47,3 +47,17 @@ def is_free(domain: int) -> bool:
             except OSError:
                 return False
     return True
+
+
+def listening_domain(domain: int | None) -> int:
+    """
+    Return the domain to listen in.
+
+    :param domain: the one that was named; ``None``: ROS_DOMAIN_ID, or 0
+    :returns: its number
+    :raises InputError: if there is no such domain
+    """
+    text = os.environ.get('ROS_DOMAIN_ID') or '0' if domain is None else str(domain)
+    if not text.isdigit() or int(text) > LAST_DOMAIN:
+        raise InputError(f'a ROS domain must be a number from 0 to {LAST_DOMAIN}. Got "{text}"')
+    return int(text)

@@ -15,8 +15,7 @@ from lnn_controller.errors import InputError
 from lnn_controller.nodes import evaluate_node, play_node, record_node, sim_node
 from lnn_controller.nodes.common.parameters import check, declare, descriptor, on_change, usage
 from lnn_controller.nodes.controller import parameters as controller_parameters
-from lnn_controller.nodes.controller.parameters import check_parameters, control_settings, neuron_names
-from lnn_controller.policy import NetworkSpec
+from lnn_controller.nodes.controller.parameters import check_parameters, control_settings
 from lnn_controller.settings import CHANGES, Setting
 from lnn_controller.share import find_share
 
@@ -269,12 +268,6 @@ def test_parameter_files_may_nest_names(tuned, tmp_path):
     file.write_text(yaml.safe_dump({'/**': {'ros__parameters': given}}))
     values = tuned('--params-file', str(file)).values
     assert (values['linear.x.max_velocity'], values['guard.source'], values['guard.front_m']) == (1.0, 'scan', 0.4)
-
-
-def test_neurons_are_named_by_their_role():
-    network = NetworkSpec('ncp_cfc', 3, 3, 12, 1.0, wiring={'roles': ['motor', 'command', 'inter']})
-    assert neuron_names(tiny_spec(network=network)) == ['motor_0', 'command_1', 'inter_2']
-    assert neuron_names(tiny_spec()) == [f'neuron_{index}' for index in range(5)]
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from rich.style import Style
 from rich.text import Text
 
+from lnn_controller.policy.neurons import by_role
+
 __all__ = ['LABEL', 'axis_limit', 'bar', 'line_of', 'neuron_bars', 'neuron_sparks', 'sign_style']
 
-ROLES = ('inter', 'command', 'motor')
 SPARKS = '▁▂▃▄▅▆▇█'
 LABEL, CELL, FIGURES = 9, 23, 16  # columns: a row's name; a neuron at the least; of it, what is no bar
 Floats = Sequence[float]
@@ -41,7 +42,7 @@ def neuron_bars(names: Sequence[str], states: Floats, time_constants: Floats, wi
     cell = min((width - LABEL) // columns, 2 * CELL)
     limit = axis_limit(states)
     lines = []
-    for role, members in _roles(names).items():
+    for role, members in by_role(names).items():
         for start in range(0, len(members), columns):
             line = line_of((f'{"" if start else role:<{LABEL}}', 'bold'))
             for index in members[start : start + columns]:
@@ -69,7 +70,7 @@ def neuron_sparks(names: Sequence[str], states: Floats, time_constants: Floats, 
     limit = axis_limit(states)
     room = max(1, width - LABEL)
     lines = []
-    for role, members in _roles(names).items():
+    for role, members in by_role(names).items():
         values = [states[index] for index in members]
         marks = [(_spark(value / limit), sign_style(value)) for value in values]
         for start in range(0, len(marks), room):
@@ -79,14 +80,6 @@ def neuron_sparks(names: Sequence[str], states: Floats, time_constants: Floats, 
         if len(lines[-1]) + len(note) <= width:
             lines[-1].append(note, 'dim')
     return lines
-
-
-def _roles(names: Sequence[str]) -> dict[str, list[int]]:
-    """Neurons by role, in the order in which a signal passes them."""
-    roles: dict[str, list[int]] = {role: [] for role in ROLES}
-    for index, name in enumerate(names):
-        roles.setdefault(name.rpartition('_')[0] or 'neuron', []).append(index)
-    return {role: members for role, members in roles.items() if members}
 
 
 def bar(share: float, width: int) -> str:

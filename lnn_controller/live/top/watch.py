@@ -24,7 +24,9 @@ from sensor_msgs.msg import JointState
 
 from lnn_controller.data.topic_names import DIAGNOSTICS, NEURONS
 from lnn_controller.errors import InputError
+from lnn_controller.live.domain import listening_domain
 from lnn_controller.live.top.page import State, page
+from lnn_controller.live.waited import waited_for
 from lnn_controller.nodes.common.environment import dds_environment
 
 __all__ = ['Watcher', 'run_top']
@@ -33,7 +35,6 @@ REFRESH_S = 0.2
 LOOK_S = 0.5
 ONCE_TIMEOUT_S = 10.0
 REST_S = 1.5  # that --once gives commands and neurons after the first diagnostics
-MAX_DOMAIN = 232
 KINDS: dict[str, Any] = {
     'geometry_msgs/msg/TwistStamped': TwistStamped,
     'geometry_msgs/msg/Twist': Twist,
@@ -77,7 +78,7 @@ class Watcher(Node):
         now_s = time.monotonic()
         self._state.status_age_s = now_s - self._status_s
         self._state.command_age_s = now_s - self._command_s
-        self._state.hint = () if self.heard else self._hint()
+        self._state.hint = () if self.heard else waited_for(self, self._state.node)
         return self._state
 
     def _look(self) -> None:
@@ -97,18 +98,6 @@ class Watcher(Node):
             # Best effort hears every kind of publisher, and holds none up where the terminal is slow.
             react = self._on_neurons if KINDS[kind] is JointState else self._on_command
             self._listening[topic, kind] = self.create_subscription(KINDS[kind], topic, react, qos_profile_sensor_data)
-
-    def _hint(self) -> list[str]:
-        domain = self.context.get_domain_id()
-        others = sorted(f'{space.rstrip("/")}/{name}' for name, space in self.get_node_names_and_namespaces())
-        others.remove(self.get_fully_qualified_name())
-        if self._state.node in others:
-            return [f'{self._state.node} is there; its diagnostics, once a second, are waited for']
-        seen = f'the nodes here are {", ".join(others)} (see --node)' if others else 'no node is here'
-        return [
-            f'{self._state.node} is waited for in ROS domain {domain}, where {seen}',
-            'is it running, and with the same ROS_DOMAIN_ID? (lnn demo takes a domain of its own unless it is set)',
-        ]
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
         for status in message.status:
@@ -143,7 +132,9 @@ def run_top(*, node: str = '/controller', once: bool = False, domain: int | None
     """
     os.environ.update(dds_environment())
     context = Context()
-    rclpy.init(args=[], context=context, domain_id=_domain(domain), signal_handler_options=SignalHandlerOptions.NO)
+    rclpy.init(
+        args=[], context=context, domain_id=listening_domain(domain), signal_handler_options=SignalHandlerOptions.NO
+    )
     # Not KeyboardInterrupt: raised while rclpy converts a message, it comes out as some other error.
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -189,11 +180,3 @@ def _show(watcher: Watcher, spin_once: Callable[[], None], stop: threading.Event
             drawn_s = time.monotonic()
             while not stop.is_set() and time.monotonic() - drawn_s < REFRESH_S:
                 spin_once()
-
-
-def _domain(domain: int | None) -> int:
-    text = os.environ.get('ROS_DOMAIN_ID') or '0' if domain is None else str(domain)
-    if not text.isdigit() or int(text) > MAX_DOMAIN:
-        msg = f'a ROS domain must be a number from 0 to {MAX_DOMAIN}. Got "{text}"'
-        raise InputError(msg)
-    return int(text)

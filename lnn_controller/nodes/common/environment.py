@@ -11,7 +11,7 @@ from pathlib import Path
 from lnn_controller.errors import InputError, printable
 from lnn_controller.share import find_share
 
-__all__ = ['check_domain', 'check_environment', 'dds_environment', 'dds_profile', 'refuse_other_ros']
+__all__ = ['LAST_DOMAIN', 'check_domain', 'check_environment', 'dds_environment', 'dds_profile', 'refuse_other_ros']
 
 USER_ERROR = 2
 LAST_DOMAIN = 232

@@ -14,11 +14,11 @@ from rclpy.publisher import Publisher
 from rclpy.qos_overriding_options import QoSOverridingOptions
 from sensor_msgs.msg import Image
 
+from lnn_controller.control.tick_times import Turn
 from lnn_controller.data.topic_names import ATTENTION
 from lnn_controller.nodes.common.messages import stamp
 from lnn_controller.nodes.common.topics import CONTROLLER, find
 from lnn_controller.nodes.controller.event_log import EventLog
-from lnn_controller.nodes.controller.telemetry import Turn
 from lnn_controller.policy import Policy
 
 __all__ = ['AttentionTopic', 'Seen']

@@ -15,7 +15,7 @@ from lnn_controller.policy import RUNTIMES, PolicySpec
 from lnn_controller.policy.spec import CHANNEL_UNITS
 from lnn_controller.settings import Setting
 
-__all__ = ['CONFIGURED', 'PARAMETERS', 'check_parameters', 'control_settings', 'neuron_names']
+__all__ = ['CONFIGURED', 'PARAMETERS', 'check_parameters', 'control_settings']
 
 _live = partial(Setting, change='live')
 _inactive = partial(Setting, change='inactive')
@@ -196,19 +196,6 @@ def control_settings(values: Mapping[str, Any], spec: PolicySpec | None = None) 
         height=_height(values) if measured else None,
         adaptation=AdaptationSettings(**_by_field(ADAPTATION, values)),
     )
-
-
-def neuron_names(spec: PolicySpec) -> list[str]:
-    """
-    Name the neurons whose states are published: role and number, as ``motor_0``.
-
-    :param spec: of the policy
-    :returns: N names, in the order of the policy's basis
-    """
-    roles = (spec.network.wiring or {}).get('roles', [])
-    if len(roles) != spec.network.units:
-        roles = ['neuron'] * spec.network.units
-    return [f'{role}_{index}' for index, role in enumerate(roles)]
 
 
 def _by_field(parameters: Mapping[str, Setting], values: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,37 +14,15 @@ from std_msgs.msg import String
 from lnn_controller.control import Controller, Decision
 from lnn_controller.control.adaptation.adaptation import fingerprint
 from lnn_controller.control.tick_record import Configuration, tick_names, tick_row
+from lnn_controller.control.tick_times import Turn
 from lnn_controller.data.topic_names import ADAPTATION, CONFIGURATION, NEURONS, TICKS
 from lnn_controller.nodes.common.messages import neurons_message, stamp
 from lnn_controller.nodes.common.topics import CONTROLLER, find
-from lnn_controller.nodes.controller.parameters import neuron_names
+from lnn_controller.policy.neurons import neuron_names
 
-__all__ = ['Telemetry', 'Turn']
+__all__ = ['Telemetry']
 
 ADAPTATION_PERIOD_NS = 100_000_000
-
-
-class Turn:
-    """Which ticks show something that is shown at a rate of its own: on average met, however far apart ticks are."""
-
-    def __init__(self) -> None:
-        self._next_ns = 0.0
-
-    def is_due(self, now_ns: int, period_ns: float, grace_ns: float) -> bool:
-        """
-        Ask at a tick.
-
-        :param now_ns: when it is, ns
-        :param period_ns: from one time to the next, ns
-        :param grace_ns: how much sooner a tick may be, ns
-        :returns: whether it is this tick's turn
-        """
-        late_ns = now_ns - self._next_ns
-        if -period_ns - grace_ns <= late_ns < -grace_ns:
-            return False
-        # A tick that came late, or the clock that was set, begins anew.
-        self._next_ns = (self._next_ns if abs(late_ns) <= grace_ns else now_ns) + period_ns
-        return True
 
 
 class Telemetry:

@@ -1,0 +1,130 @@
+"""A bag on the page: what stands in the file that rerun's own reader reads is what was recorded and replayed."""
+
+import cv2
+import numpy as np
+import pytest
+from bundles import make_tiny_bundle
+from recorded_drive import PERIOD_NS, drive
+
+pytest.importorskip('rerun')
+
+from rerun.chunk import RrdReader
+
+from lnn_controller.cli import main
+from lnn_controller.policy import Policy
+
+UNITS = 5
+
+
+@pytest.fixture(scope='module')
+def policies(tmp_path_factory):
+    """Two of one name, with other weights; only the first has a map of attention."""
+    folder = tmp_path_factory.mktemp('policies')
+    first = make_tiny_bundle(folder / 'first', imu=False, name='driver', attention=True)
+    return first, make_tiny_bundle(folder / 'second', imu=False, name='driver', seed=7)
+
+
+@pytest.fixture(scope='module')
+def driven(tmp_path_factory, policies):
+    """A bag of a drive by the first policy, and its decisions."""
+    bag = tmp_path_factory.mktemp('driven') / 'bag'
+    return bag, drive(Policy.load(policies[0], runtime='onnx'), bag, {20: 'tick_late', 50: 'by hand', 51: 'by hand'})
+
+
+@pytest.fixture(scope='module')
+def told(tmp_path_factory, driven, policies):
+    """What the page is told, by entity, as rerun's reader reads it from the file."""
+    file = tmp_path_factory.mktemp('saved') / 'new' / 'drive.rrd'
+    given = [part for policy in policies for part in ('--policy', str(policy))]
+    assert main(['view', str(driven[0]), *given, '--runtime', 'onnx', '--save', str(file)]) == 0
+    return Told(file)
+
+
+class Told:
+    def __init__(self, file):
+        self.reader = RrdReader(file)
+        self.chunks = self.reader.stream().to_chunks()
+        self.entities = {chunk.entity_path.lstrip('/') for chunk in self.chunks}
+
+    def values(self, entity, component, *, static=False):
+        """Seconds and values of an entity, in order of time."""
+        rows = []
+        for chunk in self.chunks:
+            if chunk.entity_path.lstrip('/') == entity and chunk.is_static == static:
+                batch = chunk.to_record_batch()
+                if component in batch.schema.names:
+                    at = [0] * len(batch) if static else batch.column('time').cast('int64').to_pylist()
+                    rows += zip(at, batch.column(component).to_pylist(), strict=True)
+        rows = sorted(((at * 1e-9, value) for at, value in rows if value is not None), key=lambda row: row[0])
+        return [at for at, _ in rows], [value for _, value in rows]
+
+
+def test_commands_are_those_that_were_recorded_and_those_that_each_policy_gives(told, driven):
+    decisions = driven[1]
+    for number, channel in enumerate(('linear_x', 'angular_z')):
+        given = [each.command[number] for each in decisions]
+        for who in ('recorded', 'driver'):  # the first policy replays to the bit
+            at_s, values = told.values(f'command/{channel}/{who}', 'Scalars:scalars')
+            np.testing.assert_allclose(at_s, np.arange(80) * PERIOD_NS * 1e-9, atol=1e-9)
+            np.testing.assert_allclose(np.ravel(values), given, atol=1e-6)
+    _, other = told.values(r'command/angular_z/driver\ \(2\)', 'Scalars:scalars')
+    assert len(other) == 80
+    assert np.abs(np.ravel(other) - given).max() > 1e-3
+
+
+def test_neurons_stand_by_role_with_their_names_and_time_constants(told, driven):
+    _, states = told.values('neurons/driver/neuron', 'Scalars:scalars')
+    np.testing.assert_array_equal(np.array(states, np.float32), [each.neurons for each in driven[1]])
+    _, names = told.values('neurons/driver/neuron', 'SeriesLines:names', static=True)
+    assert names == [[f'neuron_{index}' for index in range(UNITS)]]
+    _, constants = told.values('time_constants/driver', 'Scalars:scalars')
+    ran = [each.time_constants is not None for each in driven[1]]
+    np.testing.assert_array_equal(np.isfinite(constants).all(axis=1), ran)
+    assert not all(ran)
+
+
+def test_who_drives_and_why_it_stops_is_written_once_a_change(told):
+    at_s, states = told.values('mode/driver', 'StateChange:state')
+    assert [state for [state] in states] == ['policy', 'stop: tick_late', 'policy', 'override', 'policy']
+    assert at_s[1] == pytest.approx(20 * PERIOD_NS * 1e-9)
+    _, lines = told.values('log', 'TextLog:text')
+    assert sum(line == ['driver: stop: tick_late'] for line in lines) == 1
+
+
+def test_pictures_come_at_most_fifteen_times_a_second_and_are_the_cameras(told, driven):
+    at_s, pictures = told.values('camera/picture', 'EncodedImage:blob')
+    assert np.diff(at_s).min() >= 1 / 15 - 0.011
+    assert 15 <= len(pictures) <= 25  # of 80 in 1.6 s
+    first = cv2.imdecode(np.array(pictures[0][0], np.uint8), cv2.IMREAD_COLOR)
+    assert first.shape == (12, 16, 3)
+    expected = np.random.default_rng(0).integers(0, 256, (12, 16, 3), np.uint8)
+    assert np.abs(first[..., ::-1].mean(axis=(0, 1)) - expected.mean(axis=(0, 1))).max() < 12  # as JPEGs go
+    attention_s, _ = told.values('camera/driver', 'EncodedImage:blob')
+    assert attention_s == at_s
+    assert not any(entity.startswith('camera/driver') and entity != 'camera/driver' for entity in told.entities)
+
+
+def test_the_layout_comes_with_the_file(told):
+    assert len(told.reader.blueprints()) == 1
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        (['bag', '--node', '/controller'], 'leave one out'),
+        (['--save', 'x.rrd'], 'Got no bag'),
+        (['--policy', 'car_lane'], 'Got no bag'),
+        (['bag', '--domain', '3'], 'leave one out'),
+    ],
+)
+def test_what_does_not_go_together_is_refused_in_one_line(capsys, arguments, message):
+    assert main(['view', *arguments]) == 2
+    said = capsys.readouterr().err
+    assert message in said
+    assert said.count('\n') == 1
+
+
+def test_a_file_that_cannot_be_written_is_refused_in_one_line(capsys, driven, policies, tmp_path):
+    (tmp_path / 'file').write_text('')
+    status = main(['view', str(driven[0]), '--policy', str(policies[0]), '--save', str(tmp_path / 'file' / 'x.rrd')])
+    assert (status, 'must be writable' in capsys.readouterr().err) == (2, True)
