@@ -118,6 +118,10 @@ class TrainConfig:
         0.5, "row of the horizon, as a share of the frame's height from above", minimum=-2.0, maximum=3.0
     )
     camera_height: float = setting(0.0, "the camera's height above the ground, m", minimum=0.0, maximum=100.0)
+    side_cameras: tuple[str, ...] = setting(
+        (), 'topics of a camera to the left and of one to the right: also train on what they saw, led back'
+    )
+    side_offset: float = setting(0.0, 'how far aside these are, m', minimum=0.0, maximum=10.0)
     validation_fraction: float = setting(
         0.15, 'share of the bags (or of one bag) kept for validation', minimum=0.05, maximum=0.5
     )
@@ -161,19 +165,25 @@ class TrainConfig:
                 f'Got {" ".join(map(str, self.cue_colour))}'
             )
 
-        self._check_viewpoint()
+        self._check_asides()
 
-    def _check_viewpoint(self) -> None:
+    def _check_asides(self) -> None:
         if len(self.camera_fov) != 2:
             raise InputError(f'camera_fov must be two angles: across and down. Got {len(self.camera_fov)}')
+        if self.side_cameras and (len(self.side_cameras) != 2 or not self.side_offset):
+            raise InputError(
+                'side_cameras must be two topics, of the left and of the right camera, with a side_offset, m. '
+                f'Got {len(self.side_cameras)}, and {self.side_offset:g} m'
+            )
+        aside = [name for name in ('viewpoint_shift', 'viewpoint_turn', 'side_cameras') if getattr(self, name)]
+        missing = [name for name in ('linear_x', 'angular_z') if name not in self.outputs]
+        if aside and missing:
+            raise InputError(
+                f'{aside[0]} needs linear_x and angular_z among the outputs, to correct the turn by the speed. '
+                f'Got no {missing[0]}'
+            )
         if not (self.viewpoint_shift or self.viewpoint_turn):
             return
-        missing = [name for name in ('linear_x', 'angular_z') if name not in self.outputs]
-        if missing:
-            raise InputError(
-                'viewpoint_shift and viewpoint_turn need linear_x and angular_z among the outputs, to correct '
-                f'the turn by the speed. Got no {missing[0]}'
-            )
         if min(self.camera_fov) == 0:
             raise InputError('viewpoint_shift and viewpoint_turn need camera_fov: two angles above 0. Got none')
         if self.viewpoint_shift and not self.camera_height:

@@ -23,6 +23,7 @@ from lnn_controller.learning.checks import Recording, check_recordings, count_on
 from lnn_controller.learning.config import TrainConfig
 from lnn_controller.learning.demonstrations import is_override, slice_by_time
 from lnn_controller.learning.recordings import frame_size, read_recording
+from lnn_controller.learning.side_cameras import side_episodes
 from lnn_controller.policy.spec import ImageSpec
 
 __all__ = ['Split', 'divide', 'load']
@@ -132,6 +133,15 @@ def load(
         recordings, notes = _read(bags, image, config, topics, cache, bar.update)
     if used < ImageSpec.bits:
         notes = (f'the pictures of 16 bits use {used} of them: {2**bits - 1} is white, here and when driving', *notes)
+    split = _split(recordings, notes, config)
+    if not config.side_cameras:
+        return image, split
+    sides = side_episodes(split.train, image, config, topics, cache=cache)
+    return image, dataclasses.replace(split, train=(*split.train, *sides))
+
+
+def _split(recordings: tuple[Recording, ...], notes: tuple[str, ...], config: TrainConfig) -> Split:
+    """Divide the recordings by use, as :func:`load` tells."""
     episodes = [episode for recording in recordings for episode in recording.episodes]
     if config.imu == 'auto' and any(episode.imu is None for episode in episodes):
         episodes = [dataclasses.replace(episode, imu=None) for episode in episodes]
@@ -147,7 +157,7 @@ def load(
         whole = episodes[0]
         train, validation = divide(whole, config)
         test = (whole, config.test_fraction) if config.test_fraction else None
-        return image, Split(train, validation, test, digests, overrides_s, notes, recordings)
+        return Split(train, validation, test, digests, overrides_s, notes, recordings)
     kept = max(1, math.floor(len(episodes) * config.validation_fraction))
     least_s = sum(episode.duration_s for episode in episodes) * config.validation_fraction / 2
     # Sections of override and marked episodes are of unequal length: a second or two at the end is no fair sample.
@@ -155,7 +165,7 @@ def load(
         parts[-kept] and sum(episode.duration_s for episode in episodes[-kept:]) < least_s and kept < len(episodes) - 1
     ):
         kept += 1
-    return image, Split(tuple(episodes[:-kept]), tuple(episodes[-kept:]), None, digests, overrides_s, notes, recordings)
+    return Split(tuple(episodes[:-kept]), tuple(episodes[-kept:]), None, digests, overrides_s, notes, recordings)
 
 
 def _look(bags: Sequence[Path], topics: Topics) -> tuple[int, int]:

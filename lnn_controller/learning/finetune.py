@@ -118,7 +118,8 @@ def fine_tune_config(spec: PolicySpec, chosen: Mapping[str, Any]) -> TrainConfig
     :raises InputError: if a chosen value is not as the policy has it, or no value at all
     """
     base = TrainConfig(**known(spec.provenance.get('config', {}), f'policy {spec.name}, provenance.config'))
-    usual: dict[str, Any] = {'steps': 0}
+    # A drive to correct it by is recorded with the camera that drives.
+    usual: dict[str, Any] = {'steps': 0, 'side_cameras': ()}
     if 'init' not in spec.provenance:
         usual |= {
             'learning_rate': LEARNING_RATE_SHARE * base.learning_rate,

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from lnn_controller.learning.config import TrainConfig
 
-__all__ = ['Pose', 'Viewpoint']
+__all__ = ['Pose', 'Viewpoint', 'shortest_way', 'turn_back']
 
 # Half of the windows stay as they were: the road as it was driven is to be driven too.
 ODDS = 0.5
@@ -30,6 +30,30 @@ class Pose:
 
     left_m: float
     turned_rad: float
+
+
+def shortest_way(shift_m: float) -> float:
+    """
+    Tell within which way a robot comes back at the soonest.
+
+    :param shift_m: by how much it may stand aside, m
+    :returns: m
+    """
+    return max(SHORTEST_WAY * shift_m, 1e-3)
+
+
+def turn_back(speed_m_s: float, left_m: float, turned_rad: float, shortest_m: float) -> float:
+    """
+    Tell how a robot turns back to its path: pure pursuit (Coulter 1992) of the point that it reaches in two seconds.
+
+    :param speed_m_s: along it, m/s
+    :param left_m: how far it stands to the left of it, m
+    :param turned_rad: how far it is turned to the left of it, rad
+    :param shortest_m: way that it takes at least, m
+    :returns: yaw rate other than the path's, rad/s
+    """
+    ahead = max(abs(speed_m_s) * RECOVERY_S, shortest_m)
+    return -2 * speed_m_s * (left_m + ahead * turned_rad) / ahead**2
 
 
 class Viewpoint:
@@ -87,9 +111,7 @@ class Viewpoint:
         following = [*dt_s[1:].tolist(), 0.0]
         for tick, (speed, dt) in enumerate(zip(command[:, self._speed].tolist(), following, strict=True)):
             poses.append(Pose(left, turned))
-            ahead = max(abs(speed) * RECOVERY_S, SHORTEST_WAY * self._shift_m, 1e-3)
-            # Pure pursuit (Coulter 1992) of the point so far ahead on the path: the curve is twice its distance aside.
-            rate = -2 * speed * (left + ahead * turned) / ahead**2
+            rate = turn_back(speed, left, turned, shortest_way(self._shift_m))
             changed[tick, self._turn] += rate
             left, turned = left + dt * speed * math.sin(turned), turned + dt * rate
         return poses, changed
