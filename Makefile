@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 INSTALL := $(PIP) install --quiet --constraint constraints.txt --editable
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test quick lint lock licences sbom policy experiments soak bench gl clean
+.PHONY: help demo test quick lint docs lock licences sbom policy experiments soak bench gl clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -39,6 +39,9 @@ lint: $(VENV)/.test gl
 	$(BIN)/ruff format --check .
 	$(BIN)/flake8 lnn_controller
 	$(BIN)/mypy
+
+docs: $(VENV)/.docs ## the pages as a site in out/site; a link that leads nowhere ends it
+	$(BIN)/mkdocs build --strict
 
 # torch stays exact on purpose: a looser request can pull gigabytes of CUDA. LOCK=--upgrade takes the newest of all.
 lock: $(VENV)/.release ## pin every dependency, of every supported Python, in constraints.txt
@@ -120,6 +123,10 @@ $(VENV)/.test: setup.py constraints.txt | $(VENV)/bin/python
 	@echo 'Installing everything, PyTorch included, into $(VENV) (about 2 GB, some minutes)'
 	@$(INSTALL) '.[ros,sim,train,tune,view,test]'
 	@touch $@ $(VENV)/.demo
+
+$(VENV)/.docs: setup.py constraints.txt | $(VENV)/bin/python
+	@$(INSTALL) '.[docs]'
+	@touch $@
 
 $(VENV)/.release: $(VENV)/.test
 	@$(INSTALL) '.[release]'

@@ -56,7 +56,9 @@ setup(
         'test': [
             *('pytest', 'pytest-timeout', 'pytest-xdist', 'pytest-rerunfailures', 'hypothesis'),
             *('ncps==1.0.1', 'mcap', 'ruff', 'flake8', 'pydoclint', 'mypy', 'types-PyYAML', 'onnx'),
+            'mkdocs',
         ],
+        'docs': ['mkdocs'],
         # What `make lock`, `make licences` and `make sbom` run.
         'release': ['uv', 'pip-licenses', 'cyclonedx-bom'],
     },
