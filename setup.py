@@ -51,12 +51,13 @@ setup(
         'sim': ['mujoco', 'matplotlib', 'av'],
         'video': ['av'],  # recordings whose camera is H.264 or H.265 video
         'view': ['rerun-sdk>=0.41,<0.42'],  # the page in the browser: half a gigabyte, of no use to what drives
+        'lerobot': ['pyarrow', 'av'],  # lnn import lerobot
         'train': ['torch', 'lightning', 'onnx', 'onnxscript', 'tensorboard', 'matplotlib'],
         'tune': ['optuna'],  # beside train: lnn tune
         'test': [
             *('pytest', 'pytest-timeout', 'pytest-xdist', 'pytest-rerunfailures', 'hypothesis'),
             *('ncps==1.0.1', 'mcap', 'ruff', 'flake8', 'pydoclint', 'mypy', 'types-PyYAML', 'onnx'),
-            'mkdocs',
+            *('mkdocs', 'pyarrow'),
         ],
         'docs': ['mkdocs'],
         # What `make lock`, `make licences` and `make sbom` run.

@@ -64,7 +64,7 @@ def how_to_install(extra: str) -> str:
     """
     Return how to install what a part of the package needs. On no index is there a package of ours: only sources.
 
-    :param extra: of setup.py: ros, sim, train, video or view
+    :param extra: of setup.py: ros, sim, train, video, lerobot or view
     :returns: the command, and where it is to be given
     """
     return f"in the folder of lnn_controller's sources: pip install '.[{extra}]'"

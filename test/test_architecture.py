@@ -72,6 +72,7 @@ HOMES = {
     'mujoco': {'sim'},
     'rosbags': {'data'},
     'mcap': {'data'},
+    'pyarrow': {'data'},
     'onnxruntime': {'policy', 'export', 'learning'},
     'matplotlib': {'report', 'studies', 'liquid', 'learning'},
     'av': {'data', 'report'},
@@ -79,7 +80,7 @@ HOMES = {
     'rerun': {'view'},
     'rerun_cli': {'view'},
 }
-LAZY = {'matplotlib', 'av', 'PIL'}  # loaded only when a picture is wanted
+LAZY = {'matplotlib', 'av', 'PIL', 'pyarrow'}  # loaded only when they are needed
 
 
 def room(path):

@@ -13,7 +13,7 @@ from lnn_controller.data.messages.build import twist_stamped_message, typestore
 from lnn_controller.data.messages.types import COMPRESSED_IMAGE, TWIST_STAMPED
 from lnn_controller.errors import InputError, short
 
-__all__ = ['Car', 'Row', 'number_of', 'text_of', 'write_drive']
+__all__ = ['COMMAND_TOPIC', 'IMAGE_TOPIC', 'Car', 'Row', 'number_of', 'picture_message', 'text_of', 'write_drive']
 
 IMAGE_TOPIC, COMMAND_TOPIC = '/image_raw/compressed', '/cmd_vel'
 _FORMATS = {b'\xff\xd8\xff': 'jpeg', b'\x89PNG': 'png'}
@@ -74,7 +74,10 @@ def write_drive(out: str | Path, rows: Iterable[Row], car: Car, about: Mapping[s
                 f'{about["source"]}: each record must be later than the one before. Got {row.stamp_ns * 1e-9:.3f} s '
                 f'after {before.stamp_ns * 1e-9:.3f} s: import each drive by itself'
             )
-    pictures = [[(topic, file, _format(file)) for topic, file in row.images.items()] for row in rows]
+    for row in rows:
+        for file in row.images.values():
+            with file.open('rb') as stream:
+                _format(stream.read(4), str(file))
     assumed = {
         'wheelbase_m': f'{car.wheelbase_m:g}',
         'full_steering_rad': f'{car.full_steering_rad:.4g}',
@@ -84,28 +87,35 @@ def write_drive(out: str | Path, rows: Iterable[Row], car: Car, about: Mapping[s
         for topic in dict.fromkeys(topic for row in rows for topic in row.images):
             bag.add_topic(topic, COMPRESSED_IMAGE)
         bag.add_topic(COMMAND_TOPIC, TWIST_STAMPED)
-        for row, files in zip(rows, pictures, strict=True):
+        for row in rows:
             speed = row.throttle * car.full_speed_m_s if row.speed_m_s is None else row.speed_m_s
             turn = speed * math.tan(row.steering * car.full_steering_rad) / car.wheelbase_m
             command = twist_stamped_message(row.stamp_ns, linear=(speed, 0, 0), angular=(0, 0, turn))
-            for topic, file, kind in files:
-                bag.write(topic, row.stamp_ns, _picture(command.header, file, kind))
+            for topic, file in row.images.items():
+                bag.write(topic, row.stamp_ns, picture_message(command.header, file.read_bytes(), str(file)))
             bag.write(COMMAND_TOPIC, row.stamp_ns, command)
     return len(rows)
 
 
-def _format(file: Path) -> str:
-    with file.open('rb') as stream:
-        head = stream.read(4)
+def picture_message(header: Any, data: bytes, where: str) -> Any:
+    """
+    Build a CompressedImage of a picture's own bytes.
+
+    :param header: of the message
+    :param data: the picture, JPEG or PNG
+    :param where: where it is from, for errors
+    :returns: the message
+    :raises InputError: if it is neither JPEG nor PNG
+    """
+    kind = _format(data[:4], where)
+    return typestore().types[COMPRESSED_IMAGE](header=header, format=kind, data=np.frombuffer(data, np.uint8))
+
+
+def _format(head: bytes, where: str) -> str:
     for magic, name in _FORMATS.items():
         if head.startswith(magic):
             return name
-    raise InputError(f'{file}: a picture must be JPEG or PNG. Got bytes that begin with {head!r}')
-
-
-def _picture(header: Any, file: Path, kind: str) -> Any:
-    data = np.frombuffer(file.read_bytes(), np.uint8)
-    return typestore().types[COMPRESSED_IMAGE](header=header, format=kind, data=data)
+    raise InputError(f'{where}: a picture must be JPEG or PNG. Got bytes that begin with {head!r}')
 
 
 def text_of(file: Path) -> str:
