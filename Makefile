@@ -97,6 +97,7 @@ bench: $(VENV)/.test gl ## measure what the README claims
 	$(BIN)/python benchmarks/training.py
 	$(BIN)/python benchmarks/replay.py
 	$(BIN)/python benchmarks/length.py
+	$(BIN)/python benchmarks/view.py
 
 gl: # MuJoCo renders the camera through EGL; it needs the system's GL libraries, no GPU
 	@if ! ldconfig -p 2>/dev/null | grep -q 'libEGL\.so\.1 ' || ! ldconfig -p | grep -q 'libGL\.so\.1 '; then \

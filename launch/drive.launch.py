@@ -4,8 +4,10 @@ Drive: the controller, and with ``sim:=true`` a simulated robot; with ``record:=
 ``image``, ``imu`` and ``cmd_vel`` name the robot's own topics, of every node that is started here alike.
 """
 
+import shutil
+
 from launch import LaunchDescription
-from launch.actions import DeclareLaunchArgument, GroupAction, OpaqueFunction
+from launch.actions import DeclareLaunchArgument, ExecuteProcess, GroupAction, OpaqueFunction
 from launch.conditions import IfCondition
 from launch.substitutions import LaunchConfiguration, PythonExpression
 from launch_ros.actions import LifecycleNode, Node, PushROSNamespace, SetRemap
@@ -68,6 +70,9 @@ ARGUMENTS = [
     ),
     DeclareLaunchArgument('record', default_value='', description='Folder of a new bag; empty: none.'),
     DeclareLaunchArgument(
+        'view', default_value='false', choices=['true', 'false'], description='Show it in the browser (lnn view).'
+    ),
+    DeclareLaunchArgument(
         'task', default_value='', description='What the simulated robot is asked; empty: the first of its tasks.'
     ),
     DeclareLaunchArgument('scene', default_value='summer', description='How the simulated world looks.'),
@@ -125,6 +130,18 @@ def recorder():
     )
 
 
+def viewer(context):
+    if LaunchConfiguration('view').perform(context) != 'true':
+        return []
+    lnn = shutil.which('lnn')
+    if lnn is None:
+        raise InputError('view:=true needs the command lnn on the PATH. Got none: source the workspace')
+    namespace = LaunchConfiguration('namespace').perform(context).strip('/')
+    node = f'/{namespace}/controller' if namespace else '/controller'
+    # The robot drives on where it ends.
+    return [ExecuteProcess(cmd=[lnn, 'view', '--node', node], name='view', output='screen', emulate_tty=True)]
+
+
 def nodes(context):
     parameters = given(context)
     controller = LifecycleNode(
@@ -136,7 +153,7 @@ def nodes(context):
         on_exit=ends_with('the controller'),
         **COMMON,
     )
-    return [simulator(parameters), controller, *driven(controller), recorder()]
+    return [simulator(parameters), controller, *driven(controller), recorder(), *viewer(context)]
 
 
 def generate_launch_description():

@@ -40,6 +40,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar='S',
         help='after S seconds (20 unless given) the camera fails for two: see the robot stop and go on',
     )
+    parser.add_argument(
+        '--view',
+        type=int,
+        nargs='?',
+        const=9090,
+        metavar='PORT',
+        help='show it in the browser meanwhile, as lnn view does, at this port (9090 unless given)',
+    )
     parser.add_argument('--no-video', action='store_true', help='leave the video out')
     parser.add_argument('--json', action='store_true', help='print the summary as JSON to standard output')
 
@@ -63,6 +71,7 @@ def run(args: argparse.Namespace) -> int:
         control_rate_hz=args.rate,
         video=not args.no_video,
         camera_fault_s=args.camera_fault,
+        view=args.view,
     )
     # A closed terminal or a supervisor's SIGTERM ends the demo as orderly as Ctrl-C does.
     for number in (signal.SIGTERM, signal.SIGHUP):

@@ -3,10 +3,11 @@
 import math
 import os
 import shutil
+import subprocess
 import sys
 import time
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from lnn_controller.live.domain import choose_domain
 from lnn_controller.live.graph import Graph
 from lnn_controller.live.monitor import Monitor
 from lnn_controller.nodes.common.environment import dds_environment
+from lnn_controller.nodes.common.process import PARENT_VARIABLE
 from lnn_controller.policy import Policy, find_policy, read_spec
 from lnn_controller.report.drive_plot import draw_path
 from lnn_controller.report.json import write_json
@@ -33,6 +35,7 @@ from lnn_controller.report.video_attention import with_attention
 from lnn_controller.settings import check_number, settings_of
 from lnn_controller.sim import find_robot
 from lnn_controller.sim.render.gl import choose_backend
+from lnn_controller.view.server import find_viewer
 
 __all__ = ['Demo', 'run_demo']
 
@@ -68,6 +71,7 @@ class Demo:
     :param control_rate_hz: of the controller, Hz
     :param video: whether to make the video
     :param camera_fault_s: after how much of the trial the camera fails for two seconds, s; ``None``: it does not
+    :param view: port of a page in the browser that shows it meanwhile; ``None``: none does
     :raises InputError: if a number is out of range
     """
 
@@ -82,6 +86,7 @@ class Demo:
     control_rate_hz: float = 50.0
     video: bool = True
     camera_fault_s: float | None = None
+    view: int | None = None
 
     def __post_init__(self) -> None:
         if self.seed is not None:
@@ -138,7 +143,8 @@ def run_demo(demo: Demo) -> dict[str, Any]:
     monitor = Monitor(plan.robot, plan.seconds)
     interrupted = False
     try:
-        _drive(demo, plan, monitor)
+        with nullcontext() if demo.view is None else _shown(demo.view):
+            _drive(demo, plan, monitor)
     except KeyboardInterrupt:
         interrupted = True
         _say(demo, 'stopped: finishing the files')
@@ -176,8 +182,27 @@ def run_demo(demo: Demo) -> dict[str, Any]:
     return summary
 
 
+@contextmanager
+def _shown(port: int) -> Iterator[None]:
+    """Serve the page in the browser, by ``lnn view`` in a process of its own."""
+    command = [sys.executable, '-m', 'lnn_controller.cli', 'view', '--port', str(port)]
+    environment = os.environ | {PARENT_VARIABLE: str(os.getpid())}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
+        try:
+            assert process.stdout is not None
+            url = process.stdout.readline().strip()
+            if not url:
+                raise InputError('the page in the browser must be served. Got no address: see above')
+            print(f'in a browser: {url}', file=sys.stderr, flush=True)
+            yield
+        finally:
+            process.terminate()
+
+
 def _plan(demo: Demo) -> _Plan:
     """Fill in what was left open, and make sure that policy, robot, task and scene are there and fit together."""
+    if demo.view is not None:
+        find_viewer()
     robot = choose_robot(demo.robot, demo.policy)
     entry = find_robot(robot)
     task, seed = demo.task or next(iter(entry.tasks)), entry.seed if demo.seed is None else demo.seed

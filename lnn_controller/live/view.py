@@ -42,6 +42,7 @@ from lnn_controller.errors import InputError, printable
 from lnn_controller.live.domain import listening_domain
 from lnn_controller.live.waited import waited_for
 from lnn_controller.nodes.common.environment import dds_environment
+from lnn_controller.nodes.common.process import orphaned
 from lnn_controller.nodes.common.qos import qos_profile
 from lnn_controller.policy import ImageSpec, find_policy, read_spec
 from lnn_controller.policy.neurons import by_role
@@ -81,19 +82,20 @@ class ViewNode(Node):
         namespace, _, self._name = controller.rpartition('/')
         self._namespace = namespace or '/'
         self._page = page
-        self._contents = Contents(live=True)
+        self._contents = self._laid_out = Contents(live=True)
         self._shown = Shown(name=self._name)
-        self._status = StatusLine(page, self._namespace)
+        self.status = StatusLine(page, self._namespace)
         self._now_ns = 0
         self._image: ImageSpec | None = None
         self._asked: Any = None
+        self._answered = False
         self._camera: tuple[str, str] | None = None
         self._camera_subscription: Any = None
         self._frames: OrderedDict[int, bytes] = OrderedDict()
         self._way: deque[tuple[float, float]] = deque(maxlen=LONGEST_WAY)
         self._picture_turn, self._robot_turn, self._way_turn = Turn(), Turn(), Turn()
         self.heard = False
-        page.lay_out(self._contents)
+        page.lay_out(self._laid_out)
         self._questions = AsyncParameterClient(self, controller)
         best = qos_profile_sensor_data  # hears every publisher, and holds none up
         ticks = qos_profile(100, reliable=False)
@@ -106,10 +108,21 @@ class ViewNode(Node):
         self.create_subscription(PoseStamped, target, self._on_target, best)
         self.create_timer(LOOK_S, self._look)
 
+    @property
+    def contents(self) -> Contents:
+        """What the page shows now."""
+        return self._contents
+
     def _topic(self, name: str) -> str:
         return resolve(name, self._name, self._namespace)
 
     def _look(self) -> None:
+        if self._contents != self._laid_out:
+            self._laid_out = self._contents
+            self._page.lay_out(self._contents)
+        self._find()
+
+    def _find(self) -> None:
         """Find the camera that the controller listens to now, and its policy: both may change while it is inactive."""
         try:
             topics = self.get_subscriber_names_and_types_by_node(self._name, self._namespace)
@@ -125,12 +138,14 @@ class ViewNode(Node):
                 IMAGES[kind], topic, self._on_image, qos_profile_sensor_data, raw=True
             )
             self._image = self._asked = None
+            self._answered = False
         if self._asked is None and self._questions.services_are_ready():
             self._asked = self._questions.get_parameters(['policy'])
             self._asked.add_done_callback(self._on_policy)
 
     def _on_policy(self, future: Any) -> None:
         """What of a picture the policy sees stands in its bundle, where that lies on this computer too."""
+        self._answered = True
         try:
             spec = read_spec(find_policy(future.result().values[0].string_value))
         except (InputError, AttributeError, IndexError):
@@ -144,10 +159,8 @@ class ViewNode(Node):
             self._lay_out()
 
     def _lay_out(self, **changes: Any) -> None:
-        contents = replace(self._contents, policies=(self._shown,), **changes)
-        if contents != self._contents:
-            self._contents = contents
-            self._page.lay_out(contents)
+        """Note what there is to show; the views follow with the next look, for much of it comes at once."""
+        self._contents = replace(self._contents, policies=(self._shown,), **changes)
 
     def _at(self) -> np.ndarray[Any, np.dtype[np.int64]]:
         return np.array([self._now_ns], np.int64)
@@ -198,26 +211,26 @@ class ViewNode(Node):
 
     def _on_attention(self, message: Image) -> None:
         stamp_ns = stamp_ns_of(message)
+        frame = self._frames.get(stamp_ns)
+        # The viewer takes the pictures of one view for a video: all of one size.
+        if not self._answered or (self._image is not None and frame is None):
+            return
         try:
-            map_of = decode_image(message)
-            frame = self._frames.get(stamp_ns)
-            if frame is not None and self._image is not None:
-                share = map_of[..., 0].astype(np.float32) / 255.0
-                map_of = lay_over(self._decode(frame), share, self._image)
+            shown = decode_image(message)
+            if self._image is not None and frame is not None:
+                shown = lay_over(self._decode(frame), shown[..., 0].astype(np.float32) / 255.0, self._image)
         except InputError:
             return
         if not self._shown.attention:
             self._shown = replace(self._shown, attention=True)
             self._lay_out()
-        self._page.picture(stamp_ns, map_of, self._shown.name)
+        self._page.picture(stamp_ns, shown, self._shown.name)
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
         stamp_ns = stamp_ns_of(message)
-        if stamp_ns:
-            control, _ = self._status.take(stamp_ns, message.status)
-            if control:
-                self.heard = True
-                self._lay_out(status=True)
+        if stamp_ns and self.status.take(stamp_ns, message.status):
+            self.heard = True
+            self._lay_out(status=True)
 
     def _on_odometry(self, data: bytes) -> None:
         try:
@@ -261,11 +274,13 @@ def run_view(*, node: str, port: int, bind: str, domain: int | None = None) -> i
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: stop.set())
-    number_of = listening_domain(domain)
+    listened = listening_domain(domain)
+    if orphaned():
+        return 0
     with Server(port=port, bind=bind, memory=MEMORY) as server, Page() as page:
         page.connect(server.uri)
         context = Context()
-        rclpy.init(args=[], context=context, domain_id=number_of, signal_handler_options=SignalHandlerOptions.NO)
+        rclpy.init(args=[], context=context, domain_id=listened, signal_handler_options=SignalHandlerOptions.NO)
         try:
             watcher = ViewNode('/' + node.strip('/'), page, context)
             executor = SingleThreadedExecutor(context=context)

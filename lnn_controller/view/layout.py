@@ -120,7 +120,7 @@ def _doings(contents: Contents) -> rrb.Vertical:
     )
     times = _plot(TIMES, 'Times (ms)', contents)
     figures = rrb.Horizontal(_plot(RATES, 'Rates (Hz)', contents), times) if contents.status else times
-    shares = [3.0] * len(commands) + [1.0 + 0.5 * len(contents.policies), 3.0, 3.0]
+    shares = [3.0] * len(commands) + [1.5 + 0.7 * len(contents.policies), 3.0, 3.0]
     return rrb.Vertical(*commands, modes, log, figures, row_shares=shares)
 
 

@@ -17,7 +17,7 @@ __all__ = ['PICTURE_PERIOD_NS', 'Page']
 
 Floats = NDArray[np.floating[Any]]
 PICTURE_PERIOD_NS = 1e9 / 15.0  # at most so often is a picture shown
-LIVE_FLUSH_S, FLUSH_S, FLUSH_BYTES = 0.25, 60.0, 2**20
+LIVE_FLUSH_S, FLUSH_S, FLUSH_BYTES = 0.5, 60.0, 2**20
 WIDEST, QUALITY = 640, 80  # of a picture, px, and of its JPEG
 EPOCH_NS = 10**18  # a later stamp is of a clock that tells the date (2001 and on), not of a simulation
 ROLE_COLOURS = {'inter': (96, 165, 250), 'command': (251, 191, 36), 'motor': (74, 222, 128), 'neuron': (196, 181, 253)}

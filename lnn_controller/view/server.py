@@ -15,7 +15,7 @@ from urllib.parse import quote
 from lnn_controller.errors import InputError
 from lnn_controller.settings import check_number
 
-__all__ = ['DEFAULT_PORT', 'HERE', 'Server']
+__all__ = ['DEFAULT_PORT', 'HERE', 'Server', 'find_viewer']
 
 HERE, DEFAULT_PORT = '127.0.0.1', 9090
 LAST_PORT = 65534  # the data's is the next
@@ -42,7 +42,7 @@ class Server:
             _check_free(bind, each)
         # Its usage statistics, which would go to its makers, are off where it believes to run in a CI.
         environment = os.environ | {'CI': 'true'}
-        command = [str(_viewer()), '--serve-web', '--bind', bind, '--web-viewer-port', str(port)]
+        command = [str(find_viewer()), '--serve-web', '--bind', bind, '--web-viewer-port', str(port)]
         command += ['--port', str(port + 1), '--server-memory-limit', memory]
         self._process = subprocess.Popen(
             command,
@@ -109,8 +109,13 @@ class Server:
                 time.sleep(0.02)
 
 
-def _viewer() -> Path:
-    """The viewer's program itself: its Python start would be a process between, which does not hand on signals."""
+def find_viewer() -> Path:
+    """
+    Find rerun's program itself: its Python start would be a process between, which does not hand on signals.
+
+    :returns: its path
+    :raises ModuleNotFoundError: if the extra is not installed
+    """
     import rerun_cli
 
     return Path(rerun_cli.__file__).parent / ('rerun.exe' if sys.platform == 'win32' else 'rerun')

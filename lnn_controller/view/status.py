@@ -32,25 +32,25 @@ class StatusLine:
         self._namespace = None if namespace is None else namespace.strip('/')
         self._message = ''
         self._place: dict[str, str] = {}
+        self.drawn = False  # whether there is a map
 
-    def take(self, stamp_ns: int, statuses: Iterable[Any]) -> tuple[bool, bool]:
+    def take(self, stamp_ns: int, statuses: Iterable[Any]) -> bool:
         """
         Take a message.
 
         :param stamp_ns: when it came, ns
         :param statuses: each a diagnostic_msgs/DiagnosticStatus, whoever decoded it
-        :returns: whether the controller's was among them, and the simulator's
+        :returns: whether the controller's was among them
         """
-        control = world = False
+        control = False
         for status in statuses:
             values = {item.key: item.value for item in status.values}
             if self._is(status.name, CONTROLLER_NODE, CONTROL):
                 control = True
                 self._show(stamp_ns, _level(status.level), status.message, values)
             elif self._is(status.name, SIMULATOR_NODE, WORLD):
-                world = True
                 self._draw(stamp_ns, values)
-        return control, world
+        return control
 
     def _is(self, name: str, node: str, part: str) -> bool:
         namespace, _, rest = name.rpartition('/')
@@ -76,6 +76,7 @@ class StatusLine:
         self._place = place
         try:
             draw_place(self._page, place)
+            self.drawn = True
         except (InputError, ModuleNotFoundError) as error:
             self._page.say(stamp_ns, f'no map of the simulated world: {error}', 'WARN')
 

@@ -1,5 +1,8 @@
 """A bag on the page: what stands in the file that rerun's own reader reads is what was recorded and replayed."""
 
+import subprocess
+import sys
+
 import cv2
 import numpy as np
 import pytest
@@ -8,7 +11,7 @@ from recorded_drive import PERIOD_NS, drive
 
 pytest.importorskip('rerun')
 
-from rerun.chunk import RrdReader
+from told_page import Told
 
 from lnn_controller.cli import main
 from lnn_controller.policy import Policy
@@ -38,25 +41,6 @@ def told(tmp_path_factory, driven, policies):
     given = [part for policy in policies for part in ('--policy', str(policy))]
     assert main(['view', str(driven[0]), *given, '--runtime', 'onnx', '--save', str(file)]) == 0
     return Told(file)
-
-
-class Told:
-    def __init__(self, file):
-        self.reader = RrdReader(file)
-        self.chunks = self.reader.stream().to_chunks()
-        self.entities = {chunk.entity_path.lstrip('/') for chunk in self.chunks}
-
-    def values(self, entity, component, *, static=False):
-        """Seconds and values of an entity, in order of time."""
-        rows = []
-        for chunk in self.chunks:
-            if chunk.entity_path.lstrip('/') == entity and chunk.is_static == static:
-                batch = chunk.to_record_batch()
-                if component in batch.schema.names:
-                    at = [0] * len(batch) if static else batch.column('time').cast('int64').to_pylist()
-                    rows += zip(at, batch.column(component).to_pylist(), strict=True)
-        rows = sorted(((at * 1e-9, value) for at, value in rows if value is not None), key=lambda row: row[0])
-        return [at for at, _ in rows], [value for _, value in rows]
 
 
 def test_commands_are_those_that_were_recorded_and_those_that_each_policy_gives(told, driven):
@@ -128,3 +112,19 @@ def test_a_file_that_cannot_be_written_is_refused_in_one_line(capsys, driven, po
     (tmp_path / 'file').write_text('')
     status = main(['view', str(driven[0]), '--policy', str(policies[0]), '--save', str(tmp_path / 'file' / 'x.rrd')])
     assert (status, 'must be writable' in capsys.readouterr().err) == (2, True)
+
+
+@pytest.mark.parametrize('arguments', [['bag'], []])
+def test_without_the_extra_one_line_says_what_to_install(arguments):
+    code = f"""
+import sys
+sys.modules['rerun'] = sys.modules['rerun_cli'] = None
+from lnn_controller.cli import main
+sys.exit(main(['view', *{arguments!r}]))
+"""
+    done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 2
+    assert done.stderr.count('\n') == 1
+    assert (
+        "rerun, which is not installed: in the folder of lnn_controller's sources: pip install '.[view]'" in done.stderr
+    )
