@@ -166,13 +166,7 @@ def fit(
     :returns: the model, with the weights that validated best
     :raises InputError: if targets do not fit the task, or a number is out of range
     """
-    numbers = {'epochs': epochs, 'patience': patience, 'batch_size': batch_size}
-    for name, number in numbers.items():
-        check_number(name, number, whole=True, minimum=1)
-    for name, rate in {'learning_rate': learning_rate, 'clip': clip}.items():
-        check_number(name, rate, above=0.0)
-    check_name('pool', pool, ('mean', 'last'))
-    check_number('warm_up', warm_up, whole=True, minimum=0)
+    _check({'epochs': epochs, 'patience': patience, 'batch_size': batch_size}, learning_rate, clip, pool, warm_up)
     y = _targets(train, task, warm_up)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -194,6 +188,15 @@ def fit(
     }
     fitted = Fitted(network.eval(), task, classes, tuple(training.history), figures, warm_up)
     return fitted if kept is None else Fitted(**{**vars(fitted), 'metrics': fitted.evaluate(kept) | figures})
+
+
+def _check(counts: Mapping[str, int], learning_rate: float, clip: float, pool: str, warm_up: int) -> None:
+    for name, count in counts.items():
+        check_number(name, count, whole=True, minimum=1)
+    for name, rate in {'learning_rate': learning_rate, 'clip': clip}.items():
+        check_number(name, rate, above=0.0)
+    check_name('pool', pool, ('mean', 'last'))
+    check_number('warm_up', warm_up, whole=True, minimum=0)
 
 
 def units_for(cell: str, input_size: int, parameters: int, *, seed: int = 0, **options: Any) -> int:
