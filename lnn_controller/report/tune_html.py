@@ -96,10 +96,10 @@ def tune_table(found: Result, most: int) -> str:
     :param most: trials at most
     :returns: lines
     """
-    lines = [f'{"trial":>6}  {_unit(found):<16}{"values"}']
+    lines = [f'{"trial":>6}  {_unit(found):<22}{"values"}']
     for each in _sorted(found)[:most]:
         figure = each.state if each.value is None else f'{each.value:.4g}'
-        lines.append(f'{each.number:>6}  {figure:<16}{"as it is" if each.baseline else _values(each.values)}')
+        lines.append(f'{each.number:>6}  {figure:<22}{"as it is" if each.baseline else _values(each.values)}')
     return '\n'.join(lines)
 
 
