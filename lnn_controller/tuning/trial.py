@@ -121,8 +121,9 @@ def _figure(search: Search, trial: Trial, out: Path, cache: FrameCache | None, u
         report=lambda _: None,
         on_validation=on_validation,
     )
+    if not math.isfinite(result.score):
+        raise InputError('the training diverged: its validation gave no number')
     trial.set_user_attr('metrics', result.metrics)
-    trial.set_user_attr('score', result.score)
     return _driven(search.drives, result.policy) if search.drives else result.score
 
 

@@ -18,6 +18,7 @@ from lnn_controller.cli import main
 from lnn_controller.errors import InputError
 from lnn_controller.evaluation.many import Setup, run_setup
 from lnn_controller.learning.config import TrainConfig
+from lnn_controller.learning.module import PolicyModule
 from lnn_controller.learning.train import train
 from lnn_controller.policy import find_policy
 from lnn_controller.report.tune_html import tune_findings, write_tuning
@@ -92,6 +93,12 @@ def test_values_that_do_not_go_together_fail_alone(bag, tmp_path):
 def test_a_config_that_cannot_be_trained_ends_the_search(bag, tmp_path):
     with pytest.raises(InputError, match='IMU'):
         searched(bag, tmp_path / 'a', RATE, base={**QUICK, 'imu': 'yes'})
+
+
+def test_a_training_that_diverges_has_no_figure(bag, tmp_path, monkeypatch):
+    monkeypatch.setattr(PolicyModule, 'error', lambda *_: math.nan)
+    with pytest.raises(InputError, match='the training diverged: its validation gave no number'):
+        searched(bag, tmp_path / 'a', RATE)
 
 
 def test_when_the_time_is_up_no_trial_goes_on_but_the_first(bag, tmp_path):
