@@ -151,12 +151,6 @@ class ViewNode(Node):
         except (InputError, AttributeError, IndexError):
             return  # the map of attention is shown by itself
         self._image = spec.image
-        self._rename(spec.name)
-
-    def _rename(self, name: str) -> None:
-        if name != self._shown.name:
-            self._shown = replace(self._shown, name=name)
-            self._lay_out()
 
     def _lay_out(self, **changes: Any) -> None:
         """Note what there is to show; the views follow with the next look, for much of it comes at once."""

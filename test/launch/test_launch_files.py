@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -106,6 +107,18 @@ def test_fly_the_simulated_drone(launch, tmp_path):
         read_until(drive, r'the robot drives')
     end(drive)
     assert drive.returncode == 0
+
+
+def test_the_page_in_the_browser(launch, tiny_bundle):
+    pytest.importorskip('rerun')
+    with socket.socket() as trial:
+        if trial.connect_ex(('127.0.0.1', 9090)) == 0:
+            pytest.skip("somebody uses the page's port")
+    drive = launch('drive.launch.py', f'policy:={tiny_bundle}', 'namespace:=robot1', 'view:=true')
+    read_until(drive, r'http://127\.0\.0\.1:9090/\?url=')
+    said = end(drive)
+    assert drive.returncode == 0, said
+    assert 'Traceback' not in said
 
 
 def test_the_end_of_the_controller_ends_the_drive(launch):

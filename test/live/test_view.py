@@ -36,7 +36,7 @@ def test_a_drive_is_on_the_page(graph, probe, tmp_path):
         def complete():
             contents = node.contents
             shown = contents.policies and contents.policies[0]
-            known = contents.channels and contents.place and contents.status and shown.name == 'car_lane'
+            known = contents.channels and contents.place and contents.status
             return known and shown.roles and shown.attention and shown.time_constants and node.status.drawn
 
         probe.until(complete, 'all of the drive is shown', deadline_s=DEADLINE_S)
@@ -47,15 +47,15 @@ def test_a_drive_is_on_the_page(graph, probe, tmp_path):
     roles = by_role(neuron_names(spec))
     assert roles.keys() == {'inter', 'command', 'motor'}
     for role, members in roles.items():
-        _, states = told.values(f'neurons/car_lane/{role}', 'Scalars:scalars')
+        _, states = told.values(f'neurons/controller/{role}', 'Scalars:scalars')
         assert {len(row) for row in states} == {len(members)}
     _, pictures = told.values('camera/picture', 'EncodedImage:blob')
     assert cv2.imdecode(np.array(pictures[0][0], np.uint8), cv2.IMREAD_COLOR).shape == (66, 200, 3)
-    assert told.values('camera/car_lane', 'EncodedImage:blob')[1]
-    at_s, speeds = told.values('command/linear_x/car_lane', 'Scalars:scalars')
+    assert told.values('camera/controller', 'EncodedImage:blob')[1]
+    at_s, speeds = told.values('command/linear_x/controller', 'Scalars:scalars')
     assert 0.0 < at_s[0] < at_s[-1] < 1e6  # simulated time, not a date
     assert np.max(speeds) > 0.0
-    assert ['policy'] in told.values('mode/car_lane', 'StateChange:state')[1]
+    assert ['policy'] in told.values('mode/controller', 'StateChange:state')[1]
     assert told.values('rates/control', 'Scalars:scalars')[1]
     _, [strips] = told.values(r'map/ground/left\ edge', 'LineStrips2D:strips', static=True)
     np.testing.assert_allclose(np.array(strips[0])[:-1], Track(3).left_edge * (1, -1), atol=1e-4)  # y points up there
