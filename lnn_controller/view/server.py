@@ -19,7 +19,7 @@ __all__ = ['DEFAULT_PORT', 'HERE', 'Server', 'find_viewer']
 
 HERE, DEFAULT_PORT = '127.0.0.1', 9090
 LAST_PORT = 65534  # the data's is the next
-START_TIMEOUT_S, END_TIMEOUT_S = 20.0, 5.0
+START_TIMEOUT_S, END_TIMEOUT_S = 60.0, 5.0
 PR_SET_PDEATHSIG = 1
 
 

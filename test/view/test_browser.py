@@ -1,9 +1,11 @@
 """The page in a real browser, without a screen: it loads, the data arrive, and the views draw them."""
 
 import base64
+import itertools
 import json
-import re
+import os
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -39,23 +41,28 @@ def browser(folder):
     """Chromium, and a function that calls a method of its page and returns the result."""
     flags = ['--headless', '--no-sandbox', '--use-angle=swiftshader', '--enable-unsafe-swiftshader']
     more = [f'--user-data-dir={folder}', '--window-size=1200,800', '--remote-debugging-port=0', 'about:blank']
-    with subprocess.Popen([CHROMIUM, *flags, *more], stderr=subprocess.PIPE, text=True) as process:
+    silent = {'stdout': subprocess.DEVNULL, 'stderr': subprocess.DEVNULL}
+    with subprocess.Popen([CHROMIUM, *flags, *more], start_new_session=True, **silent) as process:
         try:
-            port = next(filter(None, (re.search(r'ws://[^:]+:(\d+)/', line) for line in process.stderr)))[1]
+            file, end_s = folder / 'DevToolsActivePort', time.monotonic() + DEADLINE_S
+            while not (file.exists() and file.read_text().count('\n')) and time.monotonic() < end_s:
+                time.sleep(0.1)
+            port = file.read_text().splitlines()[0]
             pages = json.load(urlopen(f'http://127.0.0.1:{port}/json', timeout=DEADLINE_S))
             url = next(page['webSocketDebuggerUrl'] for page in pages if page['type'] == 'page')
             with connect(url, max_size=None) as socket_:
+                numbers = itertools.count(1)
 
                 def call(method, **parameters):
-                    number = time.monotonic_ns()
+                    number = next(numbers)
                     socket_.send(json.dumps({'id': number, 'method': method, 'params': parameters}))
                     while (answer := json.loads(socket_.recv(DEADLINE_S))).get('id') != number:
                         pass
-                    return answer['result']
+                    return answer.get('result', {})
 
                 yield call
         finally:
-            process.kill()
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 def free_port():
@@ -85,10 +92,13 @@ def test_a_recording_is_drawn(tmp_path):
             call('Page.navigate', url=f'{server.url}&renderer=webgl&theme=dark')
             end_s = time.monotonic() + DEADLINE_S
             while time.monotonic() < end_s:
-                taken = base64.b64decode(call('Page.captureScreenshot', format='png')['data'])
+                time.sleep(1.0)
+                # None yet while it navigates.
+                taken = base64.b64decode(call('Page.captureScreenshot', format='png').get('data', ''))
+                if not taken:
+                    continue
                 picture = cv2.imdecode(np.frombuffer(taken, np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
                 if shows(picture, POLICY_COLOURS[0]) and shows(picture, ROLE_COLOURS['neuron']):
                     return
-                time.sleep(1.0)
             (tmp_path / 'page.png').write_bytes(taken)
             pytest.fail(f'no line of the policy, or of its neurons, is drawn: see {tmp_path / "page.png"}')
