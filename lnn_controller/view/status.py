@@ -1,5 +1,6 @@
 """What diagnostics say, on the page: the controller's rates, times and troubles, and the simulator's map."""
 
+import re
 from collections.abc import Iterable, Mapping
 from contextlib import closing
 from typing import Any
@@ -64,8 +65,9 @@ class StatusLine:
         }
         self._page.figures(at, RATES, {name: np.array([value]) for name, value in rates.items()})
         self._page.figures(at, TIMES, {name: np.array([value * 1e-3]) for name, value in times.items()})
-        if message != self._message:
-            self._message = message
+        gist = re.sub(r'[\d.]+', '', message)  # how late ticks are is another number each second
+        if gist != self._message:
+            self._message = gist
             self._page.say(stamp_ns, f'status: {message}', LEVELS[level])
 
     def _draw(self, stamp_ns: int, values: Mapping[str, str]) -> None:
