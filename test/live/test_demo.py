@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 import uuid
+from importlib.util import find_spec
 from pathlib import Path
 
 import av
@@ -14,6 +15,7 @@ import cv2
 import numpy as np
 import pytest
 from bundles import DRONE, make_tiny_bundle
+from free_ports import two_free_ports
 from trials import LANE_KEYS
 
 from lnn_controller.cli import main
@@ -176,7 +178,10 @@ def test_a_camera_fault_out_of_range(tmp_path, capsys, at_s):
 
 
 def test_a_demo_that_is_interrupted_leaves_whole_files_and_no_process(demo, bundle):
-    running = demo('--policy', bundle, '--seconds', 600)
+    page = ['--view', two_free_ports()] if find_spec('rerun') else []
+    running = demo('--policy', bundle, '--seconds', 600, *page)
+    if page:
+        running.wait_for(f'in a browser: http://127.0.0.1:{page[1]}/')
     running.wait_for('m/s')
     assert sum('lnn_controller.nodes' in command for command in running.processes().values()) == 3
     deadline_s = time.monotonic() + DEADLINE_S

@@ -4,7 +4,6 @@ import signal
 import socket
 import subprocess
 import sys
-from contextlib import suppress
 
 import cv2
 import numpy as np
@@ -12,6 +11,7 @@ import pytest
 
 pytest.importorskip('rerun')
 
+from free_ports import two_free_ports
 from told_page import Told
 
 from lnn_controller.live.view import ViewNode
@@ -62,19 +62,8 @@ def test_a_drive_is_on_the_page(graph, probe, tmp_path):
     assert told.values('map/robot', 'Points2D:positions')[1]
 
 
-@pytest.fixture
-def port():
-    """One of two that follow each other and nobody uses."""
-    while True:
-        with socket.socket() as first, socket.socket() as second:
-            first.bind(('127.0.0.1', 0))
-            number = first.getsockname()[1]
-            with suppress(OSError, OverflowError):
-                second.bind(('127.0.0.1', number + 1))
-                return number
-
-
-def test_the_command_serves_a_page_says_what_it_waits_for_and_ends_in_order(domain_id, port):
+def test_the_command_serves_a_page_says_what_it_waits_for_and_ends_in_order(domain_id):
+    port = two_free_ports()
     command = [sys.executable, '-m', 'lnn_controller.cli', 'view', '--domain', str(domain_id), '--port', str(port)]
     pipes = {'stdout': subprocess.PIPE, 'stderr': subprocess.PIPE, 'text': True}
     with subprocess.Popen([*command, '--node', '/other'], **pipes) as process:

@@ -6,16 +6,16 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import time
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from urllib.request import urlopen
 
 import cv2
 import numpy as np
 import pytest
 from bundles import make_tiny_bundle
+from free_ports import two_free_ports
 from recorded_drive import drive
 
 pytest.importorskip('rerun')
@@ -65,15 +65,6 @@ def browser(folder):
             os.killpg(process.pid, signal.SIGKILL)
 
 
-def free_port():
-    while True:
-        with socket.socket() as first, socket.socket() as second:
-            first.bind(('127.0.0.1', 0))
-            with suppress(OSError, OverflowError):
-                second.bind(('127.0.0.1', first.getsockname()[1] + 1))
-                return first.getsockname()[1]
-
-
 def shows(picture, colour):
     """Whether a screenshot has some pixels of about this colour."""
     return np.count_nonzero(np.abs(picture.astype(int) - colour).max(axis=2) < 12) > 20
@@ -83,7 +74,7 @@ def test_a_recording_is_drawn(tmp_path):
     policy = Policy.load(make_tiny_bundle(tmp_path / 'driver', imu=False), runtime='onnx')
     drive(policy, tmp_path / 'bag', {20: 'tick_late'})
     replay = replay_bag(tmp_path / 'bag', policy)
-    with Server(port=free_port(), memory='64MB') as server:
+    with Server(port=two_free_ports(), memory='64MB') as server:
         page = Page(zero_ns([replay]))
         page.connect(server.uri)
         with page, Bag(tmp_path / 'bag') as bag:

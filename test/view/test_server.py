@@ -2,16 +2,15 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
-from contextlib import suppress
 from pathlib import Path
 from urllib.parse import parse_qs, urlparse
 from urllib.request import urlopen
 
 import pytest
+from free_ports import two_free_ports
 
 pytest.importorskip('rerun')
 
@@ -23,14 +22,7 @@ DEADLINE_S = 60.0
 
 @pytest.fixture
 def port():
-    """One of two that follow each other and nobody uses."""
-    while True:
-        with socket.socket() as first, socket.socket() as second:
-            first.bind(('127.0.0.1', 0))
-            number = first.getsockname()[1]
-            with suppress(OSError, OverflowError):
-                second.bind(('127.0.0.1', number + 1))
-                return number
+    return two_free_ports()
 
 
 def listened_at(port):
