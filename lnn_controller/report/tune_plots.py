@@ -1,6 +1,5 @@
 """Pictures of a search: what each trial had and how good it was, what mattered, how the best got better."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,8 +48,8 @@ def draw_parallel(path: Path, found: Result, unit: str) -> None:
     axes.set_xticks(range(len(names) + 1), [*names, unit], fontsize=8)
     axes.set(yticks=[], ylim=(-0.06, 1.06), xlim=(-0.1, len(names) + 0.35))
     axes.spines[:].set_visible(False)
-    axes.plot([], [], color=GOOD, linewidth=2.6, label=f'best: trial {found.best.number}')
-    axes.plot([], [], color=BASELINE, linewidth=2.6, label='the config as it is')
+    for color, label, width in _marked(found):
+        axes.plot([], [], color=color, linewidth=width, label=label)
     axes.legend(loc='lower center', bbox_to_anchor=(0.5, 1.0), ncols=2, frameon=False, fontsize=8)
     save(figure, path)
 
@@ -74,6 +73,14 @@ def _ticks(parameter: Parameter) -> list[tuple[float, str]]:
         return [(at / (len(parameter.choices) - 1), str(each)) for at, each in enumerate(parameter.choices)]
     middle = (parameter.low * parameter.high) ** 0.5 if parameter.log else (parameter.low + parameter.high) / 2
     return [(0.0, f'{parameter.low:.3g}'), (0.5, f'{middle:.3g}'), (1.0, f'{parameter.high:.3g}')]
+
+
+def _marked(found: Result) -> list[tuple[str, str, float]]:
+    """Colour, label and width of the trials that stand out."""
+    baseline = (BASELINE, 'the config as it is', 2.6)
+    if found.best is found.baseline:
+        return [(BASELINE, 'the config as it is, the best', 2.6)]
+    return [baseline, (GOOD, f'best: trial {found.best.number}', 2.6)]
 
 
 def _mixed(share: float) -> Any:
@@ -122,12 +129,7 @@ def draw_course(path: Path, found: Result, unit: str) -> None:
             alpha = 1.0 if width > 1.0 else 0.5
             points = list(each.validations.items())
             axes.plot(*zip(*points, strict=True), color=color, linewidth=width, alpha=alpha, marker='.')
-    labels: Sequence[tuple[str, str, float]] = (
-        (BASELINE, 'the config as it is', 2.6),
-        (GOOD, f'best: trial {found.best.number}', 2.6),
-        (GOOD, 'complete', 1.0),
-        (LANE, 'stopped early', 1.0),
-    )
+    labels = [*_marked(found), (GOOD, 'complete', 1.0), (LANE, 'stopped early', 1.0)]
     for color, label, width in labels:
         axes.plot([], [], color=color, linewidth=width, label=label)
     axes.set(xlabel='validation', ylabel=f'best {unit} so far')

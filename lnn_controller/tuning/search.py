@@ -24,6 +24,8 @@ __all__ = ['Result', 'Tried', 'read_result', 'run_search']
 
 # More deaths of processes in a row than this without a trial between them are no accidents.
 MOST_KILLED = 8
+# Complete trials; what mattered among fewer is chance.
+ENOUGH = 8
 STATES = {TrialState.COMPLETE: 'complete', TrialState.PRUNED: 'stopped early', TrialState.RUNNING: 'unfinished'}
 
 
@@ -176,7 +178,7 @@ def read_result(search: Search, folder: Path) -> Result:
         trials=trials,
         baseline=baseline,
         best=best,
-        importance=_importance(study) if len(complete) > 2 else {},
+        importance=_importance(study) if len(complete) >= ENOUGH else {},
         config=search.space.config({} if best.baseline else best.values),
         driven=bool(search.drives),
     )

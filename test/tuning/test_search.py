@@ -72,7 +72,10 @@ def test_a_search_begins_with_the_config_and_ends_with_one_that_trains_to_its_fi
         assert store.begin(search.space, 5).params == found.trials[number].values
 
     page = write_tuning(tmp_path / 'a', found).read_text()
-    assert page.count('<img ') == 2 + bool(found.importance)
+    assert page.count('<img ') == 2
+    assert not found.importance  # of five trials it would be chance
+    with_importance = replace(found, importance={'units': 0.7, 'learning_rate': 0.3}, best=found.baseline)
+    assert write_tuning(tmp_path / 'c', with_importance).read_text().count('<img ') == 3
     assert [row['number'] for row in json.loads((tmp_path / 'a' / 'trials.json').read_text())] == list(range(5))
     told = tune_findings(found)
     assert told[1].startswith(f'Best: trial {found.best.number}, validation loss {found.best.value:.4g}')
