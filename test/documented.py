@@ -85,7 +85,8 @@ def split(line):
             while words and (ENVIRONMENT.match(words[0]) or words[0] in ('sudo', 'exec', 'env')):
                 words = words[1:]
             if words:
-                yield (words[0].removeprefix('.venv/bin/'), *words[1:])
+                name = words[0].removeprefix('.venv/bin/')
+                yield (name if name in TOOLS else words[0], *words[1:])
             words = []
         else:
             words.append(word)
