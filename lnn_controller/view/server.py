@@ -44,6 +44,8 @@ class Server:
         environment = os.environ | {'CI': 'true'}
         command = [str(find_viewer()), '--serve-web', '--bind', bind, '--web-viewer-port', str(port)]
         command += ['--port', str(port + 1), '--server-memory-limit', memory]
+        # Browsers give the data to pages of this address alone.
+        command += ['--cors-allow-origin', self._origin]
         self._process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
@@ -63,9 +65,16 @@ class Server:
     @property
     def url(self) -> str:
         """The page's address, for a browser."""
+        return f'{self._origin}/?url={quote(f"rerun+http://{self._host}:{self._port + 1}/proxy", safe="")}'
+
+    @property
+    def _host(self) -> str:
         host = self._bind if self._bind not in ('0.0.0.0', '::') else socket.gethostname()
-        host = f'[{host}]' if ':' in host else host
-        return f'http://{host}:{self._port}/?url={quote(f"rerun+http://{host}:{self._port + 1}/proxy", safe="")}'
+        return f'[{host}]' if ':' in host else host
+
+    @property
+    def _origin(self) -> str:
+        return f'http://{self._host}:{self._port}'
 
     def check(self) -> None:
         """

@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 from urllib.parse import parse_qs, urlparse
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 import pytest
 from free_ports import two_free_ports
@@ -45,6 +45,21 @@ def test_the_page_is_served_and_this_computer_alone_reaches_it(port):
     assert listened_at(port) == []
     with pytest.raises(InputError, match='must keep running'):
         server.check()
+
+
+@pytest.mark.parametrize('bind', ['127.0.0.1', '0.0.0.0'])
+def test_a_page_at_the_printed_address_gets_the_data_and_no_other(port, bind):
+    with Server(port=port, bind=bind, memory='64MB') as server:
+        ours = server.url.partition('/?')[0]
+
+        def allowed(origin):
+            asks = {'Origin': origin, 'Access-Control-Request-Method': 'POST'}
+            request = Request(f'http://127.0.0.1:{port + 1}/', method='OPTIONS', headers=asks)
+            with urlopen(request, timeout=DEADLINE_S) as answer:
+                return answer.headers.get('Access-Control-Allow-Origin')
+
+        assert allowed(ours) == ours
+        assert allowed(f'http://elsewhere.example:{port}') is None
 
 
 @pytest.mark.parametrize(
