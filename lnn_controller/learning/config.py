@@ -122,6 +122,9 @@ class TrainConfig:
         (), 'topics of a camera to the left and of one to the right: also train on what they saw, led back'
     )
     side_offset: float = setting(0.0, 'how far aside these are, m', minimum=0.0, maximum=10.0)
+    recovery_s: float = setting(
+        0.8, 'the time within which a shifted view or a side camera is led back, s', minimum=0.1, maximum=10.0
+    )
     validation_fraction: float = setting(
         0.15, 'share of the bags (or of one bag) kept for validation', minimum=0.05, maximum=0.5
     )

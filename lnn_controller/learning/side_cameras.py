@@ -67,8 +67,8 @@ def _aside(part: Episode, seen: Episode, left_m: float, config: TrainConfig) -> 
     speed, turn = (config.outputs.index(name) for name in ('linear_x', 'angular_z'))
     pictures = slice_by_time(seen, part.image_stamps_ns[0], part.image_stamps_ns[-1])
     commands = part.commands.copy()
-    shortest_m = shortest_way(config.side_offset)
-    commands[:, turn] += [turn_back(each, left_m, 0.0, shortest_m) for each in commands[:, speed].tolist()]
+    way_back = config.recovery_s, shortest_way(config.side_offset)
+    commands[:, turn] += [turn_back(each, left_m, 0.0, *way_back) for each in commands[:, speed].tolist()]
     return dataclasses.replace(
         part,
         images=pictures.images,

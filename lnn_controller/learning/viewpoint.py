@@ -13,9 +13,7 @@ __all__ = ['Pose', 'Viewpoint', 'shortest_way', 'turn_back']
 
 # Half of the windows stay as they were: the road as it was driven is to be driven too.
 ODDS = 0.5
-# Within this time the robot is to be back, as for Bojarski et al.
-RECOVERY_S = 2.0
-# But not within a shorter way than so many times the largest shift: slow robots turn no sharper.
+# The way back is not shorter than so many times the largest shift: slow robots turn no sharper.
 SHORTEST_WAY = 4.0
 
 
@@ -42,17 +40,18 @@ def shortest_way(shift_m: float) -> float:
     return max(SHORTEST_WAY * shift_m, 1e-3)
 
 
-def turn_back(speed_m_s: float, left_m: float, turned_rad: float, shortest_m: float) -> float:
+def turn_back(speed_m_s: float, left_m: float, turned_rad: float, recovery_s: float, shortest_m: float) -> float:
     """
-    Tell how a robot turns back to its path: pure pursuit (Coulter 1992) of the point that it reaches in two seconds.
+    Tell how a robot turns back to its path: pure pursuit (Coulter 1992) of the point of it that it reaches in a time.
 
     :param speed_m_s: along it, m/s
     :param left_m: how far it stands to the left of it, m
     :param turned_rad: how far it is turned to the left of it, rad
-    :param shortest_m: way that it takes at least, m
+    :param recovery_s: the time, s
+    :param shortest_m: how far ahead the point is at least, m
     :returns: yaw rate other than the path's, rad/s
     """
-    ahead = max(abs(speed_m_s) * RECOVERY_S, shortest_m)
+    ahead = max(abs(speed_m_s) * recovery_s, shortest_m)
     return -2 * speed_m_s * (left_m + ahead * turned_rad) / ahead**2
 
 
@@ -72,6 +71,7 @@ class Viewpoint:
 
     def __init__(self, config: TrainConfig, height: int, width: int) -> None:
         self._shift_m, self._turn_rad = config.viewpoint_shift, math.radians(config.viewpoint_turn)
+        self._recovery_s = config.recovery_s
         self._speed, self._turn = (config.outputs.index(name) for name in ('linear_x', 'angular_z'))
         across, down = (math.radians(each) for each in config.camera_fov)
         kept = 1 - config.crop_top - config.crop_bottom
@@ -111,7 +111,7 @@ class Viewpoint:
         following = [*dt_s[1:].tolist(), 0.0]
         for tick, (speed, dt) in enumerate(zip(command[:, self._speed].tolist(), following, strict=True)):
             poses.append(Pose(left, turned))
-            rate = turn_back(speed, left, turned, shortest_way(self._shift_m))
+            rate = turn_back(speed, left, turned, self._recovery_s, shortest_way(self._shift_m))
             changed[tick, self._turn] += rate
             left, turned = left + dt * speed * math.sin(turned), turned + dt * rate
         return poses, changed

@@ -9,7 +9,7 @@ from lnn_controller.errors import InputError
 from lnn_controller.learning.config import TrainConfig
 from lnn_controller.learning.episodes import load
 from lnn_controller.learning.finetune import fine_tune_config
-from lnn_controller.learning.viewpoint import RECOVERY_S, turn_back
+from lnn_controller.learning.viewpoint import turn_back
 from lnn_controller.policy import find_policy, read_spec
 
 MS, START_NS = 1_000_000, 1_700_000_000_000_000_000
@@ -36,9 +36,8 @@ def write(path, number_of_bag=0, cameras=tuple(GREY)):
 
 
 def settings(**chosen):
-    return TrainConfig(
-        **{'side_cameras': ('/left/camera', '/right/camera'), 'side_offset': 0.25, 'imu': 'no', 'steps': 10} | chosen
-    )
+    sides = {'side_cameras': ('/left/camera', '/right/camera'), 'side_offset': 0.25, 'recovery_s': 2.0}
+    return TrainConfig(**{**sides, 'imu': 'no', 'steps': 10, **chosen})
 
 
 @pytest.mark.parametrize('bags', [1, 3])
@@ -52,7 +51,7 @@ def test_what_they_saw_is_trained_on_with_the_command_that_leads_back(tmp_path, 
     for each in split.train:
         by_topic.setdefault(each.topics['image'], []).append(each)
     # From two seconds ahead the path is 0.25 m aside: to the right for who stands on the left.
-    back = 2 * 0.25 / (1.5 * RECOVERY_S**2)
+    back = 2 * 0.25 / (1.5 * 2.0**2)
     for topic, turn in (('/camera', 0.0), ('/left/camera', -back), ('/right/camera', back)):
         assert len(by_topic[topic]) == len(plain.train)
         for side, middle in zip(by_topic[topic], plain.train, strict=True):
@@ -63,9 +62,9 @@ def test_what_they_saw_is_trained_on_with_the_command_that_leads_back(tmp_path, 
 
 
 def test_who_stands_or_backs_is_not_turned_the_wrong_way():
-    assert turn_back(0.0, 0.25, 0.0, 1.0) == 0.0
-    assert turn_back(0.1, 0.25, 0.0, 1.0) == pytest.approx(-0.05)  # a slow robot takes the shortest way, 1 m
-    assert turn_back(1.0, 0.25, 0.0, 1.0) < 0 < turn_back(1.0, -0.25, 0.0, 1.0)
+    assert turn_back(0.0, 0.25, 0.0, 2.0, 1.0) == 0.0
+    assert turn_back(0.1, 0.25, 0.0, 2.0, 1.0) == pytest.approx(-0.05)  # a slow robot takes the shortest way, 1 m
+    assert turn_back(1.0, 0.25, 0.0, 2.0, 1.0) < 0 < turn_back(1.0, -0.25, 0.0, 2.0, 1.0)
 
 
 def test_a_camera_that_is_not_there_is_asked_for(tmp_path):
