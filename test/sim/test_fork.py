@@ -12,12 +12,14 @@ from lnn_controller.sim.tasks.cue import Cue
 from lnn_controller.sim.tasks.fork import COLOURS, Fork
 
 
-def test_each_way_is_told_about_as_often_whatever_the_side_of_the_post():
-    roads = [Fork(seed) for seed in range(100)]
-    told = [road.told for road in roads]
-    left = [road.project(*road.posts[0][:2])[1] > 0 for road in roads]
-    for share in (np.mean(np.equal(told, 1)), np.mean(left), np.mean(np.equal(told, np.where(left, 1, -1)))):
-        assert 0.35 < share < 0.65
+def test_roads_come_in_pairs_that_tell_either_way_whatever_the_side_of_the_post():
+    roads = [Fork(seed) for seed in range(200)]
+    assert [road.told for road in roads] == [1, -1] * 100
+    for left, right in zip(roads[::2], roads[1::2], strict=True):
+        assert np.array_equal(left.centre, right.other_branch)
+        assert left.post_m == right.post_m
+        assert np.allclose(left.posts[0][:2], right.posts[0][:2])
+    assert 0.35 < np.mean([road.project(*road.posts[0][:2])[1] > 0 for road in roads[::2]]) < 0.65
     assert all(road.posts[0][2] == COLOURS[road.told] for road in roads)
     with pytest.raises(InputError, match=r'a fork must be named by an integer seed ≥ 0. Got -1'):
         Fork(-1)

@@ -31,6 +31,9 @@ class Fork(Track):
     to 3.5 s before the fork; there nothing in the picture tells any more. The road is that along the branch that is
     told: places along it are arc lengths from the start, as on a :class:`Track`. It does not close.
 
+    Roads come in pairs: an even seed and the odd one after it have the same road, and tell the left and the right
+    branch. Whoever goes by habit takes the wrong one in half of them.
+
     :param seed: which road, ≥ 0
     :param told: 1: the left branch is told, -1: the right one; ``None``: as the seed has it
     :raises InputError: if the seed is not an integer ≥ 0
@@ -43,9 +46,9 @@ class Fork(Track):
 
     def __init__(self, seed: int, told: Side | None = None) -> None:
         self.seed = check_seed(seed, 'a fork')
-        rng = np.random.default_rng([self.seed, STREAM])
-        drawn: Side = 1 if rng.random() < 0.5 else -1
-        self.told: Side = drawn if told is None else told
+        rng = np.random.default_rng([self.seed // 2, STREAM])
+        by_seed: Side = 1 if self.seed % 2 == 0 else -1
+        self.told: Side = by_seed if told is None else told
         self.post_m = float(rng.uniform(*POST_M))
         self.fork_m = self.post_m + float(rng.uniform(*BARE_M))
         self.goal_m = self.fork_m + GOAL_M
