@@ -47,7 +47,13 @@ def test_simulator_controller_and_recorder_together(graph, probe, tmp_path):
     with Bag(bag) as recorded:
         assert set(recorded.topics) == {
             *('/image_raw', '/imu/data', '/odom', '/cmd_vel', '/controller/neurons', '/diagnostics'),
-            *('/sim/cross_track_error', '/sim/departures', '/controller/ticks', '/controller/configuration'),
+            *(
+                '/sim/cross_track_error',
+                '/sim/departures',
+                '/sim/outcome',
+                '/controller/ticks',
+                '/controller/configuration',
+            ),
             '/controller/adaptation',
         }
         last = None
