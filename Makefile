@@ -95,6 +95,7 @@ bench: $(VENV)/.test gl ## measure what the README claims
 	$(BIN)/python benchmarks/gradients.py
 	$(BIN)/python benchmarks/worlds.py
 	$(BIN)/python benchmarks/training.py
+	$(BIN)/python benchmarks/attention.py
 	$(BIN)/python benchmarks/replay.py
 	$(BIN)/python benchmarks/length.py
 	$(BIN)/python benchmarks/view.py
