@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from tqdm import tqdm
 
 from lnn_controller.data.bags.writer import BagWriter
@@ -132,20 +131,23 @@ def collect(
     bar = tqdm(total=round(seconds * len(plan), 3), unit='s', desc=f'collect ({scene})', disable=not progress)
     with bar:
         for task, each, stem in plan:
-            said = {'robot': robot, 'task': task, 'scene': scene, 'seed': str(each)}
             asked = entry.make(task, each, scene, scenery_seed=seed)
+            said = {'robot': robot, 'task': task, 'scene': scene, 'seed': str(each)}
+            # Of one source two tasks would begin with the same flight, and a recording may be learnt once.
+            rng = np.random.default_rng([seed, each, 2, list(entry.tasks).index(task)])
+            disturb = entry.disturbance if disturbed else _not_disturbed
             with closing(asked.world):
-                # Of one source two tasks would begin with the same flight, and a recording may be learnt once.
-                source = [seed, each, 2, list(entry.tasks).index(task)]
-                rng = np.random.default_rng(source)
                 left, episode = seconds, 0
                 while left >= SHORTEST_S:
                     path = stem.with_name(f'{stem.name}_{episode:02d}')
                     asked.begin(rng)
-                    expert = make_expert(asked)
-                    disturbance = entry.disturbance(asked, rng) if disturbed else _as_wanted
                     recorded = record_episode(
-                        asked, expert, disturbance, path, seconds=min(left, EPISODE_S), custom_data=said
+                        asked,
+                        make_expert(asked),
+                        disturb(asked, rng),
+                        path,
+                        seconds=min(left, EPISODE_S),
+                        custom_data=said,
                     )
                     left, episode = left - recorded, episode + 1
                     bar.update(recorded)
@@ -156,8 +158,8 @@ def collect(
     return bags
 
 
-def _as_wanted(command: NDArray[np.float64]) -> NDArray[np.float64]:
-    return command
+def _not_disturbed(_task: Task, _rng: np.random.Generator) -> Disturbance:
+    return lambda command: command
 
 
 def _worlds(seeds: Sequence[int], seconds: float) -> list[int]:
