@@ -134,6 +134,7 @@ def folder(name):
 
 
 @pytest.mark.parametrize('of', [str, folder], ids=['modules', 'folders'])
+@pytest.mark.slow
 def test_there_are_no_circles(of):
     used = {}
     for name, others in modules_used().items():
@@ -187,6 +188,7 @@ def test_heavy_libraries_stay_at_home(path):
         ('lnn_controller.export.c', ('rclpy', 'torch', 'mujoco', 'rosbags', 'matplotlib')),
     ],
 )
+@pytest.mark.slow
 def test_what_a_process_loads(module, absent):
     code = f'import sys, {module}; print([name for name in {absent!r} if name in sys.modules])'
     done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, timeout=60)

@@ -294,6 +294,7 @@ def in_the_way(bundle, folder):
 
 
 @pytest.mark.parametrize('mistake', MISTAKES)
+@pytest.mark.slow
 def test_a_mistake_is_told_in_one_line(mistake, bundle, bag, tmp_path, monkeypatch, capfd):
     """In this process, for the libraries are loaded here."""
     monkeypatch.chdir(tmp_path)
@@ -308,6 +309,7 @@ def test_a_mistake_is_told_in_one_line(mistake, bundle, bag, tmp_path, monkeypat
 
 
 @pytest.mark.parametrize('command', ['evaluate', 'demo'])
+@pytest.mark.slow
 def test_without_opengl(command, bundle, tmp_path):
     done = lnn(command, '--policy', bundle, '--seconds', 1, cwd=tmp_path, MUJOCO_GL='bogus')
     assert (done.returncode, done.stdout) == (2, '')
@@ -324,6 +326,7 @@ def test_without_opengl(command, bundle, tmp_path):
         ('matplotlib', ('replay', 'BAG', '--out', 'r'), "pip install '.[sim]'"),
     ],
 )
+@pytest.mark.slow
 def test_a_library_that_is_not_installed(library, arguments, told, bundle, bag, tmp_path):
     # An environment without the library, as far as Python's import can tell.
     (tmp_path / 'site').mkdir()

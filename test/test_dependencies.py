@@ -66,6 +66,7 @@ def imported(folder):
             yield from (name.split('.')[0] for name in names if OF_ROS.fullmatch(name.split('.')[0]))
 
 
+@pytest.mark.slow
 def test_package_xml_names_every_ros_package_that_is_imported_and_no_other():
     tree = ElementTree.parse(ROOT / 'package.xml')
     depends = {kind: [each.text for each in tree.iter(kind)] for kind in ('exec_depend', 'test_depend')}

@@ -31,11 +31,13 @@ def process_and_threads(_):
 
 
 @pytest.mark.parametrize('jobs', [1, 2])
+@pytest.mark.slow
 def test_results_are_in_the_order_of_the_items(jobs):
     assert list(in_processes(square, range(5), jobs=jobs)) == [0, 1, 4, 9, 16]
     assert list(in_processes(square, [], jobs=jobs)) == []
 
 
+@pytest.mark.slow
 def test_each_job_is_a_process_with_one_thread_and_ours_stays_as_it_is():
     before = dict(os.environ)
     rows = list(in_processes(process_and_threads, range(4), jobs=2))

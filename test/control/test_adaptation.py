@@ -266,6 +266,7 @@ class Worn:
         return decision
 
 
+@pytest.mark.slow
 def test_a_controller_learns_the_answer_of_its_body(policy):
     worn = Worn(policy, AdaptationSettings(mode='live', lag_s=0.0, memory_s=30.0))
     worn.run(1000, operator=lambda tick: (0.5, 0.6 * math.sin(tick / 20)))

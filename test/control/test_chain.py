@@ -78,6 +78,7 @@ ticks = st.lists(
 
 
 @given(ticks)
+@pytest.mark.slow
 def test_no_command_leaves_the_chain_whose_way_is_blocked(spec, ticks):
     """Wishes, obstacles and settings change; each lasts some ticks, so that ramps run."""
     driven = Driven(spec, ControlSettings(guard=GUARD))

@@ -15,6 +15,7 @@ def starts(modes):
 
 @pytest.mark.parametrize(('resume_after_s', 'most'), [(0.0, 1000), (0.5, 4)])
 @pytest.mark.parametrize('spread_m', [0.01, 10.0])
+@pytest.mark.slow
 def test_a_distance_that_flickers_about_the_threshold(policy, resume_after_s, most, spread_m):
     """30 seconds before a wall that is measured with noise, or is there in every third scan only."""
     robot = Robot(policy, ControlSettings(guard=BOX, resume_after_s=resume_after_s))

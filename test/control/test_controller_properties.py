@@ -5,6 +5,7 @@ import math
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -128,6 +129,7 @@ def test_the_same_events_give_the_same_bits(policies, which, sequence):
 
 @settings(max_examples=60)
 @given(which=st.integers(0, 1), sequence=events)
+@pytest.mark.slow
 def test_after_anything_a_second_of_good_sensors_drives_again(policies, which, sequence):
     ticks = [(20, ('all', 0, tick % 4)) for tick in range(50)]
     *_, (_, last, _) = play(policies[which], [*sequence, (0, ('emergency', 0, False)), *ticks], GUARDED)

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from bundles import FEATURES
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -100,6 +101,7 @@ def fresh(reading, now_ns, timeout_s):
 
 
 @given(which=st.integers(0, 2), sequence=ticks, given_settings=st.sampled_from(EVERY))
+@pytest.mark.slow
 def test_no_inputs_break_a_promise(policies, which, sequence, given_settings):
     policy = policies[which]
     limits = given_settings.override_limits(policy.spec)
@@ -142,6 +144,7 @@ def test_no_inputs_break_a_promise(policies, which, sequence, given_settings):
 
 @settings(max_examples=60)
 @given(which=st.integers(0, 1), sequence=ticks, given_settings=st.sampled_from(EVERY))
+@pytest.mark.slow
 def test_after_any_inputs_a_second_of_good_ones_drives(policies, which, sequence, given_settings):
     good = {'gap_ms': 20, 'image': 0, 'changes': True, 'imu': 0, 'scan': 0, 'operator': None, 'emergency_stop': False}
     good |= {'features': 0, 'imu_mean': [0, 0, 0, 0, 0, 9.81], 'view': Obstacles(NOTHING), 'stop': ''}

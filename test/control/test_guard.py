@@ -90,6 +90,7 @@ def test_an_arc_bends_into_what_is_beside_it():
 
 
 @given(twists, clouds, footprints)
+@pytest.mark.slow
 def test_as_the_simulation(velocity, cloud, footprint):
     cloud = outside(cloud, footprint)
     assume(len(cloud))
@@ -101,6 +102,7 @@ def test_as_the_simulation(velocity, cloud, footprint):
 
 
 @given(twists, clouds, footprints, st.floats(1e-9, 1e-4))
+@pytest.mark.slow
 def test_hardly_bent_is_straight(velocity, cloud, footprint, bend):
     """Far centres of turning lose no precision: beyond rounding, only grazing contacts may differ."""
     straight = (velocity[0], velocity[1], 0.0)
@@ -117,6 +119,7 @@ def test_hardly_bent_is_straight(velocity, cloud, footprint, bend):
 
 
 @given(twists, clouds, footprints)
+@pytest.mark.slow
 def test_mirrored(velocity, cloud, footprint):
     turned = Footprint(footprint.front_m, footprint.rear_m, footprint.right_m, footprint.left_m)
     way = clearance(velocity, cloud, footprint, REACH_M)
@@ -185,6 +188,7 @@ def test_single_precision_will_do():
 
 
 @given(st.lists(st.tuples(st.floats() | near, st.floats() | near), max_size=20), footprints)
+@pytest.mark.slow
 def test_self_returns(rows, footprint):
     cloud = points(*rows)
     kept = outside(cloud, footprint)
@@ -208,6 +212,7 @@ def test_thin_changes_nothing_straight_and_sideways(velocity, cloud, footprint):
 
 
 @given(twists, dense_clouds, footprints, st.floats(0.02, 0.3))
+@pytest.mark.slow
 def test_thin_is_conservative_for_a_larger_footprint(velocity, cloud, footprint, cell_m):
     margin = math.sqrt(2.0) * cell_m + 1e-6
     large = Footprint(*(getattr(footprint, f'{name}_m') + margin for name in ('front', 'rear', 'left', 'right')))
@@ -219,6 +224,7 @@ def test_thin_is_conservative_for_a_larger_footprint(velocity, cloud, footprint,
 
 
 @given(dense_clouds, footprints, st.floats(0.02, 0.3))
+@pytest.mark.slow
 def test_thin_keeps_real_points_near_all_that_matter(cloud, footprint, cell_m):
     cloud = outside(cloud, footprint)
     kept = thin(cloud, 1.0, footprint, cell_m)

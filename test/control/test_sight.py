@@ -87,6 +87,7 @@ def test_rays_wider_apart_than_the_way():
     st.floats(0.3, 3.0),
     st.floats(0.0, 2.0 * math.pi),
 )
+@pytest.mark.slow
 def test_a_sensor_that_is_blind_all_along_the_way_never_covers_it(velocity, position, reach_m, yaw):
     """Rays are blind where any point of theirs is in the way; the others see: still it is no way that was seen."""
     if max(map(abs, velocity)) < 1e-3:

@@ -2,6 +2,7 @@
 
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -34,6 +35,7 @@ works = st.lists(late, min_size=20, max_size=20)
 
 
 @given(frames, delays, works, st.integers(8 * MS, PERIOD - 1))
+@pytest.mark.slow
 def test_no_tick_is_later_than_a_period_and_none_that_a_frame_brings_too_soon(frames_ns, delays_ns, works_ns, shortest):
     rows = run(frames_ns, delays_ns, shortest, works_ns)
     for (before_due, before_began, *_), (due, began, left_out, taken) in pairwise(rows):
@@ -46,6 +48,7 @@ def test_no_tick_is_later_than_a_period_and_none_that_a_frame_brings_too_soon(fr
 
 
 @given(frames, delays, works)
+@pytest.mark.slow
 def test_without_a_shorter_period_frames_change_nothing(frames_ns, delays_ns, works_ns):
     with_frames, without = (
         [(due, began, left_out) for due, began, left_out, _ in run(each, delays_ns, PERIOD, works_ns)]

@@ -71,6 +71,7 @@ def test_window_mean_of_a_batch_is_that_of_its_rows():
 
 
 @given(st.lists(st.integers(0, 300), min_size=1, max_size=40, unique=True), st.lists(st.integers(0, 320), max_size=30))
+@pytest.mark.slow
 def test_window_mean_is_that_of_a_plain_loop(stamps, edges):
     stamps, edges = np.array(sorted(stamps)), np.array(sorted(edges), int)
     samples = np.random.default_rng(len(stamps)).normal(size=(len(stamps), 2))

@@ -121,6 +121,7 @@ def test_position_targets_say_themselves_in_whose_axes_they_are(tmp_path, frame,
         (4, 0b010111000111, 'read in frame 1, 7, 8 or 9. Got coordinate_frame 4'),
     ],
 )
+@pytest.mark.slow
 def test_position_targets_of_something_else_are_refused(tmp_path, frame, mask, told):
     rows = FLIGHT.mavros() + FLIGHT.position_targets(FLIGHT.velocity, frame, mask)
     bag = write(tmp_path / 'bag', rows)

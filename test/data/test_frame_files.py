@@ -116,6 +116,7 @@ def be_killed(bag, folder):
     read_episode(bag, image=SPEC, cache=FrameCache(1.0, folder), progress=kill)
 
 
+@pytest.mark.slow
 def test_an_interrupted_reading_leaves_nothing_half(tmp_path, folder):
     bag = write_drive(tmp_path / 'drive')
 

@@ -255,6 +255,7 @@ def test_a_still_picture_needs_no_decoder_of_video(tmp_path, monkeypatch):
 @pytest.mark.parametrize('codec', ['h264', 'hevc'])
 @settings(max_examples=60)
 @given(data=st.data())
+@pytest.mark.slow
 def test_whatever_arrives_ends_in_frames_that_are_whole_or_in_counts(codec, data):
     packets = PACKETS[codec]
     decoder, shown, fed = VideoDecoder(), [], 0

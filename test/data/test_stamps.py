@@ -108,6 +108,7 @@ def test_headers_set_back_while_the_receive_clock_goes_on(at_sample, back_s, bot
     st.integers(100, 700), st.floats(1.5, 15.0), st.sampled_from([-1, 1]), st.sampled_from([20, 50, 200]), st.booleans()
 )
 @settings(max_examples=60)
+@pytest.mark.slow
 def test_a_recorder_s_clock_that_is_set_is_not_the_camera_s(at_sample, by_s, sign, period_ms, imu):
     """As `ros2 bag` records: by its clock as it is; commands have no stamps of their own."""
     at = T0 + np.arange(800) * period_ms * MS

@@ -23,6 +23,7 @@ def notes(bag, topics=None, **chosen):
 
 @pytest.mark.parametrize('delay', DELAYS)
 @pytest.mark.parametrize('frame_id', ['base_link', 'map'])
+@pytest.mark.slow
 def test_commands_ahead_and_left_are_as_they_should_be(tmp_path, delay, frame_id):
     bag = write(tmp_path / 'bag', FLIGHT.mavros() + FLIGHT.twists(FLIGHT.velocity, delay=delay, frame_id=frame_id))
     assert notes(bag) == ()
@@ -32,6 +33,7 @@ def test_commands_ahead_and_left_are_as_they_should_be(tmp_path, delay, frame_id
 
 @pytest.mark.parametrize('delay', DELAYS)
 @pytest.mark.parametrize('frame_id', ['base_link', 'map'])
+@pytest.mark.slow
 def test_commands_in_the_axes_of_the_world_are_refused_until_they_are_said_to_be(tmp_path, delay, frame_id):
     bag = write(tmp_path / 'bag', FLIGHT.mavros() + FLIGHT.twists(FLIGHT.world, delay=delay, frame_id=frame_id))
     with pytest.raises(InputError, match=r'/mavros/local_position/odom .* Read them with --command-frame world'):
@@ -64,6 +66,7 @@ def test_a_frame_of_the_world_is_told_where_nothing_shows_it(tmp_path):
     assert notes(write(tmp_path / 'body', FLIGHT.camera() + FLIGHT.twists(FLIGHT.velocity))) == ()
 
 
+@pytest.mark.slow
 def test_several_odometries_leave_open_which_shows_it(tmp_path):
     rows = FLIGHT.mavros() + FLIGHT.twists(FLIGHT.world) + FLIGHT.each('/vio/odom', FLIGHT.odometry)
     bag = write(tmp_path / 'bag', rows)
@@ -80,6 +83,7 @@ def test_units_of_a_stick_are_refused_where_it_flies(tmp_path):
         notes(bag)
 
 
+@pytest.mark.slow
 def test_a_crazyflies_odometry_in_the_axes_of_the_world_is_refused_until_it_is_said_to_be(tmp_path):
     bag = write(tmp_path / 'bag', FLIGHT.crazyflie(in_world=True))
     linear = CHANNELS[:3]

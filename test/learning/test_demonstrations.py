@@ -94,6 +94,7 @@ def test_overrides_of_several_robots_are_listed_with_the_flag_to_use():
     assert find_override(topics[1:], bag='drive') is None
 
 
+@pytest.mark.slow
 def test_a_short_demonstration_may_validate_alone(tmp_path):
     lengths = {'a': 60, 'b': 60, 'c': 6}
     bags = [write_steering(tmp_path / name, seconds=lengths[name], seed=i) for i, name in enumerate(lengths)]

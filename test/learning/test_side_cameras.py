@@ -41,6 +41,7 @@ def settings(**chosen):
 
 
 @pytest.mark.parametrize('bags', [1, 3])
+@pytest.mark.slow
 def test_what_they_saw_is_trained_on_with_the_command_that_leads_back(tmp_path, bags):
     paths = [write(tmp_path / f'bag_{n}', n) for n in range(bags)]
     _, plain = load(paths, settings(side_cameras=()), TOPICS)

@@ -130,6 +130,7 @@ def test_augmentation_is_one_change_for_a_whole_sequence(strength):
     assert np.abs(changed[0].astype(int) - changed[4]).mean() < 25
 
 
+@pytest.mark.slow
 def test_wide_augmentation_inverts_and_mixes_colours():
     red = np.zeros((1, 48, 48, 3), np.uint8)
     red[..., 0] = 255

@@ -13,6 +13,7 @@ from lnn_controller.liquid.draw import EXCITATORY, INHIBITORY, LAYER_COLOURS, dr
 
 
 @pytest.mark.parametrize('wiring', [auto_ncp(12, 19, 3), fully_connected(3, 5, 2)], ids=['ncp', 'full'])
+@pytest.mark.slow
 def test_the_picture_has_every_layer_and_polarity(wiring, tmp_path):
     path = tmp_path / 'wiring.png'
     draw_wiring(wiring, path)
@@ -42,6 +43,7 @@ def test_a_picture_that_cannot_be_written(tmp_path):
         draw_wiring(wiring, tmp_path / 'w.xyz')
 
 
+@pytest.mark.slow
 def test_matplotlib_is_loaded_only_to_draw():
     code = 'import sys, lnn_controller.liquid.draw, lnn_controller.liquid; sys.exit("matplotlib" in sys.modules)'
     assert subprocess.run([sys.executable, '-c', code], check=False).returncode == 0

@@ -35,6 +35,7 @@ def sines(count, seed):
 
 
 @pytest.mark.parametrize('pool', ['mean', 'last'])
+@pytest.mark.slow
 def test_it_remembers_the_first_sample(pool):
     model = fit(first_sign(160, 1, np.nan), 'classify', cell='cfc', units=12, backbone_layers=0, pool=pool, epochs=30)
     assert model.evaluate(first_sign(100, 2))['accuracy'] > 0.9
@@ -48,6 +49,7 @@ def test_what_lies_in_the_padding_changes_nothing():
     assert model.history == others.history
 
 
+@pytest.mark.slow
 def test_it_learns_from_the_time_between_samples():
     train, test = leak(200, 1), leak(100, 2)
     blind = [Series(each.x, each.y) for each in (train, test)]
@@ -57,6 +59,7 @@ def test_it_learns_from_the_time_between_samples():
     assert knows < 0.5 * guesses
 
 
+@pytest.mark.slow
 def test_one_number_for_a_sequence():
     rng = np.random.default_rng(0)
     x = rng.normal(3.0, 1.0, (200, 5, 2))
@@ -66,6 +69,7 @@ def test_one_number_for_a_sequence():
     assert model.evaluate(series.part(slice(150, None)))['nrmse'] < 0.5
 
 
+@pytest.mark.slow
 def test_it_forecasts_better_than_as_now():
     model = fit(sines(150, 1), 'forecast', cell='cfc', units=12, backbone_layers=0, warm_up=3, epochs=40, batch_size=32)
     figures = model.evaluate(sines(100, 2))

@@ -15,6 +15,7 @@ def ltc(**options):
     return LTC(auto_ncp(5, 12, 2, seed=4), **options).double()
 
 
+@pytest.mark.slow
 def test_without_synapses_it_is_the_analytic_leak():
     """v(t) = e + (v0 − e) exp(−g t / c): the solver's error halves as its steps double."""
     silent = Wiring(np.zeros((4, 4), int), np.zeros((1, 4), int), ('motor',) * 4)

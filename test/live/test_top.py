@@ -149,6 +149,7 @@ def test_numbers_that_are_none_are_shown():
 
 
 @given(st.text(max_size=12), st.text(max_size=12), st.floats())
+@pytest.mark.slow
 def test_no_text_of_the_graph_acts_on_the_terminal(key, value, number):
     hostile = f'{value}\x1b]0;title\x07\x9b2J\u202e[red]x[/red]\r\n'
     keys = ('mode', 'reason', 'state', 'policy', 'emergency_stop', 'image_rate_hz', 'stop_' + key, 'tick_work_p50_us')

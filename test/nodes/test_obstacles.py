@@ -233,6 +233,7 @@ def test_a_sensor_that_sees_nothing_but_noise_is_no_free_way(nearest, farthest, 
     st.lists(st.tuples(*[st.floats(-1.0, 1.0) | st.sampled_from([1e6, -3e38, 0.1])] * 2), max_size=40),
     st.integers(1, 5),
 )
+@pytest.mark.slow
 def test_what_has_enough_about_it_stays(points, least):
     points = np.array(points, float).reshape(-1, 2)
     kept = {tuple(each) for each in obstacles.supported(Seen(points, np.zeros((0, 2)), 0.1, None), least, 2.0).points}

@@ -89,6 +89,7 @@ def test_zeros_come_while_a_tick_hangs_and_end_when_it_ends(watch, hang):
     until(lambda: watched.ticks > before + 5)
 
 
+@pytest.mark.slow
 def test_a_tick_that_never_ends_ends_the_process(watch):
     watched, released = watch(50.0), threading.Event()
     watched.hang = released.wait
@@ -97,6 +98,7 @@ def test_a_tick_that_never_ends_ends_the_process(watch):
     assert watched.zeros[-1] > watched.zeros[0] + 0.5, 'zeros again and again, for the tick might have published one'
 
 
+@pytest.mark.slow
 def test_a_publisher_that_fails_keeps_no_process_from_its_end(watch):
     watched, released = watch(50.0), threading.Event()
     tried = []
@@ -113,6 +115,7 @@ def test_a_publisher_that_fails_keeps_no_process_from_its_end(watch):
     assert len(tried) > 2
 
 
+@pytest.mark.slow
 def test_a_slow_loop_is_given_three_periods(watch):
     watched, released = watch(4.0), threading.Event()
     watched.hang = lambda: released.wait(DEADLINE_S)
@@ -153,6 +156,7 @@ def test_a_rate_that_is_set_again_and_again_puts_off_no_tick(watch, periods_s):
     until(ticks)
 
 
+@pytest.mark.slow
 def test_a_tick_that_throws_is_handed_over_at_once(watch):
     watched = watch(100.0)
 
@@ -186,6 +190,7 @@ class ManualClock:
 
 
 @pytest.mark.parametrize('step_ns', [0, 1, 1_000])
+@pytest.mark.slow
 def test_a_clock_that_stands_or_crawls_is_told_once(step_ns):
     clock, ticks, silent = ManualClock(), [], []
     tell = lambda: silent.append(len(ticks))  # noqa: E731
@@ -204,6 +209,7 @@ def test_a_clock_that_stands_or_crawls_is_told_once(step_ns):
     assert loop.stop(DEADLINE_S)
 
 
+@pytest.mark.slow
 def test_frames_bring_ticks_forward_and_a_watchdog_that_waits_for_them_bites(watch):
     watched, released = watch(1.0), threading.Event()
     begun_s = watched.loop.beat_s

@@ -115,6 +115,7 @@ def test_json_that_is_none(text, said):
         ('a: !!float ' + '1:' * 400 + '1', 'Got a syntax error'),
     ],
 )
+@pytest.mark.slow
 def test_yaml_that_is_none(text, said):
     with pytest.raises(InputError, match=f'x must be YAML.*{said}') as refused:
         parse_yaml(text, 'x must be')

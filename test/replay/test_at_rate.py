@@ -51,6 +51,7 @@ def recording(policy, tmp_path_factory):
     return path, np.array(given)
 
 
+@pytest.mark.slow
 def test_a_replayed_bag_gives_the_commands_that_the_robot_gave(policy, recording):
     path, given = recording
     told = []

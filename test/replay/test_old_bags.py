@@ -63,6 +63,7 @@ def test_a_second_replay_gives_the_same_bits(old_policy, name):
 
 
 @pytest.mark.parametrize('name', DRIVES)
+@pytest.mark.slow
 def test_lnn_replay_tells_so(capsys, name):
     assert main(['replay', str(OLD_BAGS / name), '--policy', str(OLD_BAGS / 'policy'), '--json']) == 0
     exact = json.loads(capsys.readouterr().out)['exact']

@@ -74,6 +74,7 @@ def second(tiny):
 
 
 @pytest.mark.parametrize('pause_s', [11.0, 2.5 * 365 * 86400.0, 5e9])
+@pytest.mark.slow
 def test_a_replay_begins_anew_after_a_pause(tiny, whole, second, tmp_path, pause_s):
     result = replay_episode(parted(drive(), 15, pause_s), tiny)
     count = len(second.stamp_ns)
@@ -111,6 +112,7 @@ def test_a_replay_begins_anew_after_a_pause(tiny, whole, second, tmp_path, pause
     ],
 )
 @pytest.mark.parametrize('pause_s', [0, 1000])
+@pytest.mark.slow
 def test_the_last_share_is_of_what_can_be_used_and_the_same_as_training_tests(tiny, lost, usable_s, pause_s):
     def lose(stamps, kind):
         at_s = (stamps - T0) / S

@@ -16,6 +16,7 @@ def red_pixels(picture):
     return int(np.count_nonzero((picture[..., 2] > 180) & (picture[..., 1] < 40) & (picture[..., 0] < 60)))
 
 
+@pytest.mark.slow
 def test_the_path_picture_marks_departures(tmp_path):
     draw_path(tmp_path / 'deep' / 'good.png', road_trial(4.0))
     error = np.zeros(201)
@@ -26,6 +27,7 @@ def test_the_path_picture_marks_departures(tmp_path):
     assert red_pixels(good) == 0 < red_pixels(left)
 
 
+@pytest.mark.slow
 def test_the_picture_of_a_flight_has_the_target_and_where_it_ended(tmp_path):
     draw_path(tmp_path / 'good.png', flight_trial(3.0, outcome='success'))
     draw_path(tmp_path / 'crash.png', flight_trial(3.0, outcome='crash'))
@@ -34,6 +36,7 @@ def test_the_picture_of_a_flight_has_the_target_and_where_it_ended(tmp_path):
     assert none < good < crash
 
 
+@pytest.mark.slow
 def test_the_picture_of_commands(tmp_path):
     at_s = np.arange(0.0, 5.0, 0.02)
     recorded = np.stack([np.full(at_s.size, 1.0), np.sin(at_s)], axis=1)

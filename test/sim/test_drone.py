@@ -265,6 +265,7 @@ def towards(made, x, y, z):
 
 
 @pytest.mark.parametrize('scene', ['summer', 'winter', 'urban'])
+@pytest.mark.slow
 def test_contact_is_noticed_with_what_bars_the_way(scene):
     made = world(scene=scene)
     inner = made.obstacles[np.abs(made.obstacles[:, :2]).max(axis=1) < 18]

@@ -40,6 +40,7 @@ def test_who_is_blind_to_obstacles_hits_about_half_of_those_in_the_way():
 
 
 @pytest.mark.parametrize('task', ['fly', 'tight', 'hidden'])
+@pytest.mark.slow
 def test_a_world_without_a_free_place_is_refused_by_its_seed(task):
     asked = begun(task, 5000)
     asked.world.obstacles = np.array([[0.0, 0.0, 50.0]])
@@ -161,6 +162,7 @@ def test_a_target_that_is_followed_wanders_steadily_among_the_trees():
     assert min(clearance_m(asked.world.obstacles, *place[:2]) for place in places) > 0.4
 
 
+@pytest.mark.slow
 def test_hidden_goes_out_of_view_and_nothing_tells_where_it_will_be():
     sides = set()
     for seed in SEEDS[:8]:
@@ -212,6 +214,7 @@ class Remembering(Pilot):
         return np.array([0.0, 0.0, 0.0, self.turn])
 
 
+@pytest.mark.slow
 def test_hidden_is_met_by_who_turns_to_the_side_where_it_went_alone():
     for seed in SEEDS[:3]:
         side = -math.copysign(1.0, begun('hidden', seed).to_target()[1])  # it crosses the view

@@ -35,6 +35,7 @@ def test_it_is_dark_for_its_time_from_the_beginning_of_each_bend():
     assert standing[0] and not any(standing[100:])
 
 
+@pytest.mark.slow
 def test_in_the_dark_there_is_noise_alone_and_the_imu_goes_on():
     with CarWorld(SEED, eyes=DARK) as world:
         mark = Darkness(world.track, (1.5, 3.0), 600).marks_m[0]
@@ -55,6 +56,7 @@ def test_in_the_dark_there_is_noise_alone_and_the_imu_goes_on():
         assert world.clock == CarWorld.clock
 
 
+@pytest.mark.slow
 def test_a_late_camera_shows_what_was_before():
     period, late = 60, 45
     with (
@@ -106,6 +108,7 @@ def test_its_demonstrations_are_those_of_the_lane(stretch):
 
 
 @pytest.mark.parametrize('eyes', [DARK, SLOW])
+@pytest.mark.slow
 def test_worse_eyes_repeat_themselves(eyes):
     seen = []
     for _ in range(2):

@@ -41,6 +41,7 @@ def test_the_branches_are_alike_and_part_at_the_fork(seed):
         assert left.project(*left.at(s_m, 0.2)[:2]) == pytest.approx((s_m, 0.2), abs=2e-3)
 
 
+@pytest.mark.slow
 def test_the_post_tells_the_branch_and_is_out_of_view_long_before_the_fork():
     pictures = []
     for told in (1, -1):

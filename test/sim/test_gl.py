@@ -22,6 +22,7 @@ def test_an_unknown_backend_is_refused_by_name():
     assert "InputError: MUJOCO_GL must be one of egl, osmesa, or unset. Got 'bogus'." in done.stderr
 
 
+@pytest.mark.slow
 def test_without_opengl_the_packages_to_install_are_named():
     # PyOpenGL takes its platform from here: no backend can load with one that is not there.
     done = run(MAKE_WORLD.format(render=True), PYOPENGL_PLATFORM='nowhere')
@@ -38,6 +39,7 @@ def test_a_world_without_pictures_needs_no_opengl(environment):
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_importing_leaves_the_environment_as_it_was():
     done = run('import os; import lnn_controller.sim; print(os.environ.get("MUJOCO_GL"))')
     assert done.stdout.strip() == 'None', done.stderr

@@ -27,6 +27,7 @@ def driven(perturbation, linear_x=1.5, angular_z=0.0, seconds=3.0):
         return made.pose(), made.speed_m_s, float(np.mean(rates[-50:]))
 
 
+@pytest.mark.slow
 def test_an_unperturbed_car_is_the_same_to_the_bit():
     assert driven(None, angular_z=0.4) == driven(Perturbation(), angular_z=0.4)
     with (
@@ -45,6 +46,7 @@ def test_the_steering_answers_with_gain_and_trim(gain, trim, asked):
     assert worn == pytest.approx(gain * asked + trim, rel=0.15, abs=0.02)
 
 
+@pytest.mark.slow
 def test_speed_load_and_grip():
     _, speed, _ = driven(Perturbation(speed_gain=0.7))
     assert speed == pytest.approx(0.7 * driven(Perturbation())[1], rel=0.02)
@@ -194,6 +196,7 @@ def test_scenario_files_that_cannot_be_read(tmp_path):
         ('- {at_s: 1, ? [a] : 1}', 'syntax error'),
     ],
 )
+@pytest.mark.slow
 def test_a_hostile_scenario_is_refused_in_a_line(tmp_path, text, said):
     file = tmp_path / 'scenario.yaml'
     file.write_text(text)

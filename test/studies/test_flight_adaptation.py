@@ -30,6 +30,7 @@ def errors(benchmark):
 
 
 @pytest.mark.parametrize('change', ['wind, 4 m/s', 'rotor at 0.8'])
+@pytest.mark.slow
 def test_what_a_proportional_flight_controller_leaves_is_learnt(errors, change):
     frozen, adapted = errors(change, integrates=False)
     assert np.all(frozen[:2] > 0.1), 'there is something to learn'
@@ -37,6 +38,7 @@ def test_what_a_proportional_flight_controller_leaves_is_learnt(errors, change):
 
 
 @pytest.mark.parametrize('change', ['nothing', 'wind, 4 m/s', 'load, 0.3 kg'])
+@pytest.mark.slow
 def test_beside_a_flight_controller_that_integrates_it_does_little(errors, change):
     frozen, adapted = errors(change, integrates=True)
     assert np.all(np.abs(adapted - frozen) < 0.05)
