@@ -31,7 +31,7 @@ test: $(VENV)/.test gl ## linters, types and the whole test suite (TESTS=test/co
 	$(PYTEST) --maxfail 10 -m 'ros and not soak'; ros=$$?; wait $$!; pure=$$?; cat out/pure-tests.log; \
 	for code in $$ros $$pure; do [ $$code = 0 ] || [ $$code = 5 ] || exit $$code; done
 
-quick: $(VENV)/.test gl ## the tests that start no nodes and take no seconds: a minute or so
+quick: $(VENV)/.test gl ## the tests that start no nodes and take no seconds: a minute and a half
 	$(PYTEST) $(PURE) 'not ros and not soak and not slow'
 
 lint: $(VENV)/.test gl

@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -87,8 +88,10 @@ def room(path):
     return path.relative_to(PACKAGE).parts[0].removesuffix('.py')
 
 
+@cache
 def imports(path):
-    """Absolute names of all imported modules, and whether each import is inside a function."""
+    """Absolute names of all imported modules, each with whether the import is inside a function."""
+    found = []
     tree = ast.parse(path.read_text(encoding='utf-8'))
     functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
     inside = {id(node) for function in functions for node in ast.walk(function)}
@@ -102,8 +105,8 @@ def imports(path):
             names = [f'{module}.{alias.name}' for alias in node.names]
         else:
             continue
-        for name in names:
-            yield name, id(node) in inside
+        found += [(name, id(node) in inside) for name in names]
+    return found
 
 
 def modules_used():
@@ -119,12 +122,13 @@ def modules_used():
 
 def circles(used):
     """Those that reach themselves by way of others."""
-    reached = {name: set(others) for name, others in used.items()}
-    while True:
-        more = {name: others.union(*(reached.get(other, ()) for other in others)) for name, others in reached.items()}
-        if more == reached:
-            return sorted(name for name, others in reached.items() if name in others)
-        reached = more
+    left = {name: set(others) for name, others in used.items()}
+    # Whoever uses none that is left, or is used by none, is in no circle.
+    while ends := {name for name, others in left.items() if not others & left.keys()} | (
+        left.keys() - set().union(*left.values())
+    ):
+        left = {name: others for name, others in left.items() if name not in ends}
+    return sorted(left)
 
 
 def folder(name):

@@ -107,7 +107,7 @@ def test_refinement_changes_cell_and_readout_alone_and_keeps_what_validates_best
 
 def test_a_killed_run_goes_on_and_ends_as_if_it_had_not_been_killed(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv('CC', 'none')  # nothing is compiled at the end
-    flags = ['--steps', '40', '--epochs', '8', '--patience', '8', '--batch-size', '2', '--window-ticks', '6']
+    flags = ['--steps', '24', '--epochs', '6', '--patience', '6', '--batch-size', '2', '--window-ticks', '6']
     flags += ['--refine-steps', '10', '--cache-limit', '0', '--json']
     whole, killed = tmp_path / 'whole', tmp_path / 'killed'
     wanted = ['train', str(REAL_CAR), *flags, '--out', str(killed)]

@@ -15,17 +15,15 @@ SEEDS = range(5000, 5012)
 @pytest.mark.parametrize('scene', ['summer', 'urban'])
 @pytest.mark.parametrize('task', DRONE.tasks)
 def test_the_pilot_succeeds(task, scene):
-    for seed in SEEDS[:2]:
-        asked = begun(task, seed, scene)
-        assert fly(asked, Pilot(asked)) == 'success', seed
-        figures = asked.figures(np.zeros((1, 7)))
-        assert figures == {
-            'success': 1,
-            'time_s': pytest.approx(asked.elapsed_s),
-            'reached': 3 if task == 'hop' else 1,
-            'collisions': 0,
-        }
-        assert 2.0 < asked.elapsed_s <= asked.time_limit_s + 1e-9
+    asked = begun(task, SEEDS[0], scene)
+    assert fly(asked, Pilot(asked)) == 'success'
+    assert asked.figures(np.zeros((1, 7))) == {
+        'success': 1,
+        'time_s': pytest.approx(asked.elapsed_s),
+        'reached': 3 if task == 'hop' else 1,
+        'collisions': 0,
+    }
+    assert 2.0 < asked.elapsed_s <= asked.time_limit_s + 1e-9
 
 
 @pytest.mark.slow

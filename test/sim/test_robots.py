@@ -26,7 +26,7 @@ EVERY = [
     if task == next(iter(robot.tasks)) or scene == next(iter(robot.scenes))  # all of both, not each with each
 ]
 FAILED = ('off_road', 'wrong_branch', 'crash', 'timeout', 'lost')
-DIGEST_S = 3
+DIGEST_S = 2
 
 
 @pytest.fixture
@@ -86,12 +86,13 @@ def demonstrate(name, task, scene, *, seed=5, rng_seed=None, seconds=DIGEST_S):
 @pytest.mark.slow
 @pytest.mark.parametrize(('name', 'task', 'scene'), EVERY)
 def test_every_expert_does_every_task_and_the_same_seed_gives_the_same_bits(name, task, scene):
-    first, outcome, moved = demonstrate(name, task, scene, seconds=8)
+    first, outcome, moved = demonstrate(name, task, scene, seconds=6)
     assert not moved, 'an expert need not be put back'
     assert outcome not in FAILED
     assert demonstrate(name, task, scene)[0] == first
-    assert demonstrate(name, task, scene, seed=6)[0] != first
-    assert demonstrate(name, task, scene, rng_seed=1)[0] != first, 'a demonstration begins elsewhere'
+    if scene == next(iter(ALL[name].scenes)):  # what a seed decides is not the look
+        assert demonstrate(name, task, scene, seed=6)[0] != first
+        assert demonstrate(name, task, scene, rng_seed=1)[0] != first, 'a demonstration begins elsewhere'
 
 
 @pytest.mark.parametrize(('name', 'task'), [(name, task) for name, robot in ALL.items() for task in robot.tasks])

@@ -16,24 +16,9 @@ from lnn_controller.studies.registry import STUDIES
 pytestmark = pytest.mark.slow
 
 
-# Shorter drives than those of the studies show the same; these are for `make soak`.
-SHORTER_OR_WHOLE = pytest.mark.parametrize('whole', [False, pytest.param(True, marks=pytest.mark.soak)])
-
-
 @pytest.fixture(scope='module')
 def car_lane():
     return Policy.load('car_lane')
-
-
-@pytest.fixture
-def times(monkeypatch):
-    """Sets a study's times, s, unless it is to run as it is."""
-
-    def set_times(study, whole, **seconds):
-        for name, value in [] if whole else seconds.items():
-            monkeypatch.setattr(study, name, value)
-
-    return set_times
 
 
 def made_run(error_m, departures_s=()):
@@ -61,11 +46,13 @@ def test_pooled_figures_are_over_all_seeds():
     assert pooled(runs, 1.0, [2.0, 5.0])['recovery_s'] == 5.0
 
 
-@SHORTER_OR_WHOLE
-def test_worn_steering_is_undone(car_lane, times, whole, tmp_path):
+# A drive shorter than that of the study shows the same.
+@pytest.mark.parametrize('whole', [False, pytest.param(True, marks=pytest.mark.soak)])
+def test_worn_steering_is_undone(car_lane, monkeypatch, whole, tmp_path):
     told = []
     study = STUDIES['worn-steering'].load()
-    times(study, whole, SECONDS=30.0, CHANGED_S=5.0, JUDGED_S=20.0)
+    for name, value in [] if whole else [('SECONDS', 30.0), ('CHANGED_S', 5.0), ('JUDGED_S', 20.0)]:
+        monkeypatch.setattr(study, name, value)
     result = study.run(car_lane, [0], told.append)
     summary = result.summary
     assert summary['unworn']['departures'] == summary['adapted']['departures'] == 0
@@ -83,9 +70,8 @@ def test_worn_steering_is_undone(car_lane, times, whole, tmp_path):
     assert [row.split()[0] for row in rows[2:5]] == ['unworn', 'frozen', 'adapted']
 
 
-@SHORTER_OR_WHOLE
-def test_a_new_driver_is_imitated(car_lane, times, whole):
-    times(new_driver, whole, SECONDS=40.0, FROM_S=3.0, TO_S=23.0, JUDGED_S=28.0)
+@pytest.mark.soak
+def test_a_new_driver_is_imitated(car_lane):
     result = new_driver.run(car_lane, [0], lambda _: None)
     assert result.summary['adapted_to_frozen'][0] <= 0.5
     assert result.summary['adapted']['departures'] == 0

@@ -8,7 +8,7 @@ import pytest
 
 from lnn_controller.control import AdaptationSettings
 
-SECONDS = 60.0
+SECONDS = 40.0
 
 
 @pytest.fixture(scope='module')
@@ -37,7 +37,9 @@ def test_what_a_proportional_flight_controller_leaves_is_learnt(errors, change):
     assert np.all(adapted[:2] < 0.5 * frozen[:2])
 
 
-@pytest.mark.parametrize('change', ['nothing', 'wind, 4 m/s', 'load, 0.3 kg'])
+@pytest.mark.parametrize(
+    'change', ['wind, 4 m/s', *(pytest.param(other, marks=pytest.mark.soak) for other in ('nothing', 'load, 0.3 kg'))]
+)
 @pytest.mark.slow
 def test_beside_a_flight_controller_that_integrates_it_does_little(errors, change):
     frozen, adapted = errors(change, integrates=True)

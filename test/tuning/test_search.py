@@ -168,7 +168,7 @@ def test_killed_it_goes_on_and_runs_again_what_was_under_way(bag, tmp_path, capf
     finally:
         search.kill()
         search.wait()
-    assert main([*command, '--resume']) == 0
+    assert main([*command, '--resume', '--jobs', '1']) == 0
     assert 'Report: ' in capfd.readouterr().out
     found = trials(out)
     again = repeated(out)
