@@ -81,7 +81,7 @@ def test_evaluate_one_drive(bundle, tmp_path):
 
 @pytest.mark.slow
 def test_evaluate_several_drives(bundle, tmp_path):
-    arguments = ('--policy', bundle, '--scene', 'summer', 'winter', '--track', 21, 33, '--seconds', 1)
+    arguments = ('--policy', bundle, '--scene', 'summer', 'winter', '--track', 21, 33, '--seconds', 1, '--jobs', 1)
     done = lnn('evaluate', *arguments, '--json', cwd=tmp_path)
     assert done.returncode == 0
     rows = [(each['scene'], each['track']) for each in json.loads(done.stdout)]
