@@ -84,7 +84,7 @@ def compile_policy(name_or_path: str | Path, vectors: str = '') -> Compiled:
             seal(made)
             made.rename(path)
     except OSError as error:
-        raise InputError(f'the cache folder must be writable. Got {error.filename}: {error.strerror}') from None
+        raise InputError(f'the cache folder must be writable. Got {path.parent}: {error.strerror}') from None
     return Compiled(path, native.compiler, differences, time.perf_counter() - started)
 
 

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import lightning
-import torch
 import yaml
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
@@ -20,6 +19,7 @@ from tqdm import tqdm
 
 from lnn_controller.data.episode import Episode
 from lnn_controller.errors import InputError
+from lnn_controller.learning.checkpoints import Checkpoints
 from lnn_controller.learning.config import TrainConfig
 from lnn_controller.learning.module import PolicyModule
 from lnn_controller.learning.windows import Batch, Windows
@@ -221,7 +221,7 @@ def fit(
     :param progress: show a progress bar
     :param on_validation: told of each validation
     :returns: the score of the best weights
-    :raises InputError: if training was interrupted
+    :raises InputError: if training was interrupted, or a checkpoint cannot be written or is damaged
     """
     for name in ('lightning.pytorch', 'lightning.fabric', 'lightning.pytorch.utilities.rank_zero'):
         logging.getLogger(name).setLevel(logging.ERROR)
@@ -245,6 +245,7 @@ def fit(
             CSVLogger(run_dir, name=None, version=_new_name(run_dir, 'csv')),
             TensorBoardLogger(run_dir, name=None, version='tensorboard'),
         ],
+        plugins=[Checkpoints()],
         reload_dataloaders_every_n_epochs=1,
         num_sanity_val_steps=0,
         log_every_n_steps=50,
@@ -260,8 +261,7 @@ def fit(
         if (run_dir / CHECKPOINT).exists():
             msg = f'training was interrupted. Go on with the same command and --resume; checkpoints are in {run_dir}'
         raise InputError(msg)
-    state = torch.load(best.best_model_path, weights_only=False, map_location='cpu')['state_dict']
-    module.load_state_dict(state)
+    module.load_state_dict(Checkpoints().load_checkpoint(best.best_model_path, weights_only=False)['state_dict'])
     assert best.best_model_score is not None
     return float(best.best_model_score)
 

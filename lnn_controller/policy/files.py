@@ -1,8 +1,9 @@
 """
-Read a file that somebody named: a file of a bearable size, of text, JSON or YAML, or one line about why not.
+Read a file that somebody named: a file of a bearable size, of text, JSON or YAML, or one line about why not; and write
+one as a whole or not at all.
 
 A path may lead to a pipe, which never ends, to a device, or to more than the memory holds; a few bytes of JSON or YAML
-can nest deeper than Python follows, or hold numbers that it does not write. Only InputError leaves these functions.
+can nest deeper than Python follows, or hold numbers that it does not write. Only InputError leaves what reads.
 """
 
 import json
@@ -14,7 +15,7 @@ from typing import Any
 
 from lnn_controller.errors import InputError, short
 
-__all__ = ['expand', 'parse_json', 'parse_yaml', 'read_file', 'read_text']
+__all__ = ['expand', 'parse_json', 'parse_yaml', 'read_file', 'read_text', 'write_whole']
 
 TEXT_LIMIT = 10_000_000
 YAML_LIMIT = 100_000  # pure Python reads 50 kB a second
@@ -90,6 +91,31 @@ def read_text(path: str | Path, what: str, limit: int = TEXT_LIMIT) -> str:
         return read_file(path, what, limit).decode('utf-8')
     except UnicodeDecodeError:
         raise InputError(f'{what} must be UTF-8 text. Got other bytes in {path}') from None
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """
+    Write a file as a whole or not at all: a full disk, a kill or a power cut leaves what was there before.
+
+    :param path: of the file; its folder is made
+    :param data: its bytes
+    :raises OSError: if it cannot be written; which file that was, each caller says in its own words
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f'.{path.name}.new')
+    try:
+        with beside.open('wb') as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())  # before it takes the old one's place: else a power cut may leave neither
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
+    folder = os.open(path.parent, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def parse_json(text: str, what: str, **hooks: Any) -> Any:

@@ -7,6 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from lnn_controller.errors import InputError
+from lnn_controller.policy.files import write_whole
 
 __all__ = ['embed', 'plot', 'row', 'table', 'write_page']
 
@@ -38,8 +39,7 @@ def write_page(path: Path, title: str, parts: Sequence[str], style: str = '') ->
         f'<style>\n{STYLE}{style}</style>\n</head>\n<body>\n' + '\n'.join(parts) + '\n</body>\n</html>\n'
     )
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(page, encoding='utf-8')
+        write_whole(path, page.encode())
     except OSError as error:
         raise InputError(f'the page must be writable. Got {path}: {error.strerror}') from None
 

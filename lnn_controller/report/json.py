@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from lnn_controller.errors import InputError
+from lnn_controller.policy.files import write_whole
 
 __all__ = ['to_json', 'write_json']
 
@@ -32,11 +33,8 @@ def write_json(path: str | Path, value: Any) -> None:
     :raises InputError: if it cannot be written
     """
     path = Path(path)
-    beside = path.with_name(f'.{path.name}.part')
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_text(to_json(value) + '\n', encoding='utf-8')
-        beside.replace(path)
+        write_whole(path, (to_json(value) + '\n').encode())
     except OSError as error:
         msg = f'the folder of results must be writable. Got {path}: {error.strerror}'
         raise InputError(msg) from None

@@ -16,6 +16,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from lnn_controller.errors import InputError
 from lnn_controller.parallel import end_with_parent, for_spawning
+from lnn_controller.policy.files import write_whole
 from lnn_controller.tuning.space import Parameter
 from lnn_controller.tuning.store import BASELINE, ERROR, OVER, RUN_AGAIN, Store
 from lnn_controller.tuning.trial import Search, run_trials
@@ -113,7 +114,7 @@ def run_search(search: Search, folder: Path, *, jobs: int, budget_s: float, resu
     result = read_result(search, folder)
     head = f'# Trial {result.best.number} of {len(result.trials)}: {result.best.value:.4g}, against '
     head += f'{result.baseline.value:.4g} of the config as it was (lnn tune).\n'
-    (folder / 'train.yaml').write_text(head + yaml.safe_dump(dict(result.config), sort_keys=False), encoding='utf-8')
+    write_whole(folder / 'train.yaml', (head + yaml.safe_dump(dict(result.config), sort_keys=False)).encode())
     return result
 
 

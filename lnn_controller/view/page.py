@@ -48,23 +48,25 @@ class Page:
         batches = rr.ChunkBatcherConfig(flush_tick=waits_s, flush_num_bytes=FLUSH_BYTES)
         self._stream = rr.RecordingStream('lnn_controller', batcher_config=batches)
         self._zero_ns = zero_ns
+        self._file: Path | None = None
         self._styled: set[str] = set()
         self._modes: dict[str, list[str]] = {}  # all that a policy's controller was in, the present one last
         self._policies: list[str] = []
 
     def save(self, file: Path) -> None:
         """
-        Write it to a file.
+        Write it to a file, which has its name once it is whole.
 
         :param file: to be made, or written over
         :raises InputError: if it cannot be written
         """
+        self._file = file
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
-            file.touch()
+            self._partial(file).touch()
         except OSError as error:
-            raise InputError(f'the recording for the viewer must be writable. Got {file}: {error.strerror}') from None
-        self._stream.save(file)
+            raise _unwritable(file, error.strerror) from None
+        self._stream.save(self._partial(file))
 
     def connect(self, uri: str) -> None:
         """
@@ -229,15 +231,35 @@ class Page:
         self._log(stamp_ns, path(MAP, 'target'), rr.Points2D([[x, -y]], radii=TARGET_M, colors=[TARGET]))
 
     def close(self) -> None:
-        """Write what is left, and end it."""
-        self._stream.flush()
+        """
+        Write what is left, and end it.
+
+        :raises InputError: if its file cannot be written
+        """
+        try:
+            self._stream.flush()
+        except RuntimeError as error:  # rerun's word for a disk that takes no more
+            if self._file is None:
+                raise
+            raise _unwritable(self._file, str(error)) from None
         self._stream.disconnect()
+        if self._file is not None:
+            self._partial(self._file).replace(self._file)
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self.close()
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        try:
+            if kind is None or self._file is None:
+                self.close()
+        finally:
+            if self._file is not None:
+                self._partial(self._file).unlink(missing_ok=True)
+
+    @staticmethod
+    def _partial(file: Path) -> Path:
+        return file.with_name(f'.{file.name}.part')
 
     def _log(self, stamp_ns: int | None, entity: str, what: Any) -> None:
         if stamp_ns is None:
@@ -275,6 +297,10 @@ class Page:
             return LINE_COLOURS[who]
         index = self._policies.index(who) if who in self._policies else 0
         return POLICY_COLOURS[index % len(POLICY_COLOURS)]
+
+
+def _unwritable(file: Path, reason: str | None) -> InputError:
+    return InputError(f'the recording for the viewer must be writable. Got {file}: {reason}')
 
 
 def _jpeg(picture: NDArray[np.uint8]) -> rr.EncodedImage:

@@ -6,10 +6,12 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
 import pytest
+from full_disk import files_of_at_most
 from made_bags import write_steering
 from safetensors.numpy import load_file
 
@@ -128,6 +130,29 @@ def test_a_killed_run_goes_on_and_ends_as_if_it_had_not_been_killed(tmp_path, mo
     assert main([*wanted, '--resume']) == 0
     assert main([*wanted, '--out', str(whole)]) == 0
     assert weights(whole) == weights(killed)
+
+
+def test_a_full_disk_leaves_the_checkpoint_before_and_training_goes_on_from_it(tmp_path):
+    folder = tmp_path / 'full.training'
+    full = ExitStack()
+
+    def fill(number, _score):
+        if number == 2:
+            full.enter_context(files_of_at_most((folder / 'last.ckpt').stat().st_size // 2))
+
+    config = TrainConfig(**QUICK)
+    told = 'a checkpoint must be written.* the one before is kept: make room, and go on with --resume'
+    with full, pytest.raises(InputError, match=told):
+        train([REAL_CAR], tmp_path / 'full', config, progress=False, report=lambda line: None, on_validation=fill)
+    assert not list(folder.glob('.*'))
+    damaged = shutil.copytree(folder, tmp_path / 'damaged.training') / 'last.ckpt'
+    train([REAL_CAR], tmp_path / 'full', config, resume=True, progress=False, report=lambda line: None)
+    run(tmp_path / 'whole')
+    assert weights(tmp_path / 'full') == weights(tmp_path / 'whole')
+
+    os.truncate(damaged, damaged.stat().st_size // 2)
+    with pytest.raises(InputError, match=r'a checkpoint must be whole\. Got .*last\.ckpt: .*--overwrite'):
+        train([REAL_CAR], tmp_path / 'damaged', config, resume=True, progress=False, report=lambda line: None)
 
 
 def test_what_would_lose_something_is_refused_before_training(tmp_path):

@@ -3,12 +3,13 @@ import socket
 from pathlib import Path
 
 import pytest
+from full_disk import files_of_at_most
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lnn_controller.errors import InputError, printable, short
 from lnn_controller.policy import find_policy, read_bundle
-from lnn_controller.policy.files import expand, parse_json, parse_yaml, read_file, read_text
+from lnn_controller.policy.files import expand, parse_json, parse_yaml, read_file, read_text, write_whole
 
 BOMB = 'a0: &a0 [x]\n' + ''.join(f'a{i}: &a{i} [{", ".join([f"*a{i - 1}"] * 9)}]\n' for i in range(1, 20))
 
@@ -150,3 +151,14 @@ def test_what_acts_on_a_terminal_is_shown_instead():
     assert printable(hostile) == 'a\\x1b]0;title\\x07\\x9b2J\\u202eb\\udcff\\r\n\tgrün 車'
     assert str(InputError(f'Got {hostile}')) == f'Got {printable(hostile)}'
     printable(hostile).encode()
+
+
+def test_a_file_is_written_whole_or_not_at_all(tmp_path):
+    path = tmp_path / 'new' / 'file'
+    write_whole(path, b'first')
+    with files_of_at_most(100), pytest.raises(OSError, match='File too large'):
+        write_whole(path, bytes(1000))
+    assert path.read_bytes() == b'first'
+    write_whole(path, bytes(1000))
+    assert path.read_bytes() == bytes(1000)
+    assert list(path.parent.iterdir()) == [path]

@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pytest
 from bundles import make_tiny_bundle
+from full_disk import files_of_at_most
 from recorded_drive import PERIOD_NS, drive
 
 pytest.importorskip('rerun')
@@ -14,7 +15,9 @@ pytest.importorskip('rerun')
 from told_page import Told
 
 from lnn_controller.cli import main
+from lnn_controller.errors import InputError
 from lnn_controller.policy import Policy
+from lnn_controller.view.page import Page
 
 UNITS = 5
 
@@ -112,6 +115,17 @@ def test_a_file_that_cannot_be_written_is_refused_in_one_line(capsys, driven, po
     (tmp_path / 'file').write_text('')
     status = main(['view', str(driven[0]), '--policy', str(policies[0]), '--save', str(tmp_path / 'file' / 'x.rrd')])
     assert (status, 'must be writable' in capsys.readouterr().err) == (2, True)
+
+
+def test_a_full_disk_leaves_the_recording_that_was_there(tmp_path):
+    file = tmp_path / 'x.rrd'
+    file.write_text('before')
+    page = Page(0)
+    page.save(file)
+    with files_of_at_most(2000), pytest.raises(InputError, match=f'must be writable. Got {file}'), page:
+        page.picture(0, np.random.default_rng(0).integers(0, 255, (64, 64, 3)).astype(np.uint8))
+    assert file.read_text() == 'before'
+    assert list(tmp_path.iterdir()) == [file]
 
 
 @pytest.mark.parametrize('arguments', [['bag'], []])

@@ -1,13 +1,12 @@
 """What was learnt, on disk: a JSON file, written as a whole."""
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from lnn_controller.errors import InputError
-from lnn_controller.policy.files import expand, parse_json, read_text
+from lnn_controller.policy.files import expand, parse_json, read_text, write_whole
 
 __all__ = ['read_snapshot', 'write_snapshot']
 
@@ -24,19 +23,8 @@ def write_snapshot(path: str | Path, snapshot: Mapping[str, Any]) -> Path:
     path = expand(path)
     if path.exists() and not path.is_file():
         raise InputError(f'the snapshot must go to a file. Got {path}, which is something else')
-    text = json.dumps(snapshot, indent=1) + '\n'
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside = path.with_name(f'.{path.name}.new')
-        try:
-            with beside.open('w', encoding='utf-8') as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())  # before it takes the old one's place: else a power cut may leave neither
-            beside.replace(path)
-        finally:
-            beside.unlink(missing_ok=True)
-        _sync(path.parent)
+        write_whole(path, (json.dumps(snapshot, indent=1) + '\n').encode())
     except OSError as error:
         raise InputError(f'the snapshot must go to a file that can be written. Got {path}: {error.strerror}') from None
     return path
@@ -51,11 +39,3 @@ def read_snapshot(path: str | Path) -> Any:
     :raises InputError: if it cannot be read, is larger than 10 MB, or no JSON
     """
     return parse_json(read_text(path, 'a snapshot'), f'{path}: must be a snapshot, in')
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
