@@ -78,7 +78,7 @@ class RecordNode(Node):
         self._arrival = Arrival()
         self._taken: dict[str, _Taken] = {}
         self._refused: set[tuple[str, str]] = set()  # topic and type that were logged
-        self._complete = False
+        self._complete = self._ended = False
         self._looks = 0
         self._lost: Counter[str] = Counter()
         self._reported = (time.monotonic(), dict[str, int]())
@@ -103,6 +103,7 @@ class RecordNode(Node):
         """
         spin(self, stop)
         drain(self, lambda: self.written)
+        self._ended = True
 
     def close(self) -> None:
         """
@@ -119,7 +120,8 @@ class RecordNode(Node):
             f'{topic} {count}' + (f' ({self._lost[topic]} lost)' if self._lost[topic] else '')
             for topic, count in self._bag.counts.items()
         )
-        self.get_logger().info(f'bag {self._bag.path} is complete: {counts}')
+        state = 'is complete' if self._ended else 'ends here'
+        self.get_logger().info(f'bag {self._bag.path} {state}: {counts}')
 
     def _discover(self) -> None:
         # In simulated time nothing can be stamped before the first /clock.

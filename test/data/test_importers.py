@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 
 import cv2
 import numpy as np
@@ -110,6 +111,12 @@ def test_what_was_deleted_or_driven_by_a_pilot_is_left_out(tmp_path):
     assert [round(-row.steering * 10) for row in rows] == [1, 2, 4]
 
 
+def test_a_tub_whose_list_of_deleted_records_is_long(tmp_path):
+    """Of a million a search through the list, for each record, would take minutes."""
+    rows = read_tub(tub_v2(tmp_path / 'tub', deleted=[[1], None, *range(1, 10**6)]))
+    assert len(rows) == 1
+
+
 @pytest.mark.parametrize('header', [False, True])
 def test_a_drive_of_udacitys_simulator(tmp_path, header, capsys):
     log, out = udacity(tmp_path / 'drive', header=header), tmp_path / 'bag'
@@ -139,6 +146,9 @@ def test_a_drive_of_udacitys_simulator(tmp_path, header, capsys):
         ({'cam/image_array': 'none.jpg'}, 'line 4: its picture must be there'),
         ({'cam/image_array': '../../manifest.json'}, 'its picture must be there'),
         ({'_timestamp_ms': None}, '_timestamp_ms must be a number'),
+        ({'_timestamp_ms': 10**400}, '_timestamp_ms must be a number'),
+        ({'_timestamp_ms': 4.1e12}, r'_timestamp_ms must be a number from -2.14748e\+12 to'),  # of the year 2099
+        ({'user/angle': 10**400}, 'user/angle must be a number from -1 to 1'),
     ],
 )
 def test_a_damaged_record_is_named(tmp_path, changed, told):
@@ -151,6 +161,7 @@ def test_a_damaged_record_is_named(tmp_path, changed, told):
     [
         ('a.jpg, b.jpg', 'line 7: it must have 7 columns'),
         ('center_2016.jpg, l, r, 0, 0, 0, 0', 'line 7: its picture must be there'),
+        ('x' * 200_000, 'driving_log.csv must be lines of values between commas. Got: field larger'),
     ],
 )
 def test_a_damaged_line_is_named(tmp_path, line, told):
@@ -167,7 +178,18 @@ def test_mistakes_are_one_line(tmp_path, capsys):
     tub = tub_v2(tmp_path / 'tub')
     assert 'must be a tub of Donkeycar' in error('donkeycar', tmp_path, '--wheelbase', 0.2)
     assert '--wheelbase must be above 0 m' in error('donkeycar', tub, '--wheelbase', 0)
-    assert 'driving_log.csv must be there and readable' in error('udacity', tmp_path, '--wheelbase', 2.5)
+    assert 'driving_log.csv: No such file' in error('udacity', tmp_path, '--wheelbase', 2.5)
+    os.mkfifo(tmp_path / 'driving_log.csv')
+    assert 'driving_log.csv, which is a pipe' in error('udacity', tmp_path, '--wheelbase', 2.5)
+    old = tmp_path / 'old'
+    picture = 'center_1969_12_01_13_30_48_287.jpg'
+    udacity(old, line=f'{picture}, {picture}, {picture}, 0, 0, 0, 1')
+    jpeg(old / 'IMG' / picture, 0)
+    assert 'a time must be from 0 to 2147483648 s. Got -' in error('udacity', old, '--wheelbase', 2.5)
+    fast = udacity(tmp_path / 'fast')
+    log = fast / 'driving_log.csv'
+    log.write_text(log.read_text().rstrip().rpartition(',')[0] + ', 1e308')
+    assert 'a command must be finite' in error('udacity', fast, '--wheelbase', 1e-9)
     tub_v2(tmp_path / 'back', _timestamp_ms=1.0)
     assert 'each record must be later than the one before' in error('donkeycar', tmp_path / 'back', '--wheelbase', 0.2)
     next(tub.rglob('2_cam*.jpg')).write_bytes(b'GIF89a')

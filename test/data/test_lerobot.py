@@ -137,6 +137,11 @@ def test_a_person_says_what_the_velocities_are(tmp_path, capsys):
     np.testing.assert_allclose(episode.commands, [[-0.2 - row / 5, 7.0] for row in range(6)], rtol=1e-5)
 
 
+def only(path, **columns):
+    """The first episode alone, with other columns."""
+    table(path / 'data/chunk-000/file-000.parquet', rows(0) | columns)
+
+
 def damaged(path, what):
     """A data set with one fault."""
     if what == 'not a table':
@@ -153,6 +158,18 @@ def damaged(path, what):
             rows(0),
             rows(1) | {'timestamp': pa.array([0.0, 0.1, 0.1, 0.2], pa.float32())},
         )
+    elif what == 'late':
+        only(path, timestamp=pa.array([0.0, 0.1, 0.2, 0.3, 0.4, 1e10]))
+    elif what == 'times of two':
+        only(path, timestamp=pa.array([[0.0, 0.1]] * LENGTHS[0]))
+    elif what == 'huge':
+        only(path, action=pa.array([[0.0, 1e308, 0.0]] * LENGTHS[0]))
+    elif what == 'endless chunk':
+        file = path / 'meta/episodes/chunk-000/file-000.parquet'
+        columns = parquet.read_table(file).to_pydict()
+        table(file, columns | {f'videos/{CAMERA}/chunk_index': [math.inf] * len(LENGTHS)})
+    elif what == 'deep':
+        (path / 'meta/info.json').write_text('[' * 100_000)
     elif what == 'short video':
         video(path / f'videos/{CAMERA}/chunk-000/file-000.mp4', [shade(0, row) for row in range(8)])
     elif what == 'not a video':
@@ -172,6 +189,10 @@ def damaged(path, what):
         ('not a table', 'file-000.parquet must be a table of parquet'),
         ('no number', 'episode 1: each action must be 3 finite numbers'),
         ('time goes back', 'episode 1: each timestamp must be later than the one before'),
+        ('late', 'episode 0: a time must be from 0 to 2147483648 s. Got 1e+10 s'),
+        ('times of two', 'episode 0: each timestamp must be a number'),
+        ('endless chunk', 'must be numbers. Got others'),
+        ('deep', 'info.json must be JSON that is nested'),
         ('short video', 'the video must have a frame at 0.800 s'),
         ('not a video', 'file-000.mp4 must be a video that can be decoded'),
         ('no video', 'its video must be there. Got no'),
@@ -186,6 +207,13 @@ def test_a_damaged_data_set_is_named_and_leaves_nothing(tmp_path, what, told, ca
     assert told in error
     assert error.count('\n') == 1
     assert [each.name for each in tmp_path.iterdir()] == ['drives']
+
+
+def test_a_factor_that_makes_a_command_infinite_is_refused(tmp_path, capsys):
+    path = damaged(version_3(tmp_path / 'drives'), 'huge')
+    args = ['--action', 'linear_x=x.vel:10']
+    assert main(['import', 'lerobot', str(path), '--out', str(tmp_path / 'bags'), *args]) == 2
+    assert 'episode 0, frame 0: a command must be finite' in capsys.readouterr().err
 
 
 @pytest.mark.parametrize('word', ['linear_x', 'speed=x.vel', 'linear_x=none', 'linear_x=x.vel:fast'])

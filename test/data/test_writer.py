@@ -1,8 +1,13 @@
 import os
+import signal
 import sqlite3
+import subprocess
+import sys
+from contextlib import suppress
 
 import pytest
 import yaml
+from full_disk import files_of_at_most
 from mcap.reader import make_reader
 from recordings import MS
 from rosbags.highlevel import AnyReader
@@ -144,6 +149,43 @@ def test_a_full_disk_is_named(tmp_path):
             bag.write('/cmd_vel', stamp, twist_message())
     with pytest.raises(InputError, match='cannot be closed whole: No space left on device'):
         bag.close()
+
+
+def test_what_was_flushed_outlives_a_full_disk(tmp_path, storage):
+    bag = BagWriter(tmp_path / 'bag', storage=storage)
+    bag.add_topic('/cmd_vel', TWIST)
+    for stamp in range(1000):
+        bag.write('/cmd_vel', stamp, twist_message())
+    bag.flush()
+    size = sum(file.stat().st_size for file in (tmp_path / 'bag').iterdir())
+    with files_of_at_most(size + 10_000):
+        with pytest.raises(InputError, match='cannot be written any further: '):
+            for stamp in range(1000, 100_000):
+                bag.write('/cmd_vel', stamp, twist_message())
+                if stamp % 100 == 0:
+                    bag.flush()
+        with suppress(InputError):
+            bag.close()
+    with Bag(tmp_path / 'bag') as read:
+        assert [message.stamp_ns for message in read.messages()][:1000] == list(range(1000))
+
+
+def test_what_was_flushed_outlives_a_kill(tmp_path, storage):
+    code = f"""
+import os, signal
+from lnn_controller.data import BagWriter
+from lnn_controller.data.messages.build import twist_message
+bag = BagWriter({str(tmp_path / 'bag')!r}, storage={storage!r})
+bag.add_topic('/cmd_vel', {TWIST!r})
+for stamp in range(20):
+    bag.write('/cmd_vel', stamp, twist_message())
+bag.flush()
+bag.write('/cmd_vel', 20, twist_message())
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    assert subprocess.run([sys.executable, '-c', code], check=False).returncode == -signal.SIGKILL
+    with Bag(tmp_path / 'bag') as read:
+        assert [message.stamp_ns for message in read.messages()] == list(range(20))
 
 
 def test_a_locked_database_is_named(tmp_path):

@@ -171,6 +171,7 @@ def test_a_recorder_that_is_killed_loses_a_second_at_most(graph, probe, tmp_path
     for number in range(5):
         options = {'topics': ['cmd_vel'], 'compression': ('none', 'zstd')[number % 2]}
         options |= {'max_duration_s': 0.3} if number > 2 else {}
+        options |= {'storage': 'sqlite3'} if number == 2 else {}
         parameters = {'bag': str(tmp_path / f'bag_{number}')} | options
         recorders.append(graph.start(f'record_{number}', RECORD, parameters=parameters))
     probe.until(lambda: publisher.get_subscription_count() == 5, 'they listen')
@@ -187,7 +188,7 @@ def test_a_recorder_that_is_killed_loses_a_second_at_most(graph, probe, tmp_path
         bag = tmp_path / f'bag_{number}'
         assert not (bag / 'metadata.yaml').exists()
         with Bag(bag) as recorded:
-            assert recorded.recovered
+            assert recorded.recovered or number == 2, 'a file of sqlite3 is whole at any moment'
             stamps = [stamp_ns_of(recorded.deserialize(message)) for message in recorded.messages()]
         first = sent.index(stamps[0])
         assert stamps == sent[first : first + len(stamps)], 'none is missing between'

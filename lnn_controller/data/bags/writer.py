@@ -110,8 +110,8 @@ class BagWriter:
     A context manager. However its block ends, the bag is closed whole, with index and metadata: an interrupted
     recording is a shorter recording. Not for several threads at once.
 
-    Of an MCAP bag everything up to the last :meth:`flush` outlives a kill of the process, and :class:`.bag.Bag` reads
-    it; a sqlite3 bag must be closed.
+    Everything up to the last :meth:`flush` outlives a kill of the process and a full disk, and :class:`.bag.Bag` reads
+    it.
 
     :param path: directory to create; its parents are made too
     :param storage: ``'mcap'`` (default since ROS 2 Iron) or ``'sqlite3'`` (default in Humble)
@@ -233,14 +233,17 @@ class BagWriter:
 
     def flush(self) -> None:
         """
-        Hand all that was written to the operating system, where a kill of this process cannot reach it; MCAP alone.
+        Hand all that was written to the operating system, where a kill of this process cannot reach it.
 
         :raises InputError: if the disk does not take it
         """
-        if self._closed or not self._mcap:
+        if self._closed:
             return
         try:
             storage: Any = self._writer.storage
+            if not self._mcap:
+                storage.conn.commit()  # what is not ended, sqlite takes back: rosbags ends it with the bag alone
+                return
             if storage.chunk.msgs:
                 storage.close_chunk()
             storage.bio.flush()

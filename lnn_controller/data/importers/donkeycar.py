@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from lnn_controller.data.importers.drive import IMAGE_TOPIC, Row, number_of, text_of
+from lnn_controller.data.importers.drive import IMAGE_TOPIC, LATEST_S, Row, number_of, text_of
 from lnn_controller.errors import InputError, short
 
 __all__ = ['read_tub']
@@ -44,6 +44,7 @@ def _catalogs(path: Path) -> Iterator[tuple[str, dict[str, Any], Path, int]]:
     names, deleted = listed.get('paths'), listed.get('deleted_indexes', [])
     if not isinstance(names, list) or not isinstance(deleted, list):
         raise InputError(f'{manifest}, line 5: it must list "paths" and "deleted_indexes". Got {short(listed)}')
+    gone = {each for each in deleted if isinstance(each, int)}  # a list takes as long as it is, for each record
     index = 0
     for name in names:
         catalog = path / Path(str(name)).name
@@ -53,10 +54,10 @@ def _catalogs(path: Path) -> Iterator[tuple[str, dict[str, Any], Path, int]]:
             record = _json(catalog, number, line)
             place = record.get('_index', index)
             index += 1
-            if place in deleted:
+            if isinstance(place, int) and place in gone:
                 continue
             where = f'{catalog}, line {number}'
-            stamp_ms = number_of(where, '_timestamp_ms', record.get('_timestamp_ms'))
+            stamp_ms = number_of(where, '_timestamp_ms', record.get('_timestamp_ms'), LATEST_S * 1e3)
             yield where, record, path / 'images', round(stamp_ms * 1e6)
 
 
@@ -64,11 +65,12 @@ def _files(path: Path) -> Iterator[tuple[str, dict[str, Any], Path, int]]:
     start_s = 0.0
     if (path / 'meta.json').exists():
         meta = _json(path / 'meta.json', 1, text_of(path / 'meta.json'))
-        start_s = number_of(f'{path / "meta.json"}', 'start', meta.get('start', 0.0))
-    numbered = [(int(each.stem[7:]), each) for each in path.glob('record_*.json') if each.stem[7:].isdigit()]
+        start_s = number_of(f'{path / "meta.json"}', 'start', meta.get('start', 0.0), LATEST_S)
+    numbered = [(int(each.stem[7:]), each) for each in path.glob('record_*.json') if each.stem[7:].isdecimal()]
     for number, file in sorted(numbered):
         record = _json(file, 1, text_of(file))
-        since_ms = number_of(f'{file}', 'milliseconds', record.get('milliseconds', number * 1000 / NO_TIME_HZ))
+        since_ms = record.get('milliseconds', number * 1000 / NO_TIME_HZ)
+        since_ms = number_of(f'{file}', 'milliseconds', since_ms, LATEST_S * 1e3)
         yield f'{file}', record, path, round(start_s * 1e9 + since_ms * 1e6)
 
 

@@ -5,7 +5,6 @@ Their rows have the action that was sent at each frame, named joint by joint; of
 velocities. Version 2 has a table and a video for each episode, version 3 has many episodes in a file.
 """
 
-import json
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,9 +16,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lnn_controller.data.importers.drive import text_of
+from lnn_controller.data.importers.drive import number_of, text_of
 from lnn_controller.data.importers.video_frames import frames_of
 from lnn_controller.errors import InputError, how_to_install, short
+from lnn_controller.policy.files import parse_json
 
 __all__ = ['Dataset', 'Episode', 'Term', 'velocities']
 
@@ -93,10 +93,7 @@ class Dataset:
         :raises InputError: if it is none, of another version, or the camera is not to be told
         """
         file = path / 'meta' / 'info.json'
-        try:
-            info = json.loads(text_of(file))
-        except json.JSONDecodeError as error:
-            raise InputError(f'{file} must be JSON. Got: {error}') from None
+        info = parse_json(text_of(file), f'{file} must be')
         version = info.get('codebase_version') if isinstance(info, dict) else None
         if not isinstance(version, str) or not VERSION.fullmatch(version):
             raise InputError(f'{file}: codebase_version must be v2.0, v2.1 or v3.0. Got {short(version)}')
@@ -168,10 +165,12 @@ class Dataset:
     ) -> Episode:
         where = f'{file}, episode {index}'
         try:
-            stamps_s = np.array(rows[STAMP], np.float64)
+            stamps_s = np.array(rows[STAMP], np.float64).reshape(len(rows[STAMP]))
             actions = np.array(rows[ACTION], np.float64).reshape(len(stamps_s), -1)
         except (TypeError, ValueError):
-            raise InputError(f'{where}: each {ACTION} must be numbers, as many as any other') from None
+            raise InputError(
+                f'{where}: each {STAMP} must be a number, each {ACTION} numbers, as many as any other'
+            ) from None
         if actions.shape[1] != len(self.action_names) or not np.isfinite(actions).all():
             names = len(self.action_names)
             raise InputError(
@@ -209,8 +208,8 @@ class Dataset:
             try:
                 for index, chunk, number, begin_s in zip(*(table[name] for name in columns), strict=True):
                     mp4 = folder / self.camera / f'chunk-{int(chunk):03d}' / f'file-{int(number):03d}.mp4'
-                    videos[int(index)] = (mp4, float(begin_s))
-            except (TypeError, ValueError):
+                    videos[int(index)] = (mp4, number_of(f'{file}', columns[-1], begin_s))
+            except (TypeError, ValueError, OverflowError):
                 raise InputError(f'{file}: {", ".join(columns)} must be numbers. Got others') from None
         return videos
 

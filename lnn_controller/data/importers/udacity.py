@@ -30,8 +30,12 @@ def read_log(path: Path, *, side_cameras: bool = False) -> list[Row]:
     :raises InputError: if there is no log, or a line of it is damaged
     """
     log = path / 'driving_log.csv'
+    try:
+        lines = list(csv.reader(text_of(log).splitlines(), skipinitialspace=True))
+    except csv.Error as error:
+        raise InputError(f'{log} must be lines of values between commas. Got: {error}') from None
     rows = []
-    for number, cells in enumerate(csv.reader(text_of(log).splitlines(), skipinitialspace=True), 1):
+    for number, cells in enumerate(lines, 1):
         if not cells or tuple(each.strip() for each in cells) == COLUMNS:
             continue
         where = f'{log}, line {number}'
