@@ -22,6 +22,7 @@ TAKES = {
     'memory': ('drives', 'worlds'),
 }
 WORLDS = [list(range(3000, 3020))]
+LONGEST_S = 86_400  # a day
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -64,6 +65,8 @@ def run(args: argparse.Namespace) -> int:
 
     if args.jobs < 1 or args.steps < 1 or min(args.seeds) < 0:
         raise InputError('--jobs and --steps must be at least 1, --seeds at least 0. Got a smaller number')
+    if min(args.roads) < 0 or not 0 < args.seconds <= LONGEST_S:
+        raise InputError(f'--roads must be at least 0, --seconds above 0 and at most {LONGEST_S}. Got another number')
     study = COMPARISONS[args.study].load()
     conditions = study.conditions(**{name: getattr(args, name) for name in TAKES[args.study]})
     path = args.out / f'{args.study}.json'

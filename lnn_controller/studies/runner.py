@@ -1,18 +1,20 @@
 """One runner for studies that compare: conditions as data, each result kept when it is there, a killed run resumed."""
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from lnn_controller.errors import InputError
 from lnn_controller.parallel import in_processes
+from lnn_controller.policy.files import parse_json, read_text
 from lnn_controller.report.json import write_json
 
 __all__ = ['Row', 'read_rows', 'run_conditions']
 
 #: a condition, ``condition``, and what it gave, ``result``: plain values
 Row = dict[str, Any]
+LARGEST = 10**9  # of its file, bytes
 
 
 def read_rows(path: Path) -> list[Row]:
@@ -25,13 +27,16 @@ def read_rows(path: Path) -> list[Row]:
     """
     if not path.exists():
         return []
-    try:
-        rows = json.loads(path.read_text(encoding='utf-8'))['rows']
-        if all(isinstance(row, dict) and {'condition', 'result'} <= row.keys() for row in rows):
-            return list(rows)
-    except (OSError, ValueError, KeyError, TypeError):
-        pass
+    with suppress(InputError):
+        found = parse_json(read_text(path, 'a study', LARGEST), 'a study must be')
+        rows = found.get('rows') if isinstance(found, dict) else None
+        if isinstance(rows, list) and all(map(_is_row, rows)):
+            return rows
     raise InputError(f'{path} must be the JSON of a study. Got another file: choose another --out')
+
+
+def _is_row(row: Any) -> bool:
+    return isinstance(row, dict) and all(isinstance(row.get(key), dict) for key in ('condition', 'result'))
 
 
 def run_conditions(

@@ -1,4 +1,5 @@
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -245,6 +246,25 @@ def test_a_bag_of_several_files(tmp_path, limits, files, compress):
         assert stamps == sorted(stamps)
     if compress:
         assert sum((path / name).stat().st_size for name in names) < 50_000
+
+
+def test_a_bag_that_is_killed_between_two_files_is_read_whole(tmp_path, monkeypatch):
+    bag = BagWriter(tmp_path / 'bag', max_bytes=100)
+    bag.add_topic('/cmd_vel', TWIST)
+    for stamp in range(20):
+        bag.write('/cmd_vel', stamp, twist_message())
+    killed = tmp_path / 'killed'
+    real = bag._writer.close
+
+    def close():
+        real()
+        shutil.copytree(tmp_path / 'bag', killed)  # as a kill would leave it
+
+    monkeypatch.setattr(bag._writer, 'close', close)
+    while not killed.exists():
+        bag.write('/cmd_vel', stamp := stamp + 1, twist_message())
+    with Bag(killed) as read:
+        assert [message.stamp_ns for message in read.messages()] == list(range(stamp))
 
 
 def test_only_mcap_is_split_or_compressed(tmp_path):

@@ -188,7 +188,7 @@ def test_a_recorder_that_is_killed_loses_a_second_at_most(graph, probe, tmp_path
         bag = tmp_path / f'bag_{number}'
         assert not (bag / 'metadata.yaml').exists()
         with Bag(bag) as recorded:
-            assert recorded.recovered or number == 2, 'a file of sqlite3 is whole at any moment'
+            assert recorded.recovered or number >= 2, 'whole may be sqlite3, and a bag that is split, between two files'
             stamps = [stamp_ns_of(recorded.deserialize(message)) for message in recorded.messages()]
         first = sent.index(stamps[0])
         assert stamps == sent[first : first + len(stamps)], 'none is missing between'

@@ -1,6 +1,7 @@
 """The runner goes on where it was, and the page says what the figures say."""
 
 import json
+import os
 
 import pytest
 
@@ -61,10 +62,21 @@ def test_a_killed_study_goes_on_where_it_was(tmp_path):
 
 def test_a_file_that_is_no_study_is_refused(tmp_path):
     path = tmp_path / 'cells.json'
-    for text in ('{}', '[1]', '{"rows": [1]}', 'x'):
+    for text in ('{}', '[1]', '{"rows": [1]}', 'x', '[' * 100_000, '{"rows": [{"condition": {}, "result": 5}]}'):
         path.write_text(text)
         with pytest.raises(InputError, match=r'cells.json must be the JSON of a study. Got another file'):
             read_rows(path)
+    path.unlink()
+    os.mkfifo(path)  # which has no end
+    with pytest.raises(InputError, match=r'cells.json must be the JSON of a study. Got another file'):
+        read_rows(path)
+
+
+@pytest.mark.parametrize('wrong', [('--seconds', 'nan'), ('--seconds', '-1'), ('--roads', '-1')])
+def test_a_drive_that_cannot_be_is_refused_before_anything_is_trained(tmp_path, capsys, wrong):
+    assert main(['study', 'cells', '--out', str(tmp_path / 'out'), *wrong]) == 2
+    assert f'{wrong[0]} ' in capsys.readouterr().err
+    assert not (tmp_path / 'out').exists()
 
 
 def rows(seeds):

@@ -288,9 +288,14 @@ class BagWriter:
 
     def _split(self) -> None:
         writer = self._writer
-        writer.close()
-        # It would list the closed file alone; all files are listed when the bag is closed.
-        writer.metapath.unlink()
+        # It would list the closed file alone, and who is killed now would leave that: all are listed in the end.
+        whole = writer.metapath
+        writer.metapath = whole.with_name('.closed_file.yaml')
+        try:
+            writer.close()
+            writer.metapath.unlink()
+        finally:
+            writer.metapath = whole
         writer.storage = writer.STORAGE_PLUGINS[writer.storage_plugin](self.path, writer.compression_mode)
         self._begin_file()
         counts, announced = dict(writer.counts), list(writer.connections)
