@@ -57,6 +57,7 @@ class Store:
     A search's folder.
 
     :param folder: it exists
+    :raises InputError: if the journal in it is damaged
     """
 
     def __init__(self, folder: Path) -> None:
@@ -67,12 +68,23 @@ class Store:
             self._mend()
             lock: Any = _Lock(folder / WRITING)  # Optuna exports no base of its locks
             backend = JournalFileBackend(str(folder / JOURNAL), lock)
-            self.study = optuna.create_study(
+            self.study = self._open(backend)
+
+    def _open(self, backend: JournalFileBackend) -> optuna.Study:
+        try:
+            return optuna.create_study(
                 study_name=NAME,
                 storage=JournalStorage(backend),
                 pruner=optuna.pruners.SuccessiveHalvingPruner(min_resource=FIRST_RUNG, reduction_factor=REDUCTION),
                 load_if_exists=True,
             )
+        except OSError:  # the disk
+            raise
+        except Exception:  # what is wrong with a line raises whatever the line makes of it
+            journal = self.folder / JOURNAL
+            raise InputError(
+                f'{journal} must be the journal of a search. Got a damaged one: begin anew in another --out'
+            ) from None
 
     @staticmethod
     def exists(folder: Path) -> bool:

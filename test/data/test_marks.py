@@ -104,6 +104,8 @@ def test_a_cut_holds_the_very_messages(tmp_path):
     [
         ((5, 9), r'before that of the bag \(1.9 s\). Got 5 to 9 s'),
         ((1, 1), 'must begin before its end'),
+        ((1e300, 2e300), 'must begin before its end'),
+        ((0, -1e308), 'must begin before its end'),
         ((-1, 1), 'the beginning of a cut must be'),
         ((0, float('nan')), 'the end of a cut must be'),
     ],

@@ -144,6 +144,13 @@ def test_half_a_line_that_a_dead_machine_left_is_cut_off(bag, tmp_path):
     assert Store(folder).begin(search.space, 3).number == 0
 
 
+@pytest.mark.parametrize('line', [b'hello', b'{}', b'[1]', b'{"op_code": 99}', b'\xff\xfe', b'[' * 100_000])
+def test_a_damaged_journal_is_named(tmp_path, line):
+    (tmp_path / 'study.journal').write_bytes(line + b'\n')
+    with pytest.raises(InputError, match=r'study\.journal must be the journal of a search. Got a damaged one'):
+        Store(tmp_path)
+
+
 def test_drives_are_judged_by_the_rms_over_all_of_them():
     drives = [Setup(robot='car', task='lane', scene='summer', seed=seed, seconds=2.0) for seed in (21, 33)]
     policy = find_policy('car_lane')

@@ -10,6 +10,8 @@ from lnn_controller.settings import check_number
 
 __all__ = ['cut_bag']
 
+LONGEST_S = 1e10  # no bag is as long; of more seconds the ns are infinite
+
 
 def cut_bag(source: str | Path, out: str | Path, from_s: float, to_s: float) -> dict[str, int]:
     """
@@ -29,7 +31,7 @@ def cut_bag(source: str | Path, out: str | Path, from_s: float, to_s: float) -> 
     check_number('the end of a cut', to_s, unit='s')
     with Bag(source) as bag:
         length_s = (bag.end_ns - bag.start_ns) * 1e-9
-        low, high = (bag.start_ns + round(seconds * 1e9) for seconds in (from_s, to_s))
+        low, high = (bag.start_ns + round(min(max(seconds, 0.0), LONGEST_S) * 1e9) for seconds in (from_s, to_s))
         if low >= high or low > bag.end_ns:
             raise InputError(
                 f'a cut must begin before its end, and before that of the bag ({length_s:.1f} s). '
