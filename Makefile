@@ -92,7 +92,8 @@ bench: $(VENV)/.test gl ## measure what the README claims
 	$(BIN)/python benchmarks/transport.py
 	$(BIN)/python benchmarks/adaptation.py
 	$(BIN)/python benchmarks/flight_adaptation.py
-	$(BIN)/python benchmarks/gradients.py
+	$(BIN)/python benchmarks/long_memory.py --tasks gradients --seeds 0 --out out/long_memory.json
+	$(BIN)/python benchmarks/attention_noise.py
 	$(BIN)/python benchmarks/worlds.py
 	$(BIN)/python benchmarks/training.py
 	$(BIN)/python benchmarks/attention.py

@@ -94,7 +94,7 @@ def test_gradients_through_1000_steps_stay_within_their_bound(seed):
 
 
 def test_training_over_1000_steps_needs_no_clipping():
-    """A smoothed, delayed reading of a noisy signal, as in benchmarks/gradients.py, over twice as many steps."""
+    """A smoothed, delayed reading of a noisy signal, as in benchmarks/long_memory.py."""
     torch.manual_seed(0)
     cell = make_cell('dlinoss', input_size=2, units=10, outputs=1)
     network = Sequence(cell, torch.nn.Linear(1, 1))
@@ -110,5 +110,5 @@ def test_training_over_1000_steps_needs_no_clipping():
         norms.append(torch.nn.utils.get_total_norm([p.grad for p in network.parameters()]).item())
         optimiser.step()
         losses.append(loss.item())
-    assert max(norms) < 50.0, norms  # what benchmarks/gradients.py counts as exploded
+    assert max(norms) < 50.0, norms  # what benchmarks/long_memory.py counts as exploded
     assert losses[-1] < 0.5 * losses[0], losses
