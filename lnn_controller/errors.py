@@ -7,7 +7,10 @@ from collections.abc import Collection, Iterable
 from difflib import get_close_matches
 from io import TextIOWrapper
 
-__all__ = ['InputError', 'check_name', 'did_you_mean', 'how_to_install', 'printable', 'short', 'write_anywhere']
+__all__ = [
+    *('InputError', 'NotWrittenError'),
+    *('check_name', 'did_you_mean', 'how_to_install', 'printable', 'short', 'write_anywhere'),
+]
 
 _UNPRINTABLE = frozenset(('Cc', 'Cf', 'Cs', 'Zl', 'Zp'))  # controls, bidirectional and other marks, half code points
 _KEPT = '\n\t'
@@ -29,6 +32,10 @@ class InputError(ValueError):
 
     def __init__(self, message: str) -> None:
         super().__init__(printable(message))
+
+
+class NotWrittenError(InputError):
+    """What a disk does not take: with more room the same goes on."""
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -21,9 +21,9 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from lnn_controller.errors import InputError
+from lnn_controller.errors import InputError, NotWrittenError
 
-__all__ = ['DEFAULT_LIMIT_GB', 'FrameCache', 'FrameFile', 'NotWrittenError', 'StoredFrames', 'decoder_version']
+__all__ = ['DEFAULT_LIMIT_GB', 'FrameCache', 'FrameFile', 'StoredFrames', 'decoder_version']
 
 DEFAULT_LIMIT_GB = 20.0
 # What makes the pixels, by its sources: whoever changes one of them need not think of the caches that are there.
@@ -39,10 +39,6 @@ _DECODERS = (
 _END = struct.Struct('>QI8s')
 _MARK = b'lnnframe'
 _BLOCK = 1 << 20
-
-
-class NotWrittenError(InputError):
-    """Frames that the disk does not take."""
 
 
 @dataclass(frozen=True)

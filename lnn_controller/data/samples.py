@@ -14,7 +14,7 @@ from lnn_controller.data.bags.reader import Bag, Message
 from lnn_controller.data.bags.topics import Topic
 from lnn_controller.data.camera import no_frame
 from lnn_controller.data.commands import CommandReader, NoHeadingError, needs_wheelbase
-from lnn_controller.data.frame_files import FrameCache, FrameFile, NotWrittenError, StoredFrames, decoder_version
+from lnn_controller.data.frame_files import FrameCache, FrameFile, StoredFrames, decoder_version
 from lnn_controller.data.frames import Frames
 from lnn_controller.data.messages.cdr import IncompleteImuError, imu_from_cdr
 from lnn_controller.data.messages.px4 import NoVelocityError, sensor_combined_from_cdr
@@ -22,7 +22,7 @@ from lnn_controller.data.messages.runs import RUN_TYPES, values_from_cdrs
 from lnn_controller.data.messages.types import SENSOR_COMBINED
 from lnn_controller.data.messages.video import Frame, NoDecoderError
 from lnn_controller.data.stamps import Stamps
-from lnn_controller.errors import InputError
+from lnn_controller.errors import InputError, NotWrittenError
 from lnn_controller.parallel import cores
 from lnn_controller.policy.frame import fit_frame
 from lnn_controller.policy.imu import are_plausible, is_plausible

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from lightning.fabric.plugins.io import TorchCheckpointIO
 
-from lnn_controller.errors import InputError
+from lnn_controller.errors import InputError, NotWrittenError
 from lnn_controller.policy.files import write_whole
 
 __all__ = ['Checkpoints']
@@ -28,7 +28,7 @@ class Checkpoints(TorchCheckpointIO):
         :param checkpoint: of Lightning
         :param path: of the file
         :param storage_options: of other storages than files
-        :raises InputError: if it cannot be written; the one before is kept
+        :raises NotWrittenError: if it cannot be written; the one before is kept
         """
         content = io.BytesIO()
         torch.save(checkpoint, content)
@@ -37,7 +37,7 @@ class Checkpoints(TorchCheckpointIO):
             write_whole(path, content.getvalue())
         except OSError as error:
             kept = 'the one before is kept: make room, and go on with --resume' if path.exists() else 'make room'
-            raise InputError(f'a checkpoint must be written. Got {path}: {error.strerror}; {kept}') from None
+            raise NotWrittenError(f'a checkpoint must be written. Got {path}: {error.strerror}; {kept}') from None
 
     def load_checkpoint(self, path: Any, map_location: Any = 'cpu', weights_only: bool | None = None) -> dict[str, Any]:
         """

@@ -8,7 +8,7 @@ import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from lnn_controller.errors import InputError, did_you_mean
+from lnn_controller.errors import InputError, NotWrittenError, did_you_mean
 from lnn_controller.policy.files import expand, read_file
 from lnn_controller.policy.spec import ATTENTION_FILE, BUNDLE_FILES, PolicySpec
 from lnn_controller.share import share_folders
@@ -101,7 +101,7 @@ def write_bundle(
                 if other.name not in (SPEC_FILE, *BUNDLE_FILES, ATTENTION_FILE):
                     shutil.move(other, target / other.name)
     except OSError as error:
-        raise InputError(f'the folder of a bundle must be writable. Got {path}: {error.strerror}') from None
+        raise NotWrittenError(f'the folder of a bundle must be writable. Got {path}: {error.strerror}') from None
     return target
 
 

@@ -2,6 +2,7 @@
 
 import math
 import multiprocessing
+import sys
 import time
 import warnings
 from collections.abc import Mapping
@@ -14,7 +15,7 @@ import optuna
 import yaml
 from optuna.trial import FrozenTrial, TrialState
 
-from lnn_controller.errors import InputError
+from lnn_controller.errors import InputError, NotWrittenError, printable
 from lnn_controller.parallel import end_with_parent, for_spawning
 from lnn_controller.policy.files import write_whole
 from lnn_controller.tuning.space import Parameter
@@ -151,7 +152,11 @@ def _run_processes(search: Search, folder: Path, jobs: int, until_s: float) -> N
 
 def _work(search: Search, folder: Path, until_s: float) -> None:
     end_with_parent()
-    run_trials(search, folder, until_s)
+    try:
+        run_trials(search, folder, until_s)
+    except (NotWrittenError, OSError) as error:
+        print(printable(f'lnn: {error}'), file=sys.stderr)
+        sys.exit(1)
 
 
 def read_result(search: Search, folder: Path) -> Result:

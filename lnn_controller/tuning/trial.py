@@ -14,7 +14,7 @@ from optuna.trial import Trial, TrialState
 from lnn_controller.data.bags.reader import Bag, find_bags
 from lnn_controller.data.bags.topics import Topics
 from lnn_controller.data.frame_files import FrameCache
-from lnn_controller.errors import InputError
+from lnn_controller.errors import InputError, NotWrittenError
 from lnn_controller.evaluation.many import Setup, run_setup
 from lnn_controller.learning.config import TrainConfig
 from lnn_controller.learning.train import train
@@ -65,6 +65,7 @@ def run_trials(search: Search, folder: Path, until_s: float) -> None:
     :param search: what is asked
     :param folder: of the search, which has begun
     :param until_s: when the budget is used up, in time.monotonic's seconds
+    :raises NotWrittenError: if the disk takes no more; the trial counts as killed
     """
     store = Store(folder)
     cache = FrameCache(search.cache_gb) if search.cache_gb else None
@@ -79,6 +80,8 @@ def run_trials(search: Search, folder: Path, until_s: float) -> None:
         except TrialPruned:
             store.end(trial, None, TrialState.PRUNED)
             outcome = 'stopped early'
+        except NotWrittenError:
+            raise  # no fault of the trial's values: with more room it is run again
         except InputError as error:
             trial.set_user_attr(ERROR, str(error))
             store.end(trial, None, TrialState.FAIL)

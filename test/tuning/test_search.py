@@ -10,6 +10,7 @@ from dataclasses import replace
 import optuna
 import pytest
 import yaml
+from full_disk import files_of_at_most
 from made_bags import write_steering
 from optuna.storages.journal import JournalFileBackend, JournalStorage
 from optuna.trial import TrialState
@@ -142,6 +143,18 @@ def test_half_a_line_that_a_dead_machine_left_is_cut_off(bag, tmp_path):
     with (folder / 'study.journal').open('a') as file:
         file.write('{"op_code": 4, "work')
     assert Store(folder).begin(search.space, 3).number == 0
+
+
+def test_a_full_disk_is_no_fault_of_a_trial(bag, tmp_path, capfd):
+    """Else the config as it is would have failed, and the search with it, however much room is made."""
+    search, folder = Search((bag,), Space(QUICK, (RATE,)), 1), tmp_path / 'a'
+    with files_of_at_most(20_000), pytest.raises(InputError, match='ended with the error above'):
+        run_search(search, folder, jobs=1, budget_s=60.0)
+    said = capfd.readouterr().err
+    assert 'File too large' in said
+    assert 'Traceback' not in said
+    run_trials(search, folder, math.inf)
+    assert read_result(search, folder).baseline.state == 'complete'
 
 
 @pytest.mark.parametrize('line', [b'hello', b'{}', b'[1]', b'{"op_code": 99}', b'\xff\xfe', b'[' * 100_000])
