@@ -49,6 +49,7 @@ class Page:
         self._stream = rr.RecordingStream('lnn_controller', batcher_config=batches)
         self._zero_ns = zero_ns
         self._file: Path | None = None
+        self._written: rr.BinaryStream | None = None
         self._styled: set[str] = set()
         self._modes: dict[str, list[str]] = {}  # all that a policy's controller was in, the present one last
         self._policies: list[str] = []
@@ -66,7 +67,9 @@ class Page:
             self._partial(file).touch()
         except OSError as error:
             raise _unwritable(file, error.strerror) from None
-        self._stream.save(self._partial(file))
+        # It stays in memory until it is closed: rerun's own writer waits for ever after a write that failed, and
+        # pieces that are read one by one are files of their own.
+        self._written = rr.binary_stream(self._stream)
 
     def connect(self, uri: str) -> None:
         """
@@ -236,15 +239,15 @@ class Page:
 
         :raises InputError: if its file cannot be written
         """
-        try:
+        if self._file is None or self._written is None:
             self._stream.flush()
-        except RuntimeError as error:  # rerun's word for a disk that takes no more
-            if self._file is None:
-                raise
-            raise _unwritable(self._file, str(error)) from None
+        else:
+            try:
+                self._partial(self._file).write_bytes(self._written.read() or b'')
+                self._partial(self._file).replace(self._file)
+            except OSError as error:
+                raise _unwritable(self._file, error.strerror) from None
         self._stream.disconnect()
-        if self._file is not None:
-            self._partial(self._file).replace(self._file)
 
     def __enter__(self) -> Self:
         return self
