@@ -18,6 +18,7 @@ FLAGS: Flags = {
     'max_size_mb': (('--max-size',), {}),
     'max_duration_s': (('--max-duration',), {}),
     'report_s': (('--report',), {}),
+    'keep_last_s': (('--keep-last',), {}),
     'mark_by_keys': (('--keys',), {'default': True}),
 }
 

@@ -14,14 +14,16 @@ from typing import Any, NamedTuple
 from rclpy.clock import Clock, ClockType
 from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.node import Node
-from rclpy.serialization import serialize_message
+from rclpy.serialization import deserialize_message, serialize_message
 from rclpy.subscription import Subscription
 from rclpy.task import Future
 from std_msgs.msg import String
+from std_srvs.srv import Trigger
 
+from lnn_controller.data.bags.last_seconds import LastSeconds
 from lnn_controller.data.bags.writer import BagWriter, offered_qos
 from lnn_controller.data.messages.types import STRING
-from lnn_controller.data.topic_names import EPISODE
+from lnn_controller.data.topic_names import EPISODE, KEEP
 from lnn_controller.errors import InputError, printable
 from lnn_controller.nodes.common.arrival import Arrival
 from lnn_controller.nodes.common.bag_settings import MARKS, RECORDER_SETTINGS
@@ -30,7 +32,7 @@ from lnn_controller.nodes.common.message_types import message_class
 from lnn_controller.nodes.common.parameters import declare
 from lnn_controller.nodes.common.qos import all_latched, all_reliable, qos_profile
 from lnn_controller.nodes.common.run import drain, run_node, spin
-from lnn_controller.nodes.common.topics import QUEUE_DEPTH, RECORDED
+from lnn_controller.nodes.common.topics import QUEUE_DEPTH, RECORDED, RECORDER, find
 from lnn_controller.nodes.controller.polled import take_all
 
 __all__ = ['PARAMETERS', 'RecordNode', 'main']
@@ -67,13 +69,19 @@ class RecordNode(Node):
         self._wanted = [self.resolve_topic_name(topic) for topic in topics]
         self._all = values['all']
         self._exclude = _pattern(values['exclude'])
-        self._bag = BagWriter(
-            values['bag'],
+        make = partial(
+            BagWriter,
             storage=values['storage'],
             compress=values['compression'] == 'zstd',
             max_bytes=int(values['max_size_mb'] * 1e6),
             max_seconds=values['max_duration_s'],
         )
+        self._last = (
+            LastSeconds(values['bag'], values['keep_last_s'], int(values['keep_last_mb'] * 1e6), make)
+            if values['keep_last_s']
+            else None
+        )
+        self._bag: BagWriter | LastSeconds = self._last or make(values['bag'])
         self.written = 0
         self._arrival = Arrival()
         self._taken: dict[str, _Taken] = {}
@@ -91,6 +99,12 @@ class RecordNode(Node):
         self.create_timer(FLUSH_S / 2, self._bag.flush, clock=steady)
         if values['report_s']:
             self.create_timer(values['report_s'], self._report, clock=steady)
+        if self._last:
+            self._wanted = list(dict.fromkeys([*self._wanted, self._marks_topic]))
+            find(RECORDER, '~/keep', values).serve(self, self._on_keep)
+            self.get_logger().info(
+                f'the last {values["keep_last_s"]:g} s are kept in memory: ~/keep or the mark keep writes them'
+            )
         waiting = 'every topic' if self._all else ', '.join(self._wanted)
         self.get_logger().info(f'recording to {self._bag.path}: waiting for {waiting}')
 
@@ -120,6 +134,9 @@ class RecordNode(Node):
             f'{topic} {count}' + (f' ({self._lost[topic]} lost)' if self._lost[topic] else '')
             for topic, count in self._bag.counts.items()
         )
+        if self._last:
+            self.get_logger().info(f'{len(self._last.kept)} bag(s) in {self._last.path}; of what came: {counts}')
+            return
         state = 'is complete' if self._ended else 'ends here'
         self.get_logger().info(f'bag {self._bag.path} {state}: {counts}')
 
@@ -177,6 +194,8 @@ class RecordNode(Node):
             if abs(rate - rate_logged) > max(CHANGE * max(rate, rate_logged), LEAST_CHANGE_HZ) or lost != lost_logged:
                 self._logged[topic] = (rate, lost)
                 news.append(f'{topic} {rate:.1f} Hz' + (f' ({lost} lost)' if lost else ''))
+        if self._last and self._last.cut_short_s is not None:
+            news.append(f'memory has room for {self._last.cut_short_s:.1f} s alone: give it more (keep_last_mb)')
         total = sum(rates.values())
         what = ', '.join(news) or (f'{total:.0f} messages/s, as before' if total else 'nothing arrives')
         self.get_logger().info(f'{self._bag.bytes / 1e6:.1f} MB; {what}')
@@ -186,7 +205,7 @@ class RecordNode(Node):
         before = self._taken.get(topic)
         if before is None:
             if topic not in self._bag.topics:
-                self._bag.add_topic(topic, type_name, qos=offered_qos(reliable=reliable, transient_local=latched))
+                self._add_topic(topic, type_name, reliable=reliable, latched=latched)
         else:
             reliable, latched = reliable and before.reliable, latched and before.latched
             for data in take_all(before.subscription):
@@ -194,6 +213,8 @@ class RecordNode(Node):
             self.destroy_subscription(before.subscription)
         profile = qos_profile(QUEUE_DEPTH, reliable=reliable, latched=latched)
         write: Callable[[bytes], None] = partial(self._write, topic)
+        if self._last and topic == self._marks_topic and type_name == STRING:
+            write = self._on_mark
         events = SubscriptionEventCallbacks(message_lost=partial(self._on_lost, topic), use_default_callbacks=False)
         subscription = self.create_subscription(message, topic, write, profile, raw=True, event_callbacks=events)
         self._taken[topic] = _Taken(type_name, subscription, reliable, latched)
@@ -203,8 +224,46 @@ class RecordNode(Node):
     def _on_lost(self, topic: str, event: Any) -> None:
         self._lost[topic] = event.total_count
 
+    def _add_topic(self, topic: str, type_name: str, *, reliable: bool, latched: bool) -> None:
+        qos = offered_qos(reliable=reliable, transient_local=latched)
+        if self._last:
+            self._last.add_topic(topic, type_name, qos=qos, latched=latched)
+        else:
+            self._bag.add_topic(topic, type_name, qos=qos)
+
+    def _on_mark(self, data: bytes) -> None:
+        """Take a mark that somebody published, where marks say what of the memory becomes a bag."""
+        word = deserialize_message(data, String).data.strip()
+        if word in MARKS:
+            self._mark(word)
+        else:
+            self.get_logger().error(printable(f'a mark must be one of {", ".join(MARKS)}. Got {word[:40]!r}'))
+
+    def _on_keep(self, _request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        response.success, response.message = self._keep()
+        return response
+
+    def _keep(self) -> tuple[bool, str]:
+        """Write what is in memory; whether that has begun, and what to say of it."""
+        assert self._last
+        seconds = self._last.seconds
+        try:
+            text = f'writing {seconds:.1f} s to {self._last.keep()}'
+        except InputError as error:
+            self.get_logger().warning(str(error))
+            return False, str(error)
+        self.get_logger().info(text)
+        return True, text
+
     def _mark(self, word: str) -> None:
-        """Write a mark that was set here, as others would publish it."""
+        """Write a mark that was set here, as others would publish it; of the memory, keep it or let go of it."""
+        if self._last:
+            if word == KEEP:
+                self._keep()
+            else:
+                self._last.forget()
+                self.get_logger().info(f'episode: {word} (memory begins anew)')
+            return
         if self.get_clock().now().nanoseconds == 0:
             return  # no simulated time yet
         if self._marks_topic not in self._bag.topics:

@@ -19,6 +19,7 @@ from rclpy.serialization import serialize_message
 from ros_probe import DEADLINE_S, one_line
 from sensor_msgs.msg import Image, Joy
 from std_msgs.msg import String, UInt32
+from std_srvs.srv import Trigger
 
 from lnn_controller.data import Bag
 from lnn_controller.data.messages.stamp import stamp_ns_of
@@ -310,3 +311,52 @@ def test_marks_by_keys_of_a_terminal(domain_id, probe, tmp_path):
     assert termios.tcgetattr(terminal) == before
     os.close(keyboard)
     os.close(terminal)
+
+
+def test_the_last_second_is_kept_when_somebody_asks(graph, probe, tmp_path):
+    sent = []
+
+    def number(_now_ns):
+        sent.append(len(sent))
+        return UInt32(data=sent[-1])
+
+    latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+    here = probe.node.create_publisher(String, 'map', latched)
+    here.publish(String(data='here'))
+    count, marks = probe.node.create_publisher(UInt32, 'count', 100), probe.node.create_publisher(String, 'episode', 10)
+    moments, log = tmp_path / 'moments', tmp_path / 'logs' / 'record.log'
+    start(graph, moments, topics=['count', 'map'], keep_last_s=1.0)
+    probe.until(
+        lambda: all(each.get_subscription_count() for each in (here, count, marks)),
+        'the recorder listens, to marks too',
+    )
+    probe.feed('count', count, RATE_HZ, number)
+    probe.until(lambda: len(sent) > 5 * RATE_HZ, 'more has come than is kept')
+    answer = probe.call(Trigger, '/recorder/keep', Trigger.Request())
+    assert answer.success
+    assert re.fullmatch(r'writing [01]\.\d s to .*/moments/moments_000', answer.message)
+    assert not [path for path in moments.iterdir() if path.name != 'moments_000'], 'nothing else is on the disk'
+    later = len(sent) + 10
+    probe.until(lambda: len(sent) > later and (moments / 'moments_000' / 'metadata.yaml').exists(), 'it is written')
+    probe.until(lambda: probe.call(Trigger, '/recorder/keep', Trigger.Request()).success, 'it is ready for another')
+    marks.publish(String(data='what'))
+    marks.publish(String(data='discard'))
+    probe.until(lambda: 'episode: discard' in log.read_text(), 'the memory begins anew')
+    discarded, later = len(sent), len(sent) + RATE_HZ
+    assert "a mark must be one of start, keep, discard. Got 'what'" in log.read_text()
+    probe.until(lambda: len(sent) > later, 'something comes')
+    marks.publish(String(data='keep'))
+    probe.until(lambda: 'moments_002' in log.read_text(), 'the mark keeps too')
+    assert graph.stop() == {'record': 0}
+    assert '3 bag(s) in ' in log.read_text()
+    kept = []
+    for name in ('moments_000', 'moments_001', 'moments_002'):
+        with Bag(moments / name) as bag:
+            assert [bag.deserialize(each).data for each in bag.messages(['/map'])] == ['here']
+            assert sorted(bag.topics) == ['/count', '/map'], 'marks are no part of it'
+            assert bag.end_ns - bag.start_ns <= 1_000_000_000
+            kept.append([bag.deserialize(each).data for each in bag.messages(['/count'])])
+        assert kept[-1] == list(range(kept[-1][0], kept[-1][-1] + 1)), 'none is missing between'
+    assert kept[0][0] > 0, 'what came first is gone'
+    assert kept[0][-1] < kept[1][0]
+    assert kept[1][-1] < discarded <= kept[2][-1]

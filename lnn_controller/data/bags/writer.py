@@ -24,7 +24,7 @@ from rosbags.rosbag2.storage_mcap import McapWriter
 from lnn_controller.data.messages.build import serialize, typestore
 from lnn_controller.errors import InputError
 
-__all__ = ['BagWriter', 'offered_qos']
+__all__ = ['BagWriter', 'check_type', 'offered_qos']
 
 _STORAGES = {'mcap': StoragePlugin.MCAP, 'sqlite3': StoragePlugin.SQLITE3}
 _MAX_STAMP_NS = 2**63 - 1
@@ -54,6 +54,22 @@ def offered_qos(*, reliable: bool = True, transient_local: bool = False, depth: 
         liveliness_lease_duration=_UNLIMITED,
         avoid_ros_namespace_conventions=False,
     )
+
+
+def check_type(topic: str, msgtype: str) -> str:
+    """
+    Refuse what cannot be described in a bag.
+
+    :param topic: whose type it is, for errors
+    :param msgtype: e.g. ``geometry_msgs/msg/TwistStamped`` (``geometry_msgs/TwistStamped`` is understood)
+    :returns: the type's full name
+    :raises InputError: if it is none of ROS 2's common interfaces
+    """
+    if msgtype.count('/') == 1:
+        msgtype = msgtype.replace('/', '/msg/')
+    if msgtype not in typestore().types:
+        raise InputError(f'topic {topic}: a message type of the ROS 2 common interfaces is needed. Got {msgtype!r}')
+    return msgtype
 
 
 class _CheckedMcap(McapWriter):
@@ -185,10 +201,7 @@ class BagWriter:
         :raises InputError: if the type is none of ROS 2's common interfaces, the topic is there already, or the disk
             does not take it
         """
-        if msgtype.count('/') == 1:
-            msgtype = msgtype.replace('/', '/msg/')
-        if msgtype not in typestore().types:
-            raise InputError(f'topic {name}: a message type of the ROS 2 common interfaces is needed. Got {msgtype!r}')
+        msgtype = check_type(name, msgtype)
         if name in self._topics:
             raise InputError(f'bag {self.path} has the topic {name} already, with type {self._topics[name].msgtype}')
         profiles = (qos,) if isinstance(qos, Qos) else tuple(qos)

@@ -26,6 +26,16 @@ RECORDER_SETTINGS = (
     Setting(
         'report_s', 5.0, 'Tell rates that changed, and losses, in the log at this interval; 0: never.', 's', 0.0, 3600.0
     ),
+    Setting(
+        'keep_last_s',
+        0.0,
+        'Keep so much in memory, and write it only when somebody asks, each time as a bag of its own in the folder '
+        '`bag`: by `~/keep`, or the mark keep; 0: record everything.',
+        's',
+        0.0,
+        3600.0,
+    ),
+    Setting('keep_last_mb', 500.0, 'Memory for that; the oldest is let go of where it is too little.', 'MB', 1.0, 1e6),
     Setting('mark_by_keys', False, 'In a terminal: s starts an episode, k keeps it, d discards it, for training.'),
     *(
         Setting(f'joy_{word}_button', -1, f'Button on `joy` that marks: {text}; -1: none.', '', -1, 255)

@@ -378,9 +378,17 @@ RECORDER = (
         JOY, Joy, 'in', _SENSOR, 'Its buttons mark episodes.', _if('`joy_start_button` or another names a button')
     ),
     Endpoint(CLOCK, Clock, 'in', _SENSOR, 'Simulated time.', _SIMULATED),
+    Endpoint(
+        '~/keep',
+        Trigger,
+        'service',
+        None,
+        'Write what is in memory as a bag.',
+        When('`keep_last_s` above 0', lambda values: values['keep_last_s'] > 0),
+    ),
 )
 
-RECORDED = [row.name for row in RECORDER if row.qos is None]
+RECORDED = [row.name for row in RECORDER if row.direction == 'in' and row.qos is None]
 
 PLAYER = (
     Endpoint(CLOCK, Clock, 'out', _STATE, 'The time of the bag.', _if('clock_hz above 0')),
