@@ -15,7 +15,7 @@ LAUNCH = Path(__file__).parents[2] / 'launch'
 START = {
     'controller': ('controller_node', {'autostart': True, 'use_sim_time': True, 'guard.source': 'scan'}),
     'sim': ('sim_node', {'track': 3}),
-    'recorder': ('record_node', {}),
+    'recorder': ('record_node', {'keep_last_s': 1.0}),
 }
 
 
