@@ -8,9 +8,9 @@ Printed: the mean over frames with its interval of 95 % (Student's t), and the d
 """
 
 import argparse
-import math
 
 import numpy as np
+from resumed import half_width
 
 from lnn_controller.data.noise import add_noise
 from lnn_controller.evaluation.truth import begun
@@ -19,13 +19,11 @@ from lnn_controller.policy import Policy
 from lnn_controller.sim import find_robot
 
 FIRST_ROAD, SIGMAS = 3000, (26.0, 51.0, 81.0)
-T95 = {12: 2.201, 24: 2.069}
 
 
 def interval(values: np.ndarray, sign: str = '') -> str:
     """Mean over frames, and half the width of its interval where Student's t is known for so many."""
-    t = T95.get(len(values), math.nan)
-    return f'{values.mean():{sign}.3f} ± {t * values.std(ddof=1) / math.sqrt(len(values)):.3f}'
+    return f'{values.mean():{sign}.3f} ± {half_width(values):.3f}'
 
 
 def main() -> None:
@@ -33,7 +31,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--policies', nargs='+', default=['car_lane', 'car_lane_lstm', 'car_lane_gru'])
     parser.add_argument('--scenes', nargs='+', default=['summer', 'winter'])
-    parser.add_argument('--roads', type=int, default=12, help='12 or 24')
+    parser.add_argument('--roads', type=int, default=12, choices=range(2, 13), metavar='2…12')
     args = parser.parse_args()
     policies = {name: Policy.load(name, runtime='onnx') for name in args.policies}
     robot = next(iter(policies.values())).spec.robot or 'car'

@@ -13,8 +13,6 @@ parameters beside its readout. Δt is drawn from 0.5 to 1.5 everywhere.
 
 import argparse
 import math
-import re
-import sys
 import time
 from collections.abc import Mapping
 from itertools import product
@@ -23,13 +21,14 @@ from statistics import median
 from typing import Any
 
 import torch
+from resumed import results, write_between
 from torch import Tensor
 from torch.nn import functional as F
 
 from lnn_controller.liquid import Sequence, auto_ncp, make_cell, units_for
 from lnn_controller.liquid.cells import WIRED
 from lnn_controller.liquid.gradients import clip_gradients
-from lnn_controller.studies.runner import Row, read_rows, run_conditions
+from lnn_controller.studies.runner import Row
 
 #: by label: name of the cell, and its options
 CELLS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -267,13 +266,9 @@ def main() -> None:
     conditions = [
         {'task': task, 'cell': cell, 'seed': seed} for seed, task, cell in product(args.seeds, args.tasks, args.cells)
     ]
-    for row in run_conditions(run, conditions, args.out, jobs=args.jobs):
-        print(row['condition'], row['result'], file=sys.stderr, flush=True)
-    text = table([row for row in read_rows(args.out) if row['condition'] in conditions])
+    text = table(results(run, conditions, args.out, jobs=args.jobs))
     if args.table:
-        page = args.table.read_text(encoding='utf-8')
-        marks = re.compile(r'(<!-- long memory -->\n).*(\n<!-- end -->)', re.DOTALL)
-        args.table.write_text(marks.sub(lambda match: f'{match[1]}\n{text}\n{match[2]}', page), encoding='utf-8')
+        write_between(args.table, 'long memory', text)
     print(text)
 
 

@@ -10,8 +10,6 @@ go through the same loop. The table of docs/series.md is written by the first co
 
 import argparse
 import math
-import re
-import sys
 import time
 from collections.abc import Mapping
 from itertools import product
@@ -20,11 +18,12 @@ from typing import Any
 
 import numpy as np
 import torch
+from resumed import half_width, results, write_between
 from series_data import DATA
 from torch import Tensor
 
 from lnn_controller.liquid import Cell, Fitted, Series, fit, units_for
-from lnn_controller.studies.runner import Row, read_rows, run_conditions
+from lnn_controller.studies.runner import Row
 
 PARAMETERS = 2500
 #: by label: name of the cell, and its options
@@ -48,8 +47,6 @@ EPOCHS = {'lorenz': 15, 'heart': 15, 'co2': 15, 'motions': 80, 'vowels': 40}
 EPOCHS |= {'digits_video': 25, 'digits_vector': 25}
 WARM_UP = 10  # steps of a forecast's sequence that do not count
 LABELS = [*CELLS, LINEAR, *NCPS]
-# Student's t for 95 %, by the number of seeds.
-T95 = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776, 6: 2.571, 7: 2.447, 8: 2.365, 9: 2.306, 10: 2.262}
 
 
 class Inputs(Cell):
@@ -197,7 +194,7 @@ def _line(label: str, data: list[str], rows: list[Row], name: str) -> str:
 def interval(values: np.ndarray, name: str) -> str:
     """Mean over seeds with the interval of 95 % of Student's t."""
     digits = 1 if name == 'accuracy' else 3
-    half = T95[len(values)] * values.std(ddof=1) / math.sqrt(len(values)) if len(values) in T95 else math.nan
+    half = half_width(values)
     return f'{values.mean():.{digits}f} ± {half:.{digits}f}' if math.isfinite(half) else f'{values.mean():.{digits}f}'
 
 
@@ -217,13 +214,9 @@ def main() -> None:
         {'data': data, 'cell': cell, 'seed': seed, 'epochs': args.epochs}
         for seed, data, cell in product(args.seeds, args.data, args.cells)
     ]
-    for row in run_conditions(run, conditions, args.out, jobs=args.jobs):
-        print(row['condition'], row['result'], file=sys.stderr, flush=True)
-    text = table([row for row in read_rows(args.out) if row['condition'] in conditions])
+    text = table(results(run, conditions, args.out, jobs=args.jobs))
     if args.table:
-        page = args.table.read_text(encoding='utf-8')
-        marks = re.compile(r'(<!-- table -->\n).*(\n<!-- end -->)', re.DOTALL)
-        args.table.write_text(marks.sub(lambda match: f'{match[1]}\n{text}\n{match[2]}', page), encoding='utf-8')
+        write_between(args.table, 'table', text)
     print(text)
 
 
