@@ -121,7 +121,7 @@ def modules_used():
 
 
 def circles(used):
-    """Those that reach themselves by way of others."""
+    """Those that reach themselves by way of others, and those between two such."""
     left = {name: set(others) for name, others in used.items()}
     # Whoever uses none that is left, or is used by none, is in no circle.
     while ends := {name for name, others in left.items() if not others & left.keys()} | (
