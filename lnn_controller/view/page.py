@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any, Self
 
 import cv2
@@ -10,6 +11,7 @@ import rerun as rr
 from numpy.typing import NDArray
 
 from lnn_controller.errors import InputError, printable
+from lnn_controller.policy.files import write_whole
 from lnn_controller.policy.neurons import by_role
 from lnn_controller.view.layout import CAMERA, LOG, MAP, MODE, OPERATOR, RECORDED, TIMELINE, Contents, blueprint, path
 
@@ -48,8 +50,7 @@ class Page:
         batches = rr.ChunkBatcherConfig(flush_tick=waits_s, flush_num_bytes=FLUSH_BYTES)
         self._stream = rr.RecordingStream('lnn_controller', batcher_config=batches)
         self._zero_ns = zero_ns
-        self._file: Path | None = None
-        self._written: rr.BinaryStream | None = None
+        self._saving: tuple[Path, rr.BinaryStream] | None = None
         self._styled: set[str] = set()
         self._modes: dict[str, list[str]] = {}  # all that a policy's controller was in, the present one last
         self._policies: list[str] = []
@@ -61,15 +62,14 @@ class Page:
         :param file: to be made, or written over
         :raises InputError: if it cannot be written
         """
-        self._file = file
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
-            self._partial(file).touch()
+            TemporaryFile(dir=file.parent).close()
         except OSError as error:
-            raise _unwritable(file, error.strerror) from None
+            raise _unwritable(file, error) from None
         # It stays in memory until it is closed: rerun's own writer waits for ever after a write that failed, and
         # pieces that are read one by one are files of their own.
-        self._written = rr.binary_stream(self._stream)
+        self._saving = file, rr.binary_stream(self._stream)
 
     def connect(self, uri: str) -> None:
         """
@@ -239,30 +239,22 @@ class Page:
 
         :raises InputError: if its file cannot be written
         """
-        if self._file is None or self._written is None:
+        if self._saving is None:
             self._stream.flush()
         else:
+            file, written = self._saving
             try:
-                self._partial(self._file).write_bytes(self._written.read() or b'')
-                self._partial(self._file).replace(self._file)
+                write_whole(file, written.read() or b'')
             except OSError as error:
-                raise _unwritable(self._file, error.strerror) from None
+                raise _unwritable(file, error) from None
         self._stream.disconnect()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        try:
-            if kind is None or self._file is None:
-                self.close()
-        finally:
-            if self._file is not None:
-                self._partial(self._file).unlink(missing_ok=True)
-
-    @staticmethod
-    def _partial(file: Path) -> Path:
-        return file.with_name(f'.{file.name}.part')
+        if kind is None or self._saving is None:
+            self.close()
 
     def _log(self, stamp_ns: int | None, entity: str, what: Any) -> None:
         if stamp_ns is None:
@@ -302,8 +294,8 @@ class Page:
         return POLICY_COLOURS[index % len(POLICY_COLOURS)]
 
 
-def _unwritable(file: Path, reason: str | None) -> InputError:
-    return InputError(f'the recording for the viewer must be writable. Got {file}: {reason}')
+def _unwritable(file: Path, error: OSError) -> InputError:
+    return InputError(f'the recording for the viewer must be writable. Got {file}: {error.strerror}')
 
 
 def _jpeg(picture: NDArray[np.uint8]) -> rr.EncodedImage:
