@@ -100,7 +100,6 @@ class RecordNode(Node):
         if values['report_s']:
             self.create_timer(values['report_s'], self._report, clock=steady)
         if self._last:
-            self._wanted = list(dict.fromkeys([*self._wanted, self._marks_topic]))
             find(RECORDER, '~/keep', values).serve(self, self._on_keep)
             self.get_logger().info(
                 f'the last {values["keep_last_s"]:g} s are kept in memory: ~/keep or the mark keep writes them'
@@ -146,6 +145,8 @@ class RecordNode(Node):
             return
         there = dict(self.get_topic_names_and_types())
         names = [name for name in there if HIDDEN not in name] if self._all else self._wanted
+        if self._last:
+            names = [*names, self._marks_topic]
         self._looks += 1
         again = self._looks % LOOKS == 0
         for topic in names:
@@ -202,19 +203,19 @@ class RecordNode(Node):
 
     def _record(self, topic: str, type_name: str, *, reliable: bool, latched: bool) -> None:
         message = message_class(type_name)
-        before = self._taken.get(topic)
-        if before is None:
-            if topic not in self._bag.topics:
-                self._add_topic(topic, type_name, reliable=reliable, latched=latched)
-        else:
-            reliable, latched = reliable and before.reliable, latched and before.latched
-            for data in take_all(before.subscription):
-                self._write(topic, data)
-            self.destroy_subscription(before.subscription)
-        profile = qos_profile(QUEUE_DEPTH, reliable=reliable, latched=latched)
         write: Callable[[bytes], None] = partial(self._write, topic)
         if self._last and topic == self._marks_topic and type_name == STRING:
             write = self._on_mark
+        before = self._taken.get(topic)
+        if before is None:
+            if topic not in self._bag.topics:
+                self._bag.add_topic(topic, type_name, qos=offered_qos(reliable=reliable, transient_local=latched))
+        else:
+            reliable, latched = reliable and before.reliable, latched and before.latched
+            for data in take_all(before.subscription):
+                write(data)
+            self.destroy_subscription(before.subscription)
+        profile = qos_profile(QUEUE_DEPTH, reliable=reliable, latched=latched)
         events = SubscriptionEventCallbacks(message_lost=partial(self._on_lost, topic), use_default_callbacks=False)
         subscription = self.create_subscription(message, topic, write, profile, raw=True, event_callbacks=events)
         self._taken[topic] = _Taken(type_name, subscription, reliable, latched)
@@ -223,13 +224,6 @@ class RecordNode(Node):
 
     def _on_lost(self, topic: str, event: Any) -> None:
         self._lost[topic] = event.total_count
-
-    def _add_topic(self, topic: str, type_name: str, *, reliable: bool, latched: bool) -> None:
-        qos = offered_qos(reliable=reliable, transient_local=latched)
-        if self._last:
-            self._last.add_topic(topic, type_name, qos=qos, latched=latched)
-        else:
-            self._bag.add_topic(topic, type_name, qos=qos)
 
     def _on_mark(self, data: bytes) -> None:
         """Take a mark that somebody published, where marks say what of the memory becomes a bag."""

@@ -20,7 +20,7 @@ def text(word):
 def memory(path, seconds=2.0, max_bytes=10**6, make=BagWriter):
     kept = LastSeconds(path, seconds, max_bytes, make)
     kept.add_topic('/count', STRING, qos=offered_qos())
-    kept.add_topic('/map', STRING, qos=offered_qos(transient_local=True), latched=True)
+    kept.add_topic('/map', STRING, qos=offered_qos(transient_local=True))
     return kept
 
 
@@ -77,7 +77,15 @@ def test_memory_is_bounded_and_what_is_let_go_of_is_told(tmp_path):
     assert kept.cut_short_s == pytest.approx(4.1, abs=0.3)
     kept.write('/count', 1000 * S, text('x' * 100_000))  # larger than all of it
     assert kept.bytes == 0
+    assert kept.cut_short_s == 0.0
+    for number in range(1000, 1100):
+        kept.write('/count', number * S, text('x' * 1000))
+    assert kept.cut_short_s == 0.0, 'the shortest time'
+    counts = kept.counts
+    kept.write('/count', 1100 * S, text('x'))
+    assert (counts['/count'], kept.counts['/count']) == (1101, 1102)
     kept.close()
+    assert not kept.path.exists(), 'a folder without a bag'
     assert memory(tmp_path / 'others').cut_short_s is None
 
 
@@ -85,6 +93,8 @@ def test_a_second_bag_waits_for_the_first_and_a_full_disk_is_told(tmp_path):
     go_on = threading.Event()
 
     def slow(path):
+        if path.name == 'trial':
+            return BagWriter(path)
         go_on.wait(60)
         raise InputError(f'bag {path} cannot be written: no space left')
 
@@ -98,6 +108,12 @@ def test_a_second_bag_waits_for_the_first_and_a_full_disk_is_told(tmp_path):
     go_on.set()
     with pytest.raises(InputError, match='no space left'):
         kept.close()
+
+
+def test_what_cannot_be_written_later_is_refused_at_once(tmp_path):
+    with pytest.raises(InputError, match='only an mcap bag can be compressed or split'):
+        memory(tmp_path / 'moments', make=lambda path: BagWriter(path, storage='sqlite3', compress=True))
+    assert not (tmp_path / 'moments').exists()
 
 
 def test_a_folder_that_exists_is_not_written_to(tmp_path):

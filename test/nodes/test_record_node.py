@@ -325,7 +325,7 @@ def test_the_last_second_is_kept_when_somebody_asks(graph, probe, tmp_path):
     here.publish(String(data='here'))
     count, marks = probe.node.create_publisher(UInt32, 'count', 100), probe.node.create_publisher(String, 'episode', 10)
     moments, log = tmp_path / 'moments', tmp_path / 'logs' / 'record.log'
-    start(graph, moments, topics=['count', 'map'], keep_last_s=1.0)
+    start(graph, moments, topics=['count', 'map'], keep_last_s=1.0, report_s=0.5)
     probe.until(
         lambda: all(each.get_subscription_count() for each in (here, count, marks)),
         'the recorder listens, to marks too',
@@ -349,6 +349,7 @@ def test_the_last_second_is_kept_when_somebody_asks(graph, probe, tmp_path):
     probe.until(lambda: 'moments_002' in log.read_text(), 'the mark keeps too')
     assert graph.stop() == {'record': 0}
     assert '3 bag(s) in ' in log.read_text()
+    assert re.search(r' MB; .*/count \d+\.\d Hz', log.read_text())
     kept = []
     for name in ('moments_000', 'moments_001', 'moments_002'):
         with Bag(moments / name) as bag:

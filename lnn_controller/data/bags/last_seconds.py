@@ -1,13 +1,16 @@
 """Keep the last seconds of a recording in memory, and write them as a bag when somebody asks for them."""
 
+import math
+import shutil
 import sys
 import threading
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from rosbags.interfaces import Qos
+from rosbags.interfaces import Qos, QosDurability
 
 from lnn_controller.data.bags.writer import BagWriter, check_type
 from lnn_controller.errors import InputError
@@ -35,20 +38,21 @@ class LastSeconds:
     :param seconds: how much to keep
     :param max_bytes: of memory; more is not kept, however short it is
     :param make: makes the writer of a bag at a path
-    :raises InputError: if the folder exists, or cannot be made
+    :raises InputError: if the folder exists or cannot be made, or no bag can be made in it
     """
 
     def __init__(self, path: str | Path, seconds: float, max_bytes: int, make: Callable[[Path], BagWriter]) -> None:
         self.path = Path(path)
         self.kept: list[Path] = []
         self.bytes = 0
-        self.counts: dict[str, int] = {}
+        #: the shortest time that memory has had room for, s; ``None``: it has had enough
+        self.cut_short_s: float | None = None
         self._make = make
         self._longest_ns, self._max_bytes = round(seconds * 1e9), max_bytes
-        self._terms: dict[str, tuple[str, Qos, bool]] = {}
+        self._terms: dict[str, tuple[str, Qos]] = {}
+        self._counts: dict[str, int] = {}
         self._messages: deque[_Message] = deque()
         self._said: dict[str, _Message] = {}  # by latched topic, before what is in memory
-        self._cut_short_s: float | None = None
         self._writing: threading.Thread | None = None
         self._error: InputError | None = None
         try:
@@ -59,35 +63,39 @@ class LastSeconds:
             ) from None
         except OSError as error:
             raise InputError(f'folder {self.path} cannot be made: {error.strerror}') from None
+        try:
+            make(self.path / 'trial').close()  # what would fail when something has happened fails now
+        except InputError:
+            shutil.rmtree(self.path, ignore_errors=True)
+            raise
+        shutil.rmtree(self.path / 'trial')
 
     @property
     def topics(self) -> dict[str, str]:
         """Message types by topic, as added."""
-        return {name: msgtype for name, (msgtype, _, _) in self._terms.items()}
+        return {name: msgtype for name, (msgtype, _) in self._terms.items()}
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Messages that came so far, by topic."""
+        return dict(self._counts)
 
     @property
     def seconds(self) -> float:
         """How much is in memory, s."""
         return (self._messages[-1].stamp_ns - self._messages[0].stamp_ns) * 1e-9 if self._messages else 0.0
 
-    @property
-    def cut_short_s(self) -> float | None:
-        """The shortest time that memory has had room for, s; ``None``: it has had enough."""
-        return self._cut_short_s
-
-    def add_topic(self, name: str, msgtype: str, *, qos: Qos, latched: bool = False) -> None:
+    def add_topic(self, name: str, msgtype: str, *, qos: Qos) -> None:
         """
         Announce a topic.
 
         :param name: as of :meth:`.writer.BagWriter.add_topic`
         :param msgtype: likewise
         :param qos: the profile that its publishers offer
-        :param latched: whether its last message goes on being true
         :raises InputError: if the type is none of ROS 2's common interfaces
         """
-        check_type(name, msgtype)
-        self._terms[name] = msgtype, qos, latched
-        self.counts[name] = 0
+        self._terms[name] = check_type(name, msgtype), qos
+        self._counts[name] = 0
 
     def write(self, topic: str, stamp_ns: int, message: Any) -> None:
         """
@@ -100,18 +108,18 @@ class LastSeconds:
         taken = _Message(topic, stamp_ns, bytes(message))
         self._messages.append(taken)
         self.bytes += _size(taken)
-        self.counts[topic] += 1
+        self._counts[topic] += 1
         while stamp_ns - self._messages[0].stamp_ns > self._longest_ns:
             self._let_go()
         if self.bytes > self._max_bytes:
             while self.bytes > self._max_bytes:
                 self._let_go()
-            self._cut_short_s = min(self.seconds, self._cut_short_s or self.seconds)
+            self.cut_short_s = min(self.seconds, math.inf if self.cut_short_s is None else self.cut_short_s)
 
     def _let_go(self) -> None:
         gone = self._messages.popleft()
         self.bytes -= _size(gone)
-        if self._terms[gone.topic][2]:
+        if self._terms[gone.topic][1].durability == QosDurability.TRANSIENT_LOCAL:
             self._said[gone.topic] = gone
 
     def forget(self) -> None:
@@ -140,11 +148,11 @@ class LastSeconds:
         self._writing.start()
         return self.kept[-1]
 
-    def _write_bag(self, path: Path, terms: dict[str, tuple[str, Qos, bool]], messages: list[_Message]) -> None:
+    def _write_bag(self, path: Path, terms: dict[str, tuple[str, Qos]], messages: list[_Message]) -> None:
         try:
             with self._make(path) as bag:
-                for topic in Counter(each.topic for each in messages):
-                    msgtype, qos, _ = terms[topic]
+                for topic in dict.fromkeys(each.topic for each in messages):
+                    msgtype, qos = terms[topic]
                     bag.add_topic(topic, msgtype, qos=qos)
                 for each in messages:
                     bag.write(*each)
@@ -162,13 +170,15 @@ class LastSeconds:
 
     def close(self) -> None:
         """
-        Wait for the bag that is being written, and let go of the rest.
+        Wait for the bag that is being written, and let go of the rest; a folder without a bag is removed.
 
         :raises InputError: if the disk did not take it
         """
         self.forget()
         if self._writing:
             self._writing.join()
+        with suppress(OSError):  # of a folder that is not empty
+            self.path.rmdir()
         self.flush()
 
 
