@@ -15,6 +15,7 @@ MODULES = sorted(PACKAGE.rglob('*.py'))
 MAY_IMPORT = {
     'share': set(),
     'parallel': set(),
+    'parent': set(),
     'policy': {'share'},
     'liquid': set(),
     'export': {'libraries', 'liquid', 'policy'},
@@ -41,8 +42,8 @@ MAY_IMPORT = {
         'report',
         'learning',
     },
-    'view': {'policy', 'control', 'data', 'metrics', 'sim', 'replay', 'report'},
-    'nodes': {'share', 'policy', 'control', 'data', 'sim', 'replay', 'report'},
+    'view': {'parent', 'policy', 'control', 'data', 'metrics', 'sim', 'replay', 'report'},
+    'nodes': {'parent', 'share', 'policy', 'control', 'data', 'sim', 'replay', 'report'},
     'live': {
         'libraries',
         'doctor',

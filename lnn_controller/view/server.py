@@ -1,8 +1,6 @@
 """The server of the page: rerun's web viewer and the data that it shows, as a process of its own."""
 
-import ctypes
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -13,6 +11,7 @@ from typing import Self
 from urllib.parse import quote
 
 from lnn_controller.errors import InputError
+from lnn_controller.parent import terminate_with_parent
 from lnn_controller.settings import check_number
 
 __all__ = ['DEFAULT_PORT', 'HERE', 'Server', 'find_viewer']
@@ -20,7 +19,6 @@ __all__ = ['DEFAULT_PORT', 'HERE', 'Server', 'find_viewer']
 HERE, DEFAULT_PORT = '127.0.0.1', 9090
 LAST_PORT = 65534  # the data's is the next
 START_TIMEOUT_S, END_TIMEOUT_S = 60.0, 5.0
-PR_SET_PDEATHSIG = 1
 
 
 class Server:
@@ -53,7 +51,7 @@ class Server:
             stderr=subprocess.DEVNULL,
             env=environment,
             start_new_session=True,  # Ctrl-C is for this process, which then ends it
-            preexec_fn=_end_with_parent,
+            preexec_fn=terminate_with_parent,
         )
         self._wait()
 
@@ -128,11 +126,6 @@ def find_viewer() -> Path:
     import rerun_cli
 
     return Path(rerun_cli.__file__).parent / ('rerun.exe' if sys.platform == 'win32' else 'rerun')
-
-
-def _end_with_parent() -> None:
-    if sys.platform.startswith('linux'):
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _check_free(bind: str, port: int) -> None:

@@ -1,15 +1,14 @@
 """The process of a node: it ends with the one that started it, and at once where it must."""
 
-import ctypes
 import os
-import signal
 import sys
 from typing import NoReturn
+
+from lnn_controller.parent import terminate_with_parent
 
 __all__ = ['PARENT_VARIABLE', 'end_process', 'orphaned']
 
 PARENT_VARIABLE = 'LNN_CONTROLLER_PARENT'  # the process whose end a node shall not outlive
-PR_SET_PDEATHSIG = 1
 
 
 def orphaned() -> bool:
@@ -21,7 +20,7 @@ def orphaned() -> bool:
     parent = os.environ.get(PARENT_VARIABLE, '')
     if not parent.isdigit() or not sys.platform.startswith('linux'):
         return False
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    terminate_with_parent()
     return os.getppid() != int(parent)
 
 
