@@ -1,7 +1,9 @@
 """The real ``lnn`` command, most of it in processes of its own: what it prints, writes and says of mistakes."""
 
+import argparse
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -10,9 +12,10 @@ import numpy as np
 import pytest
 from bundles import make_tiny_bundle
 
-from lnn_controller.cli import main
+from lnn_controller.cli import COMMANDS, _Either, _Once, _parser, main
 from lnn_controller.data import BagWriter
 from lnn_controller.data.messages.build import imu_message, twist_stamped_message
+from lnn_controller.errors import InputError
 from lnn_controller.policy.spec import CHANNEL_UNITS, OutputSpec
 from lnn_controller.sim.collect import collect
 from lnn_controller.sim.robots import find_robot
@@ -59,6 +62,35 @@ def test_each_command_has_help_with_an_example(command, tmp_path):
     done = lnn(command, '--help', cwd=tmp_path)
     assert done.returncode == 0
     assert f'example: lnn {command} ' in ' '.join(done.stdout.split())
+
+
+@pytest.mark.parametrize('command', COMMANDS)
+def test_no_option_drops_what_it_was_given_before(command):
+    """Each is given once, adds to a list, or has but one value."""
+    of_command = next(action for action in _parser([command])._actions if action.choices)
+    for action in of_command.choices[command]._actions:
+        kept = isinstance(action, (_Once, _Either, argparse._AppendAction)) or action.nargs == 0
+        assert kept or not action.option_strings, action.option_strings
+
+
+def test_what_takes_several_takes_those_of_each_time():
+    words = ['evaluate', '--scene', 'summer', '--seed', '1', '--scene', 'winter', '--track', '2-3', '5']
+    args = _parser(words).parse_args(words)
+    assert (args.scene, args.seeds) == (['summer', 'winter'], [[1], [2, 3], [5]])
+
+
+@pytest.mark.parametrize(
+    ('words', 'told'),
+    [
+        ('evaluate --policy A --seconds 3 --policy B', 'argument --policy: must be given once. Got A, and B'),
+        ('evaluate --seconds 3 --seconds 3', '--seconds: must be given once. Got 3.0, and 3.0'),
+        ('info BAG --cut 1 2 --cut 3 4', '--cut: must be given once. Got 1.0 2.0, and 3.0 4.0'),
+        ('train BAG --out P --mirror --no-mirror', '--mirror/--no-mirror: must be one of the two. Got both'),
+    ],
+)
+def test_a_second_value_is_refused(words, told):
+    with pytest.raises(InputError, match=re.escape(told)):
+        _parser(words.split()).parse_args(words.split())
 
 
 def test_inspect_prints_the_card(bundle, tmp_path):

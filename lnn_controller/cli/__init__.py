@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from lnn_controller import __version__
 from lnn_controller.errors import InputError, did_you_mean, printable, write_anywhere
@@ -75,8 +75,50 @@ examples:
 """
 
 
+class _Once(argparse._StoreAction):
+    """Takes the values of an option that has several each time it is given, and refuses another value of any other."""
+
+    _filled: argparse.Namespace | None = None
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, flag: str | None = None
+    ) -> None:
+        if flag and self._filled is namespace:
+            before = getattr(namespace, self.dest)
+            if self.nargs not in ('+', '*'):
+                raise argparse.ArgumentError(self, f'must be given once. Got {_text(before)}, and {_text(values)}')
+            values = [*before, *values]
+        self._filled = namespace
+        super().__call__(parser, namespace, values, flag)
+
+
+class _Either(argparse.BooleanOptionalAction):
+    """Refuses yes and no at once."""
+
+    _filled: argparse.Namespace | None = None
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, flag: str | None = None
+    ) -> None:
+        before = getattr(namespace, self.dest) if self._filled is namespace else None
+        super().__call__(parser, namespace, values, flag)
+        if before not in (None, getattr(namespace, self.dest)):
+            raise argparse.ArgumentError(self, 'must be one of the two. Got both')
+        self._filled = namespace
+
+
+def _text(values: Any) -> str:
+    return ' '.join(map(str, values)) if isinstance(values, list) else str(values)
+
+
 class _Parser(argparse.ArgumentParser):
-    """A parser whose errors are one line."""
+    """A parser whose errors are one line, and which drops nothing that it was given."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        for name in (None, 'store'):
+            self.register('action', name, _Once)
+        self.register('action', argparse.BooleanOptionalAction, _Either)
 
     def error(self, message: str) -> NoReturn:
         wrong = _CHOICE.search(message)

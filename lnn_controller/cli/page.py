@@ -16,7 +16,8 @@ HEAD = """\
 # The command lnn
 
 Every subcommand with its arguments, as its `--help` gives them. A mistake of the user's is one line on standard
-error and exit status 2; Ctrl-C ends with 130. Where a subcommand needs a library that is not installed, the line says
+error and exit status 2; Ctrl-C ends with 130. An option that takes several values takes those of each time it is given;
+any other is given once. Where a subcommand needs a library that is not installed, the line says
 how to install it.
 """
 
