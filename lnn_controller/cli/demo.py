@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--task',
         default='',
         metavar='NAME',
-        help='of a car: lane, cue, dark, slow; of a drone: fly, tight, hop, follow, hidden',
+        help='of a car: lane, sign, cue, dark, slow; of a drone: fly, tight, hop, follow, hidden',
     )
     parser.add_argument(
         '--scene', default='summer', metavar='NAME', help='how the world looks; of a drone also autumn, urban, dusk'

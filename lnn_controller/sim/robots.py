@@ -21,7 +21,7 @@ from lnn_controller.sim.render.scenes import SCENES
 from lnn_controller.sim.tasks.cue import Cue
 from lnn_controller.sim.tasks.fly import Fly, Tight
 from lnn_controller.sim.tasks.follow import Follow
-from lnn_controller.sim.tasks.fork import Fork
+from lnn_controller.sim.tasks.fork import Fork, SignedFork
 from lnn_controller.sim.tasks.hidden import Hidden
 from lnn_controller.sim.tasks.hop import Hop
 from lnn_controller.sim.tasks.lane import Lane
@@ -126,8 +126,9 @@ ROBOTS = {
         world=CarWorld,
         channels=CarWorld.channels,
         scenes=SCENES,
-        tasks={'lane': Lane, 'cue': Cue, 'dark': Stretch, 'slow': Stretch},
+        tasks={'lane': Lane, 'sign': Cue, 'cue': Cue, 'dark': Stretch, 'slow': Stretch},
         worlds={
+            'sign': partial(CarWorld, road=SignedFork),
             'cue': partial(CarWorld, road=Fork),
             'dark': partial(CarWorld, eyes=DARK),
             'slow': partial(CarWorld, eyes=SLOW),

@@ -9,7 +9,7 @@ import pytest
 from lnn_controller.errors import InputError
 from lnn_controller.sim import CarWorld, find_robot
 from lnn_controller.sim.tasks.cue import Cue
-from lnn_controller.sim.tasks.fork import COLOURS, Fork
+from lnn_controller.sim.tasks.fork import COLOURS, Fork, SignedFork
 
 
 def test_roads_come_in_pairs_that_tell_either_way_whatever_the_side_of_the_post():
@@ -56,6 +56,25 @@ def test_the_post_tells_the_branch_and_is_out_of_view_long_before_the_fork():
     seen = [image.astype(int) for image in (pictures[0][0], pictures[1][0])]
     assert np.count_nonzero(seen[0][..., 0] - seen[1][..., 0] > 60) > 30, 'red on the one, blue on the other'
     assert all(np.array_equal(*pair) for pair in list(zip(*pictures, strict=True))[2:]), 'nothing else tells them apart'
+
+
+@pytest.mark.slow
+def test_a_sign_is_in_view_until_the_branches_have_parted_and_its_road_is_that_of_a_cue():
+    pictures = []
+    for told in (1, -1):
+        with CarWorld(3, road=partial(SignedFork, told=told)) as world:
+            road = world.track
+            assert np.array_equal(road.centre, Fork(3, told).centre)
+            assert road.distance(*road.posts[0][:2]) > road.width_m / 2, 'beside the branches'
+            x, y, yaw = road.at(road.fork_m)
+            views = [(*road.at(s_m)[:2], yaw) for s_m in np.linspace(road.fork_m - 4.0, road.fork_m, 5)]
+            views.append((x + np.cos(yaw), y + np.sin(yaw), yaw))
+            pictures.append([])
+            for place in views:
+                world.set_pose(*place)
+                pictures[-1].append(world.camera().astype(int))
+    for left, right in zip(*pictures, strict=True):
+        assert np.count_nonzero(left[..., 0] - right[..., 0] > 60) > 10, 'red on the one, blue on the other'
 
 
 @pytest.fixture

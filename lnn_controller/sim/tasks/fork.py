@@ -7,7 +7,7 @@ import numpy as np
 from lnn_controller.sim.interface import check_seed
 from lnn_controller.sim.tasks.track import POINTS, SECTION, Array, Piece, Track
 
-__all__ = ['COLOURS', 'Fork']
+__all__ = ['COLOURS', 'Fork', 'SignedFork']
 
 Colour = tuple[float, float, float]
 Side = Literal[-1, 1]
@@ -19,6 +19,7 @@ BARE_M = 5.2, 7.0  # …and on to the fork: out of view the post is 1.4 m before
 POST_ASIDE_M = 1.25
 WINDING = 0.07  # 1/m, of the stem at most
 BEND, RAMP_M, BEND_M = 0.34, 0.5, 3.0  # of a branch: its curvature, 1/m, where it has reached that, how long it is
+SIGN_M = 3.4  # beyond the fork, between the branches
 GOAL_M, BEYOND_M = 4.6, 7.0  # from the fork to where a trial ends, and on from there
 START_X_M = -9.0
 
@@ -121,3 +122,17 @@ class Fork(Track):
         """The post that tells the branch: x (m), y (m), red, green and blue in 0…1."""
         x, y, _ = self.at(self.post_m, self._side * POST_ASIDE_M)
         return [(x, y, COLOURS[self.told])]
+
+
+class SignedFork(Fork):
+    """
+    The same road, but the post stands where the branches part, between them, in view until one of them is taken.
+
+    It needs no memory: the control of :class:`Fork`, and what eyes learn the colours from.
+    """
+
+    @property
+    def posts(self) -> list[tuple[float, float, Colour]]:
+        """The post that tells the branch: x (m), y (m), red, green and blue in 0…1."""
+        x, y, heading = self.at(self.fork_m, 0.0)
+        return [(x + SIGN_M * np.cos(heading), y + SIGN_M * np.sin(heading), COLOURS[self.told])]
