@@ -62,14 +62,14 @@ class Probe:
         return self.collect(kind, 'cmd_vel')
 
     def until(self, happened, what, *, deadline_s=DEADLINE_S):
-        """Spin until ``happened()``; its value is returned."""
+        """Spin until ``happened()``; its value is returned. ``what`` may be made when it did not."""
         end = time.monotonic() + deadline_s
         while time.monotonic() < end:
             value = happened()
             if value:
                 return value
             self.executor.spin_once(timeout_sec=0.05)
-        pytest.fail(f'{what}: did not happen within {deadline_s} s')
+        pytest.fail(f'{what() if callable(what) else what}: did not happen within {deadline_s} s')
 
     def feed(self, name, publisher, rate_hz, make):
         """Publish ``make(now_ns)`` at a rate while the probe spins, until :meth:`silence`."""
