@@ -202,6 +202,7 @@ def test_a_demo_that_is_interrupted_leaves_whole_files_and_no_process(demo, bund
     assert not (running.out / 'demo.mp4').exists()
 
 
+@pytest.mark.soak
 def test_a_demo_that_is_ended_while_it_films_leaves_all_but_the_film(demo, bundle):
     running = demo('--policy', bundle, '--seconds', 3)
     running.wait_for('video')

@@ -25,7 +25,7 @@ from lnn_controller.sim.collect import collect
 
 pytestmark = pytest.mark.slow
 
-SECONDS = 12
+SECONDS = 11
 POLICIES = ('car_lane', 'car_lane_lstm')
 
 
@@ -145,7 +145,7 @@ def test_the_worst_moments_are_of_the_part_that_counts(car_lane, replayed):
 
 def test_every_sweep_passes_the_recording_as_it_is(car_lane, episode, monkeypatch):
     told = []
-    monkeypatch.setattr(corruptions, 'LONGEST_S', 4.0)  # each of some thirty replays takes its part of a second
+    monkeypatch.setattr(corruptions, 'LONGEST_S', 3.0)  # each of some thirty replays takes its part of a second
     episode = corruptions._first_minute(episode)
     curves = sweep_recording(episode, car_lane, progress=told.append)
     assert list(curves) == list(SWEEPS)
@@ -182,7 +182,7 @@ def test_two_policies_in_one_report(bag, tmp_path, capsys, monkeypatch):
     for name, sweep in SWEEPS.items():  # two levels of each make a curve
         worst = next(level for level in reversed(sweep.levels) if level != sweep.usual)
         monkeypatch.setitem(SWEEPS, name, replace(sweep, levels=(sweep.usual, worst)))
-    monkeypatch.setattr(corruptions, 'LONGEST_S', 4.0)
+    monkeypatch.setattr(corruptions, 'LONGEST_S', 2.0)
     arguments = ['replay', str(bag), '--sweep', '--json', '--out', str(tmp_path / 'report')]
     for policy in POLICIES:
         arguments += ['--policy', policy]

@@ -83,7 +83,7 @@ def test_the_same_seed_writes_the_same_demonstrations(bags, tmp_path):
     for topic in TOPICS:
         with Bag(again[0]) as new, Bag(bags[1]) as old:
             assert [m.data for m in new.messages([topic])] == [m.data for m in old.messages([topic])]
-    other = collect(tmp_path / 'other', seeds=[60], seconds=5, seed=2, progress=False)
+    other = collect(tmp_path / 'other', seeds=[60], seconds=4.2, seed=2, progress=False)
     assert (
         messages(other[0], '/odom')[0][1].pose.pose.position.x != messages(bags[1], '/odom')[0][1].pose.pose.position.x
     )

@@ -26,7 +26,7 @@ from lnn_controller.sim.drone.world import DroneWorld
 digest = hashlib.sha256()
 for scene in ('winter', 'dusk'):
     with DroneWorld(21, scene, scenery_seed=4) as world:
-        for k in range(20):
+        for k in range(8):
             world.apply((0.8, 0.2, 0.1, 0.9))
             world.advance(world.clock.camera)
             digest.update(world.camera().tobytes() + repr(world.pose()).encode() + world.imu()[1].tobytes())
@@ -194,9 +194,8 @@ def test_leaning_moves_the_horizon(worlds):
     assert red.mean() < rows.mean() - 6
 
 
-@pytest.mark.parametrize('scene', ['summer', 'winter'])
-def test_the_chase_view_shows_the_drone_and_the_target_before_it(worlds, scene):
-    made = worlds[scene]
+def test_the_chase_view_shows_the_drone_and_the_target_before_it(worlds):
+    made = worlds['winter']
     yaw, place_ = place(made, 5.0, 0.0)
     made.set_pose(0.0, 0.0, 1.4, yaw)
     made.set_target(*place_)

@@ -12,8 +12,7 @@ SEEDS = range(5000, 5012)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('scene', ['summer', 'urban'])
-@pytest.mark.parametrize('task', DRONE.tasks)
+@pytest.mark.parametrize(('task', 'scene'), [*((task, 'summer') for task in DRONE.tasks), ('tight', 'urban')])
 def test_the_pilot_succeeds(task, scene):
     asked = begun(task, SEEDS[0], scene)
     assert fly(asked, Pilot(asked)) == 'success'
@@ -28,13 +27,15 @@ def test_the_pilot_succeeds(task, scene):
 
 @pytest.mark.slow
 def test_who_is_blind_to_obstacles_hits_about_half_of_those_in_the_way():
-    def outcomes(pilot, task):
-        flights = [begun(task, seed) for seed in SEEDS]
+    def outcomes(pilot, task, seeds):
+        flights = [begun(task, seed) for seed in seeds]
         return [fly(asked, pilot(asked)) for asked in flights]
 
-    assert 3 <= outcomes(BlindPilot, 'tight').count('crash') <= 10
-    assert outcomes(BlindPilot, 'fly').count('success') >= 10
-    assert outcomes(Pilot, 'tight').count('success') >= 11
+    hit = outcomes(BlindPilot, 'tight', SEEDS)
+    assert 3 <= hit.count('crash') <= 10
+    assert outcomes(BlindPilot, 'fly', SEEDS[:4]).count('success') >= 3
+    in_the_way = [seed for seed, outcome in zip(SEEDS, hit, strict=True) if outcome == 'crash'][:4]
+    assert outcomes(Pilot, 'tight', in_the_way).count('success') >= 3
 
 
 @pytest.mark.parametrize('task', ['fly', 'tight', 'hidden'])
@@ -163,7 +164,7 @@ def test_a_target_that_is_followed_wanders_steadily_among_the_trees():
 @pytest.mark.slow
 def test_hidden_goes_out_of_view_and_nothing_tells_where_it_will_be():
     sides = set()
-    for seed in SEEDS[:8]:
+    for seed in SEEDS[:4]:
         asked = begun('hidden', seed)
         world, seen = asked.world, []
 

@@ -51,7 +51,7 @@ def test_pooled_figures_are_over_all_seeds():
 def test_worn_steering_is_undone(car_lane, monkeypatch, whole, tmp_path):
     told = []
     study = STUDIES['worn-steering'].load()
-    for name, value in [] if whole else [('SECONDS', 30.0), ('CHANGED_S', 5.0), ('JUDGED_S', 20.0)]:
+    for name, value in [] if whole else [('SECONDS', 20.0), ('CHANGED_S', 3.0), ('JUDGED_S', 13.0)]:
         monkeypatch.setattr(study, name, value)
     result = study.run(car_lane, [0], told.append)
     summary = result.summary

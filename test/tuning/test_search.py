@@ -172,7 +172,7 @@ def test_drives_are_judged_by_the_rms_over_all_of_them():
 
 
 def test_killed_it_goes_on_and_runs_again_what_was_under_way(bag, tmp_path, capfd):
-    (tmp_path / 'train.yaml').write_text(yaml.safe_dump({**QUICK, 'steps': 40, 'epochs': 20}))
+    (tmp_path / 'train.yaml').write_text(yaml.safe_dump({**QUICK, 'steps': 30, 'epochs': 15}))
     (tmp_path / 'space.yaml').write_text('learning_rate: {low: 1.0e-4, high: 1.0e-2, log: true}\n')
     out = tmp_path / 'out'
     command = ['tune', str(bag), '--config', f'{tmp_path}/train.yaml', '--space', f'{tmp_path}/space.yaml']
@@ -198,7 +198,7 @@ def test_killed_it_goes_on_and_runs_again_what_was_under_way(bag, tmp_path, capf
     for number, other in again.items():
         assert found[number].state == TrialState.FAIL
         assert found[number].params == other.params
-    assert yaml.safe_load((out / 'train.yaml').read_text())['steps'] == 40
+    assert yaml.safe_load((out / 'train.yaml').read_text())['steps'] == 30
 
 
 def trials(out):
