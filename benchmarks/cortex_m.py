@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import Path
 
 TOOLS = ('arm-none-eabi-gcc', 'arm-none-eabi-size', 'qemu-system-arm')
-CALLS = ('step', 'step_with_time_constants', 'encode', 'fit')
+CALLS = ('step', 'step_with_time_constants', 'encode', 'encode_with_attention', 'fit')
 FIRMWARE = ('check.c', 'emulate.c', 'mps2.c')
 # As in the folder's Makefile; without libgcc, so that nothing which needs it goes unseen.
 WARNINGS = ('-pedantic', '-Wall', '-Wextra', '-Werror')

@@ -52,6 +52,7 @@ class Variant:
     :param cell: in place of the policy's, with fresh weights
     :param straight_line: of ``lnn export``
     :param optimise: GCC's option
+    :param attention: of ``lnn export``
     """
 
     rows: dict[str, str]
@@ -59,6 +60,7 @@ class Variant:
     cell: str = ''
     straight_line: bool = False
     optimise: str = '-O2'
+    attention: bool = False
 
 
 VARIANTS = {
@@ -66,17 +68,22 @@ VARIANTS = {
     'straight': Variant({'step': 'core, `--straight-line`, `-Os`'}, straight_line=True, optimise='-Os'),
     'ltc': Variant({'step': 'core, LTC on the same wiring'}, cell='ltc'),
     'float': Variant({'encode': 'encoder, float32', 'fit': 'a picture of 320×240 into a frame'}, encoder='float'),
+    'attention': Variant(
+        {'encode_with_attention': 'encoder, float32, with its map of attention'}, encoder='float', attention=True
+    ),
     'int8': Variant({'encode': 'encoder, int8'}, encoder='int8'),
 }
 FILES = {
     'step': ('core', 'step'),
     'step_with_time_constants': ('core', 'step'),
     'encode': ('encoder',),
+    'encode_with_attention': ('encoder',),
     'fit': ('fit',),
 }
 BUFFERS = {'step': ('state',), 'step_with_time_constants': ('state', 'tau'), 'encode': ('frame', 'scratch')}
+BUFFERS['encode_with_attention'] = (*BUFFERS['encode'], 'attention', 'attention_scratch')
 BUFFERS['fit'] = ('picture', 'frame', 'fit_scratch')
-DIFFERENCES = {'step': 'commands', 'encode': 'features'}
+DIFFERENCES = {'step': 'commands', 'encode': 'features', 'encode_with_attention': 'attention'}
 
 
 def floor(spec: PolicySpec) -> int:
@@ -127,7 +134,7 @@ def exported(variant: Variant, folder: Path, image: ImageSpec | None = None) -> 
     network, policy = read_network(read_bundle(bundle)), Policy.load(bundle, runtime='onnx')
     encoder = None
     if variant.encoder == 'float':
-        encoder = encoder_source(network)
+        encoder = encoder_source(network, attention=variant.attention)
     elif variant.encoder == 'int8':
         encoder = encoder_int8_source(network, sample_frames([RECORDING], policy.spec.image, CALIBRATION_FRAMES))
     files = project_files(network, encoder, straight_line=variant.straight_line)

@@ -12,6 +12,10 @@ __all__ = ['EXAMPLE', 'SUMMARY', 'add_arguments', 'run']
 SUMMARY = 'write a policy as C for a microcontroller, or again with its map of attention'
 # More of them hardly change the largest values.
 CALIBRATION_FRAMES = 200
+NO_MAP = {
+    'int8': 'there each channel has a scale of its own, and the map is of averages over channels',
+    'none': 'there is no encoder that could be mapped',
+}
 EXAMPLE = 'lnn export car_lane --target c --out out/car_lane_c'
 
 
@@ -49,6 +53,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar='BAG',
         help='recordings of what the robot sees, from which int8 takes its scales',
     )
+    parser.add_argument(
+        '--attention',
+        action='store_true',
+        help='with a function that maps what of a frame the encoder answers to, in float alone',
+    )
     parser.add_argument('--overwrite', action='store_true', help='write into a folder that holds something')
 
 
@@ -60,7 +69,7 @@ def _with_attention(args: argparse.Namespace) -> int:
     from lnn_controller.errors import InputError
     from lnn_controller.policy import find_policy, read_bundle
 
-    given = [name for name in ('straight_line', 'calibrate') if getattr(args, name)]
+    given = [name for name in ('straight_line', 'calibrate', 'attention') if getattr(args, name)]
     if given or args.encoder != 'float':
         flag = (given or ['encoder'])[0].replace('_', '-')
         raise InputError(f'--{flag} goes with --target c. Got it with attention: leave it out')
@@ -83,7 +92,7 @@ def _as_c(args: argparse.Namespace) -> int:
 
     bundle = read_bundle(find_policy(args.policy))
     network = read_network(bundle)
-    encoder = _encoder(network, args.encoder, args.calibrate)
+    encoder = _encoder(network, args.encoder, args.calibrate, attention=args.attention)
     files = project_files(network, encoder, straight_line=args.straight_line) | check_files(
         network, Policy(bundle, runtime='onnx'), encoder
     )
@@ -93,11 +102,13 @@ def _as_c(args: argparse.Namespace) -> int:
     return 0
 
 
-def _encoder(network: 'Network', kind: str, bags: list[str] | None) -> 'Encoder | None':
+def _encoder(network: 'Network', kind: str, bags: list[str] | None, *, attention: bool) -> 'Encoder | None':
     from lnn_controller.data.sample import sample_frames
     from lnn_controller.errors import InputError
     from lnn_controller.export.c import encoder_int8_source, encoder_source
 
+    if attention and kind != 'float':
+        raise InputError(f'--attention must come with --encoder float. Got {kind}: {NO_MAP[kind]}')
     if (kind == 'int8') != bool(bags):
         got = 'none of them' if kind == 'int8' else f'--encoder {kind}'
         raise InputError(
@@ -106,4 +117,4 @@ def _encoder(network: 'Network', kind: str, bags: list[str] | None) -> 'Encoder 
         )
     if kind == 'int8':
         return encoder_int8_source(network, sample_frames(bags or [], network.spec.image, CALIBRATION_FRAMES))
-    return encoder_source(network) if kind == 'float' else None
+    return encoder_source(network, attention=attention) if kind == 'float' else None

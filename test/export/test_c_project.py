@@ -23,10 +23,16 @@ def run(folder, *command):
 
 
 @pytest.mark.parametrize(
-    ('policy', 'encoder'), [('car_lane', 'float'), ('drone_forest_lstm', 'none'), ('real_car', 'none')]
+    ('policy', 'more'),
+    [
+        ('car_lane', ()),
+        ('drone_forest', ('--attention',)),
+        ('drone_forest_lstm', ('--encoder', 'none')),
+        ('real_car', ('--encoder', 'none')),
+    ],
 )
-def test_its_check_passes_under_the_sanitizers(policy, encoder, tmp_path):
-    assert export(policy, tmp_path / 'c', '--encoder', encoder) == 0
+def test_its_check_passes_under_the_sanitizers(policy, more, tmp_path):
+    assert export(policy, tmp_path / 'c', *more) == 0
     sources = sorted(path.name for path in (tmp_path / 'c').glob(f'{policy}_*.c'))
     flags = [*STRICT, '-O1', '-g', '-fsanitize=address,undefined', '-fno-sanitize-recover=all', '-o', 'check']
     done = run(tmp_path / 'c', COMPILER, *flags, 'check.c', *sources)
@@ -46,7 +52,11 @@ def test_check_finds_a_wrong_weight(tmp_path):
     assert 'TOO MUCH' in done.stdout
 
 
-@pytest.mark.parametrize('more', [(), ('--straight-line', '--encoder', 'none')], ids=['tables', 'straight line'])
+@pytest.mark.parametrize(
+    'more',
+    [(), ('--straight-line', '--encoder', 'none'), ('--attention',)],
+    ids=['tables', 'straight line', 'attention'],
+)
 def test_it_needs_no_library(more, tmp_path):
     assert export('car_lane', tmp_path, *more) == 0
     assert run(tmp_path, 'make').returncode == 0

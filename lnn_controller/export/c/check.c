@@ -107,6 +107,11 @@ static void check_frames(void) {
     static uint8_t room[POLICY_SCRATCH + 15];
     void *scratch = (void *)(((uintptr_t)room + 15) & ~(uintptr_t)15);
     float features[POLICY_FEATURES], most = 0.0f;
+#if POLICY_ATTENTION
+    static uint8_t attention[POLICY_HEIGHT * POLICY_WIDTH];
+    static float attention_scratch[POLICY_ATTENTION_SCRATCH / 4];
+    float again[POLICY_FEATURES], most_attention = 0.0f;
+#endif
     for (uint32_t k = 0; k < CHECK_FRAMES; k++) {
         /* Stripes and noise, as the features were made of: vectors.py. */
         for (uint32_t i = 0; i < sizeof frame; i++) {
@@ -117,8 +122,20 @@ static void check_frames(void) {
         policy_encode(frame, features, scratch);
         for (int f = 0; f < POLICY_FEATURES; f++) most = larger(most, features[f], CHECK_FRAME_FEATURES[k][f]);
         note_bits(features, POLICY_FEATURES);
+#if POLICY_ATTENTION
+        policy_encode_with_attention(frame, again, attention, scratch, attention_scratch);
+        for (int f = 0; f < POLICY_FEATURES; f++) failures += again[f] != features[f];
+        for (uint32_t i = 0; i < sizeof attention; i++) {
+            float shade = attention[i] / 255.0f;
+            most_attention = larger(most_attention, shade, CHECK_FRAME_ATTENTION[k * sizeof attention + i] / 255.0f);
+            note_bits(&shade, 1);
+        }
+#endif
     }
     judge("features", most, CHECK_FEATURES_TOLERANCE);
+#if POLICY_ATTENTION
+    judge("attention", most_attention, CHECK_ATTENTION_TOLERANCE);
+#endif
 }
 #endif
 

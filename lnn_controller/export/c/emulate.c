@@ -34,6 +34,15 @@ static void encode(void) {
     policy_encode(frame, features, scratch);
 }
 
+#if POLICY_ATTENTION
+static uint8_t attention[POLICY_HEIGHT * POLICY_WIDTH];
+static float attention_scratch[POLICY_ATTENTION_SCRATCH / 4];
+
+static void encode_with_attention(void) {
+    policy_encode_with_attention(frame, features, attention, scratch, attention_scratch);
+}
+
+#endif
 static void fit(void) {
     policy_fit(picture, PICTURE_HEIGHT, PICTURE_WIDTH, 3 * PICTURE_WIDTH, POLICY_RGB8, frame, fit_scratch);
 }
@@ -83,6 +92,9 @@ int main(void) {
     fit(); /* what depends on the picture's size alone is computed once */
     report("fit", fit);
     report("encode", encode);
+#if POLICY_ATTENTION
+    report("encode_with_attention", encode_with_attention);
+#endif
 #endif
     return failed;
 }

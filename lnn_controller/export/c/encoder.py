@@ -7,7 +7,7 @@ import numpy as np
 
 from lnn_controller.errors import InputError
 from lnn_controller.export.c.network import Array, Network
-from lnn_controller.export.c.text import comment, fill, number, table, template
+from lnn_controller.export.c.text import choose, comment, fill, number, table, template
 
 __all__ = ['Encoder', 'Layer', 'encoder_source', 'layers', 'preamble', 'project_weights', 'scratch_values']
 
@@ -61,12 +61,14 @@ class Encoder:
     :param scratch_bytes: what the caller gives it to work in
     :param fused_scratch_bytes: the same where it is compiled with ``LNN_FUSED``
     :param tolerance: how far its features may be from ONNX Runtime's on any frame
+    :param attention_scratch_bytes: what the caller gives it besides for the map of attention; 0: it makes none
     """
 
     source: str
     scratch_bytes: int
     fused_scratch_bytes: int
     tolerance: float = 5e-5
+    attention_scratch_bytes: int = 0
 
 
 def layers(network: Network) -> list[Layer]:
@@ -150,11 +152,12 @@ def scratch_values(network: Network) -> tuple[int, int]:
     return rows, convolutions[-1].height * convolutions[-1].row
 
 
-def encoder_source(network: Network) -> Encoder:
+def encoder_source(network: Network, *, attention: bool = False) -> Encoder:
     """
     Write a policy's encoder as C, in float32.
 
     :param network: the policy's network
+    :param attention: whether it can map what of a frame its convolutions answer to
     :returns: the file and what it needs
     :raises InputError: if the weights are not those of such an encoder
     """
@@ -166,6 +169,8 @@ def encoder_source(network: Network) -> Encoder:
     more = -features % BLOCK
     text += table('PROJECT', _blocks(np.pad(project_weights(network), ((0, more), (0, 0)))))
     text += table('PROJECT_OFFSET', np.pad(network.tensor('encoder.project.bias', features), (0, more)))
-    text += '\n' + template('policy_encoder.c') + template('policy_encoder_rows.c')
+    text += '\n' + template('policy_encoder.c') + (template('policy_attention.c') if attention else '')
+    text += choose(template('policy_encoder_rows.c'), 'POLICY_ATTENTION', attention)
     kept, first = sum(scratch_values(network)), convolutions[0].kernel * image.width * image.channels
-    return Encoder(fill(text, network.name), 4 * kept, 4 * (kept + first))
+    averages = sum(layer.height * layer.width for layer in convolutions) if attention else 0
+    return Encoder(fill(text, network.name), 4 * kept, 4 * (kept + first), attention_scratch_bytes=4 * averages)

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from lnn_controller.errors import InputError
 from lnn_controller.export.c.encoder import Encoder, Layer, layers, preamble, project_weights, scratch_values
 from lnn_controller.export.c.network import Array, Network
-from lnn_controller.export.c.text import fill, integer_table, table, template
+from lnn_controller.export.c.text import choose, fill, integer_table, table, template
 
 __all__ = ['encoder_int8_source', 'largest_values']
 
@@ -65,7 +65,8 @@ def encoder_int8_source(network: Network, frames: NDArray[np.uint8]) -> Encoder:
             text += table('TOTAL1', whole.sum((1, 2)))
     text += table('PROJECT', project_weights(network))
     text += table('PROJECT_OFFSET', network.tensor('encoder.project.bias', network.spec.network.features))
-    text += '\n' + template('policy_encoder_int8.c') + template('policy_encoder_rows.c')
+    text += '\n' + template('policy_encoder_int8.c')
+    text += choose(template('policy_encoder_rows.c'), 'POLICY_ATTENTION', False)
     rows, last = scratch_values(network)
     return Encoder(fill(text, network.name), rows + 4 * last, rows + 4 * last, TOLERANCE)
 

@@ -31,6 +31,10 @@ $sizes
 #else
 #define POLICY_SCRATCH $scratch
 #endif
+#if POLICY_ATTENTION
+/* Bytes that policy_encode_with_attention works in besides. */
+#define POLICY_ATTENTION_SCRATCH $attention_scratch
+#endif
 
 enum policy_reason {
     POLICY_GOOD = 0,
@@ -51,6 +55,20 @@ enum policy_reason {
  * scratch   POLICY_SCRATCH bytes, aligned as a float is; what is in them before and after does not matter
  */
 void policy_encode(const uint8_t *rgb, float features[POLICY_FEATURES], void *scratch);
+#if POLICY_ATTENTION
+
+/*
+ * The same features, to the bit, and what of the frame the convolutions answer to, by VisualBackProp. It shows what the encoder
+ * sees, not what the command hangs on.
+ *
+ * rgb, features, scratch  as policy_encode takes them
+ * attention               out: POLICY_HEIGHT rows of POLICY_WIDTH pixels, 0 ... 255; the frame's largest is 255, unless nothing answers
+ * attention_scratch       POLICY_ATTENTION_SCRATCH bytes, aligned as a float is; what is in them does not matter
+ */
+void policy_encode_with_attention(
+    const uint8_t *rgb, float features[POLICY_FEATURES], uint8_t attention[POLICY_HEIGHT * POLICY_WIDTH],
+    void *scratch, void *attention_scratch);
+#endif
 
 enum policy_picture { POLICY_RGB8, POLICY_BGR8, POLICY_MONO8 };
 

@@ -41,7 +41,11 @@ static void standard(const uint8_t *rgb, float *mean, float *per_deviation) {
                                       PER_COUNT_SQUARED + 1.0f);
 }
 
+#if POLICY_ATTENTION
+static void through_layers(const uint8_t *rgb, float *features, void *scratch, struct averages *averages) {
+#else
 void policy_encode(const uint8_t *rgb, float features[POLICY_FEATURES], void *scratch) {
+#endif
     struct scratch *s = scratch;
     const void *in[K1 > K2 ? K1 : K2];
     float mean, per_deviation;
@@ -63,17 +67,29 @@ void policy_encode(const uint8_t *rgb, float features[POLICY_FEATURES], void *sc
 #endif
         }
         layer1(in, mean, per_deviation, s->rows1[y1 % K2]);
+#if POLICY_ATTENTION
+        if (averages) average(s->rows1[y1 % K2], W1, C1, averages->map1 + y1 * W1);
+#endif
         if (y1 < K2 - 1 || (y1 - (K2 - 1)) % S2) continue;
         y2 = (y1 - (K2 - 1)) / S2;
         for (int k = 0; k < K2; k++) in[k] = s->rows1[(S2 * y2 + k) % K2];
         layer2(in, 0.0f, 1.0f, s->rows2[y2 % K3]);
+#if POLICY_ATTENTION
+        if (averages) average(s->rows2[y2 % K3], W2, C2, averages->map2 + y2 * W2);
+#endif
         if (y2 < K3 - 1 || (y2 - (K3 - 1)) % S3) continue;
         y3 = (y2 - (K3 - 1)) / S3;
         for (int k = 0; k < K3; k++) in[k] = s->rows2[(S3 * y3 + k) % K3];
         layer3(in, 0.0f, 1.0f, s->rows3[y3 % K4]);
+#if POLICY_ATTENTION
+        if (averages) average(s->rows3[y3 % K4], W3, C3, averages->map3 + y3 * W3);
+#endif
         if (y3 < K4 - 1) continue;
         for (int k = 0; k < K4; k++) in[k] = s->rows3[(y4 + k) % K4];
         layer4(in, 0.0f, 1.0f, s->all4 + y4 * W4 * C4);
+#if POLICY_ATTENTION
+        if (averages) average(s->all4 + y4 * W4 * C4, W4, C4, averages->map4 + y4 * W4);
+#endif
         y4++;
     }
     project(s->all4, features);

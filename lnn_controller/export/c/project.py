@@ -10,7 +10,7 @@ from lnn_controller.export.c.core import core_source
 from lnn_controller.export.c.encoder import Encoder
 from lnn_controller.export.c.fit import fit_source
 from lnn_controller.export.c.network import Network
-from lnn_controller.export.c.text import fill, number, template
+from lnn_controller.export.c.text import choose, fill, number, template
 from lnn_controller.export.c.vectors import vectors_source
 from lnn_controller.policy import Policy
 from lnn_controller.policy.files import expand
@@ -53,12 +53,14 @@ def check_files(network: Network, policy: Policy, encoder: Encoder | None = None
     :param policy: the same in ONNX Runtime
     :param encoder: as :func:`project_files`
     :returns: text by file name
+    :raises InputError: if the encoder maps attention and the policy has no graph to compare with
     """
     tolerance = encoder.tolerance if encoder else Encoder.tolerance
+    attention = _has_attention(encoder)
     return {
-        **{file: fill(template(file), network.name) for file in WITH_IT},
-        'vectors.h': fill(vectors_source(network, policy, tolerance), network.name),
-        'README.md': _readme(network),
+        **{file: fill(choose(template(file), 'POLICY_ATTENTION', attention), network.name) for file in WITH_IT},
+        'vectors.h': fill(vectors_source(network, policy, tolerance, attention=attention), network.name),
+        'README.md': _readme(network, encoder),
     }
 
 
@@ -86,6 +88,10 @@ def write_files(files: Mapping[str, str], out: str | Path, *, overwrite: bool = 
     return folder
 
 
+def _has_attention(encoder: Encoder | None) -> bool:
+    return encoder is not None and encoder.attention_scratch_bytes > 0
+
+
 def _header(network: Network, encoder: Encoder | None) -> str:
     """Write the functions, and what they take and give."""
     spec, cell = network.spec, read_cell(network)
@@ -110,12 +116,14 @@ def _header(network: Network, encoder: Encoder | None) -> str:
     lines = [f'#define POLICY_{key} {value}' for key, (value, _) in sizes.items()]
     width = max(map(len, lines))
     lines = [f'{line:<{width}} /* {said} */' for line, (_, said) in zip(lines, sizes.values())]
-    text = Template(template('policy.h')).substitute(
+    text = choose(template('policy.h'), 'POLICY_ATTENTION', _has_attention(encoder))
+    text = Template(text).substitute(
         title=_title(network),
         digest=spec.files['weights.safetensors'],
         sizes='\n'.join(lines),
         scratch=encoder.scratch_bytes if encoder else 0,
         fused_scratch=encoder.fused_scratch_bytes if encoder else 0,
+        attention_scratch=encoder.attention_scratch_bytes if encoder else 0,
         imu='gyroscope xyz, rad/s, then accelerometer xyz, m/s^2, as measured' if spec.imu else 'not looked at: NULL',
         channels=', '.join(f'{out.name} ({out.unit})' for out in spec.outputs),
         tau='' if cell.has_tau else '; this cell has none, and writes nothing',
@@ -132,18 +140,21 @@ def _initialiser(values: Sequence[float]) -> str:
     return f'{{{", ".join(map(number, values))}}}'
 
 
-def _readme(network: Network) -> str:
+def _readme(network: Network, encoder: Encoder | None) -> str:
     spec, has_imu = network.spec, network.spec.imu is not None
     rows = [
         f'| `command[POLICY_{out.name.upper()}]` | {out.minimum:g} to {out.maximum:g} {out.unit} |'
         for out in spec.outputs
     ]
-    text = Template(template('README.md')).substitute(
+    text = choose(template('README.md'), 'POLICY_ATTENTION', _has_attention(encoder))
+    text = Template(text).substitute(
         name=network.name,
         policy=spec.name,
         title=_title(network),
         state_bytes=4 * spec.network.state_size,
         imu='`imu`: gyroscope xyz (rad/s), accelerometer xyz (m/s²), as measured.' if has_imu else '`imu`: NULL.',
         outputs='\n'.join(rows),
+        attention_bytes=spec.image.height * spec.image.width,
+        attention_scratch=encoder.attention_scratch_bytes if encoder else 0,
     )
     return fill(text, network.name)

@@ -8,7 +8,7 @@ from importlib.resources import files
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ['comment', 'fill', 'integer_table', 'number', 'plus', 'smallest_type', 'table', 'template']
+__all__ = ['choose', 'comment', 'fill', 'integer_table', 'number', 'plus', 'smallest_type', 'table', 'template']
 
 WIDTH = 120
 
@@ -92,6 +92,19 @@ def template(file: str) -> str:
     :returns: its text
     """
     return files('lnn_controller.export.c').joinpath(file).read_text(encoding='utf-8')
+
+
+def choose(text: str, flag: str, chosen: bool) -> str:
+    """
+    Settle what lines of C depend on a flag, as a preprocessor would: nothing of the question stays.
+
+    :param text: C with ``#if FLAG``, perhaps ``#else``, and ``#endif``, none of them within another
+    :param flag: what the lines ask for
+    :param chosen: the answer
+    :returns: C
+    """
+    asked = re.compile(rf'^#if {flag}\n(.*?)(?:^#else\n(.*?))?^#endif\n', re.MULTILINE | re.DOTALL)
+    return asked.sub(lambda found: found[1] if chosen else found[2] or '', text)
 
 
 def fill(text: str, name: str) -> str:

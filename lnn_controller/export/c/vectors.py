@@ -4,13 +4,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lnn_controller.export.c.network import Network
-from lnn_controller.export.c.text import number, table
+from lnn_controller.export.c.text import integer_table, number, table
 from lnn_controller.policy import ImageSpec, Policy
 
 __all__ = ['check_frames', 'vectors_source']
 
 STEPS, FRAMES = 32, 2
 COMMAND_TOLERANCE, TAU_TOLERANCE = 2e-6, 5e-5
+ATTENTION_TOLERANCE = 0.004  # one shade of 255
 
 
 def check_frames(image: ImageSpec) -> NDArray[np.uint8]:
@@ -29,14 +30,16 @@ def check_frames(image: ImageSpec) -> NDArray[np.uint8]:
     return values.astype(np.uint8).reshape(FRAMES, image.height, image.width, 3)
 
 
-def vectors_source(network: Network, policy: Policy, features_tolerance: float) -> str:
+def vectors_source(network: Network, policy: Policy, features_tolerance: float, *, attention: bool = False) -> str:
     """
     Write vectors.h.
 
     :param network: the network
     :param policy: the same in ONNX Runtime
     :param features_tolerance: how far the encoder's features may be from ONNX Runtime's
+    :param attention: whether maps of attention go with them
     :returns: C
+    :raises InputError: if they are to, and the policy's bundle has no graph of them
     """
     spec, rng = policy.spec, np.random.default_rng(0)
     inputs, commands, hx, tau = [], [], policy.initial_state(), None
@@ -67,6 +70,11 @@ def vectors_source(network: Network, policy: Policy, features_tolerance: float) 
     text += '\n' + table('CHECK_COMMAND', commands)
     if tau is not None:
         text += '\n/* After the last step, s. */\n' + table('CHECK_TAU', tau)
-    frames = [policy.encode(frame) for frame in check_frames(spec.image)]
-    text += '\n#if defined POLICY_SCRATCH && POLICY_SCRATCH > 0\n' + table('CHECK_FRAME_FEATURES', frames) + '#endif\n'
+    frames = check_frames(spec.image)
+    text += '\n#if defined POLICY_SCRATCH && POLICY_SCRATCH > 0\n'
+    text += table('CHECK_FRAME_FEATURES', [policy.encode(frame) for frame in frames]) + '#endif\n'
+    if attention:
+        maps = np.rint([255 * policy.attention(frame) for frame in frames]).astype(np.uint8).ravel()
+        text += f'\n#define CHECK_ATTENTION_TOLERANCE {number(ATTENTION_TOLERANCE)}\n'
+        text += integer_table('CHECK_FRAME_ATTENTION', maps, 'uint8_t')
     return text + '\n#endif\n'
