@@ -18,6 +18,7 @@ from lnn_controller.report.html import row, table, write_page
 __all__ = ['bag_text', 'write_bag_page']
 
 BINS, BAR = 15, 40
+LISTED = 20  # stretches, in a terminal
 WHOLE = 'whole, as far as its checksums and its index show'
 CLOCKS = {'header': 'header stamps', 'receive': 'receive times'}
 PAGE_STYLE = """\
@@ -69,9 +70,11 @@ def _aligned(row: Sequence[str], widths: Sequence[int]) -> str:
 
 def _learnt_lines(learnt: Learnt) -> Iterator[str]:
     yield f'training would learn {learnt.usable_s:.1f} s of it, in {len(learnt.spans)} stretch(es):'
-    yield '  ' + ', '.join(
+    listed = [
         f'{(low - learnt.first_ns) * 1e-9:.1f}–{(high - learnt.first_ns) * 1e-9:.1f} s' for low, high in learnt.spans
-    )
+    ]
+    more = f' and {len(listed) - LISTED} more, which the page of --out shows' if len(listed) > LISTED else ''
+    yield f'  {", ".join(listed[:LISTED])}{more}'
     yield _read_from(learnt)
     yield from (f'left out: {line}' for line in learnt.drops)
     yield from (f'warning: {note}' for note in learnt.notes)

@@ -12,7 +12,7 @@ from lnn_controller.report.html import embed, plot, row, table, write_page
 from lnn_controller.report.json import write_json
 from lnn_controller.report.replay_plots import draw_commands, draw_moments, draw_robustness
 from lnn_controller.report.replay_report import ReplayReport, as_json
-from lnn_controller.report.text import exactness, rate_text, stops_text
+from lnn_controller.report.text import exactness, number, rate_text, stops_text
 
 __all__ = ['write_report']
 
@@ -93,7 +93,7 @@ def _segments(summaries: Sequence[ComparisonSummary]) -> str:
     rows = []
     for each in summaries:
         for segment in each.segments:
-            when = f'{segment.start_s:.0f} … {segment.end_s:.0f} s'
+            when = f'{segment.start_s:.0f}\xa0…\xa0{segment.end_s:.0f}\xa0s'
             for channel, figures in segment.channels.items():
                 rows.append(row(when, each.policy, channel, str(segment.compared), *_cells(figures)))
     heads = ('segment', 'policy', 'channel', 'ticks', *(head for _, head in COLUMNS))
@@ -117,4 +117,4 @@ def _moments(report: ReplayReport) -> list[str]:
 
 
 def _cells(figures: CommandErrors) -> list[str]:
-    return [f'{getattr(figures, key):.3f}' for key, _ in COLUMNS]
+    return [number(getattr(figures, key)) for key, _ in COLUMNS]

@@ -10,7 +10,7 @@ from lnn_controller.replay.comparison import ComparisonSummary
 from lnn_controller.replay.result import Exactness, ReplaySummary
 from lnn_controller.report.replay_report import ReplayReport
 
-__all__ = ['exactness', 'rate_text', 'replay_table', 'stops_text', 'trial_card', 'trials_table']
+__all__ = ['exactness', 'number', 'rate_text', 'replay_table', 'stops_text', 'trial_card', 'trials_table']
 
 TIME_UP = 'time up'  # no outcome
 
@@ -115,10 +115,20 @@ def replay_table(reports: Sequence[ReplayReport]) -> str:
         for each in summaries:
             policy = f'{each.policy:<{width}}' if width else ''
             figures = each.channels[name]
-            lines.append(f'{name:<12}{policy}' + ''.join(f'{getattr(figures, key):>12.3f}' for key in keys))
+            lines.append(f'{name:<12}{policy}' + ''.join(f'{number(getattr(figures, key)):>12}' for key in keys))
     for report in reports:
         lines += ['', *_replay_lines(report)]
     return '\n'.join(lines)
+
+
+def number(value: float) -> str:
+    """
+    Write a figure.
+
+    :param value: the figure
+    :returns: with three decimals; a dash where there is none
+    """
+    return '–' if math.isnan(value) else f'{value:.3f}'
 
 
 def stops_text(counts: Mapping[str, int]) -> str:

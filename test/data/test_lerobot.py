@@ -12,6 +12,7 @@ from pyarrow import parquet
 
 from lnn_controller.cli import main
 from lnn_controller.data import Bag, read_episode
+from lnn_controller.data.importers.lerobot import Dataset
 from lnn_controller.policy.spec import ImageSpec
 
 FPS, LENGTHS = 10, (6, 4)
@@ -135,6 +136,15 @@ def test_a_person_says_what_the_velocities_are(tmp_path, capsys):
         episode = read_episode(bag, image=SPEC)
         assert bag.custom_data['licence'] == 'mine'
     np.testing.assert_allclose(episode.commands, [[-0.2 - row / 5, 7.0] for row in range(6)], rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ('names', 'chosen'),
+    [([NAMES], NAMES), ({'motors': [NAMES]}, NAMES), (None, ['0', '1', '2'])],  # as Unitree's have them; as many have
+)
+def test_names_in_a_list_of_one_and_elements_without_names(tmp_path, names, chosen):
+    path = described(tmp_path / 'drives', 'v2.1', names=names)
+    assert list(Dataset.open(path).action_names) == chosen
 
 
 def only(path, **columns):

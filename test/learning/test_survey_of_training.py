@@ -1,6 +1,7 @@
 """Marks are honoured by training, and ``lnn info`` shows what training would make of a bag."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -95,6 +96,12 @@ def test_a_survey_is_what_training_makes_of_it(marked, tmp_path):
     assert 'training would learn 9.8 s of it, in 2 stretch(es):\n  0.0–3.9 s, 9.0–14.9 s\n' in text
     shares = re.findall(r'^ +-?[\d.]+ … +-?[\d.]+ +([\d.]+) %', text[text.index('angular_z') :], re.MULTILINE)
     assert sum(map(float, shares)) == pytest.approx(100, abs=1)
+
+    often = replace(found, learnt=replace(learnt, spans=[(learnt.first_ns, learnt.last_ns)] * 305))
+    listed = bag_text(often)
+    assert 'in 305 stretch(es):' in listed
+    assert 'and 285 more, which the page of --out shows' in listed
+    assert max(map(len, listed.splitlines())) < 500
 
     write_bag_page(tmp_path / 'new' / 'page.html', found)
     page = (tmp_path / 'new' / 'page.html').read_text(encoding='utf-8')

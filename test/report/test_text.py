@@ -111,3 +111,9 @@ def test_a_live_comparison_has_no_figures_of_a_replay():
     text = replay_table([ReplayReport(COMPARISON, ComparisonSummary(**shared))])
     assert 'real time' not in text
     assert 'left out' not in text
+
+
+def test_a_figure_that_there_is_not_is_a_dash():
+    figures = replace(FIGURES, lag_s=math.nan, r2=-16240.183)
+    row = replay_table([ReplayReport(COMPARISON, replace(SUMMARY, channels={'angular_z': figures}))]).splitlines()[1]
+    assert row.split()[1:] == ['0.250', '0.250', '-16240.183', '0.250', '0.250', '–', '0.250', '0.250']

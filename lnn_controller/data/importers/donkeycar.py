@@ -24,7 +24,7 @@ def read_tub(path: Path) -> list[Row]:
 
     :param path: its folder
     :returns: a row for each record that a user drove, in order of time
-    :raises InputError: if it is no tub, or a record is damaged
+    :raises InputError: if it is no tub, a record is damaged, or it has none but tubs in it
     """
     if (path / 'manifest.json').exists():
         records = _catalogs(path)
@@ -32,7 +32,10 @@ def read_tub(path: Path) -> list[Row]:
         records = _files(path)
     else:
         raise InputError(f'{path} must be a tub of Donkeycar, with manifest.json or record_*.json. Got neither')
-    return [_row(*each) for each in records if each[1].get('user/mode', 'user') == 'user']
+    rows = [_row(*each) for each in records if each[1].get('user/mode', 'user') == 'user']
+    if not rows and (inside := sorted(each.parent.name for each in path.glob('*/manifest.json'))):
+        raise InputError(f'{path} has no record of its own. Got tubs in it: name one of {", ".join(inside)}')
+    return rows
 
 
 def _catalogs(path: Path) -> Iterator[tuple[str, dict[str, Any], Path, int]]:

@@ -26,6 +26,8 @@ __all__ = ['Dataset', 'Episode', 'Term', 'velocities']
 VERSION = re.compile(r'v(2\.[01]|3\.0)')
 KEY = re.compile(r'observation\.images?(\.[\w.-]+)?')  # of a camera; it becomes part of a path
 ACTION, STAMP, EPISODE = 'action', 'timestamp', 'episode_index'
+FETCH = 'download it, or take the table of its episode away'
+MOST = 10_000  # elements of an action
 # Velocities by the names that LeKiwi, and bridges to ROS 2, give them; LeKiwi turns in degrees a second.
 KNOWN = {
     'x.vel': ('linear_x', 1.0),
@@ -115,13 +117,21 @@ class Dataset:
     @property
     def action_names(self) -> tuple[str, ...]:
         """
-        The elements of an action.
+        The elements of an action; where they have no names, their numbers, from 0.
 
-        :raises InputError: if the data set does not name them
+        :raises InputError: if neither names nor their number are to be told
         """
-        names = self.info['features'].get(ACTION, {}).get('names')
-        if isinstance(names, dict) and len(names) == 1:  # version 2 has them by kind: {"motors": [...]}
-            names = next(iter(names.values()))
+        action = self.info['features'].get(ACTION, {})
+        names = action.get('names')
+        # By kind, {"motors": [...]}, or in a list of one: what wrote a data set of version 2 chose.
+        while isinstance(names, list | dict) and len(names) == 1:
+            (inside,) = names.values() if isinstance(names, dict) else names
+            if not isinstance(inside, list):
+                break
+            names = inside
+        match action.get('shape'):
+            case [int(count)] if 0 < count <= MOST and names is None:
+                names = [str(number) for number in range(count)]
         if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
             raise InputError(f'{self.path}: the elements of its action must have names. Got {short(names)}')
         return tuple(names)
@@ -183,10 +193,10 @@ class Dataset:
             )
         if self._is_video:
             if index not in videos:
-                raise InputError(f'{where}: its video must be there. Got none of {self.camera} in meta/episodes')
+                raise InputError(f'{where}: its video must be there. Got none of {self.camera}: {FETCH}')
             video, begin_s = videos[index]
             if not video.is_file():
-                raise InputError(f'{where}: its video must be there. Got no {video}')
+                raise InputError(f'{where}: its video must be there. Got no {video}: {FETCH}')
             return Episode(index, stamps_s, actions, None, video, begin_s)
         pictures = [each.get('bytes') if isinstance(each, dict) else None for each in rows[self.camera]]
         if not all(isinstance(each, bytes) for each in pictures):
