@@ -13,8 +13,9 @@ __all__ = ['EXAMPLE', 'SUMMARY', 'add_arguments', 'run']
 
 SUMMARY = "print a policy's card; --report: look into it"
 EXAMPLE = 'lnn inspect car_lane; lnn inspect car_lane --report --out out/inspect'
-LANE_S, FLIGHT_S = 12.0, 20.0
-OF_A_REPORT = ('out', 'bag', 'scene', 'jobs')
+LANE_S = 12.0  # its own limit is a minute, and there is a drive for each lesion
+OF_A_DRIVE = ('task', 'scene', 'jobs')
+OF_A_REPORT = ('out', 'bag', *OF_A_DRIVE)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,6 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     report.add_argument('--out', type=Path, metavar='DIR', help='folder of inspect.html (default: out/inspect)')
     report.add_argument('--bag', type=Path, metavar='BAG', help='look at it in this recording, open loop')
+    report.add_argument('--task', metavar='NAME', help="what is asked of it (default: the robot's first)")
     report.add_argument('--scene', metavar='NAME', help='how the world looks (default: winter)')
     report.add_argument('--jobs', type=int, metavar='N', help='drives at once (default: as many as there are cores)')
 
@@ -56,18 +58,18 @@ def _report(path: Path, args: argparse.Namespace) -> int:
     from lnn_controller.explain.inspection import inspect_recording
     from lnn_controller.report.inspect_html import findings, write_inspection
 
-    if args.bag and (given := [name for name in ('scene', 'jobs') if getattr(args, name) is not None]):
+    if args.bag and (given := [name for name in OF_A_DRIVE if getattr(args, name) is not None]):
         raise InputError(f'--{given[0]} goes with drives in simulation. Got it with --bag: leave one out')
     if args.jobs is not None and args.jobs < 1:
         raise InputError(f'--jobs must be at least 1. Got {args.jobs}')
-    found = inspect_recording(path, args.bag) if args.bag else _drive(path, args.scene or 'winter', args.jobs)
+    found = inspect_recording(path, args.bag) if args.bag else _drive(path, args)
     page = write_inspection(args.out or Path('out/inspect'), found)
     print('\n'.join(findings(found)))
     print(page)
     return 0
 
 
-def _drive(path: Path, scene: str, jobs: int | None) -> 'Inspection':
+def _drive(path: Path, args: argparse.Namespace) -> 'Inspection':
     from tqdm import tqdm
 
     from lnn_controller.evaluation.many import Setup
@@ -78,13 +80,16 @@ def _drive(path: Path, scene: str, jobs: int | None) -> 'Inspection':
 
     name = choose_robot('', str(path))
     robot = find_robot(name)
-    task = next(iter(robot.tasks))
+    task = args.task or next(iter(robot.tasks))
+    robot.find_task(task)
     setup = Setup(
         robot=name,
         task=task,
-        scene=robot.find_scene(scene),
+        scene=robot.find_scene(args.scene or 'winter'),
         seed=robot.seed,
-        seconds=LANE_S if task == 'lane' else FLIGHT_S,
+        seconds=LANE_S if task == 'lane' else None,
     )
     with tqdm(total=100, unit='%', disable=None, leave=False) as bar:
-        return inspect_drive(path, setup, jobs=jobs or cores(), progress=lambda share: bar.update(100 * share - bar.n))
+        return inspect_drive(
+            path, setup, jobs=args.jobs or cores(), progress=lambda share: bar.update(100 * share - bar.n)
+        )

@@ -71,6 +71,7 @@ class Inspection:
     :param spec: of the policy
     :param where: what it was found in, in words
     :param steps: of the intact network
+    :param moves: how far its command is from its mean, on average over steps and channels, as a share of their ranges
     :param neurons: what each did
     :param synapses: the wiring with its weights; ``None``: it has none that could be drawn
     :param intact: the drive without a lesion
@@ -83,6 +84,7 @@ class Inspection:
     spec: PolicySpec
     where: str
     steps: int
+    moves: float
     neurons: Neurons
     synapses: Synapses | None
     intact: Outcome
@@ -113,8 +115,9 @@ def inspect_drive(path: Path, setup: Setup, *, jobs: int, progress: Progress | N
         outcomes.append(outcome)
         if progress:
             progress((len(outcomes) + 1) / (len(lesions) + 1))
-    place = f'{"road" if setup.task == "lane" else setup.task} {setup.seed}'
-    return _inspection(bundle, f'{place}, {setup.scene}, {trial.seconds:.1f} s', log, neurons, [_of(trial), *outcomes])
+    place = f'road {setup.seed}' if setup.task == 'lane' else f'task {setup.task} in world {setup.seed}'
+    lasts = '' if trial.outcome else f', {trial.seconds:.1f} s'  # an outcome has its own time
+    return _inspection(bundle, f'{place}, {setup.scene}{lasts}', log, neurons, [_of(trial), *outcomes])
 
 
 def inspect_recording(path: Path, bag: Path) -> Inspection:
@@ -142,10 +145,12 @@ def inspect_recording(path: Path, bag: Path) -> Inspection:
 
 def _inspection(bundle: Bundle, where: str, log: Log, neurons: Neurons, outcomes: Sequence[Outcome]) -> Inspection:
     intact, wiped, *rest = outcomes
+    commands = np.array([each.command for each in log.steps], np.float64)
     return Inspection(
         spec=bundle.spec,
         where=where,
         steps=len(log.steps),
+        moves=float((np.abs(commands - commands.mean(0)) / bundle.spec.command_range).mean()),
         neurons=neurons,
         synapses=synapses(bundle),
         intact=intact,

@@ -1,6 +1,5 @@
 """The page of an inspection; its sentences follow from its figures."""
 
-from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
@@ -28,17 +27,14 @@ def write_inspection(path: str | Path, found: Inspection) -> Path:
     """
     folder = Path(path)
     folder.mkdir(parents=True, exist_ok=True)
-    unit = _measure(found)[1]
+    sample = 'A drive is one sample: small differences between lesions are chance.'
+    if _is_recorded(found):
+        sample = 'Each lesion sees the same inputs; another recording may show others.'
     parts = [
         f'<h1>{escape(found.spec.name)}</h1>',
-        f'<p>{escape(found.where)}; {found.steps} steps of the network. A drive is one sample: small differences '
-        'between lesions are chance.</p>',
+        f'<p>{escape(found.where)}; {found.steps} steps of the network. {sample}</p>',
         '<ul>' + ''.join(f'<li>{escape(each)}</li>' for each in findings(found)) + '</ul>',
-        '<h2>Lesions</h2>',
-        '<p class="note">Each neuron held at its mean over the intact drive, within the step, so that neurons that '
-        'hear it hear that value; the groups; camera and IMU at their mean; the state wiped before every tick.</p>',
-        plot('what lesions do', lambda file: draw_lesions(file, found, lambda each: _value(found, each), unit)),
-        _lesions(found, [found.intact, found.wiped, *found.groups, *found.single]),
+        *_lesions(found),
         '<h2>Neurons</h2>',
         '<p class="note">Mean and deviation of the state; correlation with each command; share of what the readout '
         'takes (weight by deviation); time constants from the 5th to the 95th percentile.</p>',
@@ -47,9 +43,9 @@ def write_inspection(path: str | Path, found: Inspection) -> Path:
     if found.synapses is not None:
         parts += [
             '<h2>Wiring</h2>',
-            '<p class="note">As thick as the weight (root mean square over the cell\'s heads); green drives the state '
-            'up, orange down: the sign of the weights. An NCP-CfC takes from its wiring who hears whom, not the '
-            "wiring's polarity.</p>",
+            '<p class="note">As thick as the weight (root mean square over the cell\'s heads), among synapses from '
+            'inputs and among those between neurons; green drives the state up, orange down: the sign of the weights. '
+            "An NCP-CfC takes from its wiring who hears whom, not the wiring's polarity.</p>",
             plot('the wiring with its weights', lambda file: draw_synapses(file, found)),
         ]
     if found.looks:
@@ -70,11 +66,12 @@ def findings(found: Inspection) -> list[str]:
     :param found: what an inspection found
     :returns: sentences
     """
+    drives = [_memory(found), _single(found), *_groups(found)]
+    if _fails(found):
+        drives = ['What fails as it is cannot tell what it needs: give it a task or a scene that it masters.']
     return [
         _intact(found),
-        _memory(found),
-        _single(found),
-        *_groups(found),
+        *drives,
         _readout(found),
         _components(found),
         *_recurrent(found),
@@ -82,9 +79,23 @@ def findings(found: Inspection) -> list[str]:
     ]
 
 
+def _is_recorded(found: Inspection) -> bool:
+    return not found.intact.figures
+
+
+def _fails(found: Inspection) -> bool:
+    """Whether the intact network does not do what is asked."""
+    return found.intact.figures.get('success', 1) < 1
+
+
+def _name(found: Inspection, each: Outcome) -> str:
+    """What is held, a single neuron by its role."""
+    return f'{found.neurons.each[each.neurons[0]].role} {each.neurons[0]}' if each in found.single else each.lesion
+
+
 def _measure(found: Inspection) -> tuple[str, str]:
     """Which figure lesions are compared by, and its name with its unit."""
-    if not found.intact.figures:
+    if _is_recorded(found):
         return 'change', 'mean change of the command, % of its range'
     if 'cross_track_error_rms_m' in found.intact.figures:
         return 'cross_track_error_rms_m', 'distance from the lane centre, cm rms'
@@ -105,47 +116,67 @@ def _text(found: Inspection, each: Outcome) -> str:
     if key == 'time_s':
         return f'{each.outcome or "time is up"} ({value:.1f} s)' if value else each.outcome or 'time is up'
     departures = int(each.figures['departures'])
-    return f'{value:.1f} cm' + (f' and {departures} departure{"s" if departures > 1 else ""}' if departures else '')
+    ended = each.outcome if each.outcome not in ('', 'success', 'departure') else ''
+    if departures:
+        ended = f'{departures} departure{"s" if departures > 1 else ""}'
+    return f'{value:.1f} cm' + (f' and {ended}' if ended else '')
 
 
 def _is_bad(found: Inspection, each: Outcome) -> bool:
     """Whether a lesion makes a difference that one drive can show."""
     key, _ = _measure(found)
+    if _fails(found):
+        return False
     if key == 'change':
         return each.change > CHANGED * max(other.change for other in (found.wiped, *found.single, *found.groups))
     if key == 'time_s':
         worse = each.figures['success'] < found.intact.figures['success']
         return worse or _value(found, each) > MATTERS * max(_value(found, found.intact), 1e-9) > MATTERS * 1e-9
     more = each.figures['departures'] > found.intact.figures['departures']
+    more = more or each.figures.get('success', 0) < found.intact.figures.get('success', 0)
     return more or _value(found, each) > MATTERS * _value(found, found.intact)
 
 
+def _severity(found: Inspection, each: Outcome) -> tuple[bool, float, float]:
+    """What to order lesions by: one that fails is worse than one that is slow, however long that took."""
+    failed = each.figures.get('departures', 0) - each.figures.get('success', 0)
+    return _is_bad(found, each), failed, _value(found, each)
+
+
 def _intact(found: Inspection) -> str:
-    if not found.intact.figures:
-        return 'There is no world to drive in: lesions are measured by how far they move the command in this recording.'
+    if _is_recorded(found):
+        return (
+            'There is no world to drive in: lesions are measured by how far they move the command in this recording. '
+            f'The command itself is {100 * found.moves:.1f} % of its range from its mean, on average.'
+        )
     return f'Intact: {_text(found, found.intact)}.'
 
 
 def _memory(found: Inspection) -> str:
-    text = _text(found, found.wiped)
-    if _is_bad(found, found.wiped):
-        return f'It uses its memory here: with the state wiped at each tick {text}.'
-    return f'It needs no memory here: with the state wiped at each tick {text}.'
+    uses = 'uses its memory' if _is_bad(found, found.wiped) else 'needs no memory'
+    if _is_recorded(found):
+        makes = 'a difference' if _is_bad(found, found.wiped) else 'little difference'
+        return (
+            f'Its memory makes {makes} here: the state wiped at each tick moves the command by '
+            f'{_text(found, found.wiped)}.'
+        )
+    return f'It {uses} here: with the state wiped at each tick, {_text(found, found.wiped)}.'
 
 
 def _single(found: Inspection) -> str:
     bad = [each for each in found.single if _is_bad(found, each)]
-    worst = max(found.single, key=lambda each: (_is_bad(found, each), _value(found, each)))
-    name = f'{found.neurons.each[worst.neurons[0]].role} {worst.neurons[0]}'
+    worst = max(found.single, key=lambda each: _severity(found, each))
+    name = _name(found, worst)
     if not bad:
-        return f'No single neuron matters much: the worst is {name}, held at its mean {_text(found, worst)}.'
+        return f'No single neuron matters much: the worst is {name}, held at its mean: {_text(found, worst)}.'
     return f'{len(bad)} of {len(found.single)} neurons matter by themselves, most {name}: {_text(found, worst)}.'
 
 
 def _groups(found: Inspection) -> list[str]:
+    verdict = 'little difference' if _is_recorded(found) else 'not needed here'
     return [
         f'Without {each.lesion} (held at the mean): {_text(found, each)}'
-        f'{"" if _is_bad(found, each) else ": not needed here"}.'
+        f'{"" if _is_bad(found, each) else f": {verdict}"}.'
         for each in found.groups
     ]
 
@@ -188,13 +219,27 @@ def _attention(found: Inspection) -> list[str]:
     return [f'Attention keeps a likeness (SSIM, mean of {len(found.looks)} frames) of {parts}.']
 
 
-def _lesions(found: Inspection, outcomes: Sequence[Outcome]) -> str:
+def _lesions(found: Inspection) -> list[str]:
+    """The section of the page."""
     key, unit = _measure(found)
+    over = 'recording' if _is_recorded(found) else 'intact drive'
+    inputs = 'the camera' if found.spec.imu is None else 'camera and IMU'
+    shown = [*found.groups, found.wiped, *sorted(found.single, key=lambda each: _severity(found, each))]
     rows = [
-        row(each.lesion, _text(found, each), '' if each is found.intact or not _is_bad(found, each) else 'matters')
-        for each in outcomes
+        row(
+            _name(found, each),
+            _text(found, each),
+            'matters' if each is not found.intact and _is_bad(found, each) else '',
+        )
+        for each in (found.intact, found.wiped, *found.groups, *found.single)
     ]
-    return table(('held', unit if key != 'time_s' else 'outcome', ''), rows)
+    return [
+        '<h2>Lesions</h2>',
+        f'<p class="note">Each neuron held at its mean over the {over}, within the step, so that neurons that hear it '
+        f'hear that value; the groups; {inputs} at the mean; the state wiped before every tick.</p>',
+        plot('what lesions do', lambda file: draw_lesions(file, found, shown, lambda each: _value(found, each), unit)),
+        table(('held', unit if key != 'time_s' else 'outcome', ''), rows),
+    ]
 
 
 def _neurons(found: Inspection) -> str:

@@ -39,8 +39,9 @@ def draw_synapses(path: Path, found: Inspection) -> None:
             places[role == 'inputs', number] = (GAP * x, float(y))
     figure = make_figure(figsize=(12.0, 7.0), dpi=110, facecolor=PAPER, layout='constrained')
     axes = figure.add_subplot()
-    largest = max(float(np.abs(sensory).max()), float(np.abs(between).max()), 1e-9)
     for matrix, from_inputs in ((sensory, True), (between, False)):
+        # Each by its own: inputs that are small, or large, have other weights than states within ±1.
+        largest = max(float(np.abs(matrix).max()), 1e-9)
         for source, destination in zip(*np.nonzero(matrix), strict=True):
             _synapse(
                 axes,
@@ -85,18 +86,19 @@ def _synapse(axes: Any, start: tuple[float, float], end: tuple[float, float], we
     )  # fmt: skip
 
 
-def draw_lesions(path: Path, found: Inspection, value: Any, unit: str) -> None:
+def draw_lesions(path: Path, found: Inspection, lesions: Sequence[Outcome], value: Any, unit: str) -> None:
     """
     Draw what became of each lesion beside the intact drive.
 
     :param path: picture to write
     :param found: an inspection
+    :param lesions: of it, from the top
     :param value: takes an outcome, gives the figure to draw
     :param unit: of it, with its name
     :raises InputError: if matplotlib is missing or the file cannot be written
     """
     make_figure, _ = load_matplotlib()
-    shown: list[Outcome] = [*found.groups, found.wiped, *sorted(found.single, key=value)][::-1]
+    shown = lesions[::-1]
     roles = {each.number: each.role for each in found.neurons.each}
     names = [f'{roles[e.neurons[0]]} {e.neurons[0]}' if e in found.single else e.lesion for e in shown]
     colours = [COLOURS[roles[e.neurons[0]]] if e.neurons else INPUT for e in shown]
@@ -105,7 +107,7 @@ def draw_lesions(path: Path, found: Inspection, value: Any, unit: str) -> None:
     axes.barh(range(len(shown)), [value(each) for each in shown], color=colours, height=0.7)
     if value(found.intact) > 0.0:
         axes.axvline(value(found.intact), color=INK, linewidth=1.0, linestyle='--', label='intact')
-        axes.legend(frameon=False, loc='lower right')
+        axes.legend(frameon=False, loc='lower right', bbox_to_anchor=(1.0, 1.0), borderaxespad=0.0)
     axes.set_yticks(range(len(shown)), names, fontsize=8)
     axes.set(xlabel=unit, ylim=(-0.6, len(shown) - 0.4))
     axes.spines[['top', 'right']].set_visible(False)

@@ -32,6 +32,7 @@ def found():
         spec=read_spec(find_policy('car_lane')),
         where='road 21, winter, 12.0 s',
         steps=600,
+        moves=0.021,
         neurons=Neurons(neurons, (0.8, 0.15, 0.05), (1,)),
         synapses=Synapses(np.eye(5, 4), np.eye(4) - np.eye(4, k=-1)),
         intact=outcome('intact', 0.04),
@@ -44,7 +45,7 @@ def found():
 
 def test_sentences_follow_from_figures(found):
     text = '\n'.join(findings(found))
-    assert 'It needs no memory here: with the state wiped at each tick 5.0 cm' in text
+    assert 'It needs no memory here: with the state wiped at each tick, 5.0 cm' in text
     assert 'No single neuron matters much' in text
     assert 'Without all 2 inter neurons (held at the mean): 30.0 cm and 2 departures.' in text
     assert '10 % motor, 20 % command, 70 % inter): the circuit is not the whole way to it' in text
@@ -64,7 +65,7 @@ def test_other_figures_give_other_sentences(found):
         looks=(),
     )
     text = '\n'.join(findings(other))
-    assert 'It uses its memory here: with the state wiped at each tick 20.0 cm' in text
+    assert 'It uses its memory here: with the state wiped at each tick, 20.0 cm' in text
     assert '1 of 4 neurons matter by themselves, most inter 3: 4.1 cm and 1 departure.' in text
     assert 'the circuit is the way to it' in text
     assert 'Without the IMU (held at the mean): 4.1 cm: not needed here.' in text
@@ -92,8 +93,43 @@ def test_of_a_flight_and_of_a_recording(found):
     seen = replace(found, intact=change('intact', 0.0), wiped=change('wiped', 0.002), single=single, groups=())
     text = '\n'.join(findings(seen))
     assert 'There is no world to drive in' in text
-    assert 'It needs no memory here: with the state wiped at each tick 0.2 % of the range.' in text
+    assert 'its range from its mean, on average' in text
+    assert 'The command itself is 2.1 %' in text
+    assert (
+        'Its memory makes little difference here: the state wiped at each tick moves the command by 0.2 % of the range.'
+        in text
+    )
     assert '1 of 2 neurons matter by themselves, most command 1: 5.0 % of the range.' in text
+
+
+def test_a_crash_is_worse_than_a_slow_flight_and_a_failure_says_nothing(found):
+    def flight(name, outcome, time_s, neurons=()):
+        figures = {'success': int(outcome == 'success'), 'time_s': time_s, 'reached': 0, 'collisions': 0}
+        return Outcome(name, neurons, figures, outcome, math.nan)
+
+    single = (flight('neuron 0', 'crash', math.nan, (0,)), flight('neuron 1', 'success', 24.0, (1,)))
+    intact, wiped = flight('intact', 'success', 8.0), flight('wiped', 'success', 8.1)
+    flown = replace(found, intact=intact, wiped=wiped, single=single, groups=())
+    assert '2 of 2 neurons matter by themselves, most motor 0: crash.' in findings(flown)
+    lost = replace(flown, intact=flight('intact', 'timeout', math.nan), wiped=flight('wiped', 'timeout', math.nan))
+    text = '\n'.join(findings(lost))
+    assert 'Intact: timeout.' in text
+    assert 'What fails as it is cannot tell what it needs' in text
+    assert 'memory' not in text
+    assert 'matter' not in text
+
+
+def test_a_stretch_of_road_may_end_without_departure(found):
+    def drive(name, outcome, rms_m, neurons=()):
+        figures = {'success': int(outcome == 'success'), 'departures': int(outcome == 'departure')}
+        return Outcome(name, neurons, figures | {'cross_track_error_rms_m': rms_m}, outcome, math.nan)
+
+    single = (drive('neuron 0', 'timeout', 0.04, (0,)), drive('neuron 1', 'departure', 0.05, (1,)))
+    wiped = drive('wiped', 'success', 0.04)
+    driven = replace(found, intact=drive('intact', 'success', 0.04), wiped=wiped, single=single, groups=())
+    text = '\n'.join(findings(driven))
+    assert '2 of 2 neurons matter by themselves, most command 1: 5.0 cm and 1 departure.' in text
+    assert 'It needs no memory here' in text
 
 
 def test_the_page(found, tmp_path):
