@@ -71,6 +71,7 @@ setup(
             'record_node = lnn_controller.start:record_node',
             'evaluate_node = lnn_controller.start:evaluate_node',
             'play_node = lnn_controller.start:play_node',
+            'ackermann_node = lnn_controller.start:ackermann_node',
         ],
     },
 )

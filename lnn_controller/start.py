@@ -12,7 +12,7 @@ import sys
 from functools import partial
 from importlib import import_module
 
-__all__ = ['controller_node', 'evaluate_node', 'play_node', 'record_node', 'sim_node']
+__all__ = ['ackermann_node', 'controller_node', 'evaluate_node', 'play_node', 'record_node', 'sim_node']
 
 
 def _end_at_once() -> None:
@@ -26,6 +26,7 @@ def _run(module: str) -> int:
     return code
 
 
+ackermann_node = partial(_run, 'lnn_controller.nodes.ackermann_node')
 controller_node = partial(_run, 'lnn_controller.nodes.controller_node')
 evaluate_node = partial(_run, 'lnn_controller.nodes.evaluate_node')
 play_node = partial(_run, 'lnn_controller.nodes.play_node')

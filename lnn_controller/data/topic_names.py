@@ -31,6 +31,7 @@ __all__ = [
     'SCAN',
     'SIMULATOR_NODE',
     'START',
+    'STEERED',
     'TARGET',
     'TICKS',
     'relative',
@@ -44,6 +45,7 @@ CLOCK, DIAGNOSTICS = '/clock', '/diagnostics'
 IMAGE, COMPRESSED_IMAGE, IMU, ODOMETRY = 'image_raw', 'image_raw/compressed', 'imu/data', 'odom'
 SCAN, POINTS = 'scan', 'points'
 COMMAND, OVERRIDE, EMERGENCY_STOP = 'cmd_vel', 'cmd_vel_override', 'emergency_stop'
+STEERED = 'drive'  # commands as a speed and an angle of the wheels
 # Marks of whoever records: what is said on the one, and whose buttons may say it.
 EPISODE, JOY = 'episode', 'joy'
 MARKS = START, KEEP, DISCARD = 'start', 'keep', 'discard'

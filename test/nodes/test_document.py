@@ -5,7 +5,15 @@ from itertools import pairwise
 import pytest
 
 from lnn_controller.data.topic_names import resolve
-from lnn_controller.nodes.common.topics import CONTROLLER, EVALUATOR, PLAYER, RECORDER, SIMULATOR, STANDARD
+from lnn_controller.nodes.common.topics import (
+    ACKERMANN,
+    CONTROLLER,
+    EVALUATOR,
+    PLAYER,
+    RECORDER,
+    SIMULATOR,
+    STANDARD,
+)
 from lnn_controller.nodes.pages.reference import NODES, ROOT, documents, main
 
 TABLES = {
@@ -14,6 +22,7 @@ TABLES = {
     'recorder': RECORDER,
     'player': PLAYER,
     'evaluator': EVALUATOR,
+    'ackermann': ACKERMANN,
 }
 PARAMETERS = {node: {setting.name: setting.default for setting in settings} for _, node, _, settings, _ in NODES}
 

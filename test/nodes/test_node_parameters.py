@@ -12,7 +12,7 @@ from ros_probe import one_line
 
 from lnn_controller.control.settings.guard import Footprint, GuardSettings
 from lnn_controller.errors import InputError
-from lnn_controller.nodes import evaluate_node, play_node, record_node, sim_node
+from lnn_controller.nodes import ackermann_node, evaluate_node, play_node, record_node, sim_node
 from lnn_controller.nodes.common.parameters import check, declare, descriptor, on_change, usage
 from lnn_controller.nodes.controller import parameters as controller_parameters
 from lnn_controller.nodes.controller.parameters import check_parameters, control_settings
@@ -21,7 +21,7 @@ from lnn_controller.share import find_share
 
 TABLES = [
     *(controller_parameters.PARAMETERS, sim_node.PARAMETERS, record_node.PARAMETERS),
-    *(evaluate_node.PARAMETERS, play_node.PARAMETERS),
+    *(evaluate_node.PARAMETERS, play_node.PARAMETERS, ackermann_node.PARAMETERS),
 ]
 CONFIG = find_share('config/controller.yaml').parent
 PARAMETER_FILES = [file for file in sorted(CONFIG.glob('*.yaml')) if 'ros__parameters' in file.read_text()]

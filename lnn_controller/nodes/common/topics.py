@@ -53,6 +53,7 @@ from lnn_controller.data.topic_names import (
     RECORDED_COMMAND,
     SCAN,
     SIMULATOR_NODE,
+    STEERED,
     TARGET,
     TICKS,
     relative,
@@ -61,6 +62,7 @@ from lnn_controller.nodes.common.message_types import type_name
 from lnn_controller.nodes.common.qos import qos_profile
 
 __all__ = [
+    'ACKERMANN',
     'CONTROLLER',
     'EVALUATOR',
     'PLAYER',
@@ -144,7 +146,7 @@ class Endpoint:
     A topic or service of a node.
 
     :param name: as the node gives it: relative, private (``~/``) or absolute
-    :param type: class of its messages, or of the service
+    :param type: class of its messages, or of the service; the name of a type that need not be installed
     :param direction: whether the node listens (``in``), publishes (``out``) or answers (``service``)
     :param qos: its profile; ``None`` of services, and where it is that of the publishers, at :data:`QUEUE_DEPTH`
     :param description: one sentence
@@ -163,7 +165,8 @@ class Endpoint:
     @property
     def type_text(self) -> str:
         """The type's name, as ``sensor_msgs/msg/Image``; of two ``geometry_msgs/msg/TwistStamped or Twist``."""
-        return type_name(self.type) + (f' or {self.other_type.__name__}' if self.other_type else '')
+        name = self.type if isinstance(self.type, str) else type_name(self.type)
+        return name + (f' or {self.other_type.__name__}' if self.other_type else '')
 
     def advertise(self, node: Node, **options: Any) -> Publisher[Any]:
         """
@@ -417,4 +420,17 @@ EVALUATOR = (
     ),
     Endpoint(relative(CONFIGURATION, CONTROLLER_NODE), String, 'in', _LATCHED, "The policy's name."),
     Endpoint(CLOCK, Clock, 'in', _SENSOR, 'The time of the bag.', _SIMULATED),
+)
+
+ACKERMANN = (
+    Endpoint(COMMAND, TwistStamped, 'in', _COMMAND, "The controller's command.", _STAMPED),
+    Endpoint(COMMAND, Twist, 'in', _COMMAND, "The controller's command.", _PLAIN),
+    Endpoint(CLOCK, Clock, 'in', _SENSOR, 'Simulated time.', _SIMULATED),
+    Endpoint(
+        STEERED,
+        'ackermann_msgs/msg/AckermannDriveStamped',
+        'out',
+        _COMMAND,
+        'For each command a speed and a steering angle, with its stamp; zeros from `timeout_s` on, until one comes.',
+    ),
 )

@@ -13,9 +13,18 @@ from pathlib import Path
 
 from rclpy.qos import QoSProfile
 
-from lnn_controller.nodes import evaluate_node, play_node, record_node, sim_node
+from lnn_controller.nodes import ackermann_node, evaluate_node, play_node, record_node, sim_node
 from lnn_controller.nodes.common.qos import qos_text
-from lnn_controller.nodes.common.topics import CONTROLLER, EVALUATOR, PLAYER, QUEUE_DEPTH, RECORDER, SIMULATOR, Endpoint
+from lnn_controller.nodes.common.topics import (
+    ACKERMANN,
+    CONTROLLER,
+    EVALUATOR,
+    PLAYER,
+    QUEUE_DEPTH,
+    RECORDER,
+    SIMULATOR,
+    Endpoint,
+)
 from lnn_controller.nodes.controller import parameters as controller_parameters
 from lnn_controller.nodes.pages.security_policy import security_policy
 from lnn_controller.settings import CHANGES, Setting
@@ -41,6 +50,13 @@ NODES = (
         "Compares a running controller's commands with a recording's, and writes a report at its end.",
         evaluate_node.PARAMETERS,
         EVALUATOR,
+    ),
+    (
+        'ackermann_node',
+        'ackermann',
+        'Makes of velocity commands a speed and a steering angle, for a base that takes these.',
+        ackermann_node.PARAMETERS,
+        ACKERMANN,
     ),
 )
 NOTE = '<!-- Written by `python -m lnn_controller.nodes.pages.reference` out of the nodes; changes belong there. -->'
