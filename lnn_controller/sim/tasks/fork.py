@@ -19,7 +19,7 @@ BARE_M = 5.2, 7.0  # …and on to the fork: out of view the post is 1.4 m before
 POST_ASIDE_M = 1.25
 WINDING = 0.07  # 1/m, of the stem at most
 BEND, RAMP_M, BEND_M = 0.34, 0.5, 3.0  # of a branch: its curvature, 1/m, where it has reached that, how long it is
-SIGN_M = 3.4  # beyond the fork, between the branches
+SIGNS_M = (3.4, 0.0), (2.2, 2.4), (2.2, -2.4)  # from the fork ahead and aside: between the branches, and beside them
 GOAL_M, BEYOND_M = 4.6, 7.0  # from the fork to where a trial ends, and on from there
 START_X_M = -9.0
 
@@ -126,7 +126,7 @@ class Fork(Track):
 
 class SignedFork(Fork):
     """
-    The same road, but the post stands where the branches part, between them, in view until one of them is taken.
+    The same road, but the post stands where the branches part, between them or on either side, in view until then.
 
     It needs no memory: the control of :class:`Fork`, and what eyes learn the colours from.
     """
@@ -134,5 +134,7 @@ class SignedFork(Fork):
     @property
     def posts(self) -> list[tuple[float, float, Colour]]:
         """The post that tells the branch: x (m), y (m), red, green and blue in 0…1."""
+        ahead, aside = SIGNS_M[self.seed // 2 % len(SIGNS_M)]
         x, y, heading = self.at(self.fork_m, 0.0)
-        return [(x + SIGN_M * np.cos(heading), y + SIGN_M * np.sin(heading), COLOURS[self.told])]
+        cos, sin = np.cos(heading), np.sin(heading)
+        return [(x + ahead * cos - aside * sin, y + ahead * sin + aside * cos, COLOURS[self.told])]
