@@ -112,7 +112,7 @@ def test_a_killed_run_goes_on_and_ends_as_if_it_had_not_been_killed(tmp_path, mo
     flags = ['--steps', '24', '--epochs', '6', '--patience', '6', '--batch-size', '2', '--window-ticks', '6']
     flags += ['--refine-steps', '10', '--cache-limit', '0', '--json']
     whole, killed = tmp_path / 'whole', tmp_path / 'killed'
-    wanted = ['train', str(REAL_CAR), *flags, '--out', str(killed)]
+    wanted, elsewhere = (['train', str(REAL_CAR), *flags, '--out', str(out)] for out in (killed, whole))
     process = subprocess.Popen(
         [sys.executable, '-m', 'lnn_controller.cli', *wanted], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
@@ -128,7 +128,7 @@ def test_a_killed_run_goes_on_and_ends_as_if_it_had_not_been_killed(tmp_path, mo
     assert 'exists already' in capsys.readouterr().err
     # In this process, where the libraries are loaded already, it ends with the same bits.
     assert main([*wanted, '--resume']) == 0
-    assert main([*wanted, '--out', str(whole)]) == 0
+    assert main(elsewhere) == 0
     assert weights(whole) == weights(killed)
 
 
