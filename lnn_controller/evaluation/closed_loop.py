@@ -82,8 +82,6 @@ def run_trial(
         loop.run(_steps(asked, seconds), progress)
         wall_s = time.perf_counter() - started
         truth = loop.truth.of_trial()
-    decisions = loop.decisions
-    acting = [each for each in decisions if each.mode == 'policy']
     return Trial(
         policy=policy.spec.name,
         robot=robot,
@@ -92,12 +90,7 @@ def run_trial(
         seed=seed,
         channels=channels,
         **truth,
-        command_stamp_ns=np.array([each.stamp_ns for each in decisions], np.int64),
-        command=np.array([each.command[loop.order] for each in decisions]).reshape(-1, len(channels)),
-        neuron_stamp_ns=np.array([each.stamp_ns for each in acting], np.int64),
-        neurons=np.array([each.neurons for each in acting], np.float64).reshape(len(acting), -1 if acting else 0),
-        step_latency_us=percentiles([each.encode_us + each.step_us for each in acting]),
-        stops={name.removeprefix('stop_'): n for name, n in controller.counters.items() if name.startswith('stop_')},
+        **loop.of_controller(),
         wall_s=wall_s,
     )
 
@@ -249,6 +242,21 @@ class _Loop:
                 self.decisions.append(decision)
                 world.apply(decision.command[self.order])
                 ticks.on_tick(due.step)
+
+    def of_controller(self) -> dict[str, Any]:
+        """What a trial has of its controller: commands, neurons, latency, stops."""
+        decisions, counters = self.decisions, self.controller.counters
+        acting = [each for each in decisions if each.mode == 'policy']
+        return {
+            'command_stamp_ns': np.array([each.stamp_ns for each in decisions], np.int64),
+            'command': np.array([each.command[self.order] for each in decisions]).reshape(-1, len(self.order)),
+            'neuron_stamp_ns': np.array([each.stamp_ns for each in acting], np.int64),
+            'neurons': np.array([each.neurons for each in acting], np.float64).reshape(
+                len(acting), -1 if acting else 0
+            ),
+            'step_latency_us': percentiles([each.encode_us + each.step_us for each in acting]),
+            'stops': {name.removeprefix('stop_'): n for name, n in counters.items() if name.startswith('stop_')},
+        }
 
     def _decide(self, at_s: float) -> Decision:
         world, controller = self.world, self.controller

@@ -55,6 +55,14 @@ class _Tick(NamedTuple):
     latency_us: float
 
 
+class _Span(NamedTuple):
+    """When a trial was, both ends in it, and how it ended; empty: without an outcome."""
+
+    start_ns: int
+    end_ns: int
+    outcome: str
+
+
 def read_trial(
     bag: str | Path,
     *,
@@ -97,21 +105,11 @@ def read_trial(
         msg = f'bag {bag} must hold a drive: odometry and a command to move. Got only commands to stand still'
         raise InputError(msg)
     truth_stamps = _stamps(rows[ODOMETRY])
-    start_ns, end_ns = int(command_stamps[moving[0]]), int(command_stamps[-1])
-    end_ns = min(end_ns, start_ns + int(seconds * 1e9)) if math.isfinite(seconds) else end_ns
-    end_ns, outcome = _ended(rows[OUTCOME], truth_stamps, start_ns, end_ns)
-
+    span = _ended(rows[OUTCOME], truth_stamps, int(command_stamps[moving[0]]), int(command_stamps[-1]), seconds)
+    start_ns, end_ns, outcome = span
     seen, sent = _inside(truth_stamps, start_ns, end_ns), _inside(command_stamps, start_ns, end_ns)
     truth = _values(rows[ODOMETRY])[seen]
     pose = truth[:, :_POSE]
-    counted = _counted(rows[DEPARTURES] or rows[REACHED], start_ns, end_ns)
-    figures: Mapping[str, float | int]
-    if task == 'lane':
-        figures = lane_figures(cross_track_errors(Track(seed), pose), counted)
-    elif rows[REACHED]:
-        figures = flight_figures(outcome, (end_ns - start_ns) / 1e9, counted)
-    else:
-        figures = outcome_figures(outcome, (end_ns - start_ns) / 1e9)
     neuron_stamps, neurons = _neurons(rows[NEURONS], start_ns, end_ns)
     latency_us, stops = _ticks(rows, start_ns, end_ns)
     return Trial(
@@ -130,7 +128,7 @@ def read_trial(
         neurons=neurons,
         target=_targets(rows[TARGET], truth_stamps[seen]),
         outcome=outcome,
-        figures=figures,
+        figures=_figures(rows, task, seed, pose, span),
         step_latency_us=latency_us,
         stops=stops,
         wall_s=wall_s,
@@ -188,16 +186,30 @@ def _values(rows: Sequence[Row]) -> NDArray[np.float64]:
     return np.array([row.values for _, row in rows], np.float64).reshape(len(rows), -1 if rows else 6)
 
 
-def _ended(outcomes: Sequence[Row], truth_stamps: NDArray[np.int64], start_ns: int, end_ns: int) -> tuple[int, str]:
-    """Return when the trial ended and its outcome, or what was given and none."""
+def _ended(
+    outcomes: Sequence[Row], truth_stamps: NDArray[np.int64], start_ns: int, last_ns: int, seconds: float
+) -> _Span:
+    """Return when the trial was: until its first outcome, or the time is up, or nothing more was commanded."""
+    end_ns = min(last_ns, start_ns + int(seconds * 1e9)) if math.isfinite(seconds) else last_ns
     if not outcomes:
-        return end_ns, ''
+        return _Span(start_ns, end_ns, '')
     # It was found at a moment of the ground truth, and recorded, by a clock that had not heard of it yet, just before.
     at_ns, outcome = outcomes[0]
     after = truth_stamps[truth_stamps >= at_ns]
     if after.size and start_ns <= after[0] <= end_ns:
-        return int(after[0]), outcome
-    return end_ns, ''
+        return _Span(start_ns, int(after[0]), outcome)
+    return _Span(start_ns, end_ns, '')
+
+
+def _figures(
+    rows: Mapping[str, list[Row]], task: str, seed: int, pose: NDArray[np.float64], span: _Span
+) -> Mapping[str, float | int]:
+    counted = _counted(rows[DEPARTURES] or rows[REACHED], span.start_ns, span.end_ns)
+    if task == 'lane':
+        return lane_figures(cross_track_errors(Track(seed), pose), counted)
+    if rows[REACHED]:
+        return flight_figures(span.outcome, (span.end_ns - span.start_ns) / 1e9, counted)
+    return outcome_figures(span.outcome, (span.end_ns - span.start_ns) / 1e9)
 
 
 def _neurons(rows: Sequence[Row], start_ns: int, end_ns: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
