@@ -17,7 +17,8 @@ from lnn_controller.learning.config import TrainConfig, known
 from lnn_controller.learning.episodes import Split, load
 from lnn_controller.learning.fit import check_out, training_folder
 from lnn_controller.learning.train import TrainResult, train_network
-from lnn_controller.policy.bundle import find_policy, read_bundle
+from lnn_controller.liquid.network import PolicyNetwork
+from lnn_controller.policy.bundle import Bundle, find_policy, read_bundle
 from lnn_controller.policy.spec import PolicySpec
 
 __all__ = ['fine_tune', 'fine_tune_config']
@@ -69,12 +70,7 @@ def fine_tune(
     """
     bundle = read_bundle(find_policy(init))
     config = fine_tune_config(bundle.spec, chosen)
-    network = load_network(bundle, config.seed)
-    if config.readout == 'motor':
-        network.read_motor_neurons_alone()
-    if tune == 'readout':
-        network.requires_grad_(False)
-        network.readout.requires_grad_(True)
+    network = _begin_with(bundle, config, tune)
     origin: dict[str, Any] = {
         'policy': bundle.spec.name,
         'weights_sha256': bundle.spec.files['weights.safetensors'],
@@ -89,9 +85,7 @@ def fine_tune(
     # What a single old bag would keep for a test of its own is better rehearsed.
     old = read(rehearse, dataclasses.replace(config, test_fraction=0.0))[1] if rehearse else None
     _refuse_both(split, old)
-    if not config.steps:
-        steps = config.for_frames(split.frames + (old.frames if old else 0)).steps
-        config = dataclasses.replace(config, steps=round(steps * STEPS_SHARE))
+    config = _with_steps(config, split, old)
     for line in [*split.summary(), *_of_old(split, old), *_beyond(split, bundle.spec)]:
         report(line)
     spec = dataclasses.replace(bundle.spec, name=out.resolve().name)
@@ -101,6 +95,25 @@ def fine_tune(
         return train_network(
             network, spec, config, split, out, run_dir, init=origin, rehearsed=old, resume=resume, progress=progress
         )
+
+
+def _begin_with(bundle: Bundle, config: TrainConfig, tune: str) -> PolicyNetwork:
+    """The policy's network, of which what is to be tuned can learn."""
+    network = load_network(bundle, config.seed)
+    if config.readout == 'motor':
+        network.read_motor_neurons_alone()
+    if tune == 'readout':
+        network.requires_grad_(False)
+        network.readout.requires_grad_(True)
+    return network
+
+
+def _with_steps(config: TrainConfig, split: Split, old: Split | None) -> TrainConfig:
+    """The config, with half the steps that a training on so many frames takes, where it leaves them open."""
+    if config.steps:
+        return config
+    steps = config.for_frames(split.frames + (old.frames if old else 0)).steps
+    return dataclasses.replace(config, steps=round(steps * STEPS_SHARE))
 
 
 def fine_tune_config(spec: PolicySpec, chosen: Mapping[str, Any]) -> TrainConfig:

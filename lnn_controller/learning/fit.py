@@ -228,30 +228,8 @@ def fit(
     best = ModelCheckpoint(run_dir, 'best', monitor='val_score', save_last=True, enable_version_counter=False)
     # Checked right after validation, as the checkpoint is written: a resumed run has no score at its first epoch's end.
     stop = EarlyStopping('val_score', patience=config.patience, check_on_train_epoch_end=False)
-    trainer = lightning.Trainer(
-        max_epochs=-(-config.steps // config.steps_per_epoch),
-        accelerator='auto',
-        devices=1,
-        gradient_clip_val=1.0,
-        # Errors on a GPU operation without a deterministic version would only stop users; on the CPU all have one.
-        deterministic='warn',
-        callbacks=[
-            best,
-            stop,
-            *([_Bar(config.steps)] if progress else []),
-            *([_Told(on_validation)] if on_validation else []),
-        ],
-        logger=[
-            CSVLogger(run_dir, name=None, version=_new_name(run_dir, 'csv')),
-            TensorBoardLogger(run_dir, name=None, version='tensorboard'),
-        ],
-        plugins=[Checkpoints()],
-        reload_dataloaders_every_n_epochs=1,
-        num_sanity_val_steps=0,
-        log_every_n_steps=50,
-        enable_model_summary=False,
-        enable_progress_bar=False,
-    )
+    bar = [_Bar(config.steps)] if progress else []
+    trainer = _trainer(run_dir, config, [best, stop, *bar, *([_Told(on_validation)] if on_validation else [])])
     with warnings.catch_warnings():
         # About worker processes (the windows are cheap), our own checkpoint folder, and what they use of each other.
         warnings.filterwarnings('ignore', module='lightning|torch')
@@ -264,6 +242,28 @@ def fit(
     module.load_state_dict(Checkpoints().load_checkpoint(best.best_model_path, weights_only=False)['state_dict'])
     assert best.best_model_score is not None
     return float(best.best_model_score)
+
+
+def _trainer(run_dir: Path, config: TrainConfig, callbacks: list[Callback]) -> lightning.Trainer:
+    return lightning.Trainer(
+        max_epochs=-(-config.steps // config.steps_per_epoch),
+        accelerator='auto',
+        devices=1,
+        gradient_clip_val=1.0,
+        # Errors on a GPU operation without a deterministic version would only stop users; on the CPU all have one.
+        deterministic='warn',
+        callbacks=callbacks,
+        logger=[
+            CSVLogger(run_dir, name=None, version=_new_name(run_dir, 'csv')),
+            TensorBoardLogger(run_dir, name=None, version='tensorboard'),
+        ],
+        plugins=[Checkpoints()],
+        reload_dataloaders_every_n_epochs=1,
+        num_sanity_val_steps=0,
+        log_every_n_steps=50,
+        enable_model_summary=False,
+        enable_progress_bar=False,
+    )
 
 
 def _new_name(run_dir: Path, name: str) -> str:
