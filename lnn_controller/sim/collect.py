@@ -1,7 +1,7 @@
 """Demonstrations: the expert drives, is disturbed and recovers; what it saw and would have done goes into bags."""
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -137,25 +137,34 @@ def collect(
             rng = np.random.default_rng([seed, each, 2, list(entry.tasks).index(task)])
             disturb = entry.disturbance if disturbed else _not_disturbed
             with closing(asked.world):
-                left, episode = seconds, 0
-                while left >= SHORTEST_S:
-                    path = stem.with_name(f'{stem.name}_{episode:02d}')
-                    asked.begin(rng)
-                    recorded = record_episode(
-                        asked,
-                        make_expert(asked),
-                        disturb(asked, rng),
-                        path,
-                        seconds=min(left, EPISODE_S),
-                        custom_data=said,
-                    )
-                    left, episode = left - recorded, episode + 1
+                for path, recorded in _episodes(asked, make_expert, disturb, rng, stem, seconds, said):
                     bar.update(recorded)
                     if recorded < SHORTEST_S:
                         shutil.rmtree(path)
                     else:
                         bags.append(path)
     return bags
+
+
+def _episodes(
+    task: Task,
+    make_expert: Callable[[Any], Expert],
+    disturb: Callable[[Any, np.random.Generator], Disturbance],
+    rng: np.random.Generator,
+    stem: Path,
+    seconds: float,
+    custom_data: Mapping[str, str],
+) -> Iterator[tuple[Path, float]]:
+    """Record a task anew from its beginning until the time is used up; yield each bag and how long it is, s."""
+    left, episode = seconds, 0
+    while left >= SHORTEST_S:
+        path = stem.with_name(f'{stem.name}_{episode:02d}')
+        task.begin(rng)
+        expert, disturbance = make_expert(task), disturb(task, rng)
+        length = min(left, EPISODE_S)
+        recorded = record_episode(task, expert, disturbance, path, seconds=length, custom_data=custom_data)
+        yield path, recorded
+        left, episode = left - recorded, episode + 1
 
 
 def _not_disturbed(_task: Task, _rng: np.random.Generator) -> Disturbance:
