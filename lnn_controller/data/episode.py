@@ -1,6 +1,7 @@
 """From a bag to an episode: frames fitted to the encoder, IMU, commands, and their stamps on one clock."""
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 
 from lnn_controller.data.bags.damage import explain_damage
 from lnn_controller.data.bags.reader import Bag
-from lnn_controller.data.bags.topics import Topics
+from lnn_controller.data.bags.topics import Topic, Topics
 from lnn_controller.data.camera import required
 from lnn_controller.data.choice import choose_command, choose_image, choose_imu
 from lnn_controller.data.commands import CommandReader
@@ -17,7 +18,7 @@ from lnn_controller.data.drops import DROP_REASONS
 from lnn_controller.data.frame_files import FrameCache, FrameFile
 from lnn_controller.data.marks import Mark, read_marks
 from lnn_controller.data.samples import SampleReader
-from lnn_controller.data.stamps import COMMAND_HOLD_S, choose_stamps, recorded_stretches
+from lnn_controller.data.stamps import COMMAND_HOLD_S, Stream, choose_stamps, recorded_stretches
 from lnn_controller.errors import InputError
 from lnn_controller.policy.spec import ImageSpec
 
@@ -135,33 +136,17 @@ def _read(
     if unknown or not channels:
         raise InputError(f'command channels are of {", ".join(_CHANNELS)}. Got {", ".join(unknown) or "none"}')
     columns = [_CHANNELS[name] for name in channels]
-    command, note = choose_command(bag, topics.command, columns, wheelbase_m=wheelbase_m)
-    imu = None if use_imu is False else choose_imu(bag, topics.imu)
-    image_topic, image_note = choose_image(bag, topics.image)
-    chosen = {'image': required(bag, 'image', image_topic)}
-    chosen['command'] = required(bag, 'command', command)
-    if imu is not None or use_imu:
-        chosen['imu'] = required(bag, 'imu', imu)
+    chosen, notes = _choose_topics(bag, topics, columns, use_imu, wheelbase_m)
     commands = CommandReader(
         bag, chosen['command'], channels, wheelbase_m=wheelbase_m, frame=command_frame, odometry=topics.odometry
     )
     reader = SampleReader(bag, image, chosen, commands, reduced=reduced, cache=cache, fit=fit, progress=progress)
     reader.read()
-    drops = reader.drops
-    if bag.recovered:
-        drops['file_cut_off'] = len(bag.recovered)
-    if bag.damage:
-        drops['file_damaged'] = len(bag.damage)
     names = {kind: topic.name for kind, topic in chosen.items()}
     streams, clock, clock_notes = choose_stamps(reader.stamps, bag=str(bag.path), topics=names)
-    pauses = len(recorded_stretches(*(stream.stamps_ns for stream in streams.values()))) - 1
-    if pauses:
-        drops['pause'] = pauses
-    values: dict[str, NDArray[np.float32]] = {}
-    for kind, stream in streams.items():
-        drops.update({f'{kind}_{reason}': n for reason, n in stream.drops.items() if n})
-        if kind != 'image':
-            values[kind] = reader.values(kind)[stream.kept].astype(np.float32)
+    values = {
+        kind: reader.values(kind)[stream.kept].astype(np.float32) for kind, stream in streams.items() if kind != 'image'
+    }
     return Episode(
         name=str(bag.path),
         images=_kept(reader.images, streams['image'].kept),
@@ -171,10 +156,10 @@ def _read(
         commands=np.ascontiguousarray(values['command'][:, columns]),
         command_stamps_ns=streams['command'].stamps_ns,
         channels=channels,
-        drops={reason: drops[reason] for reason in DROP_REASONS if reason in drops},
+        drops=_drops(bag, reader.drops, streams),
         topics=names,
         clock=clock,
-        notes=(*(each for each in (image_note, note) if each), *clock_notes, *_told_damage(bag)),
+        notes=(*notes, *clock_notes, *_told_damage(bag)),
         robot=bag.custom_data.get('robot', ''),
         marks=read_marks(
             bag,
@@ -182,6 +167,29 @@ def _read(
             streams['image'].stamps_ns,
         ),
     )
+
+
+def _choose_topics(
+    bag: Bag, topics: Topics, columns: Sequence[int], use_imu: bool | None, wheelbase_m: float | None
+) -> tuple[dict[str, Topic], list[str]]:
+    """Return the topics to read, by kind, and what is to be said of their choice."""
+    command, note = choose_command(bag, topics.command, columns, wheelbase_m=wheelbase_m)
+    imu = None if use_imu is False else choose_imu(bag, topics.imu)
+    image, image_note = choose_image(bag, topics.image)
+    chosen = {'image': required(bag, 'image', image), 'command': required(bag, 'command', command)}
+    if imu is not None or use_imu:
+        chosen['imu'] = required(bag, 'imu', imu)
+    return chosen, [each for each in (image_note, note) if each]
+
+
+def _drops(bag: Bag, of_reader: Mapping[str, int], streams: Mapping[str, Stream]) -> dict[str, int]:
+    """Count what was left out, by reason, in the order in which it is told."""
+    pauses = len(recorded_stretches(*(stream.stamps_ns for stream in streams.values()))) - 1
+    drops = Counter(of_reader)
+    drops.update({'file_cut_off': len(bag.recovered), 'file_damaged': len(bag.damage), 'pause': pauses})
+    for kind, stream in streams.items():
+        drops.update({f'{kind}_{reason}': count for reason, count in stream.drops.items()})
+    return {reason: drops[reason] for reason in DROP_REASONS if drops[reason]}
 
 
 def _kept(images: NDArray[np.uint8], kept: NDArray[np.bool_]) -> NDArray[np.uint8]:
