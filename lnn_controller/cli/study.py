@@ -70,7 +70,13 @@ def run(args: argparse.Namespace) -> int:
     study = COMPARISONS[args.study].load()
     conditions = study.conditions(**{name: getattr(args, name) for name in TAKES[args.study]})
     path = args.out / f'{args.study}.json'
-    done = [row['condition'] for row in read_rows(path)]
+    before = [row for row in read_rows(path) if row['condition'] in conditions]
+    for row in before:
+        if not study.fits(row):
+            which = ' '.join(f'{key} {row["condition"][key]}' for key in study.NAMED)
+            msg = f'{path}: a result must be what this study writes, with every figure. Got another of {which}'
+            raise InputError(f'{msg}: take that row out, and it is run again')
+    done = [row['condition'] for row in before]
     missing = sum(each not in done for each in conditions)
     print(f'{len(conditions) - missing} of {len(conditions)} are in {path}', file=sys.stderr)
     for number, row in enumerate(run_conditions(study.run, conditions, path, jobs=args.jobs), start=1):

@@ -20,8 +20,9 @@ from lnn_controller.policy import Policy, find_policy, read_spec
 from lnn_controller.sim.collect import collect
 from lnn_controller.sim.robots import find_robot
 from lnn_controller.studies.cells_page import page
+from lnn_controller.studies.runner import FIGURE, NUMBER, Row, has_shape
 
-__all__ = ['CELLS', 'FAULTS', 'NAMED', 'conditions', 'page', 'run']
+__all__ = ['CELLS', 'FAULTS', 'NAMED', 'conditions', 'fits', 'page', 'run']
 
 #: label → cell, units, options. Without a number: about the default cell's 1,024 weights. With one: its 19 units.
 CELLS: dict[str, tuple[str, int, dict[str, Any]]] = {
@@ -45,6 +46,8 @@ CELLS: dict[str, tuple[str, int, dict[str, Any]]] = {
 FAULTS = {'none': Conditions(), 'noise': Conditions(image_noise=51.0), 'frames_lost': Conditions(drop_frames=0.8)}
 #: of a condition, for people
 NAMED = ('encoder', 'cell', 'seed')
+_DRIVE = {'scene': str, 'road': int, 'fault': str, 'error_m': FIGURE, 'success': int, 'roughness': FIGURE}
+_RESULT = {'parameters': NUMBER, 'validation': NUMBER, 'train_cpu_s': NUMBER, 'drives': [_DRIVE]}
 ROBOT, TASK = 'car', 'lane'
 # Roads that no policy is tested on.
 DEMONSTRATED, DEMONSTRATED_S = range(101, 105), 15.0
@@ -159,3 +162,18 @@ def _encoder(policy: str) -> Any:
             progress=False,
         )
         return FrozenEncoder(policy, bags)
+
+
+def fits(row: Row) -> bool:
+    """
+    Return whether a row has what a training and its drives give, each drive once.
+
+    :param row: as it was read
+    :returns: whether it does
+    """
+    if not has_shape(row['result'], _RESULT):
+        return False
+    drives, condition = row['result']['drives'], row['condition']
+    driven = [(each['scene'], each['road'], each['fault']) for each in drives]
+    asked = [*product(condition['scenes'], condition['roads'], condition['faults'])]
+    return driven == asked and all(each['success'] in (0, 1) for each in drives)

@@ -14,11 +14,13 @@ from lnn_controller.evaluation.robot import check_channels, choose_robot
 from lnn_controller.policy import PolicySpec, find_policy, read_spec
 from lnn_controller.sim.robots import find_robot
 from lnn_controller.studies.memory_page import page
+from lnn_controller.studies.runner import FIGURE, NUMBER, Row, has_shape
 
-__all__ = ['NAMED', 'conditions', 'page', 'run']
+__all__ = ['NAMED', 'conditions', 'fits', 'page', 'run']
 
 #: of a condition, for people
 NAMED = ('task', 'policy', 'seed', 'memory')
+_RESULT = {'success': int, 'outcome': str, 'error_m': FIGURE, 'seconds': NUMBER}
 
 
 def conditions(*, drives: Sequence[str], worlds: Sequence[Sequence[int]]) -> list[dict[str, Any]]:
@@ -93,3 +95,13 @@ def run(condition: Mapping[str, Any]) -> dict[str, Any]:
         'error_m': figures.get('cross_track_error_rms_m'),
         'seconds': round(trial.seconds, 2),
     }
+
+
+def fits(row: Row) -> bool:
+    """
+    Return whether a row has what a drive gives.
+
+    :param row: as it was read
+    :returns: whether it does
+    """
+    return has_shape(row['result'], _RESULT) and row['result']['success'] in (0, 1)

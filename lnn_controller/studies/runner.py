@@ -10,11 +10,13 @@ from lnn_controller.parallel import in_processes
 from lnn_controller.policy.files import parse_json, read_text
 from lnn_controller.report.json import write_json
 
-__all__ = ['Row', 'read_rows', 'run_conditions']
+__all__ = ['FIGURE', 'NUMBER', 'Row', 'has_shape', 'read_rows', 'run_conditions']
 
 #: a condition, ``condition``, and what it gave, ``result``: plain values
 Row = dict[str, Any]
 LARGEST = 10**9  # of its file, bytes
+#: what may stand in a result: a number; one that may be missing, which is null
+NUMBER, FIGURE = (int, float), (int, float, type(None))
 
 
 def read_rows(path: Path) -> list[Row]:
@@ -37,6 +39,21 @@ def read_rows(path: Path) -> list[Row]:
 
 def _is_row(row: Any) -> bool:
     return isinstance(row, dict) and all(isinstance(row.get(key), dict) for key in ('condition', 'result'))
+
+
+def has_shape(value: Any, shape: Any) -> bool:
+    """
+    Return whether a value of JSON is made as another: who edits a study's file by hand may leave something out.
+
+    :param value: as it was read
+    :param shape: a type, a tuple of types, or of such shapes a mapping by key or a list of one, for any number
+    :returns: whether it is; keys beyond those of the shape do no harm
+    """
+    if isinstance(shape, Mapping):
+        return isinstance(value, dict) and all(key in value and has_shape(value[key], shape[key]) for key in shape)
+    if isinstance(shape, list):
+        return isinstance(value, list) and all(has_shape(each, shape[0]) for each in value)
+    return isinstance(value, shape)
 
 
 def run_conditions(

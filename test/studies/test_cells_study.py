@@ -143,6 +143,28 @@ def test_the_command_writes_page_and_json_and_says_what_is_done(tmp_path, monkey
     assert main(command) == 0
     assert '2 of 2 are in' in capsys.readouterr().err
     assert main([*command, '--jobs', '0']) == 2
+    path = tmp_path / 'cells.json'
+    whole = path.read_text()
+    edits = [
+        lambda result: result.pop('validation'),
+        lambda result: result.update(parameters='many'),
+        lambda result: result.update(drives={}),
+        lambda result: result['drives'].pop(),
+        lambda result: result['drives'][1].pop('error_m'),
+        lambda result: result['drives'][1].update(success=2),
+        lambda result: result['drives'][1].update(road=5),
+    ]
+    capsys.readouterr()
+    for edit in edits:
+        found = json.loads(whole)
+        edit(found['rows'][1]['result'])
+        path.write_text(json.dumps(found))
+        assert main(command) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert 'Got another of encoder car_lane cell gru seed 0: take that row out, and it is run again' in line
+    path.write_text(json.dumps({'rows': json.loads(whole)['rows'][:1]}))
+    assert main(command) == 0
+    assert path.read_text() == whole
 
 
 @pytest.mark.slow

@@ -25,6 +25,15 @@ def rows(kept, wiped, *, drives=('cue=car_lane',), error_m=0.02):
     return made
 
 
+def test_a_result_that_somebody_edited_does_not_fit():
+    row = rows(1, 1)[0]
+    assert memory.fits(row)
+    assert memory.fits(row | {'result': row['result'] | {'error_m': None}})
+    for wrong in ({'success': None}, {'success': 3}, {'outcome': 1}, {'error_m': 'x'}, {'seconds': []}):
+        assert not memory.fits(row | {'result': row['result'] | wrong})
+    assert not memory.fits(row | {'result': {}})
+
+
 def test_each_world_is_driven_both_ways_at_the_policys_rate():
     given = memory.conditions(drives=['lane=car_lane', 'hidden=drone_forest', 'lane=car_lane'], worlds=[[5], [5, 6]])
     assert [(each['task'], each['seed'], each['memory']) for each in given] == [
