@@ -24,7 +24,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='of a car: lane, sign, cue, dark, slow; of a drone: fly, tight, hop, follow, hidden',
     )
     parser.add_argument(
-        '--scene', default='summer', metavar='NAME', help='how the world looks; of a drone also autumn, urban, dusk'
+        '--scene',
+        default='summer',
+        metavar='NAME',
+        help='how the world looks: summer, winter; of a car also night, rain, fog …; of a drone autumn, urban, dusk',
     )
     parser.add_argument(
         *('--seed', '--track'), type=int, metavar='SEED', help='which world: road, forest, town (default: one held out)'

@@ -131,7 +131,7 @@ def test_winter_is_white_and_its_sky_grey(summer):
     assert np.median(cold[sky][..., 2] - cold[sky][..., 0]) < np.median(warm[sky][..., 2] - warm[sky][..., 0])
 
 
-@pytest.mark.parametrize('scene', SCENES)
+@pytest.mark.parametrize('scene', [name for name, scene in SCENES.items() if scene.optics is None])
 def test_the_horizon_is_level(scene):
     with CarWorld(5, scene) as world:
         sky = world.scene.look.sky[1]

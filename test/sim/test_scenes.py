@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -43,13 +45,31 @@ def test_the_same_generator_paints_the_same():
 
 def test_lines_are_painted_where_they_belong_and_are_muted_in_winter():
     contrast = {}
-    for name in SCENES:
+    for name in ('summer', 'winter', 'night', 'shadows'):
         tile = road_tile(find_scene(name), np.random.default_rng(0)).astype(float)
         middle, beside = tile[:, 126:130], tile[:, 100:120]
         dashes = middle[..., 0].mean(1) > beside[..., 0].mean() + 40
         assert 0.35 < dashes.mean() < 0.6  # a metre of paint, a metre of gap
         contrast[name] = middle[dashes].mean() - beside.mean()
     assert contrast['winter'] < 0.7 * contrast['summer']
+
+
+@pytest.mark.parametrize(('name', 'than'), [('blizzard', 'winter'), ('worn', 'winter'), ('rain', 'summer')])
+def test_what_covers_the_lines_leaves_less_of_them(name, than):
+    def contrast(scene):
+        tile = road_tile(scene, np.random.default_rng(0)).astype(float).mean(2)
+        return np.median(np.abs(tile[:, 126:130] - np.median(tile[:, 60:100])).max(axis=1))  # along the centre line
+
+    assert contrast(find_scene(name)) < 0.9 * contrast(find_scene(than))
+
+
+def test_filled_cracks_run_along_the_road_and_are_no_lines():
+    worn = find_scene('worn')
+    plain, cracked = (road_tile(replace(worn, seams=count), np.random.default_rng(0)).astype(int) for count in (0, 7))
+    changed = np.abs(cracked - plain).max(2) > 40
+    assert 0.02 < changed.mean() < 0.4
+    assert changed.any(axis=1).mean() > 0.9, 'hardly a place without one'
+    assert np.ptp(np.nonzero(changed[:, 30:-30])[1]) > 100, 'not where lines are'
 
 
 def test_snow_drifts_in_from_the_border_only():

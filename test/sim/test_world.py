@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lnn_controller.errors import InputError
-from lnn_controller.sim import LANE_OFFSET_M, SCENES, CarWorld
+from lnn_controller.sim import LANE_OFFSET_M, CarWorld
 
 
 @pytest.fixture
@@ -133,7 +133,7 @@ def test_set_pose_puts_it_anywhere_at_rest(world):
 
 
 def test_bad_arguments_are_refused():
-    with pytest.raises(InputError, match='a scene must be one of summer, winter'):
+    with pytest.raises(InputError, match='a scene must be one of summer, winter, '):
         CarWorld(1, 'desert', render=False)
     with pytest.raises(InputError, match='a track must be named by an integer'):
         CarWorld(-1, render=False)
@@ -146,7 +146,7 @@ def test_a_world_without_pictures_says_so(world):
         world.camera()
 
 
-@pytest.mark.parametrize('scene', SCENES)
+@pytest.mark.parametrize('scene', ['winter', 'other_camera'])
 def test_looks_do_not_change_physics(scene):
     with CarWorld(9, scene, render=False) as world, CarWorld(9, render=False) as plain:
         for each in (world, plain):

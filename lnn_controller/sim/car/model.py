@@ -8,25 +8,41 @@ from numpy.typing import NDArray
 
 from lnn_controller.sim.car.body import car_xml
 from lnn_controller.sim.render.gl import mujoco
-from lnn_controller.sim.render.meshes import Mesh, cones, road_ribbon
+from lnn_controller.sim.render.meshes import Mesh, cones, road_ribbon, shadows
 from lnn_controller.sim.render.mjcf import (
-    GROUND_HALF_M,
     add_ground,
     add_material,
     add_mesh,
     add_textures,
     fill_textures,
     set_light,
+    turned_camera,
 )
 from lnn_controller.sim.render.scenes import Scene
-from lnn_controller.sim.render.textures import GROUND_TILE_M, ground_tile, road_tile, sky_faces
+from lnn_controller.sim.render.textures import ground_tile, road_tile, sky_faces
 from lnn_controller.sim.tasks.track import Track
 
-__all__ = ['build_model']
+__all__ = ['build_model', 'towards_sun']
 
 TREES = 110
 TREE_CLEARANCE_M = 2.6
 POST_RADIUS_M, POST_HEIGHT_M = 0.18, 1.2
+SHADOW_Z_M = 0.02  # over the road's pieces, or the two flicker
+HIGH_SUN = (0.4, -0.3, 1.0)  # as the car's model has it
+
+
+def towards_sun(scene: Scene) -> NDArray[np.float64]:
+    """
+    Say where the sun stands.
+
+    :param scene: looks
+    :returns: unit vector towards it, east, north, up, (3,)
+    """
+    if scene.sun_deg is None:
+        return np.asarray(np.array(HIGH_SUN) / np.linalg.norm(HIGH_SUN))
+    azimuth, elevation = np.radians(scene.sun_deg)
+    level = np.cos(elevation)
+    return np.array([np.cos(azimuth) * level, np.sin(azimuth) * level, np.sin(elevation)])
 
 
 def _add_look(spec: Any, name: str, mesh: Mesh, material: str, *, z_m: float = 0.0) -> None:
@@ -52,8 +68,8 @@ def _places(track: Track, rng: np.random.Generator) -> NDArray[np.float64]:
     return np.array(places)
 
 
-def _add_trees(spec: Any, track: Track, rng: np.random.Generator) -> None:
-    """Conifers of two tiers; the upper has the treetop's colour (snow lies there)."""
+def _add_trees(spec: Any, track: Track, scene: Scene, rng: np.random.Generator) -> None:
+    """Conifers of two tiers; the upper has the treetop's colour (snow lies there); and their shadows."""
     places = _places(track, rng)
     size = rng.uniform(0.8, 1.6, TREES)
     slender = rng.uniform(0.85, 1.15, TREES)
@@ -65,6 +81,15 @@ def _add_trees(spec: Any, track: Track, rng: np.random.Generator) -> None:
     tier('trunks', 0.0, 0.13, 2.0, 'trunk')
     tier('foliage', 0.45, 0.75, 1.45, 'foliage')
     tier('treetops', 1.05, 0.56, 1.25, 'treetop')
+    if scene.shade:
+        east, north, up = towards_sun(scene)
+        away = np.array([-east, -north]) / up
+        ground = np.zeros(TREES)
+        bases = np.concatenate([np.column_stack([places, ground]), np.column_stack([places, 0.45 * size])])
+        radii = np.concatenate([0.13 * size / slender, 0.75 * size / slender])
+        cast = shadows(bases, radii, np.concatenate([2 * size, (0.6 + 1.25 * slender) * size]), away)
+        spec.add_material(name='tree_shade', rgba=(0.0, 0.0, 0.02, scene.shade), specular=0.0)
+        _add_look(spec, 'tree_shades', cast, 'tree_shade', z_m=SHADOW_Z_M)
 
 
 def _add_barrels(spec: Any, track: Track, rng: np.random.Generator) -> None:
@@ -117,6 +142,11 @@ def build_model(track: Track, scene: Scene, seed: int) -> Any:
 
     look = scene.look
     set_light(spec, look)
+    if scene.sun_deg is not None:
+        spec.light('sun').dir = -towards_sun(scene)
+    if scene.mount is not None:
+        spec.camera('front').pos[2] += scene.mount.up_m
+        spec.camera('front').fovy = scene.mount.fovy_deg
     plain = replace(scene, edge_line=scene.road, centre_line=scene.road, drift=scene.road)
     lined = scene if track.two_lanes else replace(scene, centre_line=scene.road)
     images = {'sky': sky_faces(look), 'ground': ground_tile(look, painting), 'road': road_tile(lined, painting)}
@@ -124,16 +154,18 @@ def build_model(track: Track, scene: Scene, seed: int) -> Any:
         images['asphalt'] = road_tile(plain, painting)
         add_material(spec, 'asphalt', texture='asphalt')
     add_textures(spec, images)
-    add_material(spec, 'ground', texture='ground', repeat=2 * GROUND_HALF_M / GROUND_TILE_M)
     add_material(spec, 'road', texture='road')
     for name in ('trunk', 'foliage', 'treetop'):
         add_material(spec, name, colour=getattr(look, name))
 
-    add_ground(spec)
+    add_ground(spec, look)
     _add_road(spec, track)
     _add_posts(spec, track)
-    _add_trees(spec, track, placing)
+    _add_trees(spec, track, scene, placing)
     _add_barrels(spec, track, placing)
     model = spec.compile()
     fill_textures(model, images)
+    if scene.mount is not None:
+        turned = turned_camera(model.camera('front').quat, scene.mount.pitch_deg, 0.0)
+        model.camera('front').quat[:] = turned
     return model

@@ -12,13 +12,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from lnn_controller.sim.car.body import CAR_LOOK_GROUP, TIMESTEP_S, TRACK_WIDTH_M, WHEEL_RADIUS_M, WHEELBASE_M
 from lnn_controller.sim.car.eyes import GOOD, Darkness, Eyes, dark_picture
-from lnn_controller.sim.car.model import build_model
+from lnn_controller.sim.car.model import build_model, towards_sun
 from lnn_controller.sim.car.nominal_model import NominalModel
 from lnn_controller.sim.delay import Delay
 from lnn_controller.sim.interface import Clock, Odometry, check_seed
 from lnn_controller.sim.perturbation import Perturbation
 from lnn_controller.sim.render.cameras import Cameras
 from lnn_controller.sim.render.gl import mujoco
+from lnn_controller.sim.render.lens import Lens
 from lnn_controller.sim.render.mjcf import heading
 from lnn_controller.sim.render.scenes import find_scene
 from lnn_controller.sim.tasks.track import Track
@@ -81,12 +82,26 @@ class CarWorld:
         self._perturbation = Perturbation()
         self._delay = Delay()
         self._cameras = Cameras(self._model, CAMERA_SIZE, hidden_group=CAR_LOOK_GROUP, render=render)
+        self._lens = self._find_lens()
         self._settled = self._settle()
         self.set_pose(*self.track.at(0.0, self.track.lane_offset_m))
 
     def _sensor(self, name: str) -> slice:
         start = int(self._model.sensor(name).adr[0])
         return slice(start, start + 3)
+
+    def _find_lens(self) -> Lens | None:
+        if self.scene.optics is None:
+            return None
+        camera = self._model.camera('front')
+        return Lens(
+            self.scene.optics,
+            CAMERA_SIZE,
+            fovy_deg=float(camera.fovy[0]),
+            seed=self.track.seed,
+            sun=towards_sun(self.scene),
+            ground_m=float(camera.pos[2]) + WHEEL_RADIUS_M,
+        )
 
     def _settle(self) -> NDArray[np.float64]:
         """Let the car sink onto its wheels once: the pose (qpos) at rest at the origin."""
@@ -224,7 +239,10 @@ class CarWorld:
         if self._eyes.late:
             self._seen.qpos[:] = self._past[0][1]
             mujoco.mj_forward(self._model, self._seen)
-        return self._cameras.front(self._seen)
+        picture = self._cameras.front(self._seen)
+        if self._lens is None:
+            return picture
+        return self._lens(picture, self._steps, self._seen.camera('front').xmat.reshape(3, 3))
 
     def chase(self, width: int = 640, height: int = 360) -> NDArray[np.uint8]:
         """

@@ -14,7 +14,6 @@ from lnn_controller.sim.drone.scenes import SCENES, FlightScene
 from lnn_controller.sim.render.gl import mujoco
 from lnn_controller.sim.render.meshes import Mesh
 from lnn_controller.sim.render.mjcf import (
-    GROUND_HALF_M,
     add_ground,
     add_material,
     add_mesh,
@@ -22,7 +21,7 @@ from lnn_controller.sim.render.mjcf import (
     fill_textures,
     set_light,
 )
-from lnn_controller.sim.render.textures import GROUND_TILE_M, facade_tile, ground_tile, leaf_faces, sky_faces
+from lnn_controller.sim.render.textures import facade_tile, ground_tile, leaf_faces, sky_faces
 
 __all__ = ['Compiled', 'build_model', 'move_things']
 
@@ -57,7 +56,6 @@ def _add_shape(spec: Any, body: Any, name: str, shape: Shape) -> None:
 
 def _add_materials(spec: Any, scene: FlightScene) -> None:
     look = scene.look
-    add_material(spec, 'ground', texture='ground', repeat=2 * GROUND_HALF_M / GROUND_TILE_M)
     for name in ('trunk', 'foliage', 'treetop'):
         add_material(spec, name, colour=getattr(look, name), texture='leaves' if name != 'trunk' else '')
     for k, (red, green, blue) in enumerate(scene.crowns):
@@ -96,7 +94,7 @@ def _compile(name: str, scenery_seed: int) -> Compiled:
     } | {f'wall{k}': facade_tile(wall, scene.lit, painting) for k, wall in enumerate(scene.walls)}
     add_textures(spec, images)
     _add_materials(spec, scene)
-    add_ground(spec)
+    add_ground(spec, scene.look)
     stock, row = things(scene, sizing, painting), houses(scene, sizing, painting)
     for kind, each in (('thing', stock), ('house', row)):
         for k, thing in enumerate(each):

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from lnn_controller.sim.render.textures import ROAD_TILE_M
 from lnn_controller.sim.tasks.track import Piece
 
-__all__ = ['Mesh', 'blobs', 'cones', 'road_ribbon', 'rods', 'walls']
+__all__ = ['Mesh', 'blobs', 'cones', 'road_ribbon', 'rods', 'shadows', 'walls']
 
 Array = NDArray[np.float64]
 
@@ -161,3 +161,30 @@ def walls(half_x: float, half_y: float, height: float, tile: tuple[float, float]
         uv += [(0.0, 0.0), (across, 0.0), (across, up), (0.0, up)]
         faces += [(4 * k, 4 * k + 1, 4 * k + 2), (4 * k, 4 * k + 2, 4 * k + 3)]
     return Mesh(np.array(vertices), np.array(faces), np.array(uv, np.float64))
+
+
+def shadows(bases: Array, radii: Array, tips: Array, away: Array) -> Mesh:
+    """
+    The shadows of many upright cones on the ground, in one mesh.
+
+    :param bases: centres of the base circles, (N, 3), m
+    :param radii: of the base circles, (N,), m
+    :param tips: heights of the tips over the bases, (N,), m
+    :param away: where the shadow of a point one metre up falls, from below it, (2,), m
+    :returns: a kite for each at z = 0, seen from above
+    """
+    ahead = away / np.linalg.norm(away)
+    aside = np.array([-ahead[1], ahead[0]])
+    middle = bases[:, :2] + bases[:, 2:] * away
+    corners = np.stack(
+        [
+            middle - radii[:, None] * ahead,
+            middle - radii[:, None] * aside,
+            middle + tips[:, None] * away,
+            middle + radii[:, None] * aside,
+        ],
+        axis=1,
+    )
+    vertices = np.concatenate([corners, np.zeros((*corners.shape[:2], 1))], axis=2).reshape(-1, 3)
+    first = 4 * np.arange(len(bases))[:, None]
+    return Mesh(vertices, np.concatenate([first + (0, 1, 2), first + (0, 2, 3)]))

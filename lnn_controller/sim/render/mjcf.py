@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from lnn_controller.sim.render.gl import mujoco
 from lnn_controller.sim.render.looks import Colour, Look
 from lnn_controller.sim.render.meshes import Mesh
+from lnn_controller.sim.render.textures import GROUND_TILE_M
 
 __all__ = [
-    'GROUND_HALF_M',
     'add_ground',
     'add_material',
     'add_mesh',
@@ -24,6 +24,9 @@ __all__ = [
 ]
 
 GROUND_HALF_M = 200.0  # far beyond the fog, so that the horizon is straight
+GROUND_GRID_M = 20.0  # a fine one costs far more than the rest of the picture
+# OpenGL fogs a surface at its grid's corners: in dense fog, which hides the ground's end, less of it has finer ones.
+DENSE_FOG_M, DENSE_HALF_M, DENSE_GRID_M = 35.0, 64.0, 2.0
 
 
 def set_light(spec: Any, look: Look) -> None:
@@ -93,16 +96,17 @@ def add_material(
         material.texrepeat = (repeat, repeat)
 
 
-def add_ground(spec: Any) -> None:
+def add_ground(spec: Any, look: Look) -> None:
     """
-    Lay the ground: a wide plane of the material ``ground``.
+    Lay the ground: a wide plane of the material ``ground``, which is made of the texture ``ground``.
 
     :param spec: of the model
+    :param look: its fog
     """
-    # size[2] is the spacing of the plane's render grid: a fine one costs far more than the rest of the picture.
-    spec.worldbody.add_geom(
-        name='ground', type=mujoco.mjtGeom.mjGEOM_PLANE, size=(GROUND_HALF_M, GROUND_HALF_M, 20), material='ground'
-    )
+    dense = look.fog[1] <= DENSE_FOG_M
+    half, grid = (DENSE_HALF_M, DENSE_GRID_M) if dense else (GROUND_HALF_M, GROUND_GRID_M)
+    add_material(spec, 'ground', texture='ground', repeat=2 * half / GROUND_TILE_M)
+    spec.worldbody.add_geom(name='ground', type=mujoco.mjtGeom.mjGEOM_PLANE, size=(half, half, grid), material='ground')
 
 
 def add_mesh(spec: Any, name: str, mesh: Mesh) -> None:

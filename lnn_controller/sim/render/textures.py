@@ -31,6 +31,7 @@ SKY_TEXELS = 64
 
 DASH_M = 1.0  # length of a centre dash; the gap is as long
 LINE_M = 0.08  # width of a line
+SEAM = (0.80, 0.79, 0.74)  # colour of a filled crack
 EDGE_INSET_M = 0.1  # from the road's border to the middle of the edge line
 
 
@@ -93,7 +94,18 @@ def road_tile(scene: Scene, rng: np.random.Generator) -> Image:
         depth = scene.drift_m * (outline + rim) - from_border[None, :]
         cover = np.clip(depth / 0.05 + 0.5, 0.0, 1.0) * (np.sign(across) == side)[None, :]
         image = _mix(image, scene.drift, cover)
+    for _ in range(scene.seams):
+        image = _mix(image, SEAM, _seam(along, across, rng))
     return _bytes(image)
+
+
+def _seam(along: Array, across: Array, rng: np.random.Generator) -> Array:
+    """How much of each texel a filled crack covers: it wanders along some of the tile, (rows, columns)."""
+    middle, start = rng.uniform(-0.4, 0.4) * ROAD_WIDTH_M, rng.uniform(0.0, ROAD_TILE_M)
+    length, width = rng.uniform(0.2, 0.6) * ROAD_TILE_M, rng.uniform(0.05, 0.10)
+    wander = 0.9 * (_noise((along.size, 1), (5, 1), rng) - 0.5) + 0.12 * (_noise((along.size, 1), (48, 1), rng) - 0.5)
+    inside = np.clip((width / 2 - np.abs(across[None, :] - middle - wander)) / 0.02 + 0.5, 0.0, 1.0)
+    return inside * (np.mod(along - start, ROAD_TILE_M) < length)[:, None]
 
 
 def ground_tile(look: Look, rng: np.random.Generator) -> Image:
