@@ -35,10 +35,11 @@ from lnn_controller.data.topic_names import (
 from lnn_controller.doctor.findings import Finding
 from lnn_controller.errors import InputError
 from lnn_controller.live.sensor_findings import judge_camera, judge_clock, judge_imu
+from lnn_controller.nodes.common.endpoint import find
 from lnn_controller.nodes.common.environment import dds_environment
 from lnn_controller.nodes.common.message_types import type_name
 from lnn_controller.nodes.common.qos import TWISTS, node_of
-from lnn_controller.nodes.common.topics import CONTROLLER, find
+from lnn_controller.nodes.common.topics import CONTROLLER
 from lnn_controller.nodes.controller.waiting import waiting_for
 from lnn_controller.policy.spec import PolicySpec
 

@@ -16,11 +16,12 @@ from lnn_controller.control.ackermann import Steering, steering
 from lnn_controller.data.messages.stamp import stamp_ns_of
 from lnn_controller.data.topic_names import COMMAND, STEERED
 from lnn_controller.errors import InputError
+from lnn_controller.nodes.common.endpoint import find
 from lnn_controller.nodes.common.messages import stamp
 from lnn_controller.nodes.common.parameters import declare
 from lnn_controller.nodes.common.qos import QosWatch
 from lnn_controller.nodes.common.run import run_node
-from lnn_controller.nodes.common.topics import ACKERMANN, find
+from lnn_controller.nodes.common.topics import ACKERMANN
 from lnn_controller.settings import Setting
 
 __all__ = ['PARAMETERS', 'AckermannNode', 'main']

@@ -16,9 +16,10 @@ from std_srvs.srv import SetBool, Trigger
 from lnn_controller.data.topic_names import CONTROLLER_NODE, DIAGNOSTICS
 from lnn_controller.errors import InputError
 from lnn_controller.nodes.common.diagnostics import DIAGNOSTICS_PERIOD_S, diagnostics
+from lnn_controller.nodes.common.endpoint import find
 from lnn_controller.nodes.common.parameters import declare, on_change
 from lnn_controller.nodes.common.run import NodeFailedError, run_node, spin
-from lnn_controller.nodes.common.topics import CONTROLLER, find
+from lnn_controller.nodes.common.topics import CONTROLLER
 from lnn_controller.nodes.controller.emergency_stop import EmergencyStop
 from lnn_controller.nodes.controller.parameters import PARAMETERS, check_parameters
 from lnn_controller.nodes.controller.session import Session

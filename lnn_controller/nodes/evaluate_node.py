@@ -18,12 +18,13 @@ from lnn_controller.control.tick_record import Configuration
 from lnn_controller.data.messages.stamp import stamp_ns_of
 from lnn_controller.data.topic_names import CONFIGURATION, CONTROLLER_NODE, RECORDED_COMMAND, TICKS, relative
 from lnn_controller.errors import InputError
+from lnn_controller.nodes.common.endpoint import find
 from lnn_controller.nodes.common.message_types import message_class
 from lnn_controller.nodes.common.messages import channel_velocities
 from lnn_controller.nodes.common.parameters import declare
 from lnn_controller.nodes.common.qos import TWISTS, all_reliable, qos_profile
 from lnn_controller.nodes.common.run import drain, run_node, spin
-from lnn_controller.nodes.common.topics import EVALUATOR, QUEUE_DEPTH, find
+from lnn_controller.nodes.common.topics import EVALUATOR, QUEUE_DEPTH
 from lnn_controller.replay.comparison import Comparison, commands_at, summarise_comparison, usual_period_s
 from lnn_controller.report.drive_plot import load_matplotlib
 from lnn_controller.report.replay_html import write_report

@@ -23,13 +23,14 @@ from lnn_controller.data.bags.reader import Bag, Message
 from lnn_controller.data.topic_names import CLOCK
 from lnn_controller.errors import InputError, printable
 from lnn_controller.nodes.common.bag_settings import PLAYER_SETTINGS
+from lnn_controller.nodes.common.endpoint import find
 from lnn_controller.nodes.common.message_types import message_class
 from lnn_controller.nodes.common.messages import stamp
 from lnn_controller.nodes.common.parameters import declare, on_change
 from lnn_controller.nodes.common.playback_clock import Timeline
 from lnn_controller.nodes.common.qos import qos_profile
 from lnn_controller.nodes.common.run import run_node
-from lnn_controller.nodes.common.topics import PLAYER, find
+from lnn_controller.nodes.common.topics import PLAYER
 
 __all__ = ['PARAMETERS', 'PlayNode', 'main']
 

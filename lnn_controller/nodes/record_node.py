@@ -27,12 +27,13 @@ from lnn_controller.data.topic_names import EPISODE, KEEP
 from lnn_controller.errors import InputError, printable
 from lnn_controller.nodes.common.arrival import Arrival
 from lnn_controller.nodes.common.bag_settings import MARKS, RECORDER_SETTINGS
+from lnn_controller.nodes.common.endpoint import find
 from lnn_controller.nodes.common.marker import Marker
 from lnn_controller.nodes.common.message_types import message_class
 from lnn_controller.nodes.common.parameters import declare
 from lnn_controller.nodes.common.qos import all_latched, all_reliable, qos_profile
 from lnn_controller.nodes.common.run import drain, run_node, spin
-from lnn_controller.nodes.common.topics import QUEUE_DEPTH, RECORDED, RECORDER, find
+from lnn_controller.nodes.common.topics import QUEUE_DEPTH, RECORDED, RECORDER
 from lnn_controller.nodes.controller.polled import take_all
 
 __all__ = ['PARAMETERS', 'RecordNode', 'main']

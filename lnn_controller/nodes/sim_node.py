@@ -33,10 +33,11 @@ from lnn_controller.data.topic_names import (
 )
 from lnn_controller.errors import InputError
 from lnn_controller.nodes.common.diagnostics import DIAGNOSTICS_PERIOD_S, diagnostics
+from lnn_controller.nodes.common.endpoint import find
 from lnn_controller.nodes.common.messages import channel_velocities, stamp
 from lnn_controller.nodes.common.parameters import as_parameters, declare, given, on_change
 from lnn_controller.nodes.common.run import run_node
-from lnn_controller.nodes.common.topics import SIMULATOR, find
+from lnn_controller.nodes.common.topics import SIMULATOR
 from lnn_controller.settings import Setting
 from lnn_controller.sim import ROBOTS, find_robot, read_scenario, schedule
 from lnn_controller.sim.interface import Due, Perturbable, Targeted, Verdict

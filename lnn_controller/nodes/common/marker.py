@@ -15,7 +15,8 @@ from rclpy.node import Node
 from sensor_msgs.msg import Joy
 
 from lnn_controller.data.topic_names import DISCARD, JOY, KEEP, START
-from lnn_controller.nodes.common.topics import RECORDER, find
+from lnn_controller.nodes.common.endpoint import find
+from lnn_controller.nodes.common.topics import RECORDER
 
 __all__ = ['Marker']
 

@@ -5,22 +5,16 @@ The nodes create their endpoints from it, the documentation and the security pol
 compare it with what ROS reports.
 """
 
-from __future__ import annotations  # of rclpy's classes Jazzy's take no type parameters
-
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from collections.abc import Mapping
+from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import PoseStamped, Twist, TwistStamped
 from lifecycle_msgs.msg import TransitionEvent
 from lifecycle_msgs.srv import ChangeState, GetAvailableStates, GetAvailableTransitions, GetState
 from nav_msgs.msg import Odometry
-from rclpy.node import Node
-from rclpy.publisher import Publisher
-from rclpy.qos import QoSProfile, qos_profile_sensor_data
-from rclpy.subscription import Subscription
+from rclpy.qos import qos_profile_sensor_data
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CompressedImage, Image, Imu, JointState, Joy, LaserScan, PointCloud2
 from std_msgs.msg import Bool, Float64, String, UInt32
@@ -58,7 +52,7 @@ from lnn_controller.data.topic_names import (
     TICKS,
     relative,
 )
-from lnn_controller.nodes.common.message_types import type_name
+from lnn_controller.nodes.common.endpoint import Endpoint, When
 from lnn_controller.nodes.common.qos import qos_profile
 
 __all__ = [
@@ -71,9 +65,6 @@ __all__ = [
     'RECORDER',
     'SIMULATOR',
     'STANDARD',
-    'Endpoint',
-    'When',
-    'find',
     'uses_odometry',
 ]
 
@@ -100,21 +91,6 @@ STANDARD = frozenset(
 )
 
 
-class When(NamedTuple):
-    """
-    Under which condition a topic is there.
-
-    :param text: the condition as the documentation has it; empty: always
-    :param holds: whether it holds, by the node's parameters; ``None`` where these do not decide
-    """
-
-    text: str
-    holds: Callable[[Mapping[str, Any]], bool | None]
-
-
-_ALWAYS = When('', lambda values: True)
-
-
 def _set(parameter: str, value: bool | str) -> When:
     shown = value if isinstance(value, str) else json.dumps(value)
     return When(f'`{parameter}: {shown}`', lambda values: bool(values[parameter] == value))
@@ -138,83 +114,6 @@ def uses_odometry(values: Mapping[str, Any]) -> bool:
 _STAMPED, _PLAIN = _set('enable_stamped_cmd_vel', True), _set('enable_stamped_cmd_vel', False)
 _SIMULATED = _set('use_sim_time', True)
 _CAR, _DRONE = _set('robot', 'car'), _set('robot', 'drone')
-
-
-@dataclass(frozen=True, eq=False)
-class Endpoint:
-    """
-    A topic or service of a node.
-
-    :param name: as the node gives it: relative, private (``~/``) or absolute
-    :param type: class of its messages, or of the service; the name of a type that need not be installed
-    :param direction: whether the node listens (``in``), publishes (``out``) or answers (``service``)
-    :param qos: its profile; ``None`` of services, and where it is that of the publishers, at :data:`QUEUE_DEPTH`
-    :param description: one sentence
-    :param when: under which condition it is there
-    :param other_type: what its publishers' type may be too
-    """
-
-    name: str
-    type: Any
-    direction: Literal['in', 'out', 'service']
-    qos: QoSProfile | None
-    description: str
-    when: When = _ALWAYS
-    other_type: Any = None
-
-    @property
-    def type_text(self) -> str:
-        """The type's name, as ``sensor_msgs/msg/Image``; of two ``geometry_msgs/msg/TwistStamped or Twist``."""
-        name = self.type if isinstance(self.type, str) else type_name(self.type)
-        return name + (f' or {self.other_type.__name__}' if self.other_type else '')
-
-    def advertise(self, node: Node, **options: Any) -> Publisher[Any]:
-        """
-        Create the publisher.
-
-        :param node: the node
-        :param options: of ``create_publisher``
-        :returns: the publisher
-        """
-        assert self.qos is not None
-        return node.create_publisher(self.type, self.name, self.qos, **options)
-
-    def subscribe(self, node: Node, callback: Callable[[Any], None], **options: Any) -> Subscription[Any]:
-        """
-        Create a subscription.
-
-        :param node: the node
-        :param callback: called with each message
-        :param options: of ``create_subscription``
-        :returns: the subscription
-        """
-        assert self.qos is not None
-        return node.create_subscription(self.type, self.name, callback, self.qos, **options)
-
-    def serve(self, node: Node, callback: Callable[[Any, Any], Any]) -> None:
-        """
-        Create the service.
-
-        :param node: the node
-        :param callback: called with request and response; returns the response
-        """
-        node.create_service(self.type, self.name, callback)
-
-
-def find(table: Sequence[Endpoint], name: str, values: Mapping[str, Any] | None = None) -> Endpoint:
-    """
-    Return a topic or service of a table.
-
-    :param table: of a node
-    :param name: of the topic, as the node gives it
-    :param values: the node's parameters by name, where the type depends on them
-    :returns: the row
-    :raises KeyError: if the table has none of this name under these parameters
-    """
-    for row in table:
-        if row.name == name and row.when.holds(values or {}) is not False:
-            return row
-    raise KeyError(name)
 
 
 def _service(name: str, kind: Any, description: str) -> Endpoint:

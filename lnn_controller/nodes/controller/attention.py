@@ -16,8 +16,9 @@ from sensor_msgs.msg import Image
 
 from lnn_controller.control.tick_times import Turn
 from lnn_controller.data.topic_names import ATTENTION
+from lnn_controller.nodes.common.endpoint import find
 from lnn_controller.nodes.common.messages import stamp
-from lnn_controller.nodes.common.topics import CONTROLLER, find
+from lnn_controller.nodes.common.topics import CONTROLLER
 from lnn_controller.nodes.controller.event_log import EventLog
 from lnn_controller.policy import Policy
 

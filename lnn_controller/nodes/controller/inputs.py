@@ -24,9 +24,10 @@ from lnn_controller.data.messages.stamp import stamp_ns_of
 from lnn_controller.data.topic_names import COMPRESSED_IMAGE, IMAGE, IMU, ODOMETRY, OVERRIDE, POINTS, SCAN
 from lnn_controller.errors import InputError
 from lnn_controller.nodes.common.diagnostics import Rate
+from lnn_controller.nodes.common.endpoint import find
 from lnn_controller.nodes.common.exclusive import Exclusive
 from lnn_controller.nodes.common.messages import channel_velocities, pose_and_twist
-from lnn_controller.nodes.common.topics import CONTROLLER, find, uses_odometry
+from lnn_controller.nodes.common.topics import CONTROLLER, uses_odometry
 from lnn_controller.nodes.controller.encoder_thread import EncoderThread
 from lnn_controller.nodes.controller.event_log import EventLog
 from lnn_controller.nodes.controller.obstacles import Seen, Tilt, cloud_points, place, scan_points, supported

@@ -10,7 +10,8 @@ from rclpy.qos_overriding_options import QoSOverridingOptions
 from lnn_controller.control import Controller, Decision
 from lnn_controller.data.topic_names import COMMAND
 from lnn_controller.nodes.common.diagnostics import WindowPercentiles
-from lnn_controller.nodes.common.topics import CONTROLLER, find
+from lnn_controller.nodes.common.endpoint import find
+from lnn_controller.nodes.common.topics import CONTROLLER
 from lnn_controller.nodes.controller.command_output import CommandOutput
 from lnn_controller.nodes.controller.emergency_stop import EmergencyStop
 from lnn_controller.nodes.controller.event_log import EventLog

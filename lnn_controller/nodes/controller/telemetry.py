@@ -16,8 +16,9 @@ from lnn_controller.control.adaptation.adaptation import fingerprint
 from lnn_controller.control.tick_record import Configuration, tick_names, tick_row
 from lnn_controller.control.tick_times import Turn
 from lnn_controller.data.topic_names import ADAPTATION, CONFIGURATION, NEURONS, TICKS
+from lnn_controller.nodes.common.endpoint import find
 from lnn_controller.nodes.common.messages import neurons_message, stamp
-from lnn_controller.nodes.common.topics import CONTROLLER, find
+from lnn_controller.nodes.common.topics import CONTROLLER
 from lnn_controller.policy.neurons import neuron_names
 
 __all__ = ['Telemetry']

@@ -14,6 +14,7 @@ from pathlib import Path
 from rclpy.qos import QoSProfile
 
 from lnn_controller.nodes import ackermann_node, evaluate_node, play_node, record_node, sim_node
+from lnn_controller.nodes.common.endpoint import Endpoint
 from lnn_controller.nodes.common.qos import qos_text
 from lnn_controller.nodes.common.topics import (
     ACKERMANN,
@@ -23,7 +24,6 @@ from lnn_controller.nodes.common.topics import (
     QUEUE_DEPTH,
     RECORDER,
     SIMULATOR,
-    Endpoint,
 )
 from lnn_controller.nodes.controller import parameters as controller_parameters
 from lnn_controller.nodes.pages.security_policy import security_policy

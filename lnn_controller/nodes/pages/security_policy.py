@@ -4,7 +4,8 @@ from collections.abc import Iterable, Sequence
 from xml.sax.saxutils import escape
 
 from lnn_controller.data.topic_names import CLOCK, EMERGENCY_STOP, OVERRIDE, resolve
-from lnn_controller.nodes.common.topics import CONTROLLER, RECORDER, SIMULATOR, STANDARD, Endpoint
+from lnn_controller.nodes.common.endpoint import Endpoint
+from lnn_controller.nodes.common.topics import CONTROLLER, RECORDER, SIMULATOR, STANDARD
 
 __all__ = ['ENCLAVES', 'security_policy']
 
