@@ -160,6 +160,7 @@ def test_a_demo_of_a_drone_ends_with_its_outcome(demo, tmp_path):
     assert cv2.imread(str(running.out / 'path.png')).shape[1] == 1300
 
 
+@pytest.mark.soak  # test_sim_node.py has the fault, test_outage.py its figures
 def test_a_camera_that_fails_stops_the_car_until_it_works_again(demo):
     code, printed, told = demo('--camera-fault', 2, '--seconds', 6, '--no-video', '--json').finish()
     assert code == 0, told

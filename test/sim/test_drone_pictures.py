@@ -24,7 +24,7 @@ FINGERPRINT = """
 import hashlib
 from lnn_controller.sim.drone.world import DroneWorld
 digest = hashlib.sha256()
-for scene in ('winter', 'dusk'):
+for scene in ('dusk',):
     with DroneWorld(21, scene, scenery_seed=4) as world:
         for k in range(8):
             world.apply((0.8, 0.2, 0.1, 0.9))
