@@ -20,7 +20,7 @@ from lnn_controller.policy.spec import CHANNEL_UNITS, OutputSpec
 from lnn_controller.sim.collect import collect
 from lnn_controller.sim.robots import find_robot
 
-DEADLINE_S = 60
+DEADLINE_S = 240
 
 
 def lnn(*arguments, cwd, **environment):

@@ -13,7 +13,7 @@ import pytest
 from lnn_controller.errors import InputError
 from lnn_controller.parallel import cores, in_processes
 
-DEADLINE_S = 60
+DEADLINE_S = 240
 
 
 def square(number):
