@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--scene',
         default='summer',
         metavar='NAME',
-        help='how the world looks: summer, winter; of a car also night, rain, fog …; of a drone autumn, urban, dusk',
+        help='how the world looks: summer, winter; of a car also night, rain …; of a drone autumn, urban, dusk',
     )
     parser.add_argument(
         *('--seed', '--track'), type=int, metavar='SEED', help='which world: road, forest, town (default: one held out)'

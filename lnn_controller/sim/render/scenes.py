@@ -97,7 +97,6 @@ SCENES = {
             dusting=0.6,
             optics=Optics(drops=30, rain=70, noise=4.0),
         ),
-        replace(SUMMER, name='fog', look=LOOKS['fog'], optics=Optics(noise=3.0)),
         replace(
             WINTER,
             name='blizzard',
