@@ -261,7 +261,7 @@ MISTAKES = {
     ),
     'unknown scene': (
         lambda b, g, t: ('evaluate', '--policy', b, '--scene', 'mars'),
-        'must be one of summer, winter, ',
+        "other_camera. Got 'mars'",
     ),
     'unknown scene of the demo': (lambda b, g, t: ('demo', '--policy', b, '--scene', 'mars'), "Got 'mars'"),
     'unknown scene to collect': (lambda b, g, t: ('collect', '--out', 'd', '--scene', 'mars'), "Got 'mars'"),

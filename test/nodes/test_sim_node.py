@@ -118,7 +118,7 @@ def test_a_drone_that_flies_until_its_trial_is_over(graph, probe, tmp_path):
     [
         ('robot:=boat', 'parameter robot must be one of car, drone'),
         ('task:=swim', "a task must be one of lane, sign, cue, dark, slow. Got 'swim'"),
-        ('scene:=mars', 'one of summer, winter, '),
+        ('scene:=mars', "other_camera. Got 'mars'"),
         ('realtime_factor:=-1', 'parameter realtime_factor must be a number from 0 to 100. Got -1.0'),
         ('track:=1.5', 'parameter track must be a whole number'),
     ],
