@@ -5,7 +5,7 @@ How the car's policies keep their lane in each scene, and what its camera sees t
     python benchmarks/scenes.py --scenes night --policies car_lane --roads 21 --seconds 15 --out out/scenes.json
 
 What is in benchmarks/scenes.json is not driven again, unless the scene's row or the policy's files have changed;
-after a change to the renderer remove the file. `--roads 21 33 47` drives on more.
+after a change to the renderer remove the file.
 """
 
 import argparse
@@ -26,7 +26,7 @@ from lnn_controller.sim import SCENES, CarWorld
 from lnn_controller.studies.runner import Row
 
 POLICIES = ('car_lane', 'car_lane_lstm', 'car_lane_gru')
-ROADS = (21,)
+ROADS = (21, 33, 47)  # none of the policies has seen them
 SHOWN_S_M = (22.0, 40.0, 61.0)  # places on the road of the picture
 
 
