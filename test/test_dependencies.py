@@ -57,6 +57,16 @@ def test_no_text_names_a_package_that_anybody_could_register():
     assert [str(text) for text in texts if pattern.search(text.read_text())] == []
 
 
+def test_the_image_is_made_by_the_commands_of_the_page():
+    page = (ROOT / 'docs' / 'installation.md').read_text().split('## Beside ROS 2')[1]
+    commands = re.search(r'```bash\n(.*?)```', page, re.DOTALL).group(1)
+    parts = [part.split('#')[0].strip() for line in commands.splitlines() for part in line.split('&&')]
+    image = ' '.join((ROOT / 'Dockerfile').read_text().replace('\\\n', ' ').split())
+    wanted = [part for part in parts if part.startswith(('rosdep', 'python3', 'touch', 'pip', 'colcon'))]
+    assert len(wanted) == 5
+    assert [part for part in wanted if part not in image] == []
+
+
 def imported(folder):
     """ROS packages that the Python files of a folder import."""
     for file in (ROOT / folder).rglob('*.py'):

@@ -250,7 +250,15 @@ def check_ros2(words, block):
     return check[group](verb, tuple(left), block) if group in check else None
 
 
+def check_docker(words, block):
+    assert words[0] in ('build', 'run')
+    inside = words[words.index('lnn_controller') + 1 :] if words[0] == 'run' else ()
+    if inside:
+        check(inside, block)
+
+
 TOOLS = {
+    'docker': check_docker,
     'lnn': check_lnn,
     'ros2': check_ros2,
     'make': check_make,
