@@ -137,6 +137,20 @@ def test_a_file_of_a_recording_is_missing_and_the_others_are_read(tmp_path):
         ]
 
 
+@pytest.mark.parametrize('first', ['run_4', 'run_4_0'])
+def test_a_recording_whose_name_ends_in_a_number_is_one_without_its_metadata_too(tmp_path, first):
+    """As a recorder that was killed leaves it: its first file has no number before there is a second one."""
+    with BagWriter(tmp_path / 'run_4', max_bytes=1) as bag:
+        bag.add_topic('/cmd_vel', TWIST)
+        for stamp in (1, 2, 3):
+            bag.write('/cmd_vel', stamp, m.twist_message())
+    (tmp_path / 'run_4' / 'metadata.yaml').unlink()
+    begin = min((tmp_path / 'run_4').iterdir())
+    begin.rename(begin.with_stem(first))
+    with Bag(tmp_path / 'run_4') as bag:
+        assert [each.stamp_ns for each in bag.messages()] == [1, 2, 3]
+
+
 def test_a_folder_of_two_recordings_is_not_taken_for_one(drive, tmp_path):
     folder = tmp_path / 'two'
     folder.mkdir()

@@ -215,7 +215,10 @@ def files_of(source: Path) -> tuple[list[Path], list[str]]:
         raise InputError(
             f'bag {source} has no storage file beside its metadata.yaml{names}. Copy the whole folder again'
         )
-    begins = {_NUMBER.sub('', file.name.partition('.')[0]): file for file in reversed(found)}
+    stems = {file: file.name.partition('.')[0] for file in reversed(found)}
+    numbered = {_NUMBER.sub('', stem) for stem in stems.values()}
+    # Of a recording that was called run_4 the first file is run_4, the next one run_4_1: neither is of a recording run.
+    begins = {stem if stem in numbered else _NUMBER.sub('', stem): file for file, stem in stems.items()}
     if not listed and len(begins) > 1:
         raise InputError(
             f'{source} holds files of several recordings, {", ".join(sorted(begins))}: name one, e.g. {found[0]}'
