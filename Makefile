@@ -16,25 +16,20 @@ help: ## this list
 demo: $(VENV)/.demo gl ## a liquid network drives a simulated car over ROS 2 (DEMO="--robot drone --scene winter": flies a drone in winter)
 	$(BIN)/lnn demo $(DEMO)
 
-# Tests of running nodes run one at a time, for they wait on a real clock; beside them, with less claim to the
-# processor, the linters, then the pure tests, a process a core, and then, one at a time again, those of whole commands
-# (`lnn demo`, `lnn top`), which are patient. pytest ends with 5 where TESTS=… holds nothing of a kind.
+# Tests of running nodes run one at a time, for they wait on a real clock; beside them the linters and then the pure
+# tests, a process a core, with less claim to the processor. pytest ends with 5 where TESTS=… holds nothing of a kind.
 # On a machine on which nothing starts in time every ROS test would wait for its deadline, for hours: ten that fail
 # say enough.
 PYTEST := $(BIN)/python -m pytest $(TESTS)
 PURE := --numprocesses auto --dist worksteal --timeout-method thread -m
-BESIDE := nice -n 5 $(PYTEST)
 # Modules are compiled once, not again in each of hundreds of processes.
 unexport PYTHONDONTWRITEBYTECODE
 
 test: $(VENV)/.test gl ## linters, types and the whole test suite (TESTS=test/control for a part)
-	@mkdir -p out; rm -f out/beside.log; { $(MAKE) --no-print-directory lint && \
-	{ $(BESIDE) $(PURE) 'not ros and not soak' >out/pure-tests.log 2>&1; pure=$$?; \
-	$(BESIDE) --maxfail 10 -m 'ros and live and not soak' >out/live-tests.log 2>&1; live=$$?; \
-	cat out/pure-tests.log out/live-tests.log >out/beside.log; \
-	for code in $$pure $$live; do [ $$code = 0 ] || [ $$code = 5 ] || exit $$code; done; }; } & \
-	$(PYTEST) --maxfail 10 -m 'ros and not live and not soak'; ros=$$?; wait $$!; beside=$$?; [ ! -e out/beside.log ] || cat out/beside.log; \
-	for code in $$ros $$beside; do [ $$code = 0 ] || [ $$code = 5 ] || exit $$code; done
+	@mkdir -p out; { $(MAKE) --no-print-directory lint && \
+	nice -n 5 $(PYTEST) $(PURE) 'not ros and not soak' >out/pure-tests.log 2>&1; } & \
+	$(PYTEST) --maxfail 10 -m 'ros and not soak'; ros=$$?; wait $$!; pure=$$?; cat out/pure-tests.log; \
+	for code in $$ros $$pure; do [ $$code = 0 ] || [ $$code = 5 ] || exit $$code; done
 
 quick: $(VENV)/.test gl ## the tests that start no nodes and take no seconds: a minute and a half
 	$(PYTEST) $(PURE) 'not ros and not soak and not slow'

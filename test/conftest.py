@@ -47,8 +47,6 @@ def pytest_collection_modifyitems(items):
         if item.get_closest_marker('ros'):
             if item.path.parent.name not in ROOMS_WITH_NODES:
                 raise pytest.UsageError(f'{item.nodeid} starts nodes: its folder must be one of {ROOMS_WITH_NODES}')
-            if item.path.parent.name == 'live':
-                item.add_marker(pytest.mark.live)
             item.add_marker(pytest.mark.flaky(reruns=2, reruns_delay=10))
 
 
