@@ -274,8 +274,9 @@ def test_the_documented_commands_of_a_running_controller(launch, tiny_bundle, tm
     drive = launch('drive.launch.py', 'sim:=false', f'policy:={tiny_bundle}')
     read_until(drive, r'no camera image has arrived yet')
     groups = {'param', 'lifecycle', 'service', 'node'}
-    # docs/diagnostics.md speaks of a controller that is not active.
-    pages = [each.words for each in commands() if each.page != 'docs/diagnostics.md' and each.words[0] == 'ros2']
+    # Some speak of a controller that is not active.
+    others = 'docs/diagnostics.md', 'docs/troubleshooting.md'
+    pages = [each.words for each in commands() if each.page not in others and each.words[0] == 'ros2']
     lines = [words for words in pages if groups & {*words[1:2]} and len(words) > 3 and words[3] == '/controller']
     lines += [words for words in pages if words[1:3] == ('service', 'call')]
     assert len(lines) > 10
