@@ -33,7 +33,7 @@ PARAMETERS = (
     Setting(
         'timeout_s',
         0.2,
-        'So long after the last command the car stands; a command that is older when it comes is left out.',
+        'So old, by its stamp, the last command makes the car stand; one that is older when it comes is left out.',
         's',
         0.05,
         2.0,
@@ -101,7 +101,8 @@ class AckermannNode(Node):
         if not (math.isfinite(speed) and math.isfinite(turn)):
             text = f'a command must be finite. Got {speed:g} m/s, {turn:g} rad/s: the car stands'
             self.get_logger().error(text, throttle_duration_sec=SAY_S)
-        self._heard_s, self._late = time.monotonic(), False
+        # By its stamp: a command that was on its way for a time does not stand for that much longer.
+        self._heard_s, self._late = time.monotonic() - max(0.0, age_s), False
         limits = {'max_angle_rad': self._values['max_steering_angle'], 'max_speed_m_s': self._values['max_speed']}
         self._send(steering(speed, turn, wheelbase_m=self._values['wheelbase'], **limits), stamp_ns)
 

@@ -91,6 +91,17 @@ def test_a_command_that_is_old_moves_nothing(start, probe, given):
 
 
 @needs_messages
+def test_a_command_stands_for_the_timeout_from_its_stamp_however_long_it_was_on_its_way(start, probe, given):
+    start(timeout_s=2.0)
+    publisher = probe.node.create_publisher(TwistStamped, 'cmd_vel', 1)
+    answered(probe, given, publisher, lambda: stamped(probe, 1.0, 0.0, late_s=1.6))
+    probe.until(lambda: given[-1].drive.speed == 0.0, 'the car stands')
+    last = max(stamp_ns_of(each) for each in given if each.drive.speed)
+    first = min(stamp_ns_of(each) for each in given if not each.drive.speed)
+    assert 1.9 < (first - last) * 1e-9 < 3.5, 'from its arrival it would be 3.6 s and more'
+
+
+@needs_messages
 def test_twist(start, probe, given):
     start(enable_stamped_cmd_vel=False, max_steering_angle=0.2, max_speed=0.8)
     publisher = probe.node.create_publisher(Twist, 'cmd_vel', 1)
