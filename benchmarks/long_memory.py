@@ -16,12 +16,11 @@ import math
 import time
 from collections.abc import Mapping
 from itertools import product
-from pathlib import Path
 from statistics import median
 from typing import Any
 
 import torch
-from resumed import results, write_between
+from resumed import add_options, write_results
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -259,17 +258,12 @@ def main() -> None:
     parser.add_argument('--tasks', nargs='+', choices=TASKS, default=TASKS)
     parser.add_argument('--cells', nargs='+', choices=CELLS, default=list(CELLS), metavar='CELL')
     parser.add_argument('--seeds', nargs='+', type=int, default=[0, 1, 2, 3, 4])
-    parser.add_argument('--jobs', type=int, default=1, help='processes')
-    parser.add_argument('--out', type=Path, default=Path('benchmarks/long_memory.json'), help='results, gone on with')
-    parser.add_argument('--table', type=Path, help='page whose tables are written anew, between its marks')
+    add_options(parser, 'benchmarks/long_memory.json')
     args = parser.parse_args()
     conditions = [
         {'task': task, 'cell': cell, 'seed': seed} for seed, task, cell in product(args.seeds, args.tasks, args.cells)
     ]
-    text = table(results(run, conditions, args.out, jobs=args.jobs))
-    if args.table:
-        write_between(args.table, 'long memory', text)
-    print(text)
+    write_results(run, conditions, table, args, mark='long memory')
 
 
 if __name__ == '__main__':

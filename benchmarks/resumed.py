@@ -1,5 +1,6 @@
 """What benchmarks share that go on where they were: run what is missing, bound a mean, write a table into a page."""
 
+import argparse
 import math
 import re
 import sys
@@ -15,25 +16,43 @@ from lnn_controller.studies.runner import Row, read_rows, run_conditions
 T95 = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776, 6: 2.571, 7: 2.447, 8: 2.365, 9: 2.306, 10: 2.262, 11: 2.228, 12: 2.201}
 
 
-def results(
+def add_options(parser: argparse.ArgumentParser, out: str) -> None:
+    """
+    Add what :func:`write_results` takes.
+
+    :param parser: of the command line
+    :param out: JSON file of results where none is named
+    """
+    parser.add_argument('--jobs', type=int, default=1, help='processes')
+    parser.add_argument('--out', type=Path, default=Path(out), help='results; what is there is not run again')
+    parser.add_argument('--table', type=Path, help='page whose table is written anew, between its marks')
+
+
+def write_results(
     run: Callable[[Mapping[str, Any]], Mapping[str, Any]],
     conditions: Sequence[Mapping[str, Any]],
-    out: Path,
+    table: Callable[[Sequence[Row]], str],
+    args: argparse.Namespace,
     *,
-    jobs: int,
-) -> list[Row]:
+    mark: str = 'table',
+) -> None:
     """
-    Run the conditions that have no result yet, telling each on standard error.
+    Run the conditions that have no result yet, telling each on standard error; print the table.
+
+    It goes into a page too, if one is named.
 
     :param run: of a module, gives what one condition leads to
     :param conditions: all that are asked for
-    :param out: JSON file of results
-    :param jobs: processes
-    :returns: the results of all conditions
+    :param table: lays results out
+    :param args: of :func:`add_options`
+    :param mark: of the table in the page
     """
-    for row in run_conditions(run, conditions, out, jobs=jobs):
+    for row in run_conditions(run, conditions, args.out, jobs=args.jobs):
         print(row['condition'], row['result'], file=sys.stderr, flush=True)
-    return [row for row in read_rows(out) if row['condition'] in conditions]
+    text = table([row for row in read_rows(args.out) if row['condition'] in conditions])
+    if args.table:
+        write_between(args.table, mark, text)
+    print(text)
 
 
 def half_width(values: np.ndarray) -> float:

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw
-from resumed import results, write_between
+from resumed import add_options, write_results
 
 from lnn_controller.evaluation.many import Setup, run_setup
 from lnn_controller.evaluation.trial import summarise
@@ -117,11 +117,7 @@ def main() -> None:
     parser.add_argument('--policies', nargs='+', default=list(POLICIES), metavar='POLICY')
     parser.add_argument('--roads', nargs='+', type=int, default=list(ROADS))
     parser.add_argument('--seconds', type=float, default=60.0)
-    parser.add_argument('--jobs', type=int, default=1, help='processes')
-    parser.add_argument(
-        '--out', type=Path, default=Path('benchmarks/scenes.json'), help='results; what is there is not run again'
-    )
-    parser.add_argument('--table', type=Path, help='page whose table is written, between the marks <!-- table -->')
+    add_options(parser, 'benchmarks/scenes.json')
     parser.add_argument('--picture', type=Path, help='file for a picture of the scenes')
     args = parser.parse_args()
     if args.picture:
@@ -131,10 +127,7 @@ def main() -> None:
         {'policy': policy, 'scene': scene, 'road': road, 'seconds': args.seconds, 'digest': digest(scene, policy)}
         for scene, policy, road in product(args.scenes, args.policies, args.roads)
     ]
-    text = table(results(run, conditions, args.out, jobs=args.jobs))
-    if args.table:
-        write_between(args.table, 'table', text)
-    print(text)
+    write_results(run, conditions, table, args)
 
 
 if __name__ == '__main__':

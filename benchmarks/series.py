@@ -13,12 +13,11 @@ import math
 import time
 from collections.abc import Mapping
 from itertools import product
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from resumed import half_width, results, write_between
+from resumed import add_options, half_width, write_results
 from series_data import DATA
 from torch import Tensor
 
@@ -204,20 +203,13 @@ def main() -> None:
     parser.add_argument('--cells', nargs='+', choices=LABELS, default=USUAL, metavar='CELL')
     parser.add_argument('--seeds', nargs='+', type=int, default=[0, 1, 2])
     parser.add_argument('--epochs', type=int, help="fewer than the data's, for a first look")
-    parser.add_argument('--jobs', type=int, default=1, help='processes')
-    parser.add_argument(
-        '--out', type=Path, default=Path('benchmarks/series.json'), help='results; what is there is not run again'
-    )
-    parser.add_argument('--table', type=Path, help='page whose table is written, between the marks <!-- table -->')
+    add_options(parser, 'benchmarks/series.json')
     args = parser.parse_args()
     conditions = [
         {'data': data, 'cell': cell, 'seed': seed, 'epochs': args.epochs}
         for seed, data, cell in product(args.seeds, args.data, args.cells)
     ]
-    text = table(results(run, conditions, args.out, jobs=args.jobs))
-    if args.table:
-        write_between(args.table, 'table', text)
-    print(text)
+    write_results(run, conditions, table, args)
 
 
 if __name__ == '__main__':
