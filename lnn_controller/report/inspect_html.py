@@ -225,6 +225,7 @@ def _lesions(found: Inspection) -> list[str]:
     over = 'recording' if _is_recorded(found) else 'intact drive'
     inputs = 'the camera' if found.spec.imu is None else 'camera and IMU'
     shown = [*found.groups, found.wiped, *sorted(found.single, key=lambda each: _severity(found, each))]
+    bars = {_name(found, each): each for each in shown}
     rows = [
         row(
             _name(found, each),
@@ -237,7 +238,7 @@ def _lesions(found: Inspection) -> list[str]:
         '<h2>Lesions</h2>',
         f'<p class="note">Each neuron held at its mean over the {over}, within the step, so that neurons that hear it '
         f'hear that value; the groups; {inputs} at the mean; the state wiped before every tick.</p>',
-        plot('what lesions do', lambda file: draw_lesions(file, found, shown, lambda each: _value(found, each), unit)),
+        plot('what lesions do', lambda file: draw_lesions(file, found, bars, lambda each: _value(found, each), unit)),
         table(('held', unit if key != 'time_s' else 'outcome', ''), rows),
     ]
 

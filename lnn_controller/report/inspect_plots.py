@@ -1,6 +1,6 @@
 """Pictures of an inspection: the wiring with its weights, lesions, what the encoder looks at."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -86,21 +86,20 @@ def _synapse(axes: Any, start: tuple[float, float], end: tuple[float, float], we
     )  # fmt: skip
 
 
-def draw_lesions(path: Path, found: Inspection, lesions: Sequence[Outcome], value: Any, unit: str) -> None:
+def draw_lesions(path: Path, found: Inspection, lesions: Mapping[str, Outcome], value: Any, unit: str) -> None:
     """
     Draw what became of each lesion beside the intact drive.
 
     :param path: picture to write
     :param found: an inspection
-    :param lesions: of it, from the top
+    :param lesions: of it, by what is held, from the top
     :param value: takes an outcome, gives the figure to draw
     :param unit: of it, with its name
     :raises InputError: if matplotlib is missing or the file cannot be written
     """
     make_figure, _ = load_matplotlib()
-    shown = lesions[::-1]
+    names, shown = list(lesions)[::-1], list(lesions.values())[::-1]
     roles = {each.number: each.role for each in found.neurons.each}
-    names = [f'{roles[e.neurons[0]]} {e.neurons[0]}' if e in found.single else e.lesion for e in shown]
     colours = [COLOURS[roles[e.neurons[0]]] if e.neurons else INPUT for e in shown]
     figure = make_figure(figsize=(9.0, 1.2 + 0.23 * len(shown)), dpi=110, facecolor=PAPER, layout='constrained')
     axes = figure.add_subplot()
