@@ -22,27 +22,19 @@ from lnn_controller.sim.render.scenes import Scene
 from lnn_controller.sim.render.textures import ground_tile, road_tile, sky_faces
 from lnn_controller.sim.tasks.track import Track
 
-__all__ = ['build_model', 'towards_sun']
+__all__ = ['build_model']
 
 TREES = 110
 TREE_CLEARANCE_M = 2.6
 POST_RADIUS_M, POST_HEIGHT_M = 0.18, 1.2
 SHADOW_Z_M = 0.02  # over the road's pieces, or the two flicker
-HIGH_SUN = (0.4, -0.3, 1.0)  # as the car's model has it
 
 
-def towards_sun(scene: Scene) -> NDArray[np.float64]:
-    """
-    Say where the sun stands.
-
-    :param scene: looks
-    :returns: unit vector towards it, east, north, up, (3,)
-    """
-    if scene.sun_deg is None:
-        return np.asarray(np.array(HIGH_SUN) / np.linalg.norm(HIGH_SUN))
-    azimuth, elevation = np.radians(scene.sun_deg)
+def _sunlight(sun_deg: tuple[float, float]) -> NDArray[np.float64]:
+    """Where the light of a sun at an azimuth and elevation goes, a unit vector."""
+    azimuth, elevation = np.radians(sun_deg)
     level = np.cos(elevation)
-    return np.array([np.cos(azimuth) * level, np.sin(azimuth) * level, np.sin(elevation)])
+    return -np.array([np.cos(azimuth) * level, np.sin(azimuth) * level, np.sin(elevation)])
 
 
 def _add_look(spec: Any, name: str, mesh: Mesh, material: str, *, z_m: float = 0.0) -> None:
@@ -82,8 +74,8 @@ def _add_trees(spec: Any, track: Track, scene: Scene, rng: np.random.Generator) 
     tier('foliage', 0.45, 0.75, 1.45, 'foliage')
     tier('treetops', 1.05, 0.56, 1.25, 'treetop')
     if scene.shade:
-        east, north, up = towards_sun(scene)
-        away = np.array([-east, -north]) / up
+        east, north, up = spec.light('sun').dir
+        away = np.array([east, north]) / -up
         ground = np.zeros(TREES)
         bases = np.concatenate([np.column_stack([places, ground]), np.column_stack([places, 0.45 * size])])
         radii = np.concatenate([0.13 * size / slender, 0.75 * size / slender])
@@ -143,7 +135,7 @@ def build_model(track: Track, scene: Scene, seed: int) -> Any:
     look = scene.look
     set_light(spec, look)
     if scene.sun_deg is not None:
-        spec.light('sun').dir = -towards_sun(scene)
+        spec.light('sun').dir = _sunlight(scene.sun_deg)
     if scene.mount is not None:
         spec.camera('front').pos[2] += scene.mount.up_m
         spec.camera('front').fovy = scene.mount.fovy_deg

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from lnn_controller.sim.car.body import CAR_LOOK_GROUP, TIMESTEP_S, TRACK_WIDTH_M, WHEEL_RADIUS_M, WHEELBASE_M
 from lnn_controller.sim.car.eyes import GOOD, Darkness, Eyes, dark_picture
-from lnn_controller.sim.car.model import build_model, towards_sun
+from lnn_controller.sim.car.model import build_model
 from lnn_controller.sim.car.nominal_model import NominalModel
 from lnn_controller.sim.delay import Delay
 from lnn_controller.sim.interface import Clock, Odometry, check_seed
@@ -99,7 +99,7 @@ class CarWorld:
             CAMERA_SIZE,
             fovy_deg=float(camera.fovy[0]),
             seed=self.track.seed,
-            sun=towards_sun(self.scene),
+            sun=-self._model.light('sun').dir,
             ground_m=float(camera.pos[2]) + WHEEL_RADIUS_M,
         )
 

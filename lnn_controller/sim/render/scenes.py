@@ -11,11 +11,11 @@ __all__ = ['SCENES', 'Mount', 'Scene', 'find_scene']
 
 @dataclass(frozen=True)
 class Mount:
-    """How the front camera is mounted, against the car's own."""
+    """How the front camera is mounted, higher and further up than the car's own; and what it takes in."""
 
-    up_m: float = 0.0
-    pitch_deg: float = 0.0  # positive up
-    fovy_deg: float = 50.0
+    up_m: float
+    pitch_deg: float  # positive up
+    fovy_deg: float  # vertical field of view
 
 
 @dataclass(frozen=True)
