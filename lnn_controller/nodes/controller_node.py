@@ -168,7 +168,7 @@ class ControllerNode(LifecycleNode):
             self.get_logger().info(f'policy {spec.name} at {self._values["control_rate_hz"]:g} Hz')
             verdict = judge_metrics(spec.provenance.get('metrics'))
             if verdict is not None and not verdict.better:
-                self.get_logger().warn(f'policy {spec.name}: {verdict}')
+                self.get_logger().warning(f'policy {spec.name}: {verdict}')
 
     def _activate(self) -> None:
         if self._session is not None and self._session.values != self._values:
