@@ -53,7 +53,9 @@ class Controller:
 
     @settings.setter
     def settings(self, settings: ControlSettings) -> None:
-        self._chain = SafetyChain(self.policy.spec, settings)
+        # The last tick was of the old period, which may be longer than what the new one takes for a jump of the clock.
+        gap_s = max(self._chain.step_gap_s, settings.step_gap_s)
+        self._chain = SafetyChain(self.policy.spec, settings, gap_s)
         self.inputs.settings = settings
         self.adaptation.settings = settings.adaptation
 
@@ -89,6 +91,7 @@ class Controller:
         :returns: the decision (:func:`~.decide.decide`)
         """
         decision, self.state = decide(self.policy, self._chain, self.adaptation, inputs, self.state)
+        self._chain.step_gap_s = self.settings.step_gap_s
         if decision.mode == 'stop':
             self.adaptation.on_stop()
         self._count(decision)

@@ -119,7 +119,7 @@ def _watch(policy: Policy, chain: SafetyChain, inputs: TickInputs, state: DriveS
     fault = _sensor_fault(policy, settings, inputs, frozen=still_image.frozen)
     unguarded = '' if settings.guard is None else _fault('scan', inputs.scan, now_ns, settings.scan_timeout_s)
     unlimited = '' if chain.height is None else _fault('height', inputs.odometry, now_ns, chain.height.timeout_s)
-    reason = inputs.stop or _stop_reason(settings, inputs, state) or unguarded or unlimited
+    reason = inputs.stop or _stop_reason(chain, inputs, state) or unguarded or unlimited
     holds = state.hold, state.network_hold
     if state.previous_ns is not None and now_ns < state.previous_ns:
         holds = None, None  # by a clock that was set back since, they would last too long
@@ -130,10 +130,10 @@ def _watch(policy: Policy, chain: SafetyChain, inputs: TickInputs, state: DriveS
     return _Watched(reason, fault, blocked, still_image, holds)
 
 
-def _stop_reason(settings: ControlSettings, inputs: TickInputs, state: DriveState) -> str:
+def _stop_reason(chain: SafetyChain, inputs: TickInputs, state: DriveState) -> str:
     """Return why nobody may drive now, not even the operator, whatever the sensors see; empty where somebody may."""
     previous_ns = state.previous_ns
-    if previous_ns is not None and not 0 < inputs.stamp_ns - previous_ns <= settings.step_gap_s * 1e9:
+    if previous_ns is not None and not 0 < inputs.stamp_ns - previous_ns <= chain.step_gap_s * 1e9:
         return 'clock_jump'
     return 'emergency_stop' if inputs.emergency_stop else ''
 

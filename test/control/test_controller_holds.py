@@ -1,5 +1,6 @@
 """A cause that flickers holds the robot for a while after it, whatever else stops or drives it meanwhile."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -77,6 +78,24 @@ def test_a_new_drive_waits_for_no_stop_of_the_last(policy):
     assert robot.tick().reason == 'image_stale'
     robot.controller.reset()
     assert robot.tick().mode == 'policy'
+
+
+@pytest.mark.parametrize(('slow_hz', 'waits_s'), [(2.0, 0.5), (1.0, 1.0), (1.0, 2.9)])
+def test_a_faster_control_rate_is_no_jump_of_the_clock(policy, slow_hz, waits_s):
+    robot = Robot(policy, ControlSettings(control_rate_hz=slow_hz))
+    robot.tick(4, period_ns=round(1e9 / slow_hz))
+    robot.controller.settings = replace(robot.controller.settings, control_rate_hz=50.0)
+    robot.controller.settings = replace(robot.controller.settings, speed_scale=0.5)
+    assert robot.tick(period_ns=round(waits_s * 1e9)).mode == 'policy'
+    assert robot.tick(5).mode == 'policy'
+    assert robot.tick(period_ns=round(0.6e9)).reason == 'clock_jump'  # by the new rate it is one
+
+
+def test_a_clock_that_jumps_as_the_control_rate_rises_has_jumped(policy):
+    robot = Robot(policy, ControlSettings(control_rate_hz=1.0))
+    robot.tick(4, period_ns=round(1e9))
+    robot.controller.settings = replace(robot.controller.settings, control_rate_hz=50.0)
+    assert robot.tick(period_ns=round(3.1e9)).reason == 'clock_jump'
 
 
 FREE, WALL = np.zeros((0, 2)), np.array([[0.45, 0.0]])

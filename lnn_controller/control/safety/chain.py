@@ -91,10 +91,13 @@ class SafetyChain:
 
     :param spec: of the policy: its channels and their ranges
     :param settings: how to drive
+    :param step_gap_s: the time since the last tick beyond which the clock is held to have jumped, s, where
+        that tick was of other settings; ``None``: these settings'
     """
 
-    def __init__(self, spec: PolicySpec, settings: ControlSettings) -> None:
+    def __init__(self, spec: PolicySpec, settings: ControlSettings, step_gap_s: float | None = None) -> None:
         self.spec, self.settings = spec, settings
+        self.step_gap_s = settings.step_gap_s if step_gap_s is None else step_gap_s
         self._limits = settings.limits(spec)
         self._wide_limits = settings.override_limits(spec)
         ends = zip(self._wide_limits.minimum, self._wide_limits.maximum, strict=True)
