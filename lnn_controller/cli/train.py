@@ -1,7 +1,6 @@
 """``lnn train``."""
 
 import argparse
-import math
 import sys
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -123,14 +122,15 @@ def _compile(policy: Path, report: Callable[[str], None]) -> None:
 
 
 def _table(metrics: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
+    from lnn_controller.report.text import r2_text
+
     tuned = any('mae_before' in figures for channels in metrics.values() for figures in channels.values())
     before = f'{"MAE before":>12}' if tuned else ''
     lines = [f'{"part":<18}{"channel":<12}{before}{"MAE":>9}{"R²":>12}{"MAE of a constant":>20}']
     for name, channels in metrics.items():
         for channel, m in channels.items():
             before = f'{m["mae_before"]:>12.4f}' if tuned else ''
-            r2 = f'{m["r2"]:.3f}' if math.isfinite(m['r2']) else '–'
-            row = f'{m["mae"]:>9.4f}{r2:>12}{m["constant_mae"]:>20.4f}'
+            row = f'{m["mae"]:>9.4f}{r2_text(m["r2"]):>12}{m["constant_mae"]:>20.4f}'
             lines.append(f'{PARTS[name] if tuned else name:<18}{channel:<12}{before}{row}')
     return '\n'.join(lines)
 

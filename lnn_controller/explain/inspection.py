@@ -79,6 +79,7 @@ class Inspection:
     :param single: with one neuron held at its mean, in the order of the neurons
     :param groups: with a whole group, the camera or the IMU held
     :param looks: frames over the drive; empty where the bundle has no map of attention
+    :param known: what the recording was to the policy's training, in words; empty: nothing, or it was a drive
     """
 
     spec: PolicySpec
@@ -92,6 +93,7 @@ class Inspection:
     single: tuple[Outcome, ...]
     groups: tuple[Outcome, ...]
     looks: tuple[Look, ...]
+    known: str = ''
 
 
 def inspect_drive(path: Path, setup: Setup, *, jobs: int, progress: Progress | None = None) -> Inspection:
@@ -130,7 +132,7 @@ def inspect_recording(path: Path, bag: Path) -> Inspection:
     :raises InputError: as :func:`~lnn_controller.replay.bag.replay_bag`, or if the bundle is not of lnn train
     """
     bundle, log = read_bundle(path), Log()
-    replay_bag(bag, HeldPolicy(bundle, Lesion(INTACT), log), rate_hz=DEFAULT_RATE_HZ)
+    replay = replay_bag(bag, HeldPolicy(bundle, Lesion(INTACT), log), rate_hz=DEFAULT_RATE_HZ)
     neurons = describe_neurons(bundle, log)
     lesions = [Lesion(INTACT), *_lesions(neurons, log, bundle.spec)]
     commands = run_lesions(bundle, lesions, log)
@@ -140,7 +142,8 @@ def inspect_recording(path: Path, bag: Path) -> Inspection:
         for lesion, each in zip(lesions, away, strict=True)
     ]
     where = f'{bag.name}, {sum(log.dt_s):.1f} s of it, open loop'
-    return _inspection(bundle, where, log, neurons, outcomes)
+    found = _inspection(bundle, where, log, neurons, outcomes)
+    return replace(found, known=replay.known)
 
 
 def _inspection(bundle: Bundle, where: str, log: Log, neurons: Neurons, outcomes: Sequence[Outcome]) -> Inspection:

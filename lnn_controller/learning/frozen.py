@@ -15,6 +15,7 @@ from lnn_controller.learning.episodes import load
 from lnn_controller.learning.held_out import held_out
 from lnn_controller.learning.module import PolicyModule
 from lnn_controller.learning.refine import encoded_looks, refine
+from lnn_controller.metrics.commands import LEAST_DEVIATION
 from lnn_controller.policy.bundle import find_policy, read_bundle
 
 __all__ = ['FrozenEncoder']
@@ -75,7 +76,7 @@ class FrozenEncoder:
         network.encoder.load_state_dict(self._encoder)
         commands = torch.from_numpy(np.concatenate([episode.commands for episode in self._split.train]))
         network.command_mean.copy_(commands.mean(0))
-        network.command_scale.copy_(commands.std(0).clamp(min=1e-2))
+        network.command_scale.copy_(commands.std(0).clamp(min=LEAST_DEVIATION))
         module = PolicyModule(network, config, {'val': held_out(self._split, config)['validation']})
         score = refine(module, self._split.train, config, looks=self._looks)
         export(network, spec, out, {})

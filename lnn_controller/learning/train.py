@@ -24,6 +24,7 @@ from lnn_controller.learning.module import PolicyModule
 from lnn_controller.learning.provenance import provenance
 from lnn_controller.learning.refine import refine
 from lnn_controller.liquid.network import PolicyNetwork
+from lnn_controller.metrics.commands import LEAST_DEVIATION
 from lnn_controller.policy.spec import PolicySpec
 
 __all__ = ['TrainResult', 'train', 'train_network']
@@ -89,7 +90,7 @@ def train(
     network = build_network(spec, config.seed)
     commands = torch.from_numpy(np.concatenate([episode.commands for episode in split.train]))
     network.command_mean.copy_(commands.mean(0))
-    network.command_scale.copy_(commands.std(0).clamp(min=1e-2))
+    network.command_scale.copy_(commands.std(0).clamp(min=LEAST_DEVIATION))
     if config.readout == 'motor':
         network.read_motor_neurons_alone()
     with training_folder(run_dir, settings, split.bags, resume=resume, overwrite=overwrite):

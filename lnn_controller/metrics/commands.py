@@ -9,12 +9,14 @@ from numpy.typing import ArrayLike, NDArray
 from lnn_controller.data.stamps import goes_on
 from lnn_controller.metrics.statistics import rms
 
-__all__ = ['CommandErrors', 'ErrorFigures', 'command_errors', 'error_figures', 'jerk_rms', 'lag']
+__all__ = ['LEAST_DEVIATION', 'CommandErrors', 'ErrorFigures', 'command_errors', 'error_figures', 'jerk_rms', 'lag']
 
 Floats = NDArray[np.float64]
 
 LONGEST_LAG_S = 1.0
-LEAST_VARIANCE = 1e-9  # of a command, (m/s)² or (rad/s)²: below it was held, and what varies is rounding
+# Standard deviation, m/s or rad/s, below which a command is a constant: errors that no robot would show are many times
+# its variance. Training measures errors in units of at least as much.
+LEAST_DEVIATION = 1e-2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +28,8 @@ class ErrorFigures:
 
     :param mae: mean absolute error, m/s or rad/s
     :param rmse: root of the mean square error, m/s or rad/s
-    :param r2: share of the variance that is explained, ≤ 1; NaN where the command was held, and has none
+    :param r2: share of the variance that is explained, ≤ 1; NaN where the command is a constant
+        (:data:`LEAST_DEVIATION`), and has none
     :param constant_mae: MAE of the mean command of the demonstrations that the policy was trained on: what a policy
         that learnt nothing else reaches; NaN where that mean is not known
     :param median_mae: MAE of the median of these very commands: no constant does better, and none is known before
@@ -121,10 +124,11 @@ def error_figures(recorded: ArrayLike, policy_command: ArrayLike, *, constant: f
         return ErrorFigures(mae=math.nan, rmse=math.nan, r2=math.nan, constant_mae=math.nan, median_mae=math.nan)
     error = policy_command - recorded
     spread = float(np.sum((recorded - recorded.mean()) ** 2))
+    varies = spread > LEAST_DEVIATION**2 * recorded.size
     return ErrorFigures(
         mae=_mean_absolute(error),
         rmse=rms(error),
-        r2=1.0 - float(np.sum(error**2)) / spread if spread > LEAST_VARIANCE * recorded.size else math.nan,
+        r2=1.0 - float(np.sum(error**2)) / spread if varies else math.nan,
         constant_mae=_mean_absolute(recorded - constant),
         median_mae=_mean_absolute(recorded - np.median(recorded)),
     )

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from lnn_controller.control import Decision
 from lnn_controller.data import Episode
 from lnn_controller.data.usable import counting_spans, usable_at_ns
-from lnn_controller.policy import Policy, PolicySpec
+from lnn_controller.policy import Policy, PolicySpec, known_from_training
 from lnn_controller.replay.comparison import Comparison, ComparisonSummary, summarise_comparison, usual_period_s
 
 __all__ = ['Exactness', 'Replay', 'ReplaySummary', 'make_replay', 'summarise_replay']
@@ -46,12 +46,14 @@ class Replay(Comparison):
     :param episode: the recording
     :param decisions: the controller's, T of them
     :param wall_s: how long it took, reading the bag left out, s
+    :param known: what the recording was to the policy's training, in words; empty: nothing
     :param exact: how exactly its ticks came back, of a recording of a running controller
     """
 
     episode: Episode
     decisions: list[Decision]
     wall_s: float
+    known: str = ''
     exact: Exactness | None = None
 
     def counted_from_s(self, last: float) -> float:
@@ -65,7 +67,8 @@ class Replay(Comparison):
         first, end = spans[0]
         if last == 1.0 or (first <= self.stamp_ns.min() and self.stamp_ns.max() <= end):
             return super().counted_from_s(last)
-        return float(self.at_s[np.argmax(self.stamp_ns >= usable_at_ns(spans, 1.0 - last))])
+        after = np.flatnonzero(self.stamp_ns >= usable_at_ns(spans, 1.0 - last))
+        return float(self.at_s[after[0] if after.size else -1])
 
 
 def make_replay(
@@ -108,6 +111,7 @@ def make_replay(
         episode=episode,
         decisions=decisions,
         wall_s=wall_s,
+        known=known_from_training(policy.spec, episode.sha256),
         exact=exact,
     )
 
@@ -120,6 +124,7 @@ class ReplaySummary(ComparisonSummary):
     :param realtime_factor: recorded time by the time that replaying it took
     :param drops: samples that were left out in reading, by reason
     :param max_abs_difference: that of ``exact``
+    :param known: what the recording was to the policy's training, in words; empty: nothing
     :param exact: how exactly a recorded controller's ticks came back; ``None``: none were recorded
     """
 
@@ -127,6 +132,7 @@ class ReplaySummary(ComparisonSummary):
     drops: dict[str, int]
     max_abs_difference: float | None
     exact: Exactness | None
+    known: str = ''
 
 
 def summarise_replay(replay: Replay, *, last: float = 1.0) -> ReplaySummary:
@@ -145,6 +151,7 @@ def summarise_replay(replay: Replay, *, last: float = 1.0) -> ReplaySummary:
         drops=dict(replay.episode.drops),
         max_abs_difference=None if replay.exact is None else replay.exact.max_abs_difference,
         exact=replay.exact,
+        known=replay.known,
     )
 
 

@@ -70,6 +70,7 @@ def findings(found: Inspection) -> list[str]:
     if _fails(found):
         drives = ['What fails as it is cannot tell what it needs: give it a task or a scene that it masters.']
     return [
+        *_known(found),
         _intact(found),
         *drives,
         _readout(found),
@@ -141,6 +142,10 @@ def _severity(found: Inspection, each: Outcome) -> tuple[bool, float, float]:
     """What to order lesions by: one that fails is worse than one that is slow, however long that took."""
     failed = each.figures.get('departures', 0) - each.figures.get('success', 0)
     return _is_bad(found, each), failed, _value(found, each)
+
+
+def _known(found: Inspection) -> list[str]:
+    return [f'It {found.known}: another may show more of how it will drive.'] if found.known else []
 
 
 def _intact(found: Inspection) -> str:

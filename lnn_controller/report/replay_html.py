@@ -12,7 +12,7 @@ from lnn_controller.report.html import embed, plot, row, table, write_page
 from lnn_controller.report.json import write_json
 from lnn_controller.report.replay_plots import draw_commands, draw_moments, draw_robustness
 from lnn_controller.report.replay_report import ReplayReport, as_json
-from lnn_controller.report.text import exactness, number, rate_text, stops_text
+from lnn_controller.report.text import exactness, figure_text, rate_text, stops_text
 
 __all__ = ['write_report']
 
@@ -77,7 +77,9 @@ def _head(summaries: Sequence[ComparisonSummary]) -> str:
     ]
     heads = ('policy', 'ticks compared', 'latency p50, µs', 'latency p99, µs', 'stops', 'exact replay')
     recording = f'{first.seconds:.1f} s at {rate_text(first)}{last}.'
-    return f'<h1>{escape(first.bag)}</h1>\n<p>{recording}</p>\n' + table(heads, rows)
+    known = [f'{each.policy} {each.known}.' for each in summaries if isinstance(each, ReplaySummary) and each.known]
+    notes = ''.join(f'<p>{escape(each)}</p>\n' for each in known)
+    return f'<h1>{escape(first.bag)}</h1>\n<p>{recording}</p>\n{notes}' + table(heads, rows)
 
 
 def _figures(summaries: Sequence[ComparisonSummary]) -> str:
@@ -117,4 +119,4 @@ def _moments(report: ReplayReport) -> list[str]:
 
 
 def _cells(figures: CommandErrors) -> list[str]:
-    return [number(getattr(figures, key)) for key, _ in COLUMNS]
+    return [figure_text(figures, key) for key, _ in COLUMNS]

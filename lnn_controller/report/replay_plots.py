@@ -179,4 +179,5 @@ def _draw_pairs(axes: Any, pairs: Sequence[tuple[Any, Any]]) -> None:
 
 def _words(figures: CommandErrors, unit: str) -> str:
     lag = f'{1000 * figures.lag_s:.0f} ms' if np.isfinite(figures.lag_s) else 'unknown'
-    return f'R² {figures.r2:.2f}   MAE {figures.mae:.3f} {unit}   lag {lag}'
+    r2 = f'R² {figures.r2:.2f}' if np.isfinite(figures.r2) else 'hardly changes'
+    return f'{r2}   MAE {figures.mae:.3f} {unit}   lag {lag}'

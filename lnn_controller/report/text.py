@@ -5,12 +5,23 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lnn_controller.data.drops import explain_drops
+from lnn_controller.metrics.commands import ErrorFigures
 from lnn_controller.metrics.success import sum_up
 from lnn_controller.replay.comparison import ComparisonSummary
 from lnn_controller.replay.result import Exactness, ReplaySummary
 from lnn_controller.report.replay_report import ReplayReport
 
-__all__ = ['exactness', 'number', 'rate_text', 'replay_table', 'stops_text', 'trial_card', 'trials_table']
+__all__ = [
+    'exactness',
+    'figure_text',
+    'number',
+    'r2_text',
+    'rate_text',
+    'replay_table',
+    'stops_text',
+    'trial_card',
+    'trials_table',
+]
 
 TIME_UP = 'time up'  # no outcome
 
@@ -70,7 +81,9 @@ def trials_table(summaries: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _successes_table(summaries: Sequence[Mapping[str, Any]]) -> str:
-    head = f'{"task":<10}{"scene":<10}{"n":>6}{"success":>9}{"95 %":>13}{"median s":>10}  outcomes'
+    task_width, scene_width = _width('task', summaries), _width('scene', summaries)
+    figures_head = f'{"n":>6}{"success":>9}{"95 %":>13}{"median s":>10}  outcomes'
+    head = f'{"task":<{task_width}}{"scene":<{scene_width}}{figures_head}'
     rows = []
     for task, scene in dict.fromkeys((each['task'], each['scene']) for each in summaries):
         trials = [each for each in summaries if (each['task'], each['scene']) == (task, scene)]
@@ -79,23 +92,29 @@ def _successes_table(summaries: Sequence[Mapping[str, Any]]) -> str:
         time = '–' if figures['median_time_s'] is None else f'{figures["median_time_s"]:.1f}'
         outcomes = ', '.join(f'{outcome or TIME_UP} {count}' for outcome, count in figures['outcomes'].items())
         rows.append(
-            f'{task:<10}{scene:<10}{len(trials):>6}{figures["successes"] / len(trials):>9.0%}'
+            f'{task:<{task_width}}{scene:<{scene_width}}{len(trials):>6}{figures["successes"] / len(trials):>9.0%}'
             f'{f"{100 * low:.0f} … {100 * high:.0f}":>13}{time:>10}  {outcomes}'
         )
     return '\n'.join([f'{summaries[0]["policy"]} ({summaries[0]["robot"]})', head, *rows])
 
 
 def _drives_table(summaries: Sequence[Mapping[str, Any]]) -> str:
-    head = (
-        f'{"scene":<10}{"road":>6}{"departures":>12}{"rms cm":>9}{"max cm":>9}{"m/s":>7}{"× real time":>13}{"stops":>7}'
-    )
+    width = _width('scene', summaries)
+    figures_head = f'{"road":>6}{"departures":>12}{"rms cm":>9}{"max cm":>9}{"m/s":>7}{"× real time":>13}{"stops":>7}'
+    head = f'{"scene":<{width}}{figures_head}'
     rows = [
-        f'{each["scene"]:<10}{each["track"]:>6}{each["departures"]:>12}{100 * each["cross_track_error_rms_m"]:>9.1f}'
+        f'{each["scene"]:<{width}}{each["track"]:>6}{each["departures"]:>12}'
+        f'{100 * each["cross_track_error_rms_m"]:>9.1f}'
         f'{100 * each["cross_track_error_max_m"]:>9.1f}{each["mean_speed_m_s"]:>7.2f}{each["realtime_factor"]:>13.1f}'
         f'{sum(each["stops"].values()):>7}'
         for each in summaries
     ]
     return '\n'.join([f'{summaries[0]["policy"]}, {summaries[0]["seconds"]:.0f} s each', head, *rows])
+
+
+def _width(column: str, summaries: Sequence[Mapping[str, Any]]) -> int:
+    """Of a column of names: the longest and a space, so that tables of short ones look alike."""
+    return max(10, 1 + max(len(each[column]) for each in summaries))
 
 
 def replay_table(reports: Sequence[ReplayReport]) -> str:
@@ -115,7 +134,7 @@ def replay_table(reports: Sequence[ReplayReport]) -> str:
         for each in summaries:
             policy = f'{each.policy:<{width}}' if width else ''
             figures = each.channels[name]
-            lines.append(f'{name:<12}{policy}' + ''.join(f'{number(getattr(figures, key)):>12}' for key in keys))
+            lines.append(f'{name:<12}{policy}' + ''.join(f'{figure_text(figures, key):>12}' for key in keys))
     for report in reports:
         lines += ['', *_replay_lines(report)]
     return '\n'.join(lines)
@@ -129,6 +148,28 @@ def number(value: float) -> str:
     :returns: with three decimals; a dash where there is none
     """
     return '–' if math.isnan(value) else f'{value:.3f}'
+
+
+def r2_text(value: float) -> str:
+    """
+    Write an R².
+
+    :param value: the figure; NaN where what was recorded hardly changes
+    :returns: with three decimals, or why there is none
+    """
+    return 'constant' if math.isnan(value) else f'{value:.3f}'
+
+
+def figure_text(figures: ErrorFigures, name: str) -> str:
+    """
+    Write one of several figures.
+
+    :param figures: of a channel
+    :param name: of the figure
+    :returns: text
+    """
+    value = getattr(figures, name)
+    return r2_text(value) if name == 'r2' else number(value)
 
 
 def stops_text(counts: Mapping[str, int]) -> str:
@@ -185,6 +226,8 @@ def _replay_lines(report: ReplayReport) -> list[str]:
     if isinstance(summary, ReplaySummary):
         first, *others = explain_drops(summary.drops) or ['nothing']
         lines += [f'{"left out":<20}{first}', *(f'{"":<20}{each}' for each in others)]
+        if summary.known:
+            lines.append(f'{"training":<20}{summary.policy} {summary.known}')
         if summary.exact is not None:
             lines.append(f'{"exact replay":<20}{exactness(summary.exact)}')
     for name, curve in (report.robustness or {}).items():

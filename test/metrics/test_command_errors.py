@@ -58,6 +58,12 @@ def test_a_command_that_was_held_has_no_r2_whatever_rounding_adds():
     assert math.isnan(commands.error_figures(held, np.full(1000, 1.5), constant=1.4).r2)
 
 
+def test_a_command_that_changes_by_millimetres_a_second_has_no_r2():
+    wave = np.sin(np.linspace(0.0, 20.0, 1000))
+    assert math.isnan(commands.error_figures(0.5 + 5e-3 * wave, np.full(1000, 0.6)).r2)
+    assert commands.error_figures(0.5 + 0.1 * wave, 0.5 + 0.05 * wave).r2 == pytest.approx(0.75, abs=0.01)
+
+
 def test_command_errors_against_a_constant_recording():
     stamps = np.arange(5) * 100_000_000
     figures = commands.command_errors(stamps, np.full(5, 2.0), np.full(5, 2.5), period_s=0.1)

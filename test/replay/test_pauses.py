@@ -127,6 +127,17 @@ def test_the_last_share_is_of_what_can_be_used_and_the_same_as_training_tests(ti
         assert result.stamp_ns[counted][0] == pytest.approx(usable_at_ns(spans, 1.0 - last), abs=30 * MS)
 
 
+def test_a_share_of_less_than_a_tick_is_the_last_one(tiny):
+    def lose(stamps, kind):
+        gone = (stamps > T0 + 20 * S) & (kind == 'command')
+        return np.where(gone, -1, stamps)
+
+    result = replay_episode(parted(changed(drive(), lose), 13, 1000), tiny)
+    assert np.count_nonzero(result.at_s >= result.counted_from_s(1e-6)) < 0.6 * len(result.at_s)
+    result = replay_episode(parted(drive(), 13, 1000), tiny)
+    assert np.count_nonzero(result.at_s >= result.counted_from_s(1e-6)) <= 2
+
+
 def test_the_page_has_every_reason_in_the_words_that_are_told():
     page = (Path(__file__).parents[2] / 'docs' / 'replay.md').read_text(encoding='utf-8')
     rows = [line.strip('| ').split(' | ') for line in page.splitlines() if line.startswith('| `')]

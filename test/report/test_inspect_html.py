@@ -54,6 +54,11 @@ def test_sentences_follow_from_figures(found):
     assert '0.90 with noise of 26/255' in text
 
 
+def test_a_recording_of_the_training_is_named_first(found):
+    assert findings(replace(found, known='was trained on this recording'))[0].startswith('It was trained on this')
+    assert 'trained' not in findings(found)[0]
+
+
 def test_other_figures_give_other_sentences(found):
     motor = tuple(replace(n, readout=float(n.role == 'motor')) for n in found.neurons.each)
     other = replace(

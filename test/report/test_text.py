@@ -113,6 +113,28 @@ def test_a_live_comparison_has_no_figures_of_a_replay():
     assert 'left out' not in text
 
 
+def test_a_replay_of_what_the_policy_was_trained_on_says_so():
+    known = replace(SUMMARY, known='was trained on this recording')
+    assert 'training            p was trained on this recording' in replay_table([ReplayReport(COMPARISON, known)])
+    assert 'training' not in replay_table([ReplayReport(COMPARISON, SUMMARY)])
+
+
+def test_where_the_recording_hardly_changes_there_is_no_r2():
+    figures = replace(FIGURES, r2=math.nan)
+    row = replay_table([ReplayReport(COMPARISON, replace(SUMMARY, channels={'angular_z': figures}))]).splitlines()[1]
+    assert row.split() == ['angular_z', '0.250', '0.250', 'constant', *['0.250'] * 5]
+
+
+def test_columns_are_as_wide_as_their_names():
+    names = 'other_camera', 'summer'
+    drives = [summarise(straight_trial(cross_track_error_m=[0.0, 0.1, 0.0], scene=scene)) for scene in names]
+    head, *rows = trials_table(drives).splitlines()[1:]
+    assert [row.split()[:2] for row in rows] == [[scene, '21'] for scene in names]
+    assert {len(row) for row in rows} == {len(head)}
+    flights = trials_table([flight('success', scene, 9.0) for scene in names]).splitlines()[1:]
+    assert len({row.index(word) for row, word in zip(flights, ('  n', '  1', '  1'), strict=True)}) == 1
+
+
 def test_a_figure_that_there_is_not_is_a_dash():
     figures = replace(FIGURES, lag_s=math.nan, r2=-16240.183)
     row = replay_table([ReplayReport(COMPARISON, replace(SUMMARY, channels={'angular_z': figures}))]).splitlines()[1]
