@@ -68,9 +68,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _about(args: argparse.Namespace, licence: str = '') -> dict[str, str]:
-    name = args.path.resolve().name if args.format == 'lerobot' else args.path.name
+    # A tub's folder is called data as often as not; the whole path is nobody else's business.
+    source = '/'.join(args.path.resolve().parts[1:][-2:])
     licence = args.licence or licence or 'not stated'
-    return {'source': str(name or args.path), 'format': SOURCES[args.format], 'licence': licence}
+    return {'source': source or '/', 'format': SOURCES[args.format], 'licence': licence}
 
 
 def _import_drive(args: argparse.Namespace) -> int:
