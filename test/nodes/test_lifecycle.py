@@ -127,8 +127,11 @@ def test_the_operator_overrides_and_lets_go(graph, probe, tiny_bundle):
     probe.until(lambda: commands[-1].twist.linear.x == -0.25, 'the operator drives')
     probe.silence('camera')
     before = len(commands)
-    probe.until(lambda: len(commands) > before + 60, 'commands flow')
-    assert {command.twist.linear.x for command in commands[before:]} == {-0.25}, 'a blind robot can be driven home'
+    # Longer than a camera may be silent; anew where this process was late with the joystick, for then zeros are right.
+    probe.until(
+        lambda: len(commands) > before + 60 and {each.twist.linear.x for each in commands[-30:]} == {-0.25},
+        'a blind robot can be driven home',
+    )
     probe.silence('joystick')
     probe.until(stopped(commands), 'nobody drives a blind robot')
     probe.camera()
