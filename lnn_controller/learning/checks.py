@@ -17,6 +17,8 @@ __all__ = ['Finding', 'Recording', 'check_alike', 'check_recordings', 'count_onc
 # Nothing that drives is slower, m/s or rad/s; an odometry of a robot at rest is not quite still.
 STANDS, STANDS_MEASURED = 1e-3, 0.02
 MOSTLY = 0.5
+# So many different values of so many commands are those of keys: a stick has more.
+FEW_VALUES, MANY_COMMANDS = 5, 100
 LEAST_GRAVITY_M_S2 = 5.0
 # Two lenses' calibrations, or a row cut off, differ by less.
 SAME_ASPECT = 0.02
@@ -89,7 +91,7 @@ def check_recordings(recordings: Sequence[Recording]) -> list[Finding]:
     """
     findings = [Finding(note) for recording in recordings for note in recording.episodes[0].notes]
     for recording in recordings:
-        findings += [*_gaps(recording), *_imu(recording), *_camera(recording)]
+        findings += [*_gaps(recording), *_imu(recording), *_camera(recording), *_keys(recording)]
     return [*findings, *_robots(recordings), *_still(recordings), *_imu_missing(recordings), *check_alike(recordings)]
 
 
@@ -182,6 +184,22 @@ def _imu(recording: Recording) -> list[Finding]:
 def _camera(recording: Recording) -> list[Finding]:
     seconds = sum(repeated_pictures_s(episode) for episode in recording.episodes)
     return _hangs(recording, 'the camera shows nothing but pictures that it had shown before', seconds)
+
+
+def _keys(recording: Recording) -> list[Finding]:
+    """Channels that jump between a few values, or are mostly zero though the robot drives."""
+    if len(recording.commands) < MANY_COMMANDS or recording.standing.mean() > MOSTLY:
+        return []
+    findings = []
+    for channel, values in zip(recording.episodes[0].channels, recording.commands.T, strict=True):
+        count, zeros = len(np.unique(values.round(4))), float(np.mean(values == 0))
+        if count > 1 and (count <= FEW_VALUES or zeros > MOSTLY):
+            text = (
+                f'{recording.name}: {channel} has {count} different values and is zero in {zeros:.0%} of the commands, '
+                'as where keys steer or a stick is let go: the policy learns their mean for what it sees'
+            )
+            findings.append(Finding(text))
+    return findings
 
 
 def _hangs(recording: Recording, what: str, seconds: float) -> list[Finding]:
