@@ -1,22 +1,28 @@
 """Whether a policy knows a recording from its training: then its errors there say little of how it will drive."""
 
+from collections.abc import Callable
+from pathlib import Path
+
 from lnn_controller.policy.spec import PolicySpec
 
 __all__ = ['known_from_training']
 
 
-def known_from_training(spec: PolicySpec, sha256: str) -> str:
+def known_from_training(spec: PolicySpec, recording: str | Path, sha256: Callable[[], str]) -> str:
     """
     Say what a recording was to the training of a policy.
 
     :param spec: of the policy; its provenance may hold anything
-    :param sha256: of the recording's file, hexadecimal
+    :param recording: its path: only one of the same name is looked into, for that may take minutes
+    :param sha256: gives that of its content, hexadecimal
     :returns: a clause without a subject; empty where the training has not seen it, or that is not known
     """
     bags, validation = spec.provenance.get('bags'), spec.provenance.get('validation_bags')
     if not isinstance(bags, dict):
         return ''
-    names = [name for name, digest in bags.items() if digest == sha256]
+    alike = {label: digest for label, digest in bags.items() if Path(label).name == Path(recording).name}
+    found = sha256() if alike else ''
+    names = [label for label, digest in alike.items() if digest == found]
     if not names:
         return ''
     if len(bags) > 1 and isinstance(validation, list) and set(names) <= set(map(str, validation)):

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from lnn_controller.control.tick_record import Configuration
 from lnn_controller.data import Bag, Episode, Topics, read_episode
 from lnn_controller.errors import InputError
-from lnn_controller.policy import ImageSpec, Policy
+from lnn_controller.policy import ImageSpec, Policy, known_from_training
 from lnn_controller.replay.at_rate import DEFAULT_RATE_HZ, check_rate, replay_episode
 from lnn_controller.replay.exact import replay_ticks
 from lnn_controller.replay.recorded_ticks import find_ticks, read_configurations, read_ticks
@@ -89,17 +89,20 @@ def replay_side_by_side(
         configurations = read_configurations(opened, controller) if controller else {}
         reduced = all(each.reduced for each in configurations.values())
         fits = {view: policy.fit for view, policy in zip(views, policies, strict=True)}
+        known = [known_from_training(policy.spec, bag, opened.sha256) for policy in policies]
         episodes = {view: view.read(opened, topics, reduced, fit, reading) for view, fit in fits.items()}
     results = []
-    for policy, view in zip(policies, views, strict=True):
+    for policy, view, words in zip(policies, views, known, strict=True):
         episode = episodes[view]
         if controller:
             policy = _as_recorded(policy, configurations)
-            results.append(replay_ticks(episode, ticks[view.channels], configurations, policy, progress))
+            replay = replay_ticks(episode, ticks[view.channels], configurations, policy, progress)
+            results.append(replace(replay, known=words))
             continue
         hold_s = _trained_with(policy, 'command_hold_s')
         episode = episode if hold_s is None else replace(episode, command_hold_s=hold_s)
-        results.append(replay_episode(episode, policy, rate_hz=rate_hz or DEFAULT_RATE_HZ, progress=progress))
+        replay = replay_episode(episode, policy, rate_hz=rate_hz or DEFAULT_RATE_HZ, progress=progress)
+        results.append(replace(replay, known=words))
     return results
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from lnn_controller.control import Decision
 from lnn_controller.data import Episode
 from lnn_controller.data.usable import counting_spans, usable_at_ns
-from lnn_controller.policy import Policy, PolicySpec, known_from_training
+from lnn_controller.policy import Policy, PolicySpec
 from lnn_controller.replay.comparison import Comparison, ComparisonSummary, summarise_comparison, usual_period_s
 
 __all__ = ['Exactness', 'Replay', 'ReplaySummary', 'make_replay', 'summarise_replay']
@@ -111,7 +111,6 @@ def make_replay(
         episode=episode,
         decisions=decisions,
         wall_s=wall_s,
-        known=known_from_training(policy.spec, episode.sha256),
         exact=exact,
     )
 

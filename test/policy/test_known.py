@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from lnn_controller.policy import known_from_training, read_spec
+from lnn_controller.policy import Policy, find_policy, known_from_training, read_spec
+from lnn_controller.replay.bag import replay_bag
 
 SEVERAL = {'a': '01', 'b': '02', 'c': '03'}
 
@@ -37,14 +38,12 @@ SEVERAL = {'a': '01', 'b': '02', 'c': '03'}
 )
 def test_what_a_recording_was_to_the_training(tiny_bundle, provenance, sha256, words):
     spec = replace(read_spec(tiny_bundle), provenance=provenance)
-    assert known_from_training(spec, sha256) == words
+    name = {'01': 'a', '02': 'b', '03': 'c'}.get(sha256, 'a')
+    assert known_from_training(spec, f'/elsewhere/{name}', lambda: sha256) == words
+    assert known_from_training(spec, '/elsewhere/d', lambda: pytest.fail('it is read for nothing')) == ''
 
 
-def test_the_shipped_policy_knows_the_recording_that_ships():
-    from lnn_controller.data import Bag
-    from lnn_controller.policy import find_policy
-
-    with Bag(Path(__file__).parents[2] / 'bags' / 'real_car') as bag:
-        digest = bag.sha256()
-    words = known_from_training(read_spec(find_policy('real_car')), digest)
-    assert words == 'was trained on this recording, but for its last 50 %'
+def test_a_replay_of_the_recording_that_ships_says_that_the_shipped_policy_knows_it():
+    bag = Path(__file__).parents[2] / 'bags' / 'real_car'
+    known = replay_bag(bag, Policy.load(find_policy('real_car')), rate_hz=5.0).known
+    assert known == 'was trained on this recording, but for its last 50 %'
