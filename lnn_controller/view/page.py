@@ -188,16 +188,17 @@ class Page:
         """
         self._log(stamp_ns, LOG, rr.TextLog(printable(text), level=level))
 
-    def ground(self, lines: Mapping[str, Floats], obstacles: Floats) -> None:
+    def ground(self, lines: Sequence[tuple[str, Floats]], obstacles: Floats) -> None:
         """
         Draw what lies below the robot's path. On the map y points north, as in the world.
 
-        :param lines: such as a road's edges, by name: points, (N, 2), m
+        :param lines: such as a road's edges, name and points, (N, 2), m; several may have one name
         :param obstacles: x, y and radius of each, (M, 3), m
         """
-        for name, points in lines.items():
+        for name in dict(lines):
+            strips = [_seen(points) for each, points in lines if each == name]
             self._stream.log(
-                path(MAP, 'ground', name), rr.LineStrips2D([_seen(points)], colors=[ROAD], radii=[THIN]), static=True
+                path(MAP, 'ground', name), rr.LineStrips2D(strips, colors=[ROAD], radii=[THIN]), static=True
             )
         if len(obstacles):
             circles = rr.Points2D(_seen(obstacles[:, :2]), radii=obstacles[:, 2], colors=[OBSTACLE])

@@ -101,7 +101,7 @@ def draw_place(page: Page, place: Mapping[str, str]) -> None:
     task = robot.begin(place.get('task', next(iter(robot.tasks))), int(seed), place['scene'], render=False)
     with closing(task.world):
         below = task.map()
-    page.ground(dict(below.lines), below.obstacles)
+    page.ground(below.lines, below.obstacles)
 
 
 def _level(level: bytes | int) -> int:

@@ -18,6 +18,7 @@ from lnn_controller.cli import main
 from lnn_controller.errors import InputError
 from lnn_controller.policy import Policy
 from lnn_controller.view.page import Page
+from lnn_controller.view.status import draw_place
 
 UNITS = 5
 
@@ -142,3 +143,11 @@ sys.exit(main(['view', *{arguments!r}]))
     assert (
         "rerun, which is not installed: in the folder of lnn_controller's sources: pip install '.[view]'" in done.stderr
     )
+
+
+def test_lines_of_one_name_are_all_on_the_map(tmp_path):
+    with Page() as page:
+        page.save(tmp_path / 'fork.rrd')
+        draw_place(page, {'robot': 'car', 'task': 'cue', 'seed': '3', 'scene': 'summer'})
+    _, [strips] = Told(tmp_path / 'fork.rrd').values('map/ground/edge', 'LineStrips2D:strips', static=True)
+    assert len(strips) == 6  # of the stem and of two branches
