@@ -83,6 +83,13 @@ class TrainConfig:
     encoder_loss: float = setting(
         0.5, 'weight of a second loss, on a throw-away linear readout of the features', minimum=0.0, maximum=10.0
     )
+    foresight_s: float = setting(
+        0.0,
+        'also train a throw-away readout of the neurons on the commands up to so much later, s, so that they keep what '
+        'will matter; 0: none',
+        minimum=0.0,
+        maximum=60.0,
+    )
     readout: str = setting(
         'all', 'neurons that the command is a linear map of: all, or the motor ones alone', choices=('all', 'motor')
     )

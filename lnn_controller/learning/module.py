@@ -14,7 +14,9 @@ from lnn_controller.learning.windows import Batch
 from lnn_controller.liquid.gradients import clip_gradients
 from lnn_controller.liquid.network import PolicyNetwork
 
-__all__ = ['PolicyModule', 'at_ticks', 'encode']
+__all__ = ['PolicyModule', 'at_ticks', 'encode', 'later']
+
+FORESEEN = 4  # moments, evenly up to ``foresight_s``
 
 
 class PolicyModule(lightning.LightningModule):
@@ -24,6 +26,11 @@ class PolicyModule(lightning.LightningModule):
     Two things make a liquid network learn as reliably as a feed-forward one here: the readout sees all liquid neurons,
     and a throw-away linear readout of the *features* (its loss weighted by ``encoder_loss``) trains the encoder
     directly, while the cell's gradients are still small and noisy.
+
+    Where what was seen tells what to do much later, only few ticks say so: a demonstrator turns, and picture and
+    gyroscope tell it from then on. So with ``foresight_s`` a throw-away linear readout of the *neurons* learns the
+    commands of later moments at every tick: an auxiliary task, as of Jaderberg et al. (*Reinforcement learning with
+    unsupervised auxiliary tasks*, ICLR 2017), which pays for a memory from the moment when it is made.
 
     :param network: the policy network
     :param config: learning rates, loss weights, steps
@@ -37,6 +44,8 @@ class PolicyModule(lightning.LightningModule):
         self.network = network
         self.config = config
         self.encoder_readout = nn.Linear(network.encoder.features, network.readout.out_features)
+        foreseen = FORESEEN * network.readout.out_features
+        self.foresight = nn.Linear(network.cell.units, foreseen) if config.foresight_s else None
         self.validation = dict(validation)
         self.history: list[dict[str, float]] = []
         self.dropped_steps = 0
@@ -54,7 +63,7 @@ class PolicyModule(lightning.LightningModule):
         target, predicted = (demonstrated.to(mean.device) - mean) / scale, (predicted.to(mean.device) - mean) / scale
         weight = (1 + target.abs()).clamp(max=4.0)
         weight = weight if mask is None else weight * mask[..., None]
-        return (weight * (predicted - target).square()).sum() / weight.sum()
+        return (weight * (predicted - target).square()).sum() / weight.sum().clamp(min=1.0)
 
     def error(self, predicted: Predicted) -> float:
         """
@@ -73,12 +82,31 @@ class PolicyModule(lightning.LightningModule):
         :returns: loss of the commands and, weighted, of the throw-away readout, a scalar
         """
         features = encode(self.network, batch)
-        loss = self.loss(self.network(features, batch.imu, batch.dt_s), batch.command, batch.mask)
+        neurons = self.network.neurons(features, batch.imu, batch.dt_s)
+        loss = self.loss(self.network.read(neurons), batch.command, batch.mask)
         self.log('train_loss', loss, prog_bar=True, on_step=False, on_epoch=True, batch_size=len(batch.dt_s))
         if self.config.encoder_loss > 0:
             readout = self.network.command_mean + self.network.command_scale * self.encoder_readout(features)
             loss = loss + self.config.encoder_loss * self.loss(readout, batch.command, batch.mask)
-        return loss + self.penalty()
+        return loss + self.foresight_loss(neurons, batch) + self.penalty()
+
+    def foresight_loss(self, neurons: Tensor, batch: Batch) -> Tensor:
+        """
+        Compute the loss of the commands that the throw-away readout of the neurons foresees.
+
+        :param neurons: their states, (B, T, N)
+        :param batch: windows
+        :returns: mean over the moments, a scalar; 0 without ``foresight_s``
+        """
+        if self.foresight is None:
+            return neurons.new_zeros(())
+        foreseen = self.foresight(neurons).chunk(FORESEEN, dim=-1)
+        losses = []
+        for number, each in enumerate(foreseen, 1):
+            command, mask = later(batch, self.config.foresight_s * number / FORESEEN)
+            predicted = self.network.command_mean + self.network.command_scale * each
+            losses.append(self.loss(predicted, command, mask))
+        return torch.stack(losses).mean()
 
     def penalty(self) -> Tensor:
         """
@@ -169,3 +197,18 @@ def at_ticks(each: Tensor, batch: Batch) -> Tensor:
     :returns: features, (B, T, F)
     """
     return each.gather(1, batch.frame_index[..., None].expand(-1, -1, each.shape[-1]))
+
+
+def later(batch: Batch, seconds: float) -> tuple[Tensor, Tensor]:
+    """
+    Find what is commanded some time after each tick.
+
+    :param batch: windows
+    :param seconds: how much later, s
+    :returns: the command of the first tick that is so much later, (B, T, C); 1 where the window has one, else 0, (B, T)
+    """
+    at = batch.dt_s.cumsum(1)
+    tick = torch.searchsorted(at, at + seconds)
+    there = tick.clamp(max=at.shape[1] - 1)
+    mask = batch.mask.gather(1, there) * (tick < at.shape[1])
+    return batch.command.gather(1, there[..., None].expand_as(batch.command)), mask

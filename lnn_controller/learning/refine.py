@@ -51,6 +51,8 @@ def refine(
     """
     network = module.network
     parts = [*network.sequence.parameters(), *network.readout.parameters()]
+    if module.foresight is not None:
+        parts += module.foresight.parameters()
     parameters = [parameter for parameter in parts if parameter.requires_grad]
     looks = looks or encoded_looks(network, episodes, config)
     old_looks = encoded_looks(network, rehearsed, config, 1)
@@ -74,8 +76,9 @@ def refine(
         for batch in drawn.of_epoch(epoch):
             features = at_ticks(batch.frames, batch)
             optimizer.zero_grad()
-            commands = network(features, batch.imu, batch.dt_s)
-            loss = module.loss(commands, batch.command, batch.mask) + module.penalty()
+            neurons = network.neurons(features, batch.imu, batch.dt_s)
+            loss = module.loss(network.read(neurons), batch.command, batch.mask)
+            loss = loss + module.foresight_loss(neurons, batch) + module.penalty()
             loss.backward()  # type: ignore[no-untyped-call]
             if clip_gradients(parameters, 1.0):
                 optimizer.step()

@@ -124,9 +124,24 @@ class PolicyNetwork(nn.Module):
         :param lengths: valid ticks of each sequence, (B,); all T when left out
         :returns: commands in physical units, (B, T, C)
         """
+        return self.read(self.neurons(features, imu, dt, hx, lengths))
+
+    def neurons(
+        self, features: Tensor, imu: Tensor | None, dt: Tensor, hx: Tensor | None = None, lengths: Tensor | None = None
+    ) -> Tensor:
+        """
+        Run whole sequences, as :meth:`forward` does, up to the neurons.
+
+        :param features: as there
+        :param imu: as there
+        :param dt: as there
+        :param hx: as there
+        :param lengths: as there
+        :returns: states of all liquid neurons, (B, T, N)
+        """
         x = self.inputs(features, imu)
-        _, _, neurons = self.sequence(x, dt * self.time_scale, hx, lengths=lengths, return_neurons=True)
-        return self.read(neurons)
+        neurons: Tensor = self.sequence(x, dt * self.time_scale, hx, lengths=lengths, return_neurons=True)[2]
+        return neurons
 
     def inputs(self, features: Tensor, imu: Tensor | None) -> Tensor:
         """
