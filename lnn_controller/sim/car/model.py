@@ -26,8 +26,8 @@ __all__ = ['build_model']
 
 TREES = 110
 TREE_CLEARANCE_M = 2.6
-POST_RADIUS_M, POST_HEIGHT_M = 0.18, 1.2
-SHADOW_Z_M = 0.02  # over the road's pieces, or the two flicker
+PAINT_Z_M = 0.01  # over the road's pieces, or the two flicker
+SHADOW_Z_M = 0.02  # over both
 
 
 def _sunlight(sun_deg: tuple[float, float]) -> NDArray[np.float64]:
@@ -106,17 +106,10 @@ def _add_road(spec: Any, track: Track) -> None:
         _add_look(spec, name, road_ribbon(piece), 'road' if piece.lined else 'asphalt', z_m=0.004 + 0.0005 * k)
 
 
-def _add_posts(spec: Any, track: Track) -> None:
-    half = POST_HEIGHT_M / 2
-    for k, (x, y, colour) in enumerate(track.posts):
-        add_material(spec, f'post_{k}', colour=colour)
-        spec.worldbody.add_geom(
-            name=f'post_{k}',
-            type=mujoco.mjtGeom.mjGEOM_CYLINDER,
-            size=(POST_RADIUS_M, half, 0),
-            pos=(x, y, half),
-            material=f'post_{k}',
-        )
+def _add_paint(spec: Any, track: Track) -> None:
+    for k, (piece, colour) in enumerate(track.painted):
+        add_material(spec, f'paint_{k}', colour=colour)
+        _add_look(spec, f'paint_{k}', road_ribbon(piece), f'paint_{k}', z_m=PAINT_Z_M)
 
 
 def build_model(track: Track, scene: Scene, seed: int) -> Any:
@@ -125,12 +118,12 @@ def build_model(track: Track, scene: Scene, seed: int) -> Any:
 
     :param track: the road
     :param scene: looks
-    :param seed: of the scenery (trees, barrels, grain), ≥ 0; together with the track's seed
+    :param seed: of the scenery (trees, barrels, grain), ≥ 0; together with the surroundings of the track
     :returns: the compiled mujoco.MjModel; the car is the body ``car``
     """
     spec = mujoco.MjSpec.from_string(car_xml())
     # Separate streams: where things stand must not depend on how they look.
-    placing, painting = (np.random.default_rng([track.seed, seed, k]) for k in range(2))
+    placing, painting = (np.random.default_rng([track.surroundings, seed, k]) for k in range(2))
 
     look = scene.look
     set_light(spec, look)
@@ -152,7 +145,7 @@ def build_model(track: Track, scene: Scene, seed: int) -> Any:
 
     add_ground(spec, look)
     _add_road(spec, track)
-    _add_posts(spec, track)
+    _add_paint(spec, track)
     _add_trees(spec, track, scene, placing)
     _add_barrels(spec, track, placing)
     model = spec.compile()

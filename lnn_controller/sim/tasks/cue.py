@@ -1,4 +1,4 @@
-"""Take the branch of a fork that a painted post has told: a task for a memory."""
+"""Take the branch of a fork that a coloured stretch of road has told: a task for a memory."""
 
 from typing import Protocol
 
@@ -27,10 +27,10 @@ class Cue(Stretch):
     """
     Take the branch that is told.
 
-    The road forks; a post has told which branch to take, and has been out of view for about 3 s when it does. A trial
-    ends with ``success`` well into that branch, with ``wrong_branch`` on the other one, with ``off_road`` anywhere
-    else out of the lane, or with ``timeout``. There is nothing in picture or motion at the fork that tells the branch:
-    who does not remember has to guess.
+    The road forks; a coloured stretch of it has told which branch to take, and has been out of view for about 3 s when
+    it does. A trial ends with ``success`` well into that branch, with ``wrong_branch`` on the other one, with
+    ``off_road`` anywhere else out of the lane, or with ``timeout``. There is nothing in picture or motion at the fork
+    that tells the branch: who does not remember has to guess.
 
     :param world: with a road that forks
     """
@@ -64,13 +64,17 @@ class Cue(Stretch):
         """
         Return the road.
 
-        :returns: its edges, the middle of the branch that is told, the post, and where a trial ends
+        :returns: its edges, the coloured stretch, the middle of the branch that is told, and where a trial ends
         """
         track = self.world.track
         edges = [edge for piece in track.pieces() if piece.lined for edge in (piece.left, piece.right)]
+        painted = [np.vstack([piece.left, piece.right[::-1], piece.left[:1]]) for piece, _ in track.painted]
         goal = track.s <= track.goal_m
         return Map(
-            (*(('edge', edge) for edge in edges), ('told way', track.lane_centre[goal])),
-            obstacles=np.array([(x, y, 0.2) for x, y, _ in track.posts]),
+            (
+                *(('edge', edge) for edge in edges),
+                *(('coloured stretch', outline) for outline in painted),
+                ('told way', track.lane_centre[goal]),
+            ),
             targets=np.array([track.at(track.goal_m)[:2]]),
         )

@@ -1,4 +1,4 @@
-"""A road that forks: which branch to take, a painted post has told before."""
+"""A road that forks: which branch to take, a coloured stretch of its surface has told before."""
 
 from typing import Literal
 
@@ -14,12 +14,11 @@ Side = Literal[-1, 1]
 
 COLOURS: dict[Side, Colour] = {1: (0.88, 0.07, 0.05), -1: (0.04, 0.16, 0.88)}  # left: red, right: blue
 STREAM = 5  # of the seed: beside those of other worlds, trials and scenery
-POST_M = 5.0, 6.5  # from the start to the post…
-BARE_M = 5.2, 7.0  # …and on to the fork: out of view the post is 1.4 m before the rear axle reaches it
-POST_ASIDE_M = 1.25
+PAINT_M = 4.0, 5.5  # from the start to the coloured stretch…
+LONG_M, WIDE_M = 2.0, 1.3  # …which lies between the edge lines…
+BARE_M = 3.8, 5.5  # …and on from its end to the fork: it is out of view 1.2 m before the rear axle reaches its end
 WINDING = 0.07  # 1/m, of the stem at most
 BEND, RAMP_M, BEND_M = 0.34, 0.5, 3.0  # of a branch: its curvature, 1/m, where it has reached that, how long it is
-SIGNS_M = (3.4, 0.0), (2.2, 2.4), (2.2, -2.4)  # from the fork ahead and aside: between the branches, and beside them
 GOAL_M, BEYOND_M = 4.6, 7.0  # from the fork to where a trial ends, and on from there
 START_X_M = -9.0
 
@@ -28,9 +27,9 @@ class Fork(Track):
     """
     A road of one lane that forks into two branches, each the mirror image of the other.
 
-    A post stands beside its stem, on either side: red tells the left branch, blue the right one. It is out of view 2.5
-    to 3.5 s before the fork; there nothing in the picture tells any more. The road is that along the branch that is
-    told: places along it are arc lengths from the start, as on a :class:`Track`. It does not close.
+    A stretch of its stem is coloured: red tells the left branch, blue the right one. It is out of view 2.5 to 3.5 s
+    before the fork; there nothing in the picture tells any more. The road is that along the branch that is told:
+    places along it are arc lengths from the start, as on a :class:`Track`. It does not close.
 
     Roads come in pairs: an even seed and the odd one after it have the same road, and tell the left and the right
     branch. Whoever goes by habit takes the wrong one in half of them.
@@ -50,11 +49,10 @@ class Fork(Track):
         rng = np.random.default_rng([self.seed // 2, STREAM])
         by_seed: Side = 1 if self.seed % 2 == 0 else -1
         self.told: Side = by_seed if told is None else told
-        self.post_m = float(rng.uniform(*POST_M))
-        self.fork_m = self.post_m + float(rng.uniform(*BARE_M))
+        self.paint_m = float(rng.uniform(*PAINT_M))
+        self.fork_m = self.paint_m + LONG_M + float(rng.uniform(*BARE_M))
         self.goal_m = self.fork_m + GOAL_M
         self.length_m = self.goal_m + BEYOND_M
-        self._side = rng.choice((-1.0, 1.0))
         self._winding = rng.uniform(-WINDING, WINDING)
         self.s = np.linspace(0.0, self.length_m, POINTS, endpoint=False)
         self._other = self._line(-self.told)
@@ -112,29 +110,33 @@ class Fork(Track):
         pieces += [self._piece(*lines[side], fork, free + 1, lined=False) for side in (1, -1)]
         return pieces + [self._piece(*lines[side], free, POINTS) for side in (1, -1)]
 
-    def _piece(self, centre: Array, heading: Array, start: int, stop: int, *, lined: bool = True) -> Piece:
+    def _piece(
+        self, centre: Array, heading: Array, start: int, stop: int, *, lined: bool = True, width_m: float = width_m
+    ) -> Piece:
         index = np.unique(np.append(np.arange(start, stop, SECTION), stop - 1))
-        across = np.stack([-np.sin(heading[index]), np.cos(heading[index])], axis=1) * self.width_m / 2
+        across = np.stack([-np.sin(heading[index]), np.cos(heading[index])], axis=1) * width_m / 2
         return Piece(centre[index] - across, centre[index] + across, self.s[index], self.length_m, lined=lined)
 
     @property
-    def posts(self) -> list[tuple[float, float, Colour]]:
-        """The post that tells the branch: x (m), y (m), red, green and blue in 0…1."""
-        x, y, _ = self.at(self.post_m, self._side * POST_ASIDE_M)
-        return [(x, y, COLOURS[self.told])]
+    def surroundings(self) -> int:
+        """Seed of what stands about it: the same for a pair, or whoever knows the place would know the way."""
+        return self.seed // 2
+
+    @property
+    def painted(self) -> list[tuple[Piece, Colour]]:
+        """The coloured stretch that tells the branch: where it is; red, green and blue in 0…1."""
+        middle, heading = (self.centre + self._other[0]) / 2, (self.heading + self._other[1]) / 2
+        start, stop = np.searchsorted(self.s, (self.paint_m, self.paint_m + LONG_M))
+        return [(self._piece(middle, heading, int(start), int(stop), width_m=WIDE_M), COLOURS[self.told])]
 
 
 class SignedFork(Fork):
     """
-    The same road, but the post stands where the branches part, between them or on either side, in view until then.
+    The same road, but the coloured stretch lies where the branches part, in view until then.
 
     It needs no memory: the control of :class:`Fork`, and what eyes learn the colours from.
     """
 
-    @property
-    def posts(self) -> list[tuple[float, float, Colour]]:
-        """The post that tells the branch: x (m), y (m), red, green and blue in 0…1."""
-        ahead, aside = SIGNS_M[self.seed // 2 % len(SIGNS_M)]
-        x, y, heading = self.at(self.fork_m, 0.0)
-        cos, sin = np.cos(heading), np.sin(heading)
-        return [(x + ahead * cos - aside * sin, y + ahead * sin + aside * cos, COLOURS[self.told])]
+    def __init__(self, seed: int, told: Side | None = None) -> None:
+        super().__init__(seed, told)
+        self.paint_m = self.fork_m

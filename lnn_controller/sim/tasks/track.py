@@ -158,8 +158,13 @@ class Track:
         return [Piece(right, left, s, self.length_m, closed=True)]
 
     @property
-    def posts(self) -> list[tuple[float, float, tuple[float, float, float]]]:
-        """Painted posts that stand beside it: x (m), y (m), red, green and blue in 0…1."""
+    def surroundings(self) -> int:
+        """Seed of what stands about it."""
+        return self.seed
+
+    @property
+    def painted(self) -> list[tuple[Piece, tuple[float, float, float]]]:
+        """Coloured stretches of its surface: where they are; red, green and blue in 0…1."""
         return []
 
     def project(self, x: float, y: float) -> tuple[float, float]:
