@@ -220,7 +220,7 @@ def test_the_command_learns_from_overrides_and_prints_both_errors(policy, old, t
     assert table[0].split() == ['part', 'channel', 'MAE', 'before', 'MAE', 'R²', 'MAE', 'of', 'a', 'constant']
     assert [row.split('  ')[0] for row in table[1:5]] == ['new, validation'] * 2 + ['old, validation'] * 2
     # The operator held the speed: nothing of it is there to explain.
-    assert table[1].split()[-2] == '–'
+    assert table[1].split()[-2] == 'constant'
     assert main([*line, '--out', str(tmp_path / 'b'), '--json']) == 0
     metrics = json.loads(capsys.readouterr().out)
     assert metrics['rehearsed'] == read_spec(tmp_path / 'a').provenance['metrics']['rehearsed']
