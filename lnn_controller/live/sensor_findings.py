@@ -36,7 +36,7 @@ def judge_camera(
     if compressed:
         text += '; start the controller with image_transport:=compressed'
     wrong = []
-    if rate_hz < LEAST_RATE_HZ:
+    if round(rate_hz) < LEAST_RATE_HZ:
         wrong.append(f'below {LEAST_RATE_HZ:g} Hz the controller stops: raise the rate, or send JPEG over a network')
     if policy is not None:
         image = policy.image
@@ -74,7 +74,7 @@ def judge_imu(topic: str, rate_hz: float, samples: np.ndarray) -> Finding:
         wrong.append(
             f'it turns at {np.linalg.norm(gyro):.2f} rad/s: let the robot stand, and check again (rad/s, not °/s)'
         )
-    if rate_hz < OFTEN_HZ:
+    if round(rate_hz) < OFTEN_HZ:
         wrong.append(f'below {OFTEN_HZ:g} Hz: raise its rate to 100 Hz')
     return Finding('IMU', '. '.join([text, *wrong]), not wrong, True)
 

@@ -79,6 +79,8 @@ def samples(accel, gyro=(0, 0, 0)):
     ('values', 'rate_hz', 'told'),
     [
         (samples((0.3, -0.2, 9.7)), 100, ''),
+        (samples((0.3, -0.2, 9.7)), 49.7, ''),
+        (samples((0.3, -0.2, 9.7)), 49.4, 'below 50 Hz'),
         (samples((0, 0, 1)), 100, 'm/s², not g'),
         (samples((0, 0, 0.02)), 100, 'gravity not taken out'),
         (samples((0, 0, -9.81)), 100, 'Got up on −z'),
@@ -100,6 +102,7 @@ def test_axes_and_units_of_an_imu(values, rate_hz, told):
         ((660, 2000), 10, ''),
         ((480, 640), 30, 'the view is squeezed'),
         ((66, 200), 3, 'below 5 Hz'),
+        ((66, 200), 4.4, 'below 5 Hz'),
     ],
 )
 def test_a_camera_against_the_policy(car_lane, size, rate_hz, told):
