@@ -187,16 +187,18 @@ def _camera(recording: Recording) -> list[Finding]:
 
 
 def _keys(recording: Recording) -> list[Finding]:
-    """Channels that jump between a few values, or are mostly zero though the robot drives."""
-    if len(recording.commands) < MANY_COMMANDS or recording.standing.mean() > MOSTLY:
+    """Channels that jump between a few values, or are mostly zero while the robot drives."""
+    driven = recording.commands[~recording.standing]
+    if len(driven) < MANY_COMMANDS:
         return []
     findings = []
-    for channel, values in zip(recording.episodes[0].channels, recording.commands.T, strict=True):
+    for channel, values in zip(recording.episodes[0].channels, driven.T, strict=True):
         count, zeros = len(np.unique(values.round(4))), float(np.mean(values == 0))
         if count > 1 and (count <= FEW_VALUES or zeros > MOSTLY):
             text = (
-                f'{recording.name}: {channel} has {count} different values and is zero in {zeros:.0%} of the commands, '
-                'as where keys steer or a stick is let go: the policy learns their mean for what it sees'
+                f'{recording.name}: {channel} has {count} different values and is zero in {zeros:.0%} of the commands '
+                'that move the robot, as where keys steer or a stick is let go: the policy learns their mean for what '
+                'it sees'
             )
             findings.append(Finding(text))
     return findings

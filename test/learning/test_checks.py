@@ -108,15 +108,20 @@ def test_a_channel_that_never_changes_and_a_robot_that_mostly_stands_are_told(tm
 def test_commands_of_keys_are_told_with_their_number_and_share_of_zeros(tmp_path):
     keys = write(tmp_path / 'keys', lambda ms: (1 + ms / 9000, (-1) ** (ms // 1000) if ms % 1000 < 250 else 0))
     assert notes([keys]) == (
-        f'{keys}: angular_z has 3 different values and is zero in 75% of the commands, as where keys steer '
-        'or a stick is let go: the policy learns their mean for what it sees',
+        f'{keys}: angular_z has 3 different values and is zero in 75% of the commands that move the robot, '
+        'as where keys steer or a stick is let go: the policy learns their mean for what it sees',
     )
     taps = write(tmp_path / 'taps', lambda ms: (1 + ms / 9000, np.sin(ms) * (ms % 1000 < 400)))
     assert [each.split(',')[0] for each in notes([taps])] == [
-        f'{taps}: angular_z has 48 different values and is zero in 61% of the commands'
+        f'{taps}: angular_z has 48 different values and is zero in 61% of the commands that move the robot'
     ]
     stick = write(tmp_path / 'stick', lambda ms: (1 + ms / 9000, np.sin(ms) * (ms % 1000 < 600)))
     assert notes([stick]) == ()
+
+    def stop_and_go(ms):
+        return (1 + ms / 9000, np.sin(ms) * (ms % 1000 >= 540)) if ms % 1000 >= 480 else (0, 0)
+
+    assert notes([write(tmp_path / 'stop_and_go', stop_and_go)]) == (), 'who stands does not steer'
     three = write(tmp_path / 'three', lambda ms: (1 + ms / 9000, 0.5 + ms // 50 % 3))
     assert len(notes([three])) == 1
 
