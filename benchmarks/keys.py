@@ -21,13 +21,12 @@ from typing import Any
 from unittest.mock import patch
 
 import numpy as np
-import torch
 from resumed import add_options, write_results
 
 from lnn_controller.data.episode import Episode
 from lnn_controller.evaluation.closed_loop import run_trial
 from lnn_controller.learning import fit
-from lnn_controller.learning.build import build_network, new_spec
+from lnn_controller.learning.build import build_network, measure_commands, new_spec
 from lnn_controller.learning.config import TrainConfig
 from lnn_controller.learning.episodes import load
 from lnn_controller.learning.train import train_network
@@ -153,9 +152,7 @@ def run(condition: Mapping[str, Any]) -> dict[str, Any]:
         )
         spec = new_spec('keys', config, image, split.train)
         network = build_network(spec, config.seed)
-        commands = torch.from_numpy(np.concatenate([each.commands for each in split.train]))
-        network.command_mean.copy_(commands.mean(0))
-        network.command_scale.copy_(commands.std(0))
+        measure_commands(network, split.train)
         out, log = Path(folder) / 'policy', Path(folder) / 'log'
         log.mkdir()
         with patch.object(fit, 'Windows', windows):

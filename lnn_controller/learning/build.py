@@ -14,10 +14,11 @@ from lnn_controller.learning.config import TrainConfig
 from lnn_controller.liquid import Wiring, auto_ncp, make_cell
 from lnn_controller.liquid.encoder import ConvEncoder
 from lnn_controller.liquid.network import PolicyNetwork
+from lnn_controller.metrics.commands import LEAST_DEVIATION
 from lnn_controller.policy.bundle import Bundle, check_wiring_size
 from lnn_controller.policy.spec import CHANNEL_UNITS, ImageSpec, ImuSpec, NetworkSpec, OutputSpec, PolicySpec
 
-__all__ = ['build_network', 'load_network', 'new_spec']
+__all__ = ['build_network', 'load_network', 'measure_commands', 'new_spec']
 
 GRAVITY_M_S2 = 9.81
 
@@ -102,6 +103,18 @@ def build_network(spec: PolicySpec, seed: int = 0) -> PolicyNetwork:
         imu_scale=None if spec.imu is None else (spec.imu.gyro_scale, spec.imu.accel_scale),
         time_scale=spec.network.time_scale,
     )
+
+
+def measure_commands(network: PolicyNetwork, episodes: Sequence[Episode]) -> None:
+    """
+    Set where a network's commands begin and the unit of its errors: mean and deviation of what was demonstrated.
+
+    :param network: about to be trained
+    :param episodes: the training episodes
+    """
+    commands = torch.from_numpy(np.concatenate([episode.commands for episode in episodes]))
+    network.command_mean.copy_(commands.mean(0))
+    network.command_scale.copy_(commands.std(0).clamp(min=LEAST_DEVIATION))
 
 
 def load_network(bundle: Bundle, seed: int = 0) -> PolicyNetwork:

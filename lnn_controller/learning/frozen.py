@@ -5,17 +5,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from lnn_controller.export.onnx import export
-from lnn_controller.learning.build import build_network, load_network, new_spec
+from lnn_controller.learning.build import build_network, load_network, measure_commands, new_spec
 from lnn_controller.learning.config import TrainConfig, known
 from lnn_controller.learning.episodes import load
 from lnn_controller.learning.held_out import held_out
 from lnn_controller.learning.module import PolicyModule
 from lnn_controller.learning.refine import encoded_looks, refine
-from lnn_controller.metrics.commands import LEAST_DEVIATION
 from lnn_controller.policy.bundle import find_policy, read_bundle
 
 __all__ = ['FrozenEncoder']
@@ -74,9 +72,7 @@ class FrozenEncoder:
         spec = new_spec(out.name, config, self._image, self._split.train)
         network = build_network(spec, seed)
         network.encoder.load_state_dict(self._encoder)
-        commands = torch.from_numpy(np.concatenate([episode.commands for episode in self._split.train]))
-        network.command_mean.copy_(commands.mean(0))
-        network.command_scale.copy_(commands.std(0).clamp(min=LEAST_DEVIATION))
+        measure_commands(network, self._split.train)
         module = PolicyModule(network, config, {'val': held_out(self._split, config)['validation']})
         score = refine(module, self._split.train, config, looks=self._looks)
         export(network, spec, out, {})

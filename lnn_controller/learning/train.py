@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from lnn_controller.data.bags.topics import Topics
 from lnn_controller.data.frame_files import FrameCache
 from lnn_controller.export.onnx import export
-from lnn_controller.learning.build import build_network, new_spec
+from lnn_controller.learning.build import build_network, measure_commands, new_spec
 from lnn_controller.learning.config import TrainConfig
 from lnn_controller.learning.episodes import Split, load
 from lnn_controller.learning.fit import Data, OnValidation, check_out, fit, training_folder
@@ -24,7 +23,6 @@ from lnn_controller.learning.module import PolicyModule
 from lnn_controller.learning.provenance import provenance
 from lnn_controller.learning.refine import refine
 from lnn_controller.liquid.network import PolicyNetwork
-from lnn_controller.metrics.commands import LEAST_DEVIATION
 from lnn_controller.policy.spec import PolicySpec
 
 __all__ = ['TrainResult', 'train', 'train_network']
@@ -88,9 +86,7 @@ def train(
         report(line)
     spec = new_spec(out.resolve().name, config, image, split.train)
     network = build_network(spec, config.seed)
-    commands = torch.from_numpy(np.concatenate([episode.commands for episode in split.train]))
-    network.command_mean.copy_(commands.mean(0))
-    network.command_scale.copy_(commands.std(0).clamp(min=LEAST_DEVIATION))
+    measure_commands(network, split.train)
     if config.readout == 'motor':
         network.read_motor_neurons_alone()
     with training_folder(run_dir, settings, split.bags, resume=resume, overwrite=overwrite):
