@@ -5,7 +5,7 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lnn_controller.errors import InputError
+from lnn_controller.errors import InputError, printable
 
 if TYPE_CHECKING:
     from lnn_controller.data.importers.lerobot import Term
@@ -23,6 +23,17 @@ SOURCES = {
     'donkeycar': 'https://www.donkeycar.com',
     'udacity': 'https://github.com/udacity/self-driving-car-sim',
     'lerobot': 'https://github.com/huggingface/lerobot',
+}
+CARS = 'donkeycar', 'udacity'
+FULL_STEERING_DEG, FULL_SPEED_M_S = 25.0, 1.0
+# Flags that are not for every format: for which, and what they are where they are not given.
+FLAGS: dict[str, tuple[tuple[str, ...], object]] = {
+    'wheelbase': (CARS, None),
+    'full-steering': (CARS, FULL_STEERING_DEG),
+    'full-speed': (('donkeycar',), FULL_SPEED_M_S),
+    'side-cameras': (('udacity',), False),
+    'camera': (('lerobot',), ''),
+    'action': (('lerobot',), []),
 }
 
 
@@ -46,9 +57,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar='M',
         help='from axle to axle: the steering angle becomes a yaw rate, written as TwistStamped; needed',
     )
-    car.add_argument('--full-steering', type=float, default=25.0, metavar='DEG', help='wheels at full steering')
     car.add_argument(
-        '--full-speed', type=float, default=1.0, metavar='M/S', help='at full throttle, where no speed was recorded'
+        '--full-steering', type=float, default=FULL_STEERING_DEG, metavar='DEG', help='wheels at full steering'
+    )
+    car.add_argument(
+        '--full-speed', type=float, default=FULL_SPEED_M_S, metavar='M/S', help='at full throttle (donkeycar)'
     )
     car.add_argument('--side-cameras', action='store_true', help="Udacity's left and right camera too")
     robot = parser.add_argument_group('lerobot')
@@ -64,6 +77,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    for flag, (formats, default) in FLAGS.items():
+        if args.format not in formats and getattr(args, flag.replace('-', '_')) != default:
+            raise InputError(f'--{flag} is for {" and ".join(formats)}. Got it for {args.format}: leave it out')
     return _import_dataset(args) if args.format == 'lerobot' else _import_drive(args)
 
 
@@ -86,14 +102,21 @@ def _import_drive(args: argparse.Namespace) -> int:
     check_wheelbase(args.wheelbase)
     check_number('--full-steering', args.full_steering, above=0.0, below=90.0, unit='deg')
     check_number('--full-speed', args.full_speed, above=0.0, maximum=100.0, unit='m/s')
-    rows = read_tub(args.path) if args.format == 'donkeycar' else read_log(args.path, side_cameras=args.side_cameras)
+    tub = args.format == 'donkeycar'
+    rows, damaged = read_tub(args.path) if tub else read_log(args.path, side_cameras=args.side_cameras)
     car = Car(args.wheelbase, math.radians(args.full_steering), args.full_speed)
-    count = write_drive(args.out, rows, car, _about(args))
+    about = _about(args) | ({'damaged_records': str(len(damaged))} if damaged else {})
+    count = write_drive(args.out, rows, car, about)
     print(f'{args.out}: {count} frames on {IMAGE_TOPIC}, commands as TwistStamped on {COMMAND_TOPIC}')
-    if args.format == 'donkeycar':
+    if damaged:
+        print(printable(f'left out, for it is damaged: {len(damaged)} of {len(rows) + len(damaged)}. {damaged[0]}'))
+    if count < len(rows):
+        print(f'left out, for it has the time of the one before: {len(rows) - count} of {len(rows)}')
+    if tub:
         print(f'throttle 1 is taken for {args.full_speed:g} m/s (--full-speed): a tub has no speeds')
     if args.side_cameras:
-        print(f'several cameras: name one, lnn train {args.out} --image-topic {IMAGE_TOPIC}')
+        sides = ' '.join(f'/{side}{IMAGE_TOPIC}' for side in ('left', 'right'))
+        print(f'lnn train {args.out} --image-topic {IMAGE_TOPIC} --side-cameras {sides} --side-offset 0.6')
     return 0
 
 

@@ -29,7 +29,7 @@ from lnn_controller.nodes.common.arrival import Arrival
 from lnn_controller.nodes.common.bag_settings import MARKS, RECORDER_SETTINGS
 from lnn_controller.nodes.common.endpoint import find
 from lnn_controller.nodes.common.marker import Marker
-from lnn_controller.nodes.common.message_types import message_class
+from lnn_controller.nodes.common.message_types import message_class, message_definition
 from lnn_controller.nodes.common.parameters import declare
 from lnn_controller.nodes.common.qos import all_latched, all_reliable, qos_profile
 from lnn_controller.nodes.common.run import drain, run_node, spin
@@ -210,7 +210,8 @@ class RecordNode(Node):
         before = self._taken.get(topic)
         if before is None:
             if topic not in self._bag.topics:
-                self._bag.add_topic(topic, type_name, qos=offered_qos(reliable=reliable, transient_local=latched))
+                qos = offered_qos(reliable=reliable, transient_local=latched)
+                self._bag.add_topic(topic, type_name, qos=qos, definition=message_definition(type_name))
         else:
             reliable, latched = reliable and before.reliable, latched and before.latched
             for data in take_all(before.subscription):

@@ -108,13 +108,13 @@ def test_a_tub_of_donkeycar(tmp_path, write, capsys):
 
 
 def test_what_was_deleted_or_driven_by_a_pilot_is_left_out(tmp_path):
-    rows = read_tub(tub_v2(tmp_path / 'tub', deleted=[0, 5], **{'user/mode': 'local_angle'}))
+    rows, _ = read_tub(tub_v2(tmp_path / 'tub', deleted=[0, 5], **{'user/mode': 'local_angle'}))
     assert [round(-row.steering * 10) for row in rows] == [1, 2, 4]
 
 
 def test_a_tub_whose_list_of_deleted_records_is_long(tmp_path):
     """Of a million a search through the list, for each record, would take minutes."""
-    rows = read_tub(tub_v2(tmp_path / 'tub', deleted=[[1], None, *range(1, 10**6)]))
+    rows, _ = read_tub(tub_v2(tmp_path / 'tub', deleted=[[1], None, *range(1, 10**6)]))
     assert len(rows) == 1
 
 
@@ -148,13 +148,69 @@ def test_a_drive_of_udacitys_simulator(tmp_path, header, capsys):
         ({'cam/image_array': '../../manifest.json'}, 'its picture must be there'),
         ({'_timestamp_ms': None}, '_timestamp_ms must be a number'),
         ({'_timestamp_ms': 10**400}, '_timestamp_ms must be a number'),
-        ({'_timestamp_ms': 4.1e12}, r'_timestamp_ms must be a number from -2.14748e\+12 to'),  # of the year 2099
+        ({'_timestamp_ms': 4.1e12}, '_timestamp_ms must be a number from -2.14748e+12 to'),  # of the year 2099
         ({'user/angle': 10**400}, 'user/angle must be a number from -1 to 1'),
     ],
 )
-def test_a_damaged_record_is_named(tmp_path, changed, told):
-    with pytest.raises(InputError, match=told):
-        read_tub(tub_v2(tmp_path / 'tub', **changed))
+def test_a_damaged_record_is_named_and_left_out(tmp_path, changed, told):
+    rows, damaged = read_tub(tub_v2(tmp_path / 'tub', **changed))
+    assert [round(-row.steering * 10) for row in rows] == [0, 1, 2, 4, 5]
+    (why,) = damaged
+    assert told in why
+
+
+@pytest.mark.parametrize('write', [tub_v2, tub_v1])
+@pytest.mark.parametrize('what', ['empty', 'half', 'no picture', 'empty picture', 'pointer'])
+def test_the_last_record_of_a_car_that_was_switched_off(tmp_path, write, what, capsys):
+    tub, out = write(tmp_path / 'tub'), tmp_path / 'bag'
+    file = tub / ('catalog_1.catalog' if write is tub_v2 else 'record_5.json')
+    picture = next(tub.rglob('5_cam*.jpg'))
+    if what == 'no picture':
+        picture.unlink()
+    elif what in ('empty picture', 'pointer'):
+        picture.write_bytes(b'' if what == 'empty picture' else b'version https://git-lfs.github.com/spec/v1\noid')
+    else:
+        *whole, last = file.read_text().rstrip().splitlines()
+        file.write_text('\n'.join([*whole, last[: 40 * (what == 'half')] or '\0' * 9]))
+    assert main(['import', 'donkeycar', str(tub), '--out', str(out), '--wheelbase', '0.2']) == 0
+    said = capsys.readouterr().out
+    assert f'{out}: 5 frames on' in said
+    assert 'left out, for it is damaged: 1 of 6. ' in said
+    assert ('git lfs pull' in said) == (what == 'pointer')
+    episode, about = imported(out)
+    assert (len(episode.images), about['damaged_records']) == (5, '1')
+
+
+def test_a_recording_that_is_damaged_for_the_most_part_is_refused(tmp_path):
+    tub = tub_v2(tmp_path / 'tub')
+    for number in (0, 1, 3, 4):
+        next(tub.rglob(f'{number}_cam*.jpg')).unlink()
+    with pytest.raises(InputError, match=r'line 1: its picture must be there.*4 records are damaged, 2 are whole'):
+        read_tub(tub)
+
+
+def test_a_clock_that_goes_back_is_a_pause(tmp_path):
+    """As of a Raspberry Pi, which knows the time once it has a network: two starts, and a record of 1970 in between."""
+    tub = tub_v2(tmp_path / 'tub')
+    times_ms = iter([0, 50, 50, -7000, -6950, -10_000_000])
+    for catalog in sorted(tub.glob('*.catalog')):
+        records = [json.loads(line) for line in catalog.read_text().splitlines()]
+        lines = [json.dumps(each | {'_timestamp_ms': START_MS + next(times_ms)}) for each in records]
+        catalog.write_text('\n'.join(lines))
+    out = tmp_path / 'bag'
+    assert main(['import', 'donkeycar', str(tub), '--out', str(out), '--wheelbase', '0.2']) == 0
+    with Bag(out) as bag:
+        stamps_ms = [round(each.stamp_ns / MS) - START_MS for each in bag.messages(['/cmd_vel'])]
+    assert stamps_ms == [0, 50, 11_050, 11_100, 22_100]
+
+
+def test_a_single_wrong_time_is_a_pause_before_and_behind_it(tmp_path):
+    out = tmp_path / 'bag'
+    tub = tub_v2(tmp_path / 'tub', _timestamp_ms=1.0)
+    assert main(['import', 'donkeycar', str(tub), '--out', str(out), '--wheelbase', '0.2']) == 0
+    with Bag(out) as bag:
+        stamps_ms = [round(each.stamp_ns / MS) - START_MS for each in bag.messages(['/cmd_vel'])]
+    assert stamps_ms == [0, 50, 100, 11_100, 22_100, 22_150]
 
 
 @pytest.mark.parametrize(
@@ -162,12 +218,27 @@ def test_a_damaged_record_is_named(tmp_path, changed, told):
     [
         ('a.jpg, b.jpg', 'line 7: it must have 7 columns'),
         ('center_2016.jpg, l, r, 0, 0, 0, 0', 'line 7: its picture must be there'),
-        ('x' * 200_000, 'driving_log.csv must be lines of values between commas. Got: field larger'),
     ],
 )
-def test_a_damaged_line_is_named(tmp_path, line, told):
-    with pytest.raises(InputError, match=told):
-        read_log(udacity(tmp_path / 'drive', line=line))
+def test_a_damaged_line_is_named_and_left_out(tmp_path, line, told):
+    rows, damaged = read_log(udacity(tmp_path / 'drive', line=line))
+    assert len(rows) == ROWS
+    (why,) = damaged
+    assert told in why
+
+
+def test_a_log_that_is_no_table(tmp_path):
+    with pytest.raises(InputError, match=r'driving_log\.csv must be lines of values between commas\. Got: field'):
+        read_log(udacity(tmp_path / 'drive', line='x' * 200_000))
+
+
+def test_drives_of_one_log_are_in_order_of_time(tmp_path):
+    log = udacity(tmp_path / 'drive') / 'driving_log.csv'
+    lines = log.read_text().splitlines()
+    log.write_text('\n'.join([*lines[3:], *lines[:3]]))
+    rows, damaged = read_log(log.parent)
+    assert [round(-row.steering * 10) for row in rows] == list(range(ROWS))
+    assert not damaged
 
 
 def test_mistakes_are_one_line(tmp_path, capsys):
@@ -195,9 +266,11 @@ def test_mistakes_are_one_line(tmp_path, capsys):
     log = fast / 'driving_log.csv'
     log.write_text(log.read_text().rstrip().rpartition(',')[0] + ', 1e308')
     assert 'a command must be finite' in error('udacity', fast, '--wheelbase', 1e-9)
-    tub_v2(tmp_path / 'back', _timestamp_ms=1.0)
-    assert 'each record must be later than the one before' in error('donkeycar', tmp_path / 'back', '--wheelbase', 0.2)
-    next(tub.rglob('2_cam*.jpg')).write_bytes(b'GIF89a')
+    assert '--camera is for lerobot. Got it for donkeycar: leave it out' in error('donkeycar', tub, '--camera', 'x')
+    assert '--full-speed is for donkeycar. Got it for udacity' in error('udacity', fast, '--full-speed', 3)
+    assert '--wheelbase is for donkeycar and udacity. Got it for lerobot' in error('lerobot', tub, '--wheelbase', 3)
+    for picture in tub.rglob('*.jpg'):
+        picture.write_bytes(b'GIF89a')
     assert "a picture must be JPEG or PNG. Got bytes that begin with b'GIF8'" in error(
         'donkeycar', tub, '--wheelbase', 1
     )

@@ -19,6 +19,7 @@ FPS, LENGTHS = 10, (6, 4)
 CAMERA = 'observation.images.front'
 NAMES = ['arm_gripper.pos', 'x.vel', 'theta.vel']
 SPEC = ImageSpec(height=32, width=48)
+POINTER = b'version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n'
 
 
 def shade(episode, row):
@@ -189,6 +190,15 @@ def damaged(path, what):
         (path / f'videos/{CAMERA}/chunk-000/file-000.mp4').unlink()
     elif what == 'another version':
         described(path, 'v1.6')
+    elif what == 'pointer':
+        (path / f'videos/{CAMERA}/chunk-000/file-000.mp4').write_bytes(POINTER)
+    elif what == 'pointer of a table':
+        (path / 'data/chunk-000/file-000.parquet').write_bytes(POINTER)
+    elif what == 'no action':
+        file = path / 'meta/info.json'
+        info = json.loads(file.read_text())
+        info['features']['observation.state'] = info['features'].pop('action')
+        file.write_text(json.dumps(info))
     elif what == 'two cameras':
         described(path, 'v3.0', **{'observation.images.wrist': {'dtype': 'video'}})
     return path
@@ -206,6 +216,9 @@ def damaged(path, what):
         ('deep', 'info.json must be JSON that is nested'),
         ('short video', 'the video must have a frame at 0.800 s'),
         ('not a video', 'file-000.mp4 must be a video that can be decoded'),
+        ('pointer', 'Got a pointer of Git LFS to it: git lfs pull brings it'),
+        ('pointer of a table', 'Got a pointer of Git LFS to it: git lfs pull brings it'),
+        ('no action', f'must have an action, what was commanded. Got {CAMERA}, timestamp, observation.state'),
         ('no video', 'its video must be there. Got no'),
         ('another version', 'codebase_version must be v2.0, v2.1 or v3.0. Got'),
         ('two cameras', 'name one of its cameras, --camera NAME. Got no name of front, wrist'),

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
+from lnn_controller.data.bags.new_folder import new_folder
 from lnn_controller.data.bags.reader import Bag, Message
 from lnn_controller.data.bags.writer import BagWriter, offered_qos
-from lnn_controller.data.messages.build import typestore
 from lnn_controller.errors import InputError
 from lnn_controller.settings import check_number
 
@@ -25,7 +25,8 @@ def cut_bag(source: str | Path, out: str | Path, from_s: float, to_s: float) -> 
     :param to_s: where it ends, s; what was received at that very time is in it
     :returns: messages written, by topic
     :raises InputError: if the bag cannot be read, the stretch holds no message, a topic's type is none of ROS 2's
-        common interfaces, or the new bag exists or cannot be written
+        common interfaces and not defined in the bag, or the new bag exists or cannot be written; nothing is left
+        behind then
     """
     check_number('the beginning of a cut', from_s, minimum=0.0, unit='s')
     check_number('the end of a cut', to_s, unit='s')
@@ -37,19 +38,13 @@ def cut_bag(source: str | Path, out: str | Path, from_s: float, to_s: float) -> 
                 f'a cut must begin before its end, and before that of the bag ({length_s:.1f} s). '
                 f'Got {from_s:g} to {to_s:g} s'
             )
-        unknown = [str(each) for each in bag.topics.values() if each.msgtype not in typestore().types]
-        if unknown:
-            raise InputError(
-                f'bag {bag.path}: topics to be cut must be of one of the ROS 2 common interfaces. '
-                f'Got {", ".join(unknown)}: cut it with ros2 bag convert'
-            )
         offered = {name: bag.offered(name) for name in bag.topics}
         before: dict[str, Message] = {}
         about = bag.custom_data | {'cut_of': bag.name, 'cut_from_s': f'{from_s:g}', 'cut_to_s': f'{to_s:g}'}
-        with BagWriter(out, custom_data=about) as writer:
+        with new_folder(Path(out)) as folder, BagWriter(folder, custom_data=about) as writer:
             for name, topic in bag.topics.items():
                 qos = offered_qos(reliable=offered[name].reliable, transient_local=offered[name].latched)
-                writer.add_topic(name, topic.msgtype, qos=qos)
+                writer.add_topic(name, topic.msgtype, qos=qos, definition=bag.definition(name))
             for message in bag.messages():
                 if message.stamp_ns > high:
                     break
@@ -62,6 +57,6 @@ def cut_bag(source: str | Path, out: str | Path, from_s: float, to_s: float) -> 
                 before.clear()
                 writer.write(message.topic, message.stamp_ns, message.data)
             counts = {name: count for name, count in writer.counts.items() if count}
-    if not counts:
-        raise InputError(f'a cut must hold a message. Got none from {from_s:g} to {to_s:g} s: remove {out}')
+            if not counts:
+                raise InputError(f'a cut must hold a message. Got none from {from_s:g} to {to_s:g} s')
     return counts

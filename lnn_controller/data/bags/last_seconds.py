@@ -26,6 +26,12 @@ class _Message(NamedTuple):
     data: bytes
 
 
+class _Terms(NamedTuple):
+    msgtype: str
+    qos: Qos
+    definition: str
+
+
 class LastSeconds:
     """
     A recording of which the last seconds alone are there; what :meth:`keep` takes of it becomes a bag in a folder.
@@ -49,7 +55,7 @@ class LastSeconds:
         self.cut_short_s: float | None = None
         self._make = make
         self._longest_ns, self._max_bytes = round(seconds * 1e9), max_bytes
-        self._terms: dict[str, tuple[str, Qos]] = {}
+        self._terms: dict[str, _Terms] = {}
         self._counts: dict[str, int] = {}
         self._messages: deque[_Message] = deque()
         self._said: dict[str, _Message] = {}  # by latched topic, before what is in memory
@@ -73,7 +79,7 @@ class LastSeconds:
     @property
     def topics(self) -> dict[str, str]:
         """Message types by topic, as added."""
-        return {name: msgtype for name, (msgtype, _) in self._terms.items()}
+        return {name: each.msgtype for name, each in self._terms.items()}
 
     @property
     def counts(self) -> dict[str, int]:
@@ -85,16 +91,17 @@ class LastSeconds:
         """How much is in memory, s."""
         return (self._messages[-1].stamp_ns - self._messages[0].stamp_ns) * 1e-9 if self._messages else 0.0
 
-    def add_topic(self, name: str, msgtype: str, *, qos: Qos) -> None:
+    def add_topic(self, name: str, msgtype: str, *, qos: Qos, definition: str = '') -> None:
         """
         Announce a topic.
 
         :param name: as of :meth:`.writer.BagWriter.add_topic`
         :param msgtype: likewise
         :param qos: the profile that its publishers offer
-        :raises InputError: if the type is none of ROS 2's common interfaces
+        :param definition: as of :meth:`.writer.BagWriter.add_topic`
+        :raises InputError: if the type is none of ROS 2's common interfaces, and is not defined
         """
-        self._terms[name] = check_type(name, msgtype), qos
+        self._terms[name] = _Terms(check_type(name, msgtype, definition), qos, definition)
         self._counts[name] = 0
 
     def write(self, topic: str, stamp_ns: int, message: Any) -> None:
@@ -119,7 +126,7 @@ class LastSeconds:
     def _let_go(self) -> None:
         gone = self._messages.popleft()
         self.bytes -= _size(gone)
-        if self._terms[gone.topic][1].durability == QosDurability.TRANSIENT_LOCAL:
+        if self._terms[gone.topic].qos.durability == QosDurability.TRANSIENT_LOCAL:
             self._said[gone.topic] = gone
 
     def forget(self) -> None:
@@ -148,12 +155,12 @@ class LastSeconds:
         self._writing.start()
         return self.kept[-1]
 
-    def _write_bag(self, path: Path, terms: dict[str, tuple[str, Qos]], messages: list[_Message]) -> None:
+    def _write_bag(self, path: Path, terms: dict[str, _Terms], messages: list[_Message]) -> None:
         try:
             with self._make(path) as bag:
                 for topic in dict.fromkeys(each.topic for each in messages):
-                    msgtype, qos = terms[topic]
-                    bag.add_topic(topic, msgtype, qos=qos)
+                    msgtype, qos, definition = terms[topic]
+                    bag.add_topic(topic, msgtype, qos=qos, definition=definition)
                 for each in messages:
                     bag.write(*each)
         except InputError as error:

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
-from rosbags.interfaces import QosDurability, QosReliability
+from rosbags.interfaces import MessageDefinitionFormat, QosDurability, QosReliability
 from rosbags.rosbag2 import Reader
 from rosbags.rosbag2.reader import DirectoryReader
 
@@ -267,6 +267,18 @@ class Bag:
             reliable=all(each.reliability == QosReliability.RELIABLE for each in profiles),
             latched=all(each.durability == QosDurability.TRANSIENT_LOCAL for each in profiles),
         )
+
+    def definition(self, name: str) -> str:
+        """
+        Return what the bag says of a topic's type.
+
+        :param name: of a topic
+        :returns: its definition, as of :meth:`.writer.BagWriter.add_topic`; empty where the bag has none of that form
+        :raises InputError: if the bag has no such topic
+        """
+        wanted = self.topic(name).name
+        found = (each.msgdef for reader in self._readers for each in reader.connections if each.topic == wanted)
+        return next((each.data for each in found if each.format == MessageDefinitionFormat.MSG), '')
 
     def choose(self, kind: str, name: str | None = None) -> Topic | None:
         """

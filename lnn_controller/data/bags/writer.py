@@ -21,7 +21,8 @@ from rosbags.interfaces import (
 from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer, WriterError
 from rosbags.rosbag2.storage_mcap import McapWriter
 
-from lnn_controller.data.messages.build import serialize, typestore
+from lnn_controller.data.messages.build import serialize
+from lnn_controller.data.messages.definitions import store_of
 from lnn_controller.errors import InputError
 
 __all__ = ['BagWriter', 'check_type', 'offered_qos']
@@ -56,19 +57,22 @@ def offered_qos(*, reliable: bool = True, transient_local: bool = False, depth: 
     )
 
 
-def check_type(topic: str, msgtype: str) -> str:
+def check_type(topic: str, msgtype: str, definition: str = '') -> str:
     """
     Refuse what cannot be described in a bag.
 
     :param topic: whose type it is, for errors
     :param msgtype: e.g. ``geometry_msgs/msg/TwistStamped`` (``geometry_msgs/TwistStamped`` is understood)
+    :param definition: of a type that is none of ROS 2's common interfaces, as of :meth:`BagWriter.add_topic`
     :returns: the type's full name
-    :raises InputError: if it is none of ROS 2's common interfaces
+    :raises InputError: if it is none of ROS 2's common interfaces, and is not defined
     """
     if msgtype.count('/') == 1:
         msgtype = msgtype.replace('/', '/msg/')
-    if msgtype not in typestore().types:
-        raise InputError(f'topic {topic}: a message type of the ROS 2 common interfaces is needed. Got {msgtype!r}')
+    try:
+        store_of(msgtype, definition)
+    except InputError as error:
+        raise InputError(f'topic {topic}: {error}') from None
     return msgtype
 
 
@@ -156,6 +160,7 @@ class BagWriter:
         if not self._mcap and (compress or max_bytes or max_seconds):
             raise InputError(f'only an mcap bag can be compressed or split. Got storage {storage!r}: choose mcap')
         self._topics: dict[str, Connection] = {}
+        self._definitions: dict[str, str] = {}
         self._closed = False
         self._max_bytes, self._max_ns = max_bytes, int(max_seconds * 1e9)
         self._files: list[_File] = []
@@ -191,20 +196,23 @@ class BagWriter:
         """Size of the messages written so far."""
         return sum(file.bytes for file in self._files)
 
-    def add_topic(self, name: str, msgtype: str, *, qos: Qos | Sequence[Qos] = ()) -> None:
+    def add_topic(self, name: str, msgtype: str, *, qos: Qos | Sequence[Qos] = (), definition: str = '') -> None:
         """
         Announce a topic, before its first message.
 
         :param name: topic, e.g. ``/cmd_vel``
         :param msgtype: e.g. ``geometry_msgs/msg/TwistStamped`` (``geometry_msgs/TwistStamped`` is understood)
         :param qos: profiles that the topic's publishers offer, see :func:`offered_qos`; none: unknown
-        :raises InputError: if the type is none of ROS 2's common interfaces, the topic is there already, or the disk
-            does not take it
+        :param definition: of a type that is none of ROS 2's common interfaces: its .msg file and, each behind a line of
+            ``=`` and one of ``MSG:`` and its name, those of the types in it, as bags have it
+        :raises InputError: if the type is none of ROS 2's common interfaces and is not defined, the topic is there
+            already, or the disk does not take it
         """
-        msgtype = check_type(name, msgtype)
+        msgtype = check_type(name, msgtype, definition)
         if name in self._topics:
             raise InputError(f'bag {self.path} has the topic {name} already, with type {self._topics[name].msgtype}')
         profiles = (qos,) if isinstance(qos, Qos) else tuple(qos)
+        self._definitions[name] = definition
         try:
             self._announce(name, msgtype, profiles)
         except _DISK_ERRORS as err:
@@ -288,9 +296,8 @@ class BagWriter:
         self._files.append(_File(storage.path.name))
 
     def _announce(self, name: str, msgtype: str, profiles: Sequence[Qos]) -> None:
-        self._topics[name] = self._writer.add_connection(
-            name, msgtype, typestore=typestore(), offered_qos_profiles=profiles
-        )
+        store = store_of(msgtype, self._definitions[name])
+        self._topics[name] = self._writer.add_connection(name, msgtype, typestore=store, offered_qos_profiles=profiles)
 
     def _full(self, stamp_ns: int) -> bool:
         file = self._files[-1]

@@ -5,11 +5,21 @@ Source: docs.donkeycar.com and donkeycar/parts/datastore_v2.py, datastore.py. It
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Container, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from lnn_controller.data.importers.drive import IMAGE_TOPIC, LATEST_S, Row, number_of, text_of
+from lnn_controller.data.importers.drive import (
+    IMAGE_TOPIC,
+    LATEST_S,
+    Drive,
+    Row,
+    check_picture,
+    gather,
+    number_of,
+    text_of,
+)
 from lnn_controller.errors import InputError, short
 
 __all__ = ['read_tub']
@@ -18,13 +28,13 @@ IMAGE, ANGLE, THROTTLE = 'cam/image_array', 'user/angle', 'user/throttle'
 NO_TIME_HZ = 20  # Donkeycar's DRIVE_LOOP_HZ
 
 
-def read_tub(path: Path) -> list[Row]:
+def read_tub(path: Path) -> Drive:
     """
     Read a tub; what was deleted in it stays deleted, and what a pilot drove is left out.
 
     :param path: its folder
-    :returns: a row for each record that a user drove, in order of time
-    :raises InputError: if it is no tub, a record is damaged, or it has none but tubs in it
+    :returns: a row for each record that a user drove, in their order
+    :raises InputError: if it is no tub, more of its records are damaged than whole, or it has none but tubs in it
     """
     if (path / 'manifest.json').exists():
         records = _catalogs(path)
@@ -32,18 +42,18 @@ def read_tub(path: Path) -> list[Row]:
         records = _files(path)
     else:
         raise InputError(f'{path} must be a tub of Donkeycar, with manifest.json or record_*.json. Got neither')
-    rows = [_row(*each) for each in records if each[1].get('user/mode', 'user') == 'user']
-    if not rows and (inside := sorted(each.parent.name for each in path.glob('*/manifest.json'))):
+    drive = gather(records)
+    if not drive.rows and (inside := sorted(each.parent.name for each in path.glob('*/manifest.json'))):
         raise InputError(f'{path} has no record of its own. Got tubs in it: name one of {", ".join(inside)}')
-    return rows
+    return drive
 
 
-def _catalogs(path: Path) -> Iterator[tuple[str, dict[str, Any], Path, int]]:
+def _catalogs(path: Path) -> Iterator[Callable[[], Row | None]]:
     manifest = path / 'manifest.json'
     lines = text_of(manifest).splitlines()
     if len(lines) < 5:
         raise InputError(f'{manifest}: a manifest has 5 lines of JSON. Got {len(lines)}')
-    listed = _json(manifest, 5, lines[4])
+    listed = _json(f'{manifest}, line 5', lines[4])
     names, deleted = listed.get('paths'), listed.get('deleted_indexes', [])
     if not isinstance(names, list) or not isinstance(deleted, list):
         raise InputError(f'{manifest}, line 5: it must list "paths" and "deleted_indexes". Got {short(listed)}')
@@ -52,29 +62,40 @@ def _catalogs(path: Path) -> Iterator[tuple[str, dict[str, Any], Path, int]]:
     for name in names:
         catalog = path / Path(str(name)).name
         for number, line in enumerate(text_of(catalog).splitlines(), 1):
-            if not line.strip():
-                continue
-            record = _json(catalog, number, line)
-            place = record.get('_index', index)
-            index += 1
-            if isinstance(place, int) and place in gone:
-                continue
-            where = f'{catalog}, line {number}'
-            stamp_ms = number_of(where, '_timestamp_ms', record.get('_timestamp_ms'), LATEST_S * 1e3)
-            yield where, record, path / 'images', round(stamp_ms * 1e6)
+            if line.strip():
+                yield partial(_of_catalog, f'{catalog}, line {number}', line, index, gone, path / 'images')
+                index += 1
 
 
-def _files(path: Path) -> Iterator[tuple[str, dict[str, Any], Path, int]]:
-    start_s = 0.0
-    if (path / 'meta.json').exists():
-        meta = _json(path / 'meta.json', 1, text_of(path / 'meta.json'))
-        start_s = number_of(f'{path / "meta.json"}', 'start', meta.get('start', 0.0), LATEST_S)
+def _of_catalog(where: str, line: str, index: int, gone: Container[Any], folder: Path) -> Row | None:
+    record = _json(where, line)
+    place = record.get('_index', index)
+    if not _is_driven(record) or (isinstance(place, int) and place in gone):
+        return None
+    stamp_ms = number_of(where, '_timestamp_ms', record.get('_timestamp_ms'), LATEST_S * 1e3)
+    return _row(where, record, folder, round(stamp_ms * 1e6))
+
+
+def _files(path: Path) -> Iterator[Callable[[], Row | None]]:
+    start_s, file = 0.0, path / 'meta.json'
+    if file.exists():
+        start_s = number_of(f'{file}', 'start', _json(f'{file}', text_of(file)).get('start', 0.0), LATEST_S)
     numbered = [(int(each.stem[7:]), each) for each in path.glob('record_*.json') if each.stem[7:].isdecimal()]
-    for number, file in sorted(numbered):
-        record = _json(file, 1, text_of(file))
-        since_ms = record.get('milliseconds', number * 1000 / NO_TIME_HZ)
-        since_ms = number_of(f'{file}', 'milliseconds', since_ms, LATEST_S * 1e3)
-        yield f'{file}', record, path, round(start_s * 1e9 + since_ms * 1e6)
+    for number, record in sorted(numbered):
+        yield partial(_of_file, record, number, start_s)
+
+
+def _of_file(file: Path, number: int, start_s: float) -> Row | None:
+    record = _json(f'{file}', text_of(file))
+    if not _is_driven(record):
+        return None
+    since_ms = record.get('milliseconds', number * 1000 / NO_TIME_HZ)
+    since_ms = number_of(f'{file}', 'milliseconds', since_ms, LATEST_S * 1e3)
+    return _row(f'{file}', record, file.parent, round(start_s * 1e9 + since_ms * 1e6))
+
+
+def _is_driven(record: dict[str, Any]) -> bool:
+    return bool(record.get('user/mode', 'user') == 'user')
 
 
 def _row(where: str, record: dict[str, Any], folder: Path, stamp_ns: int) -> Row:
@@ -82,18 +103,17 @@ def _row(where: str, record: dict[str, Any], folder: Path, stamp_ns: int) -> Row
     if not isinstance(name, str):
         raise InputError(f'{where}: "{IMAGE}" must be the name of a picture. Got {short(name)}')
     file = folder / Path(name).name  # nothing in a record can point outside of the tub
-    if not file.is_file():
-        raise InputError(f'{where}: its picture must be there. Got no {file}')
+    check_picture(where, file)
     angle = number_of(where, ANGLE, record.get(ANGLE), 1.0)
     throttle = number_of(where, THROTTLE, record.get(THROTTLE), 1.0)
     return Row(stamp_ns, {IMAGE_TOPIC: file}, -angle, throttle)
 
 
-def _json(file: Path, number: int, text: str) -> dict[str, Any]:
+def _json(where: str, text: str) -> dict[str, Any]:
     try:
         value = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise InputError(f'{file}, line {number}: it must be JSON: {error}') from None
+        raise InputError(f'{where}: it must be JSON: {error}') from None
     if not isinstance(value, dict):
-        raise InputError(f'{file}, line {number}: it must be a JSON object. Got {short(value)}')
+        raise InputError(f'{where}: it must be a JSON object. Got {short(value)}')
     return value

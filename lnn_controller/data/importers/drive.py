@@ -1,16 +1,13 @@
 """A drive as other projects record it, row by row, and the bag that it becomes."""
 
 import math
-import shutil
-import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from itertools import pairwise
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from lnn_controller.data.bags.new_folder import new_folder
 from lnn_controller.data.bags.writer import BagWriter
 from lnn_controller.data.messages.build import twist_stamped_message, typestore
 from lnn_controller.data.messages.types import COMPRESSED_IMAGE, TWIST_STAMPED
@@ -18,14 +15,25 @@ from lnn_controller.errors import InputError, short
 from lnn_controller.policy.files import read_text
 
 __all__ = [
-    *('COMMAND_TOPIC', 'IMAGE_TOPIC', 'LATEST_S', 'Car', 'Row'),
-    *('check_stamp', 'command_message', 'new_folder', 'number_of', 'picture_message', 'text_of', 'write_drive'),
+    *('COMMAND_TOPIC', 'IMAGE_TOPIC', 'LATEST_S', 'Car', 'Drive', 'Row', 'check_fetched', 'check_picture'),
+    *(
+        'check_stamp',
+        'command_message',
+        'gather',
+        'new_folder',
+        'number_of',
+        'picture_message',
+        'text_of',
+        'write_drive',
+    ),
 ]
 
 IMAGE_TOPIC, COMMAND_TOPIC = '/image_raw/compressed', '/cmd_vel'
 LARGEST = 10**9  # of a text file, bytes
 LATEST_S = 2**31  # builtin_interfaces/Time counts seconds in 31 bits: until January 2038
+PAUSE_NS = 11 * 10**9  # what training takes for a pause, and a little more
 _FORMATS = {b'\xff\xd8\xff': 'jpeg', b'\x89PNG': 'png'}
+_LFS_POINTER = b'version https://git-lfs'
 
 
 class Car(NamedTuple):
@@ -60,35 +68,60 @@ class Row(NamedTuple):
     speed_m_s: float | None = None
 
 
-def write_drive(out: str | Path, rows: Iterable[Row], car: Car, about: Mapping[str, str]) -> int:
+class Drive(NamedTuple):
+    """
+    What was read of a recording.
+
+    :param rows: its moments
+    :param damaged: of each record that is left out, why it cannot be read
+    """
+
+    rows: list[Row]
+    damaged: list[str]
+
+
+def gather(records: Iterable[Callable[[], Row | None]]) -> Drive:
+    """
+    Read records one by one, and leave out what is damaged, as the last of a car that was switched off is.
+
+    :param records: reads one each; ``None``: nothing of it is wanted
+    :returns: what was read
+    :raises InputError: if more are damaged than whole
+    """
+    drive = Drive([], [])
+    for read in records:
+        try:
+            row = read()
+        except InputError as error:
+            drive.damaged.append(str(error))
+        else:
+            drive.rows.extend([row] if row else [])
+    if len(drive.damaged) > len(drive.rows):
+        raise InputError(f'{drive.damaged[0]} ({len(drive.damaged)} records are damaged, {len(drive.rows)} are whole)')
+    return drive
+
+
+def write_drive(out: str | Path, rows: Sequence[Row], car: Car, about: Mapping[str, str]) -> int:
     """
     Write a drive as a bag: the pictures' own bytes as CompressedImage, and TwistStamped.
 
     A car's command is a speed and an angle of its wheels; by its wheelbase the angle is a yaw rate, as of a bicycle.
+    Where the clock goes back, as that of a computer without one of its own does from start to start, what follows
+    lies behind a pause.
 
     :param out: folder of the new bag
-    :param rows: in order of time
+    :param rows: in the order in which they were recorded; one that has the time of the row before is left out
     :param car: the car
     :param about: where it is from, for the bag's metadata
     :returns: rows written
-    :raises InputError: if a picture is neither JPEG nor PNG, time does not go on or is none of ROS's, there is no row,
-        or the bag exists or cannot be written; nothing is left behind then
+    :raises InputError: if a picture is neither JPEG nor PNG, a time is none of ROS's, there is no row, or the bag
+        exists or cannot be written; nothing is left behind then
     """
-    rows = list(rows)
-    for row in rows:
-        check_stamp(about['source'], row.stamp_ns)
     if not rows:
         raise InputError(f'{about["source"]}: a drive must have a record with a picture and a command. Got none')
-    for before, row in pairwise(rows):
-        if row.stamp_ns <= before.stamp_ns:
-            raise InputError(
-                f'{about["source"]}: each record must be later than the one before. Got {row.stamp_ns * 1e-9:.3f} s '
-                f'after {before.stamp_ns * 1e-9:.3f} s: import each drive by itself'
-            )
+    rows = _in_order(rows)
     for row in rows:
-        for file in row.images.values():
-            with file.open('rb') as stream:
-                _format(stream.read(4), str(file))
+        check_stamp(about['source'], row.stamp_ns)
     assumed = {
         'wheelbase_m': f'{car.wheelbase_m:g}',
         'full_steering_rad': f'{car.full_steering_rad:.4g}',
@@ -108,27 +141,15 @@ def write_drive(out: str | Path, rows: Iterable[Row], car: Car, about: Mapping[s
     return len(rows)
 
 
-@contextmanager
-def new_folder(out: Path) -> Iterator[Path]:
-    """
-    A folder that has its name once it is whole; where making it fails, nothing is left behind.
-
-    :param out: the folder; its parents are made
-    :returns: where to make it: it has the same last name there
-    :raises InputError: if it exists, or cannot be made
-    """
-    if out.exists():
-        raise InputError(f'{out} exists already: name a new folder, or remove that one')
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        part = Path(tempfile.mkdtemp(dir=out.parent, prefix=f'.{out.name}.'))
-    except OSError as error:
-        raise InputError(f'{out.parent} must be a folder that can be written. Got: {error.strerror}') from None
-    try:
-        yield part / out.name
-        (part / out.name).rename(out)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
+def _in_order(rows: Sequence[Row]) -> list[Row]:
+    """Later from row to row: behind a pause where the clock went back, and back at its time where it is right again."""
+    ordered, before_ns = [rows[0]], rows[0].stamp_ns
+    for row in rows[1:]:
+        step_ns, before_ns = row.stamp_ns - before_ns, row.stamp_ns
+        if step_ns:
+            after_ns = ordered[-1].stamp_ns + (min(step_ns, PAUSE_NS) if step_ns > 0 else PAUSE_NS)
+            ordered.append(row._replace(stamp_ns=max(row.stamp_ns, after_ns)))
+    return ordered
 
 
 def check_stamp(where: str, stamp_ns: float) -> None:
@@ -173,11 +194,44 @@ def picture_message(header: Any, data: bytes, where: str) -> Any:
     return typestore().types[COMPRESSED_IMAGE](header=header, format=kind, data=np.frombuffer(data, np.uint8))
 
 
+def check_picture(where: str, file: Path) -> None:
+    """
+    Check that a picture is there, by the first of its bytes.
+
+    :param where: the record that names it, for the error
+    :param file: the picture
+    :raises InputError: if it is missing, cannot be read, or is neither JPEG nor PNG
+    """
+    if not file.is_file():
+        raise InputError(f'{where}: its picture must be there. Got no {file}')
+    check_fetched(file)
+    _format(_head(file), f'{where}: {file}')
+
+
+def check_fetched(file: Path) -> None:
+    """
+    Check that a file is itself, and no pointer to it, as of a clone without Git LFS.
+
+    :param file: the file
+    :raises InputError: if it is a pointer, or cannot be read
+    """
+    if _head(file) == _LFS_POINTER:
+        raise InputError(f'{file} itself is needed. Got a pointer of Git LFS to it: git lfs pull brings it')
+
+
+def _head(file: Path) -> bytes:
+    try:
+        with file.open('rb') as stream:
+            return stream.read(len(_LFS_POINTER))
+    except OSError as error:
+        raise InputError(f'{file} must be readable. Got: {error.strerror}') from None
+
+
 def _format(head: bytes, where: str) -> str:
     for magic, name in _FORMATS.items():
         if head.startswith(magic):
             return name
-    raise InputError(f'{where}: a picture must be JPEG or PNG. Got bytes that begin with {head!r}')
+    raise InputError(f'{where}: a picture must be JPEG or PNG. Got bytes that begin with {head[:4]!r}')
 
 
 def text_of(file: Path) -> str:

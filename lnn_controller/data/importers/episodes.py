@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
+from lnn_controller.data.bags.new_folder import new_folder
 from lnn_controller.data.bags.writer import BagWriter
 from lnn_controller.data.importers.drive import (
     COMMAND_TOPIC,
     IMAGE_TOPIC,
     check_stamp,
     command_message,
-    new_folder,
     picture_message,
 )
 from lnn_controller.data.importers.lerobot import Dataset, Episode, Term

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lnn_controller.data.importers.drive import number_of, text_of
+from lnn_controller.data.importers.drive import check_fetched, number_of, text_of
 from lnn_controller.data.importers.video_frames import frames_of
 from lnn_controller.errors import InputError, how_to_install, short
 from lnn_controller.policy.files import parse_json
@@ -119,9 +119,14 @@ class Dataset:
         """
         The elements of an action; where they have no names, their numbers, from 0.
 
-        :raises InputError: if neither names nor their number are to be told
+        :raises InputError: if there is no action, or neither names nor their number are to be told
         """
-        action = self.info['features'].get(ACTION, {})
+        features = self.info['features']
+        if ACTION not in features:
+            raise InputError(
+                f'{self.path}: a data set must have an {ACTION}, what was commanded. Got {", ".join(features)}'
+            )
+        action = features[ACTION]
         names = action.get('names')
         # By kind, {"motors": [...]}, or in a list of one: what wrote a data set of version 2 chose.
         while isinstance(names, list | dict) and len(names) == 1:
@@ -247,6 +252,7 @@ def _table(file: Path, columns: Sequence[str]) -> dict[str, list[Any]]:
     try:
         table = parquet.ParquetFile(file).read(columns=[*columns])
     except (ArrowException, OSError) as error:
+        check_fetched(file)
         raise InputError(f'{file} must be a table of parquet. Got: {short(str(error))}') from None
     missing = [name for name in columns if name not in table.column_names]
     if missing:

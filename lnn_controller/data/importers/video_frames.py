@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from lnn_controller.data.importers.drive import check_fetched
 from lnn_controller.errors import InputError, how_to_install, short
 
 __all__ = ['frames_of']
@@ -45,6 +46,7 @@ def frames_of(file: Path, times_s: NDArray[np.float64], tolerance_s: float) -> I
                 yield _jpeg(frame)
                 at_s = next(wanted, None)
     except (av.FFmpegError, IndexError) as error:
+        check_fetched(file)
         raise InputError(f'{file} must be a video that can be decoded. Got: {short(str(error))}') from None
     if at_s is not None:
         raise InputError(f'{file}: the video must have a frame at {at_s:.3f} s. Got none within {tolerance_s:.3f} s')
