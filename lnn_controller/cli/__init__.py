@@ -56,7 +56,7 @@ examples:
   lnn train out/demos/* --out policies/mine            train a policy from bags
   lnn train --init car_lane BAG --out policies/mine    fine-tune a policy, on demonstrations or overrides
   lnn tune out/demos --space config/space.yaml --out out/tune   search for a better recipe
-  lnn compile policies/mine                            make it C for this machine: five times as fast
+  lnn compile policies/mine                            make it C for this machine: twice as fast
   lnn evaluate --policy policies/mine --track 21 33    drive in closed loop, faster than real time
   lnn check --policy policies/mine                     camera, IMU, base, operator: before the first drive
   lnn record --out my_bag                              record topics; Ctrl-C ends it

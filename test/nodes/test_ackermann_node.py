@@ -8,6 +8,8 @@ import pytest
 from geometry_msgs.msg import Twist, TwistStamped
 from ros_probe import one_line
 
+from lnn_controller.data import Bag
+from lnn_controller.data.commands import command_from_cdr
 from lnn_controller.data.messages.stamp import stamp_ns_of
 from lnn_controller.nodes.common.message_types import message_class
 from lnn_controller.nodes.common.messages import stamp
@@ -123,3 +125,21 @@ def test_without_the_messages_it_says_how_to_get_them(run_node):
     done = run_node('ackermann_node', '--ros-args', '-p', 'wheelbase:=0.5')
     assert done.returncode == 1
     assert 'apt install ros-$ROS_DISTRO-ackermann-msgs' in one_line(done)
+
+
+@needs_messages
+def test_what_the_car_is_given_is_recorded_and_read_as_a_command(start, graph, probe, given, tmp_path):
+    start(timeout_s=1.0)
+    graph.start(
+        'record', 'lnn_controller.nodes.record_node', parameters={'bag': str(tmp_path / 'bag'), 'topics': ['drive']}
+    )
+    publisher = probe.node.create_publisher(TwistStamped, 'cmd_vel', 1)
+    log = tmp_path / 'logs' / 'record.log'
+    again = lambda: publisher.publish(stamped(probe, 1.5, 0.6)) or 'every topic is being recorded' in log.read_text()  # noqa: E731
+    probe.until(again, 'it is recorded')
+    given.clear()
+    answered(probe, given, publisher, lambda: stamped(probe, 1.5, 0.6))
+    assert graph.stop() == {'ackermann': 0, 'record': 0}
+    with Bag(tmp_path / 'bag') as bag:
+        read = [command_from_cdr(each.data, each.msgtype, wheelbase_m=WHEELBASE)[1] for each in bag.messages()]
+    assert any(each == pytest.approx([1.5, 0, 0, 0, 0, 0.6]) for each in read)
