@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import rclpy
-from rclpy.executors import SingleThreadedExecutor
 from rclpy.signals import SignalHandlerOptions
 
 from lnn_controller.control import ControlSettings
@@ -26,6 +25,7 @@ from lnn_controller.live.domain import choose_domain
 from lnn_controller.live.graph import Graph
 from lnn_controller.live.monitor import Monitor
 from lnn_controller.nodes.common.environment import dds_environment
+from lnn_controller.nodes.common.executor import executing
 from lnn_controller.nodes.common.process import PARENT_VARIABLE
 from lnn_controller.policy import Policy, find_policy, read_spec
 from lnn_controller.report.drive_plot import draw_path
@@ -225,10 +225,8 @@ def _plan(demo: Demo) -> _Plan:
 
 def _drive(demo: Demo, plan: _Plan, monitor: Monitor) -> None:
     """Start the graph, wait for all of it, let the robot go, watch it until the trial is over, end the graph."""
-    executor = SingleThreadedExecutor()
-    executor.add_node(monitor)
     line = _Line()
-    with Graph(log_folder=demo.out / 'logs') as graph:
+    with executing(monitor) as executor, Graph(log_folder=demo.out / 'logs') as graph:
         sim_time = {'use_sim_time': True}
         world = {'robot': plan.robot, 'task': plan.task, 'scene': demo.scene, 'seed': plan.seed}
         graph.start('sim', 'lnn_controller.nodes.sim_node', parameters=world)
@@ -271,7 +269,6 @@ def _drive(demo: Demo, plan: _Plan, monitor: Monitor) -> None:
                 monitor.switch_camera(faults.pop(0)[1])
             line.show(_state(plan, monitor))
         line.show(_state(plan, monitor), last=True)
-    executor.shutdown()
 
 
 def _state(plan: _Plan, monitor: Monitor) -> str:

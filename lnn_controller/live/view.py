@@ -17,7 +17,6 @@ from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import PoseStamped
 from nav_msgs.msg import Odometry
 from rclpy.context import Context
-from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node, NodeNameNonExistentError
 from rclpy.parameter_client import AsyncParameterClient
 from rclpy.qos import qos_profile_sensor_data
@@ -42,6 +41,7 @@ from lnn_controller.errors import InputError, printable
 from lnn_controller.live.domain import listening_domain
 from lnn_controller.live.waited import waited_for
 from lnn_controller.nodes.common.environment import dds_environment
+from lnn_controller.nodes.common.executor import executing
 from lnn_controller.nodes.common.process import orphaned
 from lnn_controller.nodes.common.qos import qos_profile
 from lnn_controller.policy import ImageSpec, find_policy, read_spec
@@ -277,20 +277,19 @@ def run_view(*, node: str, port: int, bind: str, domain: int | None = None) -> i
         rclpy.init(args=[], context=context, domain_id=listened, signal_handler_options=SignalHandlerOptions.NO)
         try:
             watcher = ViewNode('/' + node.strip('/'), page, context)
-            executor = SingleThreadedExecutor(context=context)
-            executor.add_node(watcher)
-            print(server.url, flush=True)
-            begun_s, checked_s, said = time.monotonic(), 0.0, False
-            while not stop.is_set():
-                executor.spin_once(timeout_sec=0.2)
-                now_s = time.monotonic()
-                if now_s - checked_s > 1.0:
-                    server.check()
-                    checked_s = now_s
-                if not (said or watcher.heard) and now_s - begun_s > SAY_S:
-                    said = True
-                    print(printable('; '.join(waited_for(watcher, watcher.controller))), file=sys.stderr, flush=True)
-            executor.shutdown()
+            with executing(watcher) as executor:
+                print(server.url, flush=True)
+                begun_s, checked_s, said = time.monotonic(), 0.0, False
+                while not stop.is_set():
+                    executor.spin_once(timeout_sec=0.2)
+                    now_s = time.monotonic()
+                    if now_s - checked_s > 1.0:
+                        server.check()
+                        checked_s = now_s
+                    if not (said or watcher.heard) and now_s - begun_s > SAY_S:
+                        said = True
+                        told = '; '.join(waited_for(watcher, watcher.controller))
+                        print(printable(told), file=sys.stderr, flush=True)
             watcher.destroy_node()
         finally:
             rclpy.try_shutdown(context=context)

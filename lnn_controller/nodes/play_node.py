@@ -24,6 +24,7 @@ from lnn_controller.data.topic_names import CLOCK
 from lnn_controller.errors import InputError, printable
 from lnn_controller.nodes.common.bag_settings import PLAYER_SETTINGS
 from lnn_controller.nodes.common.endpoint import find
+from lnn_controller.nodes.common.executor import executing
 from lnn_controller.nodes.common.message_types import message_class
 from lnn_controller.nodes.common.messages import stamp
 from lnn_controller.nodes.common.parameters import declare, on_change
@@ -111,28 +112,26 @@ class PlayNode(Node):
 
         :param stop: done when it shall stop
         """
-        executor = SingleThreadedExecutor()
-        executor.add_node(self)
-        played, again = 0, True
-        while again and not stop.done():
-            self._latch()
-            self.timeline.move(self._begin_ns, time.monotonic())
-            before_ns = self._begin_ns
-            for message in self._messages():
-                self._skip(message.stamp_ns - before_ns, message.stamp_ns)
-                before_ns = message.stamp_ns
-                if not self._await(message.stamp_ns, executor, stop):
-                    break
-                self._publishers_by_topic[message.topic].publish(message.data)
-                played += 1
-            for line in explain_damage(self._bag.damage):
-                self.get_logger().warning(printable(f'the bag is damaged: {line}'))
-            again = self._values['loop']
-        for publisher in self._publishers_by_topic.values():
-            if publisher.qos_profile.reliability == ReliabilityPolicy.RELIABLE and not stop.done():
-                publisher.wait_for_all_acked(Duration(seconds=ACK_S))
-        self.get_logger().info(f'{played} messages were played')
-        executor.shutdown()
+        with executing(self) as executor:
+            played, again = 0, True
+            while again and not stop.done():
+                self._latch()
+                self.timeline.move(self._begin_ns, time.monotonic())
+                before_ns = self._begin_ns
+                for message in self._messages():
+                    self._skip(message.stamp_ns - before_ns, message.stamp_ns)
+                    before_ns = message.stamp_ns
+                    if not self._await(message.stamp_ns, executor, stop):
+                        break
+                    self._publishers_by_topic[message.topic].publish(message.data)
+                    played += 1
+                for line in explain_damage(self._bag.damage):
+                    self.get_logger().warning(printable(f'the bag is damaged: {line}'))
+                again = self._values['loop']
+            for publisher in self._publishers_by_topic.values():
+                if publisher.qos_profile.reliability == ReliabilityPolicy.RELIABLE and not stop.done():
+                    publisher.wait_for_all_acked(Duration(seconds=ACK_S))
+            self.get_logger().info(f'{played} messages were played')
 
     def _advertise(self) -> dict[str, Publisher[Any]]:
         chosen = [self._bag.topic(name).name for name in self._values['topics'] if name] or list(self._bag.topics)

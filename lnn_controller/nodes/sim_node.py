@@ -12,7 +12,6 @@ from typing import Any
 from diagnostic_msgs.msg import DiagnosticStatus
 from geometry_msgs.msg import PoseStamped
 from nav_msgs.msg import Odometry
-from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.task import Future
@@ -34,6 +33,7 @@ from lnn_controller.data.topic_names import (
 from lnn_controller.errors import InputError
 from lnn_controller.nodes.common.diagnostics import DIAGNOSTICS_PERIOD_S, diagnostics
 from lnn_controller.nodes.common.endpoint import find
+from lnn_controller.nodes.common.executor import executing
 from lnn_controller.nodes.common.messages import channel_velocities, stamp
 from lnn_controller.nodes.common.parameters import as_parameters, declare, given, on_change
 from lnn_controller.nodes.common.run import run_node
@@ -162,21 +162,19 @@ class SimNode(Node):
 
         :param stop: done when it shall stop
         """
-        executor = SingleThreadedExecutor()
-        executor.add_node(self)
-        factor = self._values['realtime_factor']
-        start_s, start_ns = time.monotonic(), self.world.time_ns
-        while not stop.done():
-            self.advance()
-            executor.spin_once(timeout_sec=0.0)
-            if not factor:
-                continue
-            ahead_s = start_s + (self.world.time_ns - start_ns) / 1e9 / factor - time.monotonic()
-            if ahead_s > 0.0:
-                time.sleep(ahead_s)
-            elif ahead_s < -LATE_S:
-                start_s, start_ns = time.monotonic(), self.world.time_ns
-        executor.shutdown()
+        with executing(self) as executor:
+            factor = self._values['realtime_factor']
+            start_s, start_ns = time.monotonic(), self.world.time_ns
+            while not stop.done():
+                self.advance()
+                executor.spin_once(timeout_sec=0.0)
+                if not factor:
+                    continue
+                ahead_s = start_s + (self.world.time_ns - start_ns) / 1e9 / factor - time.monotonic()
+                if ahead_s > 0.0:
+                    time.sleep(ahead_s)
+                elif ahead_s < -LATE_S:
+                    start_s, start_ns = time.monotonic(), self.world.time_ns
 
     def advance(self) -> None:
         """Let time pass to the next sample of a sensor, and publish what is due then; the clock comes last."""

@@ -14,7 +14,6 @@ import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import Twist, TwistStamped
 from rclpy.context import Context
-from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node, NodeNameNonExistentError
 from rclpy.qos import qos_profile_sensor_data
 from rclpy.signals import SignalHandlerOptions
@@ -28,6 +27,7 @@ from lnn_controller.live.domain import listening_domain
 from lnn_controller.live.top.page import State, page
 from lnn_controller.live.waited import waited_for
 from lnn_controller.nodes.common.environment import dds_environment
+from lnn_controller.nodes.common.executor import executing
 
 __all__ = ['Watcher', 'run_top']
 
@@ -141,18 +141,16 @@ def run_top(*, node: str = '/controller', once: bool = False, domain: int | None
         signal.signal(number, lambda *_: stop.set())
     try:
         watcher = Watcher('/' + node.strip('/'), context)
-        executor = SingleThreadedExecutor(context=context)
-        executor.add_node(watcher)
-        spin_once = partial(executor.spin_once, timeout_sec=REFRESH_S)
-        console = Console(highlight=False)
-        if isinstance(sys.stdout, io.TextIOWrapper):
-            sys.stdout.reconfigure(errors='replace')  # where there is no block, a question mark
-        if once or not sys.stdout.isatty() or console.is_dumb_terminal:
-            _wait(watcher, spin_once, stop)
-            console.print(page(watcher.state))
-        else:
-            _show(watcher, spin_once, stop, console)
-        executor.shutdown()
+        with executing(watcher) as executor:
+            spin_once = partial(executor.spin_once, timeout_sec=REFRESH_S)
+            console = Console(highlight=False)
+            if isinstance(sys.stdout, io.TextIOWrapper):
+                sys.stdout.reconfigure(errors='replace')  # where there is no block, a question mark
+            if once or not sys.stdout.isatty() or console.is_dumb_terminal:
+                _wait(watcher, spin_once, stop)
+                console.print(page(watcher.state))
+            else:
+                _show(watcher, spin_once, stop, console)
         watcher.destroy_node()
     finally:
         rclpy.try_shutdown(context=context)

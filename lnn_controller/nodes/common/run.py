@@ -23,7 +23,6 @@ from rclpy.exceptions import (
     ParameterImmutableException,
     ParameterUninitializedException,
 )
-from rclpy.executors import SingleThreadedExecutor
 from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
@@ -32,6 +31,7 @@ from rclpy.utilities import remove_ros_args
 
 from lnn_controller.errors import InputError, printable, write_anywhere
 from lnn_controller.nodes.common.environment import check_environment
+from lnn_controller.nodes.common.executor import executing
 from lnn_controller.nodes.common.parameters import check_files, usage
 from lnn_controller.nodes.common.process import PARENT_VARIABLE, end_process, orphaned
 from lnn_controller.settings import Setting
@@ -81,25 +81,23 @@ def spin(node: Node, stop: Future[None], failures: Counter[str] | None = None) -
     :raises NodeFailedError: if a callback does
     :raises InputError: if a callback does
     """
-    executor = SingleThreadedExecutor()
     said_s: dict[str, float] = {}
-    executor.add_node(node)
     # Python sees a signal only between two callbacks: with no message and a stopped clock there would be none.
     wake = node.create_timer(_WAKE_S, lambda: None, clock=Clock(clock_type=ClockType.STEADY_TIME))
-    try:
-        while not stop.done():
-            try:
-                executor.spin_once()
-            except (NodeFailedError, InputError):
-                raise  # what a node ends for, and says why: a recorder's full disk
-            except Exception as error:
-                if failures is not None:
-                    failures[type(error).__name__] += 1
-                _say(node, error, said_s)
-                _free(node)
-    finally:
-        node.destroy_timer(wake)
-        executor.shutdown()
+    with executing(node) as executor:
+        try:
+            while not stop.done():
+                try:
+                    executor.spin_once()
+                except (NodeFailedError, InputError):
+                    raise  # what a node ends for, and says why: a recorder's full disk
+                except Exception as error:
+                    if failures is not None:
+                        failures[type(error).__name__] += 1
+                    _say(node, error, said_s)
+                    _free(node)
+        finally:
+            node.destroy_timer(wake)
 
 
 def _say(node: Node, error: Exception, said_s: dict[str, float]) -> None:
@@ -134,14 +132,12 @@ def drain(node: Node, taken: Callable[[], int]) -> None:
     :param node: the node
     :param taken: how many messages it has taken so far
     """
-    executor = SingleThreadedExecutor()
-    executor.add_node(node)
     deadline_s = time.monotonic() + _DRAIN_S  # topics that still flow would never run dry
     before = -1
-    while before < taken() and time.monotonic() < deadline_s:
-        before = taken()
-        executor.spin_once(timeout_sec=_IDLE_S)
-    executor.shutdown()
+    with executing(node) as executor:
+        while before < taken() and time.monotonic() < deadline_s:
+            before = taken()
+            executor.spin_once(timeout_sec=_IDLE_S)
 
 
 def run_node(
