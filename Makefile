@@ -16,19 +16,19 @@ help: ## this list
 demo: $(VENV)/.demo gl ## a liquid network drives a simulated car over ROS 2 (DEMO="--robot drone --scene winter": flies a drone in winter)
 	$(BIN)/lnn demo $(DEMO)
 
-# Tests of running nodes run one at a time, for they wait on a real clock; beside them the linters and then the pure
-# tests, a process a core, with less claim to the processor. pytest ends with 5 where TESTS=… holds nothing of a kind.
-# On a machine on which nothing starts in time every ROS test would wait for its deadline, for hours: ten that fail
-# say enough.
-PYTEST := $(BIN)/python -m pytest $(TESTS)
-PURE := --numprocesses auto --dist worksteal --timeout-method thread -m
+# Tests of running nodes run two at a time, each in a ROS domain of its own, for they wait on a real clock more than they
+# compute; beside them the linters and then the pure tests, a process a core, with less claim to the processor. pytest
+# ends with 5 where TESTS=… holds nothing of a kind. On a machine on which nothing starts in time every ROS test would
+# wait for its deadline, for hours: ten that fail say enough.
+PYTEST := $(BIN)/python -m pytest --dist worksteal $(TESTS)
+PURE := --numprocesses auto --timeout-method thread -m
 # Modules are compiled once, not again in each of hundreds of processes.
 unexport PYTHONDONTWRITEBYTECODE
 
 test: $(VENV)/.test gl ## linters, types and the whole test suite (TESTS=test/control for a part)
 	@mkdir -p out; { $(MAKE) --no-print-directory lint && \
 	nice -n 5 $(PYTEST) $(PURE) 'not ros and not soak' >out/pure-tests.log 2>&1; } & \
-	$(PYTEST) --maxfail 10 -m 'ros and not soak'; ros=$$?; wait $$!; pure=$$?; cat out/pure-tests.log; \
+	$(PYTEST) --numprocesses 2 --maxfail 10 -m 'ros and not soak'; ros=$$?; wait $$!; pure=$$?; cat out/pure-tests.log; \
 	for code in $$ros $$pure; do [ $$code = 0 ] || [ $$code = 5 ] || exit $$code; done
 
 quick: $(VENV)/.test gl ## the tests that start no nodes and take no seconds: a minute and a half

@@ -36,7 +36,7 @@ def pytest_ignore_collect(collection_path, config):
 
 def pytest_collection_modifyitems(items):
     """
-    Mark what starts nodes of its own: these tests run one at a time, and one that fails is repeated, at most twice.
+    Mark what starts nodes of its own: these tests have their own rooms, and one that fails is repeated, at most twice.
 
     Discovery and delivery depend on what else the machine does. A repeated test is counted in the summary as a rerun,
     with its name, so that nothing which fails now and then stays hidden.
