@@ -16,7 +16,7 @@ AHEAD, BEHIND = np.array([1.0, 0.0, 0.0]), np.array([-1.0, 0.0, 0.0])
 
 
 def lens(sun=AHEAD, seed=3, **optics):
-    return Lens(Optics(**optics), SIZE, fovy_deg=50.0, seed=seed, sun=sun, ground_m=0.5)
+    return Lens(Optics(**optics), SIZE, fovy_deg=50.0, seed=seed, sun=sun, ground_m=0.5, step_s=1 / 600)
 
 
 def scene_picture():

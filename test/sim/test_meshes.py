@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from lnn_controller.sim.drone.scenery import CABIN_FACES
-from lnn_controller.sim.render.meshes import blobs, cones, rods, walls
+from lnn_controller.sim.render.meshes import blobs, cones, kerb, rods, walls
 
 
 def volume(mesh):
@@ -53,6 +53,27 @@ def test_cones_stand_upright_on_their_bases():
     a, b, c = (mesh.vertices[mesh.faces[:, k]] for k in range(3))
     outwards = (a + b + c) / 3 - (1.0, 2.0, 0.5)
     assert (np.einsum('ij,ij->i', np.cross(b - a, c - a), outwards) > 0).all()
+
+
+@pytest.mark.parametrize('clockwise', [False, True])
+@pytest.mark.parametrize('outside', [False, True])
+def test_a_kerb_faces_the_road_and_the_sky(clockwise, outside):
+    angle = np.arange(40) / 40 * 2 * np.pi * (-1 if clockwise else 1)
+    ring = np.stack([np.cos(angle), np.sin(angle)], 1)
+    inner, outer = (10.0 * ring, 10.5 * ring) if outside else (8.0 * ring, 7.5 * ring)
+    mesh = kerb(inner, outer, 0.1)
+    a, b, c = (mesh.vertices[mesh.faces[:, k]] for k in range(3))
+    normals = np.cross(b - a, c - a)
+    normals /= np.linalg.norm(normals, axis=1)[:, None]
+    level = normals[:, 2] > 0.5
+    assert level.sum() == 80
+    np.testing.assert_allclose(normals[level], [(0.0, 0.0, 1.0)] * 80, atol=1e-12)
+    upright, middle = normals[~level], ((a + b + c) / 3)[~level]
+    towards_road = np.einsum('ij,ij->i', upright, middle) / np.linalg.norm(middle[:, :2], axis=1)
+    assert len(upright) == 80
+    assert (towards_road * (-1 if outside else 1) > 0.9).all()
+    assert mesh.vertices[:, 2].min() == 0.0
+    assert mesh.vertices[:, 2].max() == 0.1
 
 
 def test_walls_look_outwards_and_wear_whole_tiles():

@@ -72,6 +72,25 @@ def test_filled_cracks_run_along_the_road_and_are_no_lines():
     assert np.ptp(np.nonzero(changed[:, 30:-30])[1]) > 100, 'not where lines are'
 
 
+def bright(scene):
+    """Where the tile is much brighter than asphalt, without grain and wear, (rows, columns)."""
+    plain = replace(scene, road_grain=0.0, line_wear=0.0, drift=scene.road, dusting=0.0)
+    return road_tile(plain, np.random.default_rng(0)).astype(float)[..., 0] > 255 * scene.road[0] + 60
+
+
+def test_lines_are_laid_as_the_markings_say():
+    town, abroad = bright(find_scene('urban')), bright(find_scene('other_lines'))
+    assert not town[:, :60].any(), 'no edge lines'
+    dashes = town[:, 128]
+    assert np.count_nonzero(dashes[1:] != dashes[:-1]) in (11, 12), 'six dashes of 2 m in 24 m'
+    centre = abroad[:, 110:146]
+    assert (centre == centre[0]).all(), 'unbroken'
+    assert np.count_nonzero(np.diff(centre[0].astype(int)) == 1) == 2, 'side by side'
+    edge = abroad[:, round(0.1 / 2.4 * 256)]
+    assert 0.4 < edge.mean() < 0.6
+    assert np.count_nonzero(edge[1:] & ~edge[:-1]) in (23, 24), 'a dash a metre'
+
+
 def test_snow_drifts_in_from_the_border_only():
     tile = road_tile(find_scene('winter'), np.random.default_rng(0)).astype(float).mean(2)
     border, lane = tile[:, [0, 1, 2, -3, -2, -1]], tile[:, 60:100]

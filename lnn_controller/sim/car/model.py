@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from lnn_controller.sim.car.body import car_xml
 from lnn_controller.sim.render.gl import mujoco
-from lnn_controller.sim.render.meshes import Mesh, cones, road_ribbon, shadows
+from lnn_controller.sim.render.meshes import Mesh, cones, kerb, road_ribbon, shadows
 from lnn_controller.sim.render.mjcf import (
     add_ground,
     add_material,
@@ -20,12 +20,14 @@ from lnn_controller.sim.render.mjcf import (
 )
 from lnn_controller.sim.render.scenes import Scene
 from lnn_controller.sim.render.textures import ground_tile, road_tile, sky_faces
-from lnn_controller.sim.tasks.track import Track
+from lnn_controller.sim.tasks.track import SECTION, Piece, Track
 
 __all__ = ['build_model']
 
 TREES = 110
 TREE_CLEARANCE_M = 2.6
+KERB_M, PAVEMENT_M = 0.12, 0.9  # widths of what is behind the border in a town
+KERB_COLOUR, PAVEMENT_COLOUR = (0.60, 0.59, 0.57), (0.40, 0.40, 0.39)
 PAINT_Z_M = 0.01  # over the road's pieces, or the two flicker
 SHADOW_Z_M = 0.02  # over both
 
@@ -106,6 +108,27 @@ def _add_road(spec: Any, track: Track) -> None:
         _add_look(spec, name, road_ribbon(piece), 'road' if piece.lined else 'asphalt', z_m=0.004 + 0.0005 * k)
 
 
+def _add_borders(spec: Any, track: Track, scene: Scene) -> None:
+    """What runs along a road that has no branches: more asphalt, or kerbs and pavements."""
+
+    def beside(name: str, near_m: float, far_m: float, material: str, z_m: float) -> None:
+        for side, way in (('left', 1), ('right', -1)):
+            lines = [track.offset_line(way * distance)[::SECTION] for distance in (near_m, far_m)[::way]]
+            piece = Piece(lines[0], lines[1], track.s[::SECTION], track.length_m, closed=True)
+            _add_look(spec, f'{name}_{side}', road_ribbon(piece), material, z_m=z_m)
+
+    border = track.width_m / 2
+    if scene.shoulder_m:
+        beside('shoulder', border, border + scene.shoulder_m, 'asphalt', 0.003)
+    if scene.kerb_m:
+        add_material(spec, 'kerb', colour=KERB_COLOUR)
+        add_material(spec, 'pavement', colour=PAVEMENT_COLOUR)
+        beside('pavement', border + KERB_M, border + KERB_M + PAVEMENT_M, 'pavement', scene.kerb_m)
+        for side, way in (('left', 1), ('right', -1)):
+            inner, outer = (track.offset_line(way * distance)[::SECTION] for distance in (border, border + KERB_M))
+            _add_look(spec, f'kerb_{side}', kerb(inner, outer, scene.kerb_m), 'kerb')
+
+
 def _add_paint(spec: Any, track: Track) -> None:
     for k, (piece, colour) in enumerate(track.painted):
         add_material(spec, f'paint_{k}', colour=colour)
@@ -135,7 +158,8 @@ def build_model(track: Track, scene: Scene, seed: int) -> Any:
     plain = replace(scene, edge_line=scene.road, centre_line=scene.road, drift=scene.road)
     lined = scene if track.two_lanes else replace(scene, centre_line=scene.road)
     images = {'sky': sky_faces(look), 'ground': ground_tile(look, painting), 'road': road_tile(lined, painting)}
-    if not all(piece.lined for piece in track.pieces()):
+    branches = not all(piece.closed for piece in track.pieces())
+    if scene.shoulder_m or not all(piece.lined for piece in track.pieces()):
         images['asphalt'] = road_tile(plain, painting)
         add_material(spec, 'asphalt', texture='asphalt')
     add_textures(spec, images)
@@ -145,6 +169,8 @@ def build_model(track: Track, scene: Scene, seed: int) -> Any:
 
     add_ground(spec, look)
     _add_road(spec, track)
+    if not branches:
+        _add_borders(spec, track, scene)
     _add_paint(spec, track)
     _add_trees(spec, track, scene, placing)
     _add_barrels(spec, track, placing)

@@ -72,7 +72,7 @@ class CarWorld:
         self._eyes = eyes
         self.clock = replace(CarWorld.clock, camera=eyes.period)
         self._darkness = Darkness(self.track, eyes.dark_s, self.clock.steps_per_second) if eyes.dark_s else None
-        self._past: deque[tuple[int, NDArray[np.float64]]] = deque()
+        self._past: deque[tuple[int, NDArray[np.float64], NDArray[np.float64]]] = deque()
         self._seen = mujoco.MjData(self._model) if eyes.late else self._data
         wheels = [f'{end}_{side}' for end in ('front', 'rear') for side in ('left', 'right')]
         self._axles = [int(self._model.joint(name).dofadr[0]) for name in wheels]
@@ -101,6 +101,7 @@ class CarWorld:
             seed=self.track.seed,
             sun=-self._model.light('sun').dir,
             ground_m=float(camera.pos[2]) + WHEEL_RADIUS_M,
+            step_s=TIMESTEP_S,
         )
 
     def _settle(self) -> NDArray[np.float64]:
@@ -215,7 +216,7 @@ class CarWorld:
         """Keep what a late picture will show."""
         if not self._eyes.late:
             return
-        self._past.append((self._steps, self._data.qpos.copy()))
+        self._past.append((self._steps, self._data.qpos.copy(), self._data.qvel.copy()))
         while len(self._past) > 1 and self._past[1][0] <= self._steps - self._eyes.late:
             self._past.popleft()
 
@@ -237,12 +238,22 @@ class CarWorld:
                 width, height = CAMERA_SIZE
                 return dark_picture(height, width, self.track.seed, self._steps)
         if self._eyes.late:
-            self._seen.qpos[:] = self._past[0][1]
+            _, self._seen.qpos[:], self._seen.qvel[:] = self._past[0]
             mujoco.mj_forward(self._model, self._seen)
         picture = self._cameras.front(self._seen)
         if self._lens is None:
             return picture
-        return self._lens(picture, self._steps, self._seen.camera('front').xmat.reshape(3, 3))
+        velocity, turning = self._camera_motion()
+        attitude = self._seen.camera('front').xmat.reshape(3, 3)
+        return self._lens(picture, self._steps, attitude, velocity=velocity, turning=turning)
+
+    def _camera_motion(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Velocity (m/s) and angular velocity (rad/s) of the front camera in the world, (3,) each."""
+        # A free joint's velocity is of the body's frame: linear in the world's axes, angular in its own.
+        car = self._seen.body('car')
+        turning = car.xmat.reshape(3, 3) @ self._seen.qvel[3:6]
+        arm = self._seen.camera('front').xpos - car.xpos
+        return self._seen.qvel[:3] + np.cross(turning, arm), turning
 
     def chase(self, width: int = 640, height: int = 360) -> NDArray[np.uint8]:
         """

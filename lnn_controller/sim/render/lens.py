@@ -1,10 +1,12 @@
-"""What the camera's lens and sensor make of a picture: glare, drops, what falls before it, distortion, noise."""
+"""What the camera's lens and sensor make of a picture: glare, drops, what falls, blur, distortion, noise."""
 
 import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from lnn_controller.sim.render.motion import Motion
 
 __all__ = ['Lens', 'Optics']
 
@@ -14,6 +16,7 @@ Image = NDArray[np.uint8]
 STREAM = 7  # of the world's seed: beside those of roads, trials, scenery and darkness
 LAMPS_M = (-0.095, 0.095)  # of the car's body, left of the camera
 LAMPS_AHEAD_M = 0.265
+STILL = np.zeros(3)
 GLARE_COLOUR = np.array((255.0, 236.0, 196.0), np.float32)
 
 
@@ -28,18 +31,22 @@ class Optics:
     snow: int = 0  # flakes before the camera
     distortion: float = 0.0  # barrel: what the picture's corners show lies further out by this share
     noise: float = 0.0  # standard deviation, grey levels
+    exposure_s: float = 0.0  # for which each row sees, s
+    readout_s: float = 0.0  # from the first row to the last: a rolling shutter, s
+    shake_deg: float = 0.0  # amplitude of the mount's shaking, °
 
 
 class Lens:
     """
-    Optics of one camera: the same picture, step and attitude give the same bits, however often it is asked.
+    Optics of one camera: the same picture, step and motion give the same bits, however often it is asked.
 
     :param optics: what it does
     :param size: of the pictures: width, height, pixels
     :param fovy_deg: vertical field of view, °
     :param seed: of drops, flakes and noise, ≥ 0
     :param sun: unit vector towards the sun, (3,)
-    :param ground_m: height of the camera above the ground, for headlights, m
+    :param ground_m: height of the camera above the ground, for headlights and motion, m
+    :param step_s: of the physics, s
     """
 
     def __init__(
@@ -51,6 +58,7 @@ class Lens:
         seed: int,
         sun: NDArray[np.float64],
         ground_m: float,
+        step_s: float,
     ) -> None:
         width, height = size
         self._optics, self._seed, self._sun, self._ground_m = optics, seed, sun, ground_m
@@ -62,14 +70,35 @@ class Lens:
         if optics.distortion:
             self._straight = self._barrel(optics.distortion)
         self._drops = _Drops(optics.drops, size, self._straight, seed)
+        self._motion = Motion(
+            self._x,
+            self._y,
+            self._focal,
+            ground_m=ground_m,
+            seed=seed,
+            exposure_s=optics.exposure_s,
+            readout_s=optics.readout_s,
+            shake_deg=optics.shake_deg,
+            step_s=step_s,
+        )
 
-    def __call__(self, picture: Image, step: int, attitude: NDArray[np.float64]) -> Image:
+    def __call__(
+        self,
+        picture: Image,
+        step: int,
+        attitude: NDArray[np.float64],
+        *,
+        velocity: NDArray[np.float64] = STILL,
+        turning: NDArray[np.float64] = STILL,
+    ) -> Image:
         """
         Take a picture through the lens.
 
         :param picture: what is there, rgb8, (H, W, 3)
         :param step: of the physics, now: drops, flakes and noise are those of this step
         :param attitude: columns are the camera's right, up and back in the world, (3, 3)
+        :param velocity: of the camera in the world, m/s, (3,)
+        :param turning: its angular velocity in the world, rad/s, (3,)
         :returns: rgb8, (H, W, 3), a new array
         """
         optics = self._optics
@@ -77,6 +106,8 @@ class Lens:
         seen = picture.astype(np.float32)
         if optics.headlights_m:
             seen *= self._light(attitude)[..., None]
+        if optics.exposure_s or optics.readout_s or optics.shake_deg:
+            seen = self._motion(seen, step, attitude, velocity, turning)
         if optics.rain or optics.snow:
             cover = self._falling(rng)[..., None]
             seen += (np.float32(236.0) - seen) * cover

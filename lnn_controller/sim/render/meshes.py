@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from lnn_controller.sim.render.textures import ROAD_TILE_M
 from lnn_controller.sim.tasks.track import Piece
 
-__all__ = ['Mesh', 'blobs', 'cones', 'road_ribbon', 'rods', 'shadows', 'walls']
+__all__ = ['Mesh', 'blobs', 'cones', 'kerb', 'road_ribbon', 'rods', 'shadows', 'walls']
 
 Array = NDArray[np.float64]
 
@@ -50,6 +50,30 @@ def road_ribbon(piece: Piece) -> Mesh:
     a = np.arange(0, 2 * n - 2, 2)
     faces = np.concatenate([np.stack([a, a + 2, a + 1], 1), np.stack([a + 1, a + 2, a + 3], 1)])
     return Mesh(vertices, faces, uv)
+
+
+def kerb(inner: Array, outer: Array, height_m: float) -> Mesh:
+    """
+    A closed kerb: an upright face along its inner side, a level top, each of its own corners, so that edges are sharp.
+
+    :param inner: its side towards the road, in the direction of driving, (N, 2), m; the last point leads to the first
+    :param outer: its other side, (N, 2), m
+    :param height_m: of the top
+    :returns: what is seen of it from the road
+    """
+    n = len(inner)
+    heights = (0.0, height_m, height_m, height_m)
+    lines = [
+        np.column_stack([line, np.full(n, z)]) for line, z in zip((inner, inner, inner, outer), heights, strict=True)
+    ]
+    here, there = np.arange(n), (np.arange(n) + 1) % n
+    along, aside = inner[1] - inner[0], outer[0] - inner[0]
+    right_of_road = along[0] * aside[1] < along[1] * aside[0]
+    faces = []
+    for low, high in ((0, 1), (2, 3)):
+        a, b, c, d = low * n + here, low * n + there, high * n + there, high * n + here
+        faces += [np.stack([a, b, c], 1), np.stack([a, c, d], 1)]
+    return Mesh(np.concatenate(lines), np.concatenate(faces)[:, :: -1 if right_of_road else 1])
 
 
 def cones(bases: Array, radii: Array, tips: Array, *, sides: int = 9) -> Mesh:

@@ -6,7 +6,18 @@ from lnn_controller.errors import check_name
 from lnn_controller.sim.render.lens import Optics
 from lnn_controller.sim.render.looks import LOOKS, Colour, Look
 
-__all__ = ['SCENES', 'Mount', 'Scene', 'find_scene']
+__all__ = ['SCENES', 'Markings', 'Mount', 'Scene', 'find_scene']
+
+
+@dataclass(frozen=True)
+class Markings:
+    """How the lines are laid; the lanes are where they are. A gap is as long as its dash; 0: the line is unbroken."""
+
+    width_m: float = 0.08
+    centre_dash_m: float = 1.0
+    centre_lines: int = 1  # side by side
+    edge_dash_m: float = 0.0
+    edges: bool = True
 
 
 @dataclass(frozen=True)
@@ -33,6 +44,9 @@ class Scene:
     drift_m: float  # how far it reaches inwards at most, m
     dusting: float  # how thickly it covers the road in patches, 0…1
     seams: int = 0  # filled cracks along a tile of the road, as light as lines
+    markings: Markings = Markings()
+    shoulder_m: float = 0.0  # how far the asphalt goes on beyond the borders
+    kerb_m: float = 0.0  # height of the kerbs along the borders, and of the pavements behind them; 0: none
     sun_deg: tuple[float, float] | None = None  # where it stands: azimuth (0 is along x), elevation; None: high
     shade: float = 0.0  # how dark the trees' shadows are, 0…1
     optics: Optics | None = None  # what lens and sensor do; None: nothing
@@ -120,6 +134,35 @@ SCENES = {
             drift_m=0.30,
             dusting=0.35,
             seams=7,
+        ),
+        # No edge lines in a town: what lies along the road are kerbs, and pavements as grey as it.
+        replace(
+            SUMMER,
+            name='urban',
+            look=LOOKS['urban'],
+            centre_line=(0.88, 0.88, 0.86),
+            line_wear=0.35,
+            drift=(0.26, 0.25, 0.24),
+            markings=Markings(edges=False, centre_dash_m=2.0, width_m=0.06),
+            kerb_m=0.07,
+        ),
+        # Lines as another country has them, on a road that is nearly twice as wide as its lanes.
+        replace(
+            SUMMER,
+            name='other_lines',
+            edge_line=(0.90, 0.72, 0.14),
+            centre_line=(0.94, 0.94, 0.92),
+            drift=SUMMER.road,
+            markings=Markings(width_m=0.05, centre_dash_m=0.0, centre_lines=2, edge_dash_m=0.5),
+            shoulder_m=1.0,
+        ),
+        # Little light: long exposures; and a rolling shutter on a rough road.
+        replace(
+            SUMMER,
+            name='dusk',
+            look=LOOKS['dusk'],
+            drift=(0.28, 0.27, 0.27),
+            optics=Optics(exposure_s=0.033, readout_s=0.033, shake_deg=6.0, noise=20.0),
         ),
         replace(
             SUMMER,

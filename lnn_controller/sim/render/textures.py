@@ -8,7 +8,6 @@ from lnn_controller.sim.render.scenes import Scene
 from lnn_controller.sim.tasks.track import ROAD_WIDTH_M
 
 __all__ = [
-    'DASH_M',
     'GROUND_TILE_M',
     'ROAD_TILE_M',
     'facade_tile',
@@ -29,8 +28,6 @@ GROUND_TEXELS = 512
 GROUND_TILE_M = 11.0
 SKY_TEXELS = 64
 
-DASH_M = 1.0  # length of a centre dash; the gap is as long
-LINE_M = 0.08  # width of a line
 SEAM = (0.80, 0.79, 0.74)  # colour of a filled crack
 EDGE_INSET_M = 0.1  # from the road's border to the middle of the edge line
 
@@ -79,11 +76,21 @@ def road_tile(scene: Scene, rng: np.random.Generator) -> Image:
     image = np.asarray(scene.road) + shade[..., None]
 
     worn = 1 - scene.line_wear * (0.4 + 1.2 * _noise(shape, (96, 16), rng))
-    edge = inside(LINE_M / 2 - np.abs(from_border - EDGE_INSET_M), texel_across)[None, :] * worn
-    dash = inside(DASH_M / 2 - np.abs(np.mod(along, 2 * DASH_M) - DASH_M), texel_along)[:, None]
-    middle = inside(LINE_M / 2 - np.abs(across), texel_across)[None, :]
-    image = _mix(image, scene.edge_line, edge.clip(0, 1))
-    image = _mix(image, scene.centre_line, (dash * middle * worn).clip(0, 1))
+
+    def line(distance: Array, dash_m: float) -> Array:
+        """A line about what is 0 m away, (rows, columns)."""
+        painted = inside(marks.width_m / 2 - np.abs(distance), texel_across)[None, :]
+        if not dash_m:
+            return painted
+        return painted * inside(dash_m / 2 - np.abs(np.mod(along, 2 * dash_m) - dash_m), texel_along)[:, None]
+
+    marks = scene.markings
+    if marks.edges:
+        edge = line(from_border - EDGE_INSET_M, marks.edge_dash_m) * worn
+        image = _mix(image, scene.edge_line, edge.clip(0, 1))
+    for k in range(marks.centre_lines):
+        aside = 2 * marks.width_m * (k - (marks.centre_lines - 1) / 2)
+        image = _mix(image, scene.centre_line, (line(across - aside, marks.centre_dash_m) * worn).clip(0, 1))
 
     patches = (_noise(shape, (30, 5), rng) * 0.6 + _noise(shape, (90, 14), rng) * 0.4 - 0.5).clip(0, 1) * 2
     image = _mix(image, scene.drift, (scene.dusting * patches).clip(0, 1))

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from lnn_controller.sim.interface import check_seed
 
-__all__ = ['HALF_EXTENT_M', 'LANE_OFFSET_M', 'ROAD_WIDTH_M', 'Piece', 'Track']
+__all__ = ['HALF_EXTENT_M', 'LANE_OFFSET_M', 'ROAD_WIDTH_M', 'SECTION', 'Piece', 'Track']
 
 Array = NDArray[np.float64]
 
