@@ -3,6 +3,7 @@
 from __future__ import annotations  # of rclpy's classes Jazzy's take no type parameters
 
 import os
+import re
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -50,6 +51,8 @@ SETTLED_S = 1.0
 LISTEN_S = 3.0
 ENOUGH = 20  # messages of a sensor: more tell nothing new
 TIMEOUT_HINT = 'kill what sends and see that it stops within 0.25 s: only its own timeout can (cmd_vel_timeout)'
+# Who listens to commands and drives nothing: ours, ros2 topic echo and the like, ros2 bag, graphical tools.
+WATCHER = re.compile(r'(recorder|evaluator|top|foxglove_bridge)$|_|rosbag2_|rqt_|plotjuggler')
 KINDS: dict[str, Any] = {IMAGE: image_from_cdr, COMPRESSED_IMAGE: compressed_from_cdr, IMU: imu_from_cdr}
 
 
@@ -219,7 +222,7 @@ class GraphCheck:
         listeners = [
             each
             for each in self.node.get_subscriptions_info_by_topic(topic)
-            if each.topic_type in TWISTS and each.node_name not in ('recorder', 'evaluator', 'top')
+            if each.topic_type in TWISTS and not WATCHER.match(each.node_name)
         ]
         kinds = {each.topic_type for each in listeners}
         who = ', '.join(sorted({node_of(each) for each in listeners}))
