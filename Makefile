@@ -118,7 +118,7 @@ $(VENV)/bin/python:
 
 # The stamps say which extras are in; a change of what is needed installs anew.
 $(VENV)/.demo: setup.py constraints.txt | $(VENV)/bin/python
-	@echo 'Installing ROS 2 (rclpy), MuJoCo and ONNX Runtime into $(VENV) (about 700 MB, a minute or two)'
+	@echo 'Installing ROS 2 (rclpy), MuJoCo and ONNX Runtime into $(VENV) (about 800 MB, a minute or two)'
 	@$(INSTALL) '.[ros,sim]'
 	@touch $@
 

@@ -1,5 +1,9 @@
 """Names of the topics that our nodes make and that recordings hold."""
 
+import re
+
+from lnn_controller.errors import InputError, short
+
 __all__ = [
     'ADAPTATION',
     'ATTENTION',
@@ -34,6 +38,7 @@ __all__ = [
     'STEERED',
     'TARGET',
     'TICKS',
+    'check_ros_name',
     'relative',
     'resolve',
 ]
@@ -57,6 +62,25 @@ CROSS_TRACK_ERROR, DEPARTURES = '~/cross_track_error', '~/departures'
 TARGET, DISTANCE, BEARING, REACHED, OUTCOME = '~/target', '~/distance_m', '~/bearing_rad', '~/reached', '~/outcome'
 # What a player's commands are remapped to, where a controller drives beside it.
 RECORDED_COMMAND = 'recorded/cmd_vel'
+
+_ROS_NAME = re.compile(r'/|~?/?[A-Za-z_]\w*(/[A-Za-z_]\w*)*/?', re.ASCII)
+
+
+def check_ros_name(what: str, name: str) -> str:
+    """
+    Check that a topic, node or namespace can have a name: ROS's own error is an exception deep in rclpy.
+
+    :param what: what has the name, for the error
+    :param name: the name, absolute or relative; a namespace may be ``/``
+    :returns: the name
+    :raises InputError: if nothing in a graph can have it
+    """
+    if not _ROS_NAME.fullmatch(name):
+        raise InputError(
+            f'{what} must be a name of ROS: letters, digits and _ between single slashes, no part beginning with a '
+            f'digit. Got {short(name)}'
+        )
+    return name
 
 
 def relative(name: str, node: str) -> str:

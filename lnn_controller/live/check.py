@@ -31,6 +31,7 @@ from lnn_controller.data.topic_names import (
     IMAGE,
     IMU,
     OVERRIDE,
+    check_ros_name,
     resolve,
 )
 from lnn_controller.doctor.findings import Finding
@@ -290,7 +291,12 @@ def run_check(names: Names, policy: PolicySpec | None) -> list[Finding]:
     :param names: of the topics
     :param policy: that is to drive; ``None``: whichever
     :returns: what was found
+    :raises InputError: if a name is none that ROS has
     """
+    given = {'--namespace': names.namespace, '--image': names.image, '--imu': names.imu, '--cmd-vel': names.command}
+    for flag, name in given.items():
+        if name:
+            check_ros_name(flag, name)
     os.environ.update(dds_environment())
     context = Context()
     rclpy.init(args=[], context=context, signal_handler_options=SignalHandlerOptions.NO)

@@ -35,6 +35,7 @@ from lnn_controller.data.topic_names import (
     SIMULATOR_NODE,
     TARGET,
     TICKS,
+    check_ros_name,
     resolve,
 )
 from lnn_controller.errors import InputError, printable
@@ -261,8 +262,9 @@ def run_view(*, node: str, port: int, bind: str, domain: int | None = None) -> i
     :param bind: address that the page is served at
     :param domain: ROS domain to listen in; ``None``: ROS_DOMAIN_ID, or 0
     :returns: exit status 0
-    :raises InputError: if the domain is none, or the page cannot be served
+    :raises InputError: if the name or the domain is none, or the page cannot be served
     """
+    check_ros_name('--node', node)
     os.environ.update(dds_environment())
     # Not KeyboardInterrupt: raised while rclpy converts a message, it comes out as some other error.
     stop = threading.Event()

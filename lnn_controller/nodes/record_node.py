@@ -23,7 +23,7 @@ from std_srvs.srv import Trigger
 from lnn_controller.data.bags.last_seconds import LastSeconds
 from lnn_controller.data.bags.writer import BagWriter, offered_qos
 from lnn_controller.data.messages.types import STRING
-from lnn_controller.data.topic_names import EPISODE, KEEP
+from lnn_controller.data.topic_names import EPISODE, KEEP, check_ros_name
 from lnn_controller.errors import InputError, printable
 from lnn_controller.nodes.common.arrival import Arrival
 from lnn_controller.nodes.common.bag_settings import MARKS, RECORDER_SETTINGS
@@ -67,7 +67,7 @@ class RecordNode(Node):
         super().__init__('recorder')
         values = declare(self, PARAMETERS)
         topics = [topic for topic in values['topics'] if topic] or RECORDED
-        self._wanted = [self.resolve_topic_name(topic) for topic in topics]
+        self._wanted = [self.resolve_topic_name(check_ros_name('a topic', topic)) for topic in topics]
         self._all = values['all']
         self._exclude = _pattern(values['exclude'])
         make = partial(

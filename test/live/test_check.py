@@ -85,6 +85,25 @@ def test_a_graph_that_lacks_what_driving_needs(probe, domain_id, monkeypatch, ca
     assert found['operator'].text.startswith('/probe publishes /robot/cmd_vel_override; no controller listens yet')
 
 
+@pytest.mark.parametrize(
+    'arguments',
+    [
+        ('check', '--namespace', 'robot one'),
+        ('check', '--image', '/camera!'),
+        ('check', '--cmd-vel', '9/cmd_vel'),
+        ('check', '--imu', '//imu'),
+        ('view', '--node', '/robot 1/controller'),
+        ('top', '--node', 'a!b'),
+    ],
+)
+def test_a_name_that_ros_does_not_have_is_one_line(arguments, capsys):
+    assert main(arguments) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f'lnn: error: {arguments[1]} must be a name of ROS: letters, digits and _ ')
+    assert arguments[2] in error
+    assert error.count('\n') == 1
+
+
 def samples(accel, gyro=(0, 0, 0)):
     return np.array([[*gyro, *accel]] * 3, float)
 

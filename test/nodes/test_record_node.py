@@ -249,6 +249,7 @@ def test_the_command_records(domain_id, probe, tmp_path):
     [
         (['--out', '.'], 'exists already and is not overwritten'),
         (['--out', 'new', '--exclude', '('], 'regular expression'),
+        (['--out', 'new', '--topics', '/odom', 'x y'], 'a topic must be a name of ROS'),
     ],
 )
 def test_a_mistake_in_the_command_ends_as_others_of_lnn_do(domain_id, tmp_path, arguments, said, monkeypatch):

@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.live import Live
 from sensor_msgs.msg import JointState
 
-from lnn_controller.data.topic_names import DIAGNOSTICS, NEURONS
+from lnn_controller.data.topic_names import DIAGNOSTICS, NEURONS, check_ros_name
 from lnn_controller.errors import InputError
 from lnn_controller.live.domain import listening_domain
 from lnn_controller.live.top.page import State, page
@@ -127,9 +127,10 @@ def run_top(*, node: str = '/controller', once: bool = False, domain: int | None
     :param once: print one page and end, as happens where standard output is no terminal
     :param domain: ROS domain to listen in; ``None``: ROS_DOMAIN_ID, or 0
     :returns: exit status 0
-    :raises InputError: if the domain is none, or with ``once`` no diagnostics came
+    :raises InputError: if the name or the domain is none, or with ``once`` no diagnostics came
     :raises KeyboardInterrupt: if such a signal came before there was a page to print
     """
+    check_ros_name('--node', node)
     os.environ.update(dds_environment())
     context = Context()
     rclpy.init(
