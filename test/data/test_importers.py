@@ -248,13 +248,17 @@ def test_mistakes_are_one_line(tmp_path, capsys):
         return capsys.readouterr().err
 
     tub = tub_v2(tmp_path / 'tub')
-    assert 'must be a tub of Donkeycar' in error('donkeycar', tmp_path, '--wheelbase', 0.2)
+    assert 'must be the folder of a tub, with manifest.json or record_*.json. Got tubs in it: name one of tub' in error(
+        'donkeycar', tmp_path, '--wheelbase', 0.2
+    )
+    assert 'Got neither' in error('donkeycar', tub / 'manifest.json', '--wheelbase', 0.2)
     for name in ('tubs', 'tubs/tub_1', 'tubs/tub_2'):  # a folder whose first tub was left empty
         tub_v2(tmp_path / name, deleted=range(ROWS) if name == 'tubs' else ())
     told = 'has no record of its own. Got tubs in it: name one of tub_1, tub_2'
     assert told in error('donkeycar', tmp_path / 'tubs', '--wheelbase', 0.2)
     assert '--wheelbase must be above 0 m' in error('donkeycar', tub, '--wheelbase', 0)
-    assert 'driving_log.csv: No such file' in error('udacity', tmp_path, '--wheelbase', 2.5)
+    assert 'with driving_log.csv and IMG/. Got no driving_log.csv' in error('udacity', tmp_path, '--wheelbase', 2.5)
+    assert 'on this computer. Got no meta/info.json in it' in error('lerobot', 'somebody/their_drives')
     os.mkfifo(tmp_path / 'driving_log.csv')
     assert 'driving_log.csv, which is a pipe' in error('udacity', tmp_path, '--wheelbase', 2.5)
     old = tmp_path / 'old'

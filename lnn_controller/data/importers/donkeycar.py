@@ -36,15 +36,19 @@ def read_tub(path: Path) -> Drive:
     :returns: a row for each record that a user drove, in their order
     :raises InputError: if it is no tub, more of its records are damaged than whole, or it has none but tubs in it
     """
+    inside = sorted(
+        {each.parent.name for name in ('manifest.json', 'record_1.json') for each in path.glob(f'*/{name}')}
+    )
+    got = f'tubs in it: name one of {", ".join(inside)}' if inside else 'neither'
     if (path / 'manifest.json').exists():
         records = _catalogs(path)
     elif next(path.glob('record_*.json'), None):
         records = _files(path)
     else:
-        raise InputError(f'{path} must be a tub of Donkeycar, with manifest.json or record_*.json. Got neither')
+        raise InputError(f'{path} must be the folder of a tub, with manifest.json or record_*.json. Got {got}')
     drive = gather(records)
-    if not drive.rows and (inside := sorted(each.parent.name for each in path.glob('*/manifest.json'))):
-        raise InputError(f'{path} has no record of its own. Got tubs in it: name one of {", ".join(inside)}')
+    if not drive.rows and inside:
+        raise InputError(f'{path} has no record of its own. Got {got}')
     return drive
 
 

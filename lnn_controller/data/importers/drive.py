@@ -118,7 +118,9 @@ def write_drive(out: str | Path, rows: Sequence[Row], car: Car, about: Mapping[s
         exists or cannot be written; nothing is left behind then
     """
     if not rows:
-        raise InputError(f'{about["source"]}: a drive must have a record with a picture and a command. Got none')
+        raise InputError(
+            f'{about["source"]}: a drive must have a record that a person drove, and nobody deleted. Got none'
+        )
     rows = _in_order(rows)
     for row in rows:
         check_stamp(about['source'], row.stamp_ns)

@@ -95,6 +95,8 @@ class Dataset:
         :raises InputError: if it is none, of another version, or the camera is not to be told
         """
         file = path / 'meta' / 'info.json'
+        if not file.exists():
+            raise InputError(f'{path} must be the folder of a data set on this computer. Got no meta/info.json in it')
         info = parse_json(text_of(file), f'{file} must be')
         version = info.get('codebase_version') if isinstance(info, dict) else None
         if not isinstance(version, str) or not VERSION.fullmatch(version):

@@ -32,6 +32,8 @@ def read_log(path: Path, *, side_cameras: bool = False) -> Drive:
     :raises InputError: if there is no log, or more of its lines are damaged than whole
     """
     log = path / 'driving_log.csv'
+    if not log.exists():
+        raise InputError(f'{path} must be the folder of a drive, with driving_log.csv and IMG/. Got no driving_log.csv')
     try:
         lines = list(csv.reader(text_of(log).splitlines(), skipinitialspace=True))
     except csv.Error as error:
