@@ -281,7 +281,8 @@ class Page:
             self._zero_ns = EPOCH_NS if int(stamps_ns[0]) > EPOCH_NS else 0
         if self._zero_ns == EPOCH_NS:
             return {'timestamp': stamps_ns.astype('datetime64[ns]')}
-        return {'duration': (stamps_ns - self._zero_ns).astype('timedelta64[ns]')}
+        # The viewer opens at the earliest time, where there would be no picture yet.
+        return {'duration': np.maximum(stamps_ns - self._zero_ns, 0).astype('timedelta64[ns]')}
 
     def _style(self, entity: str, names: Sequence[str], colours: Sequence[tuple[int, ...]] | None = None) -> None:
         if entity not in self._styled:

@@ -151,3 +151,15 @@ def test_lines_of_one_name_are_all_on_the_map(tmp_path):
         draw_place(page, {'robot': 'car', 'task': 'cue', 'seed': '3', 'scene': 'summer'})
     _, [strips] = Told(tmp_path / 'fork.rrd').values('map/ground/edge', 'LineStrips2D:strips', static=True)
     assert len(strips) == 6  # of the stem and of two branches
+
+
+def test_what_came_before_the_first_picture_stands_at_its_time(tmp_path):
+    """The viewer opens at the earliest time."""
+    with Page(10**9) as page:
+        page.save(tmp_path / 'drive.rrd')
+        page.commands(np.array([8, 9, 10, 12]) * 10**8, 'recorded', {'linear_x': np.arange(4.0)})
+        page.mode(8 * 10**8, 'driver', 'stop', 'no_image')
+        page.picture(10**9, np.zeros((4, 6, 3), np.uint8))
+    at_s, values = Told(tmp_path / 'drive.rrd').values('command/linear_x/recorded', 'Scalars:scalars')
+    np.testing.assert_allclose(at_s, [0.0, 0.0, 0.0, 0.2])
+    np.testing.assert_allclose(np.ravel(values), np.arange(4.0))
