@@ -187,7 +187,7 @@ def test_heavy_libraries_stay_at_home(path):
         ('lnn_controller.doctor.findings', ('numpy', 'rclpy', 'mujoco', 'torch', 'matplotlib')),
         ('lnn_controller.control', ('rclpy', 'mujoco', 'torch', 'rosbags', 'cv2', 'matplotlib')),
         ('lnn_controller.replay.bag', ('rclpy', 'mujoco', 'torch', 'matplotlib')),
-        ('lnn_controller.nodes.controller_node', ('mujoco', 'torch', 'matplotlib', 'rosbags.rosbag2', 'rerun')),
+        ('lnn_controller.nodes.controller_node', ('mujoco', 'torch', 'matplotlib', 'rosbags', 'rerun')),
         ('lnn_controller.sim', ('rclpy', 'torch', 'matplotlib')),
         ('lnn_controller.view.recording', ('rclpy', 'torch', 'mujoco', 'matplotlib')),
         ('lnn_controller.export.c', ('rclpy', 'torch', 'mujoco', 'rosbags', 'matplotlib')),

@@ -29,7 +29,8 @@ from lnn_controller.nodes.common.arrival import Arrival
 from lnn_controller.nodes.common.bag_settings import MARKS, RECORDER_SETTINGS
 from lnn_controller.nodes.common.endpoint import find
 from lnn_controller.nodes.common.marker import Marker
-from lnn_controller.nodes.common.message_types import message_class, message_definition
+from lnn_controller.nodes.common.message_definitions import message_definition
+from lnn_controller.nodes.common.message_types import message_class
 from lnn_controller.nodes.common.parameters import declare
 from lnn_controller.nodes.common.qos import all_latched, all_reliable, qos_profile
 from lnn_controller.nodes.common.run import drain, run_node, spin

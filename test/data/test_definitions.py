@@ -12,7 +12,7 @@ from lnn_controller.data.bags.writer import offered_qos
 from lnn_controller.data.messages.build import typestore
 from lnn_controller.data.messages.definitions import store_of
 from lnn_controller.errors import InputError
-from lnn_controller.nodes.common.message_types import message_definition
+from lnn_controller.nodes.common.message_definitions import message_definition
 
 S = 1_000_000_000
 STORE = ackermann_types()
