@@ -244,16 +244,19 @@ def _lesions(found: Inspection) -> list[str]:
         f'<p class="note">Each neuron held at its mean over the {over}, within the step, so that neurons that hear it '
         f'hear that value; the groups; {inputs} at the mean; the state wiped before every tick.</p>',
         plot('what lesions do', lambda file: draw_lesions(file, found, bars, lambda each: _value(found, each), unit)),
-        table(('held', unit if key != 'time_s' else 'outcome', ''), rows),
+        # A cell has its unit beside it.
+        table(('held', 'outcome' if key == 'time_s' else unit.partition(',')[0], ''), rows),
     ]
 
 
 def _neurons(found: Inspection) -> str:
     rows = []
     for each in found.neurons.each:
-        tau = '–' if each.time_constants_s is None else '{:.3g} … {:.3g}'.format(*each.time_constants_s)
+        tau = '–'
+        if each.time_constants_s is not None:
+            tau = ' … '.join(f'{1e3 * value:.0f}' for value in each.time_constants_s)
         correlations = [f'{value:+.2f}' if np.isfinite(value) else '–' for value in each.correlation]
         figures = f'{each.mean:+.2f}', f'{each.deviation:.2f}', *correlations, f'{100 * each.readout:.0f} %', tau
         rows.append(row(f'{each.role} {each.number}', *figures))
-    heads = 'neuron', 'mean', 'deviation', *found.spec.channels, 'readout', 'time constants, s'
+    heads = 'neuron', 'mean', 'deviation', *found.spec.channels, 'readout', 'time constants, ms'
     return table(heads, rows)

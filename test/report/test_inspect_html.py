@@ -145,3 +145,7 @@ def test_the_page(found, tmp_path):
         assert each in page
     for role, number in zip(ROLES, range(4), strict=True):
         assert f'<td>{role} {number}</td>' in page
+    assert '<td>10 … 200</td>' in page
+    assert 'time constants, ms' in page
+    assert '<th>distance from the lane centre</th>' in page
+    assert '<td>4.0 cm</td>' in page
