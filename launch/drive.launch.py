@@ -116,6 +116,7 @@ def simulator(parameters):
         ],
         condition=IfCondition(LaunchConfiguration('sim')),
         arguments=ros_arguments('sim'),
+        on_exit=ends_with('the simulator'),
         **COMMON,
     )
 

@@ -121,10 +121,18 @@ def test_the_page_in_the_browser(launch, tiny_bundle):
     assert 'Traceback' not in said
 
 
-def test_the_end_of_the_controller_ends_the_drive(launch):
-    drive = launch('drive.launch.py', 'policy:=nowhere')
+@pytest.mark.parametrize(
+    ('arguments', 'mistake', 'end'),
+    [
+        (['policy:=nowhere'], 'a policy must be a folder or one of the shipped names', 'the controller could not be'),
+        (['robot:=drone', 'task:=nothing'], "Got 'nothing'", 'the simulator failed'),
+    ],
+)
+def test_what_the_drive_needs_ends_it(launch, arguments, mistake, end):
+    drive = launch('drive.launch.py', *arguments)
     said = drive.communicate(timeout=DEADLINE_S)[0]
-    assert 'a policy must be a folder or one of the shipped names' in said
+    assert mistake in said
+    assert end in said
     assert 'Traceback' not in said
     assert drive.returncode == 1
 
