@@ -3,9 +3,9 @@ The controller node, which notes when each camera frame passed which point of it
 
     TRACE=FILE python benchmarks/traced_node.py --ros-args -p autostart:=true
 
-Of each frame that a command used, by the frame's stamp, ns of the system clock: ``arrived`` in the executor, ``taken``
-by the encoder's thread, ``decoded``, ``encoded``, ``ticked``: the tick began, ``sent``: its command is out, and the
-stamp of that ``command``. Written as JSON when it ends.
+Of each frame that a command used, by the frame's stamp, ns of the system clock: ``taken`` by the encoder's thread,
+``decoded``, ``encoded``, ``ticked``: the tick began, ``sent``: its command is out, and the stamp of that ``command``.
+Written as JSON when it ends.
 """
 
 import json
@@ -31,18 +31,14 @@ frames: dict[int, dict[str, int]] = {}
 
 
 class TracedTopics(InputTopics):
-    """Notes a frame's arrival, and when the encoder's thread takes it."""
+    """Notes when the encoder's thread has taken a frame."""
 
     encoding_ns = 0
 
-    def _on_image(self, data: bytes) -> None:
-        frames[stamp_from_cdr(data)] = {'arrived': time.time_ns()}
-        super()._on_image(data)
-
-    def _encode(self, item: tuple[int, bytes]) -> None:
-        type(self).encoding_ns = stamp_from_cdr(item[1])
-        frames[self.encoding_ns]['taken'] = time.time_ns()
-        super()._encode(item)
+    def _encode(self, data: bytes, arrived_ns: int) -> None:
+        type(self).encoding_ns = stamp_from_cdr(data)
+        frames[self.encoding_ns] = {'taken': time.time_ns()}
+        super()._encode(data, arrived_ns)
 
 
 class TracedCommands(CommandOutput):

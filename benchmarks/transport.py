@@ -38,8 +38,7 @@ PROFILE = 'FASTDDS_DEFAULT_PROFILES_FILE'
 SETTLE_S, TAIL_S, DEADLINE_S = 2.0, 0.5, 20.0
 # Of a frame's way, by the points that traced_node.py notes.
 SEGMENTS = {
-    'camera publishes → executor': ('stamp', 'arrived'),
-    '→ encoder thread': ('arrived', 'taken'),
+    'camera publishes → encoder thread': ('stamp', 'taken'),
     'decode': ('taken', 'decoded'),
     'crop, resize, encode': ('decoded', 'encoded'),
     'until the tick begins': ('encoded', 'ticked'),

@@ -15,7 +15,6 @@ from rclpy.time import Time
 from lnn_controller.nodes.common.alarm import Alarm
 from lnn_controller.nodes.controller.command_output import CommandOutput
 from lnn_controller.nodes.controller.control_loop import ControlLoop
-from lnn_controller.nodes.controller.encoder_thread import EncoderThread
 from lnn_controller.nodes.controller.watchdog import Watchdog
 
 DEADLINE_S = 20.0
@@ -279,27 +278,6 @@ def test_an_alarm_wakes_once_however_often_it_rings():
     alarm.ring()
     waiter.join(DEADLINE_S)
     assert woken == [True]
-
-
-def test_the_newest_item_is_worked_on_and_none_twice():
-    begun, go_on, done = threading.Event(), threading.Event(), []
-
-    def work(item):
-        begun.set()
-        assert go_on.wait(DEADLINE_S)
-        done.append(item)
-
-    encoder = EncoderThread(work, done.append)
-    encoder.put(0)
-    assert begun.wait(DEADLINE_S)
-    for item in (1, 2, 3):  # while it works on the first
-        encoder.put(item)
-    go_on.set()
-    until(lambda: done == [0, 3])
-    assert encoder.dropped == 2
-    encoder.put(4)
-    until(lambda: done == [0, 3, 4])
-    assert encoder.stop(DEADLINE_S)
 
 
 def test_an_alarm_of_a_process_with_more_files_than_select_knows():

@@ -16,7 +16,6 @@ from functools import partial
 from typing import Any, Protocol
 
 import rclpy
-from rclpy.clock import Clock, ClockType
 from rclpy.exceptions import (
     InvalidParameterTypeException,
     InvalidParameterValueException,
@@ -47,7 +46,6 @@ _MISTAKES = (
 )
 # rcl's errors for a wrong argument or parameter file, before there is a node.
 _MISTAKES_AT_START = (rclpy_implementation.RCLError, rclpy_implementation.UnknownROSArgsError)
-_WAKE_S = 0.05
 _GRACE_S = 0.9
 _SAY_AGAIN_S = 5.0
 _DRAIN_S = 2.0
@@ -82,8 +80,14 @@ def spin(node: Node, stop: Future[None], failures: Counter[str] | None = None) -
     :raises InputError: if a callback does
     """
     said_s: dict[str, float] = {}
-    # Python sees a signal only between two callbacks: with no message and a stopped clock there would be none.
-    wake = node.create_timer(_WAKE_S, lambda: None, clock=Clock(clock_type=ClockType.STEADY_TIME))
+    # With no message and a stopped clock it would wait for ever.
+    wake = node.create_guard_condition(lambda: None)
+
+    def wake_up(_stop: Future[None]) -> None:
+        with suppress(rclpy_implementation.InvalidHandle):  # it has ended already
+            wake.trigger()
+
+    stop.add_done_callback(wake_up)
     with executing(node) as executor:
         try:
             while not stop.done():
@@ -97,7 +101,7 @@ def spin(node: Node, stop: Future[None], failures: Counter[str] | None = None) -
                     _say(node, error, said_s)
                     _free(node)
         finally:
-            node.destroy_timer(wake)
+            node.destroy_guard_condition(wake)
 
 
 def _say(node: Node, error: Exception, said_s: dict[str, float]) -> None:

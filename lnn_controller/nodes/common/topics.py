@@ -68,6 +68,8 @@ __all__ = [
     'uses_odometry',
 ]
 
+CAMERA_DEPTH = 4  # frames that come while one is encoded: all are counted, the newest is encoded
+_CAMERA = qos_profile(CAMERA_DEPTH, reliable=False)
 _SENSOR = qos_profile(1, reliable=False)  # a frame or scan older than the newest is of no use
 _COMMAND = qos_profile(1)
 _STATE = qos_profile(10)
@@ -122,12 +124,12 @@ def _service(name: str, kind: Any, description: str) -> Endpoint:
 
 _COMMANDED = 'The command; while the node is active, at every tick; while it is inactive, zeros at `keepalive_hz`.'
 CONTROLLER = (
-    Endpoint(IMAGE, Image, 'in', _SENSOR, 'The camera.', _set('image_transport', 'raw')),
+    Endpoint(IMAGE, Image, 'in', _CAMERA, 'The camera.', _set('image_transport', 'raw')),
     Endpoint(
         COMPRESSED_IMAGE,
         CompressedImage,
         'in',
-        _SENSOR,
+        _CAMERA,
         'The camera, as JPEG or PNG.',
         _set('image_transport', 'compressed'),
     ),

@@ -3,6 +3,7 @@
 from __future__ import annotations  # of rclpy's classes Jazzy's take no type parameters
 
 import math
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -27,11 +28,11 @@ from lnn_controller.nodes.common.diagnostics import Rate
 from lnn_controller.nodes.common.endpoint import find
 from lnn_controller.nodes.common.exclusive import Exclusive
 from lnn_controller.nodes.common.messages import channel_velocities, pose_and_twist
-from lnn_controller.nodes.common.topics import CONTROLLER, uses_odometry
-from lnn_controller.nodes.controller.encoder_thread import EncoderThread
+from lnn_controller.nodes.common.topics import CAMERA_DEPTH, CONTROLLER, uses_odometry
 from lnn_controller.nodes.controller.event_log import EventLog
 from lnn_controller.nodes.controller.obstacles import Seen, Tilt, cloud_points, place, scan_points, supported
-from lnn_controller.nodes.controller.polled import Polled, take_all
+from lnn_controller.nodes.controller.polled import Polled, take_all, take_newest
+from lnn_controller.nodes.controller.subscription_thread import SubscriptionThread
 
 __all__ = ['InputTopics']
 
@@ -47,8 +48,8 @@ class InputTopics:
     """
     What a controller subscribes to, the emergency stop apart.
 
-    Camera frames go from the executor's thread to the encoder's, which decodes and encodes them; the obstacle guard's
-    messages are read in the executor's; IMU, odometry and override wait for the tick, which takes them by itself.
+    Camera frames are taken by the encoder's thread, which decodes and encodes the newest; the obstacle guard's messages
+    are read in the executor's; IMU, odometry and override wait for the tick, which takes them by itself.
 
     :param node: the node
     :param controller: takes the events
@@ -82,19 +83,20 @@ class InputTopics:
         compressed, source = values['image_transport'] == 'compressed', values['guard.source']
         decode = partial(compressed_from_cdr, fit=self._spec.image) if compressed else image_from_cdr
         self._decode: Callable[[bytes, int], Any] = partial(decode, bits=self._spec.image.bits)
-        camera = self._subscribe(COMPRESSED_IMAGE if compressed else IMAGE, self._on_image, raw=True)
+        self._camera = self._poll(COMPRESSED_IMAGE if compressed else IMAGE, raw=True)
         self._imu = self._poll(IMU, raw=True) if self._spec.imu is not None else None
         self._odometry = self._poll(ODOMETRY) if uses_odometry(values) else None
         self.override = self._poll(OVERRIDE)
         guard = None
         if source != 'none':
             guard = self._subscribe(*{'scan': (SCAN, self._on_scan), 'points': (POINTS, self._on_points)}[source])
-        sensors = {'image': camera, 'imu': self._imu, 'scan': guard}
+        sensors = {'image': self._camera, 'imu': self._imu, 'scan': guard}
         self._rates = {name: Rate() for name, each in sensors.items() if each is not None}
         self._awaited = {f'no_{name}': each for name, each in (sensors | {'height': self._odometry}).items()}
         used = (self.override, self._odometry, *sensors.values())
         self.subscriptions = [each for each in used if each is not None]
-        self._encoder: EncoderThread[tuple[int, bytes]] = EncoderThread(self._encode, failed)
+        self._dropped = 0
+        self._encoder = SubscriptionThread('encoder', self._camera, node.context, self._take_images, failed)
 
     def awaited(self, reason: str) -> Subscription[Any] | None:
         """
@@ -136,7 +138,7 @@ class InputTopics:
         """
         rates = {f'{name}_rate_hz': rate.measure(now_ns) for name, rate in self._rates.items()}
         measured = {key: rate for key, rate in rates.items() if rate is not None}
-        return measured | {'image_dropped': self._encoder.dropped} | dict(self._undecodable)
+        return measured | {'image_dropped': self._dropped} | dict(self._undecodable)
 
     def close(self) -> None:
         """End the encoder's thread, and give back the subscriptions."""
@@ -178,13 +180,24 @@ class InputTopics:
             why = 'its stamp is old or ahead of the clock, or it is not finite'
             self._log.warn('odometry', f'odometry was refused: {why}')
 
-    def _on_image(self, data: bytes) -> None:
-        self._rates['image'].tick()
-        if self._active():
-            self._encoder.put((self._now_ns(), data))
+    def _take_images(self) -> None:
+        try:
+            count, (data, info) = take_newest(self._camera, CAMERA_DEPTH)
+        except Exception as error:  # no message, however made, ends the node
+            self._count_undecodable('image', InputError(f'a message could not be taken: {error!r}'))
+            return
+        for _ in range(count):
+            self._rates['image'].tick()
+        if count and self._active():
+            self._dropped += count - 1
+            self._encode(data, self._arrived_ns(info['received_timestamp']))
 
-    def _encode(self, item: tuple[int, bytes]) -> None:
-        arrived_ns, data = item
+    def _arrived_ns(self, received_ns: int) -> int:
+        """When a message came, by the node's clock; it may have waited while the frame before it was encoded."""
+        waited_ns = max(0, time.time_ns() - received_ns) if received_ns > 0 else 0
+        return max(0, self._now_ns() - waited_ns)
+
+    def _encode(self, data: bytes, arrived_ns: int) -> None:
         try:
             stamp_ns, frame_id, image = self._decode(data, round(self._values['image_max_megapixels'] * 1e6))
             taken = self._controller.inputs.takes_image(stamp_ns or arrived_ns, arrived_ns)

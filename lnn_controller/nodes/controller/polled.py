@@ -3,12 +3,13 @@
 from __future__ import annotations  # of rclpy's classes Jazzy's take no type parameters
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from rclpy.callback_groups import CallbackGroup
 from rclpy.subscription import Subscription
 
-__all__ = ['Polled', 'take_all', 'take_all_with_info']
+__all__ = ['Polled', 'take_all', 'take_all_with_info', 'take_newest']
 
 
 class Polled(CallbackGroup):
@@ -71,3 +72,18 @@ def take_all_with_info(subscription: Subscription[Any]) -> Iterator[tuple[Any, A
     with subscription.handle:
         while (taken := subscription.handle.take_message(subscription.msg_type, subscription.raw)) is not None:
             yield taken
+
+
+def take_newest(subscription: Subscription[Any], most: int) -> tuple[int, tuple[Any, Any]]:
+    """
+    Take what has arrived, of which only the newest matters.
+
+    :param subscription: of a :class:`Polled` group
+    :param most: messages that are taken: who publishes without end must not keep the caller
+    :returns: how many there were, and the newest with the middleware's information about it; ``None`` and ``None``
+        where there was none
+    """
+    count, newest = 0, (None, None)
+    for taken in islice(take_all_with_info(subscription), most):
+        count, newest = count + 1, taken
+    return count, newest

@@ -39,7 +39,7 @@ class Session:
     """
     A :class:`~lnn_controller.control.Controller` behind ROS topics, from configure to cleanup.
 
-    Three threads: the executor's hands camera frames to the encoder's; the control loop's takes everything else that a
+    Three threads: the executor's; the encoder's takes camera frames; the control loop's takes everything else that a
     tick needs straight from its subscriptions, decides and publishes. A fourth watches that ticks come, a fifth sends
     zeros while none does (``keepalive_hz``). What a tick decided is published only if nothing that stops or resets the
     robot came while it ran.
