@@ -85,11 +85,11 @@ soak: $(VENV)/.test gl ## break everything, for an hour, and write docs/faults.m
 	$(PYTEST) --hypothesis-profile thorough $(PURE) 'hypothesis and not ros'
 
 bench: $(VENV)/.test gl ## measure what the README claims
+	$(BIN)/lnn compile car_lane
 	$(BIN)/python benchmarks/step_latency.py
-	$(BIN)/python benchmarks/executors.py
 	$(BIN)/python benchmarks/control_rate.py
 	$(BIN)/python benchmarks/big_messages.py
-	$(BIN)/python benchmarks/transport.py
+	$(BIN)/python benchmarks/transport.py --sizes 640x480
 	$(BIN)/python benchmarks/adaptation.py
 	$(BIN)/python benchmarks/flight_adaptation.py
 	$(BIN)/python benchmarks/long_memory.py --tasks gradients --seeds 0 --out out/long_memory.json
