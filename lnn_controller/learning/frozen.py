@@ -53,7 +53,7 @@ class FrozenEncoder:
         :param units: its neurons
         :param seed: of weights, wiring and windows
         :param steps: of the optimiser
-        :param options: the cell's own, and ``mixed_memory``
+        :param options: the cell's own, ``mixed_memory`` and ``readout``
         :returns: ``parameters`` of the cell, and ``validation``: its error on what it was not trained on, as a share of
             the command's variance
         """
@@ -62,6 +62,7 @@ class FrozenEncoder:
             cell=cell,
             units=units,
             mixed_memory=options.pop('mixed_memory', False),
+            readout=options.pop('readout', 'all'),
             cell_options=options,
             seed=seed,
             refine_steps=steps,
@@ -73,6 +74,8 @@ class FrozenEncoder:
         network = build_network(spec, seed)
         network.encoder.load_state_dict(self._encoder)
         measure_commands(network, self._split.train)
+        if config.readout == 'motor':
+            network.read_motor_neurons_alone()
         module = PolicyModule(network, config, {'val': held_out(self._split, config)['validation']})
         score = refine(module, self._split.train, config, looks=self._looks)
         export(network, spec, out, {})

@@ -24,10 +24,12 @@ from lnn_controller.studies.runner import FIGURE, NUMBER, Row, has_shape
 
 __all__ = ['CELLS', 'FAULTS', 'NAMED', 'conditions', 'fits', 'page', 'run']
 
-#: label → cell, units, options. Without a number: about the default cell's 1,024 weights. With one: its 19 units.
+#: label → cell, units, options of cell and training. Without a number: about the default cell's 1,024 weights. With
+#: one: its 19 units.
 CELLS: dict[str, tuple[str, int, dict[str, Any]]] = {
     'ncp_cfc': ('ncp_cfc', 19, {}),
     'ncp_cfc self_state': ('ncp_cfc', 19, {'self_state': True}),
+    'ncp_cfc motor readout': ('ncp_cfc', 19, {'readout': 'motor'}),
     'ltc': ('ltc', 19, {'init_time_constant': 1.0}),
     'cfc': ('cfc', 6, {'backbone_layers': 0}),
     'dlinoss': ('dlinoss', 14, {}),

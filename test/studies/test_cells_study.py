@@ -4,6 +4,7 @@ import json
 import os
 
 import pytest
+from safetensors.numpy import load_file
 
 from lnn_controller.cli import main
 from lnn_controller.errors import InputError
@@ -168,7 +169,7 @@ def test_the_command_writes_page_and_json_and_says_what_is_done(tmp_path, monkey
 
 
 @pytest.mark.slow
-def test_a_cell_is_trained_on_a_frozen_encoder_and_drives(monkeypatch):
+def test_a_cell_is_trained_on_a_frozen_encoder_and_drives(tmp_path, monkeypatch):
     monkeypatch.setattr(cells, 'DEMONSTRATED', (101, 102))
     monkeypatch.setattr(cells, 'DEMONSTRATED_S', 5.0)
     chosen = CHOSEN | {'cells': ['dlinoss'], 'roads': [21], 'seconds': 2.0, 'steps': 4}
@@ -177,3 +178,9 @@ def test_a_cell_is_trained_on_a_frozen_encoder_and_drives(monkeypatch):
     assert [(drive['scene'], drive['road'], drive['fault']) for drive in result['drives']] == [('summer', 21, 'none')]
     assert 0.0 < result['drives'][0]['error_m'] < 1.0
     assert result['drives'][0]['roughness'] > 0.0
+
+    name, units, options = cells.CELLS['ncp_cfc motor readout']
+    cells._encoder('car_lane').train(tmp_path / 'motor', cell=name, units=units, seed=0, steps=2, **options)
+    readout = load_file(tmp_path / 'motor' / 'weights.safetensors')['readout.weight']
+    assert readout[:, :2].all()
+    assert not readout[:, 2:].any()
