@@ -20,7 +20,6 @@ __all__ = [
         'check_stamp',
         'command_message',
         'gather',
-        'new_folder',
         'number_of',
         'picture_message',
         'text_of',
