@@ -11,6 +11,7 @@ import argparse
 
 import numpy as np
 from resumed import half_width
+from summary import add
 
 from lnn_controller.data.noise import add_noise
 from lnn_controller.evaluation.truth import begun
@@ -58,6 +59,11 @@ def main() -> None:
             ]
             print(f'| `{name}` | {scene} |{" |".join(cells)} |', flush=True)
             first = alike if first is None else first
+            figures = ', '.join(interval(row) for row in alike)
+            add(
+                f'attention of {name} under noise, {scene}: SSIM at σ = {", ".join(map("{:.0f}".format, SIGMAS))}',
+                figures,
+            )
 
 
 if __name__ == '__main__':

@@ -17,6 +17,7 @@ import rclpy
 from control_rate import SETTLE_S, Watch
 from geometry_msgs.msg import TwistStamped
 from load import CLOUD_HEIGHT, CLOUD_WIDTH, answer, cpu_s, own_domain, running
+from summary import add
 
 from lnn_controller.data.messages.stamp import stamp_ns_of
 from lnn_controller.live.graph import Graph
@@ -99,6 +100,12 @@ def main() -> None:
     watch = Watch()
     results = [measure(watch, case, rate, args.seconds) for rate in args.rates for case in CASES]
     rclpy.try_shutdown()
+    for r in results:
+        add(
+            f'time between commands at {r["rate_hz"]:g} Hz, {r["case"]}: p50 / p99',
+            f'{r["gap_p50_ms"]:.0f} / {r["gap_p99_ms"]:.0f} ms; {r["cpu_share"]:.0%} of a core',
+            f'p99 ≤ {2e3 / r["rate_hz"]:g} ms',
+        )
     if args.json:
         print(json.dumps(results, indent=2))
         return

@@ -19,6 +19,7 @@ from typing import Any
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from load import answer, cpu_s, own_domain, rss_mib, running
+from summary import add
 
 from lnn_controller.live.graph import Graph
 
@@ -146,6 +147,14 @@ def main() -> None:
     watch = Watch()
     results = [measure(watch, rate, args.seconds) for rate in args.rates]
     rclpy.try_shutdown()
+    for r in results:
+        late, bare = (f'{each["p50_us"]:.0f} / {each["p99_us"]:.0f}' for each in (r, r['bare_sleep']))
+        share = f'{r["cpu_share"]:.1%} of a core, {r["rss_mib"]:.0f} MiB'
+        add(
+            f'ticks at {r["rate_hz"]:g} Hz, camera 640×480 raw at 30 Hz: lateness, p50 / p99',
+            f'{late} µs (a bare sleep loop {bare}); {r["missed_ticks"]} of {r["ticks"]} missed; {share}',
+            'none missed',
+        )
     if args.json:
         print(json.dumps(results, indent=2))
         return

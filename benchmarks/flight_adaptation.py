@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
 import numpy as np
+from summary import add
 
 from lnn_controller.control import Adaptation, AdaptationSettings
 from lnn_controller.control.attitude import heading_frame
@@ -118,6 +119,13 @@ def main() -> None:
                 with flight_controller(integrates=integrates):
                     figures = fly(change, settings, chosen.seconds, chosen.seed)
                 rows.append({'integrates': integrates, 'change': name, 'mode': mode, **figures})
+    for frozen, live in zip(rows[::2], rows[1::2], strict=True):
+        kind = 'integrating' if frozen['integrates'] else 'proportional'
+        errors = [' '.join(f'{value:.2f}' for value in row['error']) for row in (frozen, live)]
+        add(
+            f'a drone, {kind} flight controller, {frozen["change"]}: steady error ahead, left, up, turning',
+            f'frozen {errors[0]}, adapted {errors[1]} m/s, rad/s',
+        )
     if chosen.json:
         print(json.dumps(rows))
         return

@@ -26,6 +26,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+from summary import add
 
 from lnn_controller.data import BagWriter
 from lnn_controller.data.frame_files import FrameCache
@@ -175,6 +176,10 @@ def main() -> None:
     results = {}
     for name, case in cases.items():
         figures = results[name] = measure(*case, args.steps, args.limit_gb)
+        add(
+            f'training on {name} of recording: peak of memory beyond the libraries',
+            f'{figures["peak_mb"]} MB of {figures["frames_mb"]} MB of frames; loaded in {figures["load_cpu_s"]} s',
+        )
         if not args.json:
             print(f'{name:<14}' + ''.join(f'{figures[each]:>{len(each) + 3}}' for each in columns), flush=True)
     if args.json:

@@ -21,13 +21,14 @@ from typing import Any
 
 import torch
 from resumed import add_options, write_results
+from summary import add
 from torch import Tensor
 from torch.nn import functional as F
 
 from lnn_controller.liquid import Sequence, auto_ncp, make_cell, units_for
 from lnn_controller.liquid.cells import WIRED
 from lnn_controller.liquid.gradients import clip_gradients
-from lnn_controller.studies.runner import Row
+from lnn_controller.studies.runner import Row, read_rows
 
 #: by label: name of the cell, and its options
 CELLS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -264,6 +265,15 @@ def main() -> None:
         {'task': task, 'cell': cell, 'seed': seed} for seed, task, cell in product(args.seeds, args.tasks, args.cells)
     ]
     write_results(run, conditions, table, args, mark='long memory')
+    for row in read_rows(args.out):
+        if row['condition']['task'] == 'gradients' and row['condition'] in conditions:
+            norm, after = row['result']['largest_norm'], row['result']['after']
+            norm, growth = (math.inf if each is None else each for each in (norm, after['growth']))
+            add(
+                f'gradients over {STEPS:,} steps, {row["condition"]["cell"]}: largest norm; growth, reach once trained',
+                f'{norm:.2g}; {growth:.2g}, {after["steps"]:.0f} steps',
+                f'norm ≤ {EXPLODED:g}',
+            )
 
 
 if __name__ == '__main__':

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from summary import add
 
 from lnn_controller.data import BagWriter
 from lnn_controller.data.messages.build import image_message, imu_message, serialize, twist_stamped_message, typestore
@@ -94,6 +95,10 @@ def main() -> None:
     args = parser.parse_args()
     policy = Policy.load(args.policy)
     results = measure(policy, args.seconds)
+    for kind, times in results.items():
+        goal = {'JPEG 640×480': '≥ 20 × real time', 'raw 640×480': ''}.get(kind, '≥ 50 × real time')
+        figure = f'{times["real time"]} × real time, {times["processor time"]} by processor time'
+        add(f'replay, reading included, {kind}, {policy.runtime}', figure, goal)
     if args.json:
         print(json.dumps({'runtime': policy.runtime, **results}, indent=2))
         return

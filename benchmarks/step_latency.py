@@ -33,6 +33,7 @@ import ncps.wirings
 import numpy as np
 import onnxruntime as ort
 import torch
+from summary import add
 
 from lnn_controller.export.native import compile_policy, find_compiler
 from lnn_controller.export.onnx import export
@@ -256,6 +257,24 @@ def table(results: dict[str, dict[str, dict[str, float]]], more: dict[str, float
     return '\n'.join(lines)
 
 
+def add_rows(results: dict[str, dict[str, dict[str, float]]], more: dict[str, float]) -> None:
+    """Sum up for :mod:`summary`."""
+    for kind, found in results.items():
+        eager, head = found[EAGER], found[HEAD]
+        for name, goal in ((NATIVE, '≥ 10, ≤ 0.8'), (ONNX, '')):
+            if name in found:
+                row = found[name]
+                times = ', '.join(f'{eager[f"{m}_us"] / row[f"{m}_us"]:.1f}' for m in ('hot', 'cold', 'slept'))
+                spent = ', '.join(f'{row[f"{m}_us"]:.0f}' for m in ('hot', 'cold', 'slept'))
+                add(
+                    f'a step of {kind}, frame to command: {name.partition(", ")[2]}; hot, cold, slept',
+                    f'{times} × `ncps` ({spent} µs); {row["hot_us"] / head["hot_us"]:.2f} of the convolutions',
+                    goal,
+                )
+    if 'fit_compiled_us' in more:
+        add('the fit of a raw 640×480 picture', f'{more["fit_compiled_us"]:.0f} µs, OpenCV {more["fit_opencv_us"]:.0f}')
+
+
 def main() -> None:
     """Measure and print a table, or JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -267,6 +286,7 @@ def main() -> None:
         os.environ['XDG_CACHE_HOME'] = str(Path(folder, 'cache'))
         results = {kind: measure(kind, args.steps, Path(folder)) for kind in KINDS}
         more = beside(Path(folder))
+    add_rows(results, more)
     print(json.dumps({**results, 'beside': more}, indent=2) if args.json else table(results, more))
 
 

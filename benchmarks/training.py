@@ -26,6 +26,7 @@ import ncps.torch
 import ncps.wirings
 import numpy as np
 import torch
+from summary import add
 
 from lnn_controller.data.episode import Episode
 from lnn_controller.learning.build import build_network, new_spec
@@ -148,6 +149,13 @@ def main() -> None:
     torch.set_num_threads(1)
     warnings.filterwarnings('ignore', module='lightning')
     results = measure(args.steps)
+    faster = {name: f'{each["lnn_train_is_faster"]:.2f}' for name, each in results.items()}
+    add(
+        'a training step, batch and augmentation included, processor time',
+        f'{faster["ncps"]} × `ncps` on the same batches, {faster["ncps, chunks"]} × with our chunks, '
+        f'{faster["plain loop"]} × a plain loop; {results["lnn train"]["frames_per_s"]} frames a second',
+        '≥ 1.4 × `ncps`',
+    )
     if args.json:
         print(json.dumps(results, indent=2))
         return

@@ -8,6 +8,8 @@ import time
 from pathlib import Path
 from urllib.request import urlopen
 
+from summary import add
+
 from lnn_controller.live.domain import choose_domain
 from lnn_controller.live.graph import Graph
 from lnn_controller.nodes.common.environment import dds_environment
@@ -27,13 +29,16 @@ def memory_mb(pid: int) -> float:
     return int(Path(f'/proc/{pid}/statm').read_text().split()[1]) * os.sysconf('SC_PAGE_SIZE') / 1e6
 
 
-def measure(processes: dict[str, int], seconds: float) -> None:
+def measure(when: str, processes: dict[str, int], seconds: float) -> None:
     """Print each process' share of a core over a time, and its memory."""
+    print(when)
     before, begun_s = {name: cpu_s(pid) for name, pid in processes.items()}, time.monotonic()
     time.sleep(seconds)
     past_s = time.monotonic() - begun_s
     for name, pid in processes.items():
-        print(f'  {name:<24}{100 * (cpu_s(pid) - before[name]) / past_s:6.1f} % of a core{memory_mb(pid):8.0f} MB')
+        share = (cpu_s(pid) - before[name]) / past_s
+        print(f'  {name:<24}{100 * share:6.1f} % of a core{memory_mb(pid):8.0f} MB')
+        add(f'{name} in the simulator, {when}', f'{share:.1%} of a core, {memory_mb(pid):.0f} MB')
 
 
 def main() -> None:
@@ -48,17 +53,15 @@ def main() -> None:
         controller = graph.start('controller', 'lnn_controller.nodes.controller_node', parameters=parameters).pid
         for number in range(2):
             time.sleep(SETTLE_S)
-            print(f'without a page, {number + 1}')
-            measure({'controller': controller}, seconds)
+            measure(f'without a page, {number + 1}', {'controller': controller}, seconds)
             command = [sys.executable, '-m', 'lnn_controller.cli', 'view', '--port', str(PORT)]
             with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as view:
                 assert view.stdout is not None
                 urlopen(view.stdout.readline().strip()).close()
                 time.sleep(SETTLE_S)
                 children = Path(f'/proc/{view.pid}/task/{view.pid}/children').read_text().split()
-                print(f'with a page, {number + 1}')
                 processes = {'controller': controller, 'lnn view': view.pid, "the page's server": int(children[0])}
-                measure(processes, seconds)
+                measure(f'with a page, {number + 1}', processes, seconds)
                 view.terminate()
 
 

@@ -15,6 +15,7 @@ from contextlib import closing
 from typing import Any
 
 import numpy as np
+from summary import add
 
 from lnn_controller.sim.interface import schedule
 from lnn_controller.sim.robots import ROBOTS, find_robot
@@ -91,6 +92,11 @@ def main() -> None:
     parser.add_argument('--json', action='store_true')
     args = parser.parse_args()
     figures = {scene: measure(args.robot, scene, args.seconds) for scene in find_robot(args.robot).scenes}
+    for scene, values in figures.items():
+        add(
+            f"the {args.robot}'s world, {scene}, one core",
+            f'{values["real_time_factor"]:.1f} × real time; a picture {values["picture_ms"]:.1f} ms',
+        )
     if args.json:
         print(json.dumps(figures))
         return
