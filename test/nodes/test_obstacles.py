@@ -33,7 +33,9 @@ def placed(points, *pose):
 
 def scan(ranges, **changes):
     given = {'angle_min': -math.pi / 2, 'angle_increment': math.pi / 2, 'range_min': 0.1, 'range_max': 10.0}
-    return LaserScan(ranges=ranges, **given | changes)
+    given |= changes
+    end = {'angle_max': given['angle_min'] + given['angle_increment'] * (len(ranges) - 1)} if ranges else {}
+    return LaserScan(ranges=ranges, **end | given)
 
 
 def cloud(rows, kind='<f4', frame_id='lidar', names='xyz', **changes):
@@ -71,6 +73,37 @@ def test_a_scan_that_turns_the_other_way():
     np.testing.assert_allclose(seen, [[0, 1], [2, 0], [0, -3]], atol=1e-6)
 
 
+@pytest.mark.parametrize('sign', [1, -1])
+def test_rays_that_a_scan_announces_and_does_not_hold_have_not_measured(sign):
+    turned = {'angle_min': -sign * math.pi / 2, 'angle_max': sign * math.pi / 2, 'angle_increment': sign * math.pi / 20}
+    with pytest.raises(InputError, match=r'Got 1 of 21: is the sensor covered\?'):
+        scan_points(scan([5.0], **turned))
+    seen = obstacles.scan_points(scan([5.0] * 10, **turned), 0.1)
+    np.testing.assert_allclose(seen.bearings.angles, sign * np.linspace(-math.pi / 2, math.pi / 2, 21), atol=1e-6)
+    np.testing.assert_array_equal(seen.bearings.measured, [1] * 10 + [0] * 11)
+    assert len(seen.points) == 10
+
+
+@pytest.mark.parametrize(
+    'angles',
+    [
+        {'angle_max': math.pi / 2, 'angle_increment': math.pi / 3},  # closes the circle, but for its last ray
+        {'angle_max': NAN},
+        {'angle_max': INF},
+        {'angle_max': 0.0, 'angle_increment': math.pi / 2},  # left at zero
+        {'angle_max': -3.0, 'angle_increment': math.pi / 2},
+    ],
+)
+def test_angles_that_announce_nothing_more_leave_a_scan_as_it_is(angles):
+    seen = obstacles.scan_points(scan([1.0, 2.0, 3.0], **angles), 1.0)
+    np.testing.assert_array_equal(seen.bearings.measured, [1, 1, 1])
+
+
+def test_angles_beyond_one_turn_announce_one_turn():
+    seen = obstacles.scan_points(scan([1.0] * 3, angle_max=1e9), 0.1)
+    assert len(seen.bearings.angles) == 5
+
+
 def test_ranges_that_are_no_points():
     nowhere = [NAN, INF, 0.0, 0.05, 10.5, -1.0]
     message = scan([*nowhere, 10.0], angle_min=0.0, angle_increment=0.1)
@@ -92,7 +125,7 @@ def test_ranges_that_are_no_points():
     ],
 )
 def test_a_scan_that_sees_nothing_is_no_free_way(ranges, measured):
-    message = scan(ranges, angle_increment=0.1)
+    message = scan(ranges, angle_min=0.0, angle_increment=0.1)
     with pytest.raises(InputError, match=rf'at least 10 % of its ranges .* Got {measured} of {len(ranges)}'):
         scan_points(message)
 

@@ -112,7 +112,8 @@ def scan_points(message: LaserScan, min_valid: float) -> Seen:
 
     A ray has measured if it gives a distance, or that there is nothing within its range: +inf, or more than
     ``range_max``. −inf is an obstacle too close to be measured (REP 117). NaN, zero and whatever else lies below
-    ``range_min`` are no measurements: where too few rays have measured, nobody knows whether the way is free.
+    ``range_min`` are no measurements, nor is what the scan announces by ``angle_max`` and does not hold: where too few
+    rays have measured, nobody knows whether the way is free.
 
     :param message: the scan; intensities are ignored
     :param min_valid: share of rays that must have measured, 0 … 1; one at the least
@@ -139,6 +140,10 @@ def scan_points(message: LaserScan, min_valid: float) -> Seen:
             f'Got {nearest:g} and {farthest:g}: check the driver of the laser scanner'
         )
         raise InputError(msg)
+    announced = _announced(message)
+    if announced > count + 1:  # a scan that closes the circle may hold its first ray but once
+        ranges = np.concatenate((ranges, np.full(announced - count, math.nan)))
+        count = announced
     too_close = ranges == -math.inf
     # Zero is never a distance, also where range_min was left at zero: many drivers send it for "nothing came back".
     measured = (ranges >= nearest) & (ranges > 0.0)
@@ -154,6 +159,15 @@ def scan_points(message: LaserScan, min_valid: float) -> Seen:
         1.0,
     )
     return Seen(directions[seen] * ranges[seen, np.newaxis], directions[too_close], nearest, looked)
+
+
+def _announced(message: LaserScan) -> int:
+    """How many rays a scan has by its angles, of one turn at the most; 0 where they do not say."""
+    increment: float = message.angle_increment
+    span: float = message.angle_max - message.angle_min
+    if not (math.isfinite(span) and abs(increment) >= FINEST_RAD and span * increment > 0.0):
+        return 0
+    return min(round(min(abs(span), TURN_RAD) / abs(increment)) + 1, MAX_RAYS)
 
 
 def cloud_points(
