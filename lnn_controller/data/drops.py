@@ -26,6 +26,7 @@ DROP_REASONS = {
     'imu_stamp_not_increasing': 'IMU samples not newer than the one before (repeated, or the clock went back)',
     'command_unreadable': 'commands whose bytes are damaged',
     'command_not_finite': 'commands with NaN or infinity, or steered by 90° or more',
+    'command_not_plausible': 'commands of more than 100 m/s or rad/s',
     'command_without_velocity': 'setpoints of a position or a heading alone, without a velocity and a yaw rate',
     'command_without_heading': 'commands in the axes of the world while no odometry said where the robot heads',
     'command_without_stamp': 'commands stamped zero in a topic that is otherwise stamped by another clock',

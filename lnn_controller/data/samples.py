@@ -33,6 +33,9 @@ __all__ = ['SampleReader']
 _MOST_WRONG_ANGLES = 0.25  # share of a topic's commands
 _COLUMNS = 6  # of an IMU sample, and of a twist
 _REPORTED_FRAMES = 100
+# m/s and rad/s: as far as the controller's own limits go (linear.x.max_velocity). Of the commands that a policy learns
+# the largest becomes the largest that it may give: one glitch of an odometry would let it give anything.
+_MAX_COMMAND = 100.0
 _RUN = 1000  # messages that are read at once
 _AHEAD = 8  # pictures that are decoded while others are read
 _REASONS: dict[type[InputError], str] = {
@@ -212,7 +215,7 @@ class SampleReader:
         read = values_from_cdrs([message.data for message in run], msgtype)
         if read is None:
             return None
-        return read if (are_plausible if kind == 'imu' else _fit_float32)(read[1]) else None
+        return read if (are_plausible if kind == 'imu' else _may_be_commanded)(read[1]) else None
 
     def _drop(self, kind: str, error: InputError) -> None:
         reason = 'image_undecodable' if kind == 'image' else f'{kind}_unreadable'
@@ -228,8 +231,8 @@ class SampleReader:
                 raise _UnusableError('imu_not_plausible')
             return header_ns, [*gyro, *accel]
         header_ns, twist = self._commands.read(message)
-        if not _fit_float32(twist):
-            raise _UnusableError('command_not_finite')
+        if not _may_be_commanded(twist):
+            raise _UnusableError('command_not_plausible' if np.isfinite(twist).all() else 'command_not_finite')
         return header_ns, twist.tolist()
 
     def _check(self) -> None:
@@ -246,7 +249,8 @@ class SampleReader:
             if kind == 'imu':
                 msg += '. Join its halves into one topic, choose another with --imu-topic, or train with --imu no'
             raise InputError(msg)
-        self._check_angles(self._chosen['command'], self.drops['command_not_finite'])
+        wrong = self.drops['command_not_finite'] + self.drops['command_not_plausible']
+        self._check_angles(self._chosen['command'], wrong)
 
     def _check_angles(self, topic: Topic, wrong: int) -> None:
         """Refuse angles in degrees, of which those near straight ahead would be read as sharp turns."""
@@ -257,9 +261,8 @@ class SampleReader:
             )
 
 
-def _fit_float32(values: NDArray[np.float64]) -> bool:
-    """float32 is what networks take: a value beyond its range is as unusable as infinity."""
-    return bool((np.abs(values) < np.finfo(np.float32).max).all())
+def _may_be_commanded(values: NDArray[np.float64]) -> bool:
+    return bool((np.abs(values) <= _MAX_COMMAND).all())
 
 
 class _UnusableError(Exception):

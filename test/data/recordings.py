@@ -41,7 +41,7 @@ def write_drive(path, *, storage='mcap', seconds=2, start_ns=10**18, imu=True):
             if imu:
                 bag.write('/imu/data', stamp + 3 * MS, imu_message(stamp, (0, 0, ms / 100), (0, ms / 100, 9.81)))
             if ms % 20 == 0:
-                command = twist_stamped_message(stamp, linear=(ms, 0, 0), angular=(0, 0, -ms))
+                command = twist_stamped_message(stamp, linear=(ms / 100, 0, 0), angular=(0, 0, -ms / 100))
                 bag.write('/cmd_vel', stamp + 3 * MS, command)
     return Path(path)
 

@@ -1,6 +1,7 @@
 import dataclasses
 import importlib
 import shutil
+from functools import partial
 
 import cv2
 import numpy as np
@@ -36,7 +37,7 @@ def frames(*stamps, receive=0):
 
 
 def commands(*stamps, receive=0):
-    return [('/cmd_vel', STAMPED, s + receive, m.twist_stamped_message(s, linear=(s / MS, 0, 0))) for s in stamps]
+    return [('/cmd_vel', STAMPED, s + receive, m.twist_stamped_message(s, linear=(s / MS % 100, 0, 0))) for s in stamps]
 
 
 @pytest.mark.parametrize('alone', [False, True], ids=['directory', 'file'])
@@ -49,8 +50,8 @@ def test_a_whole_drive(tmp_path, storage, alone):
     np.testing.assert_array_equal(episode.imu_stamps_ns, start + np.arange(0, 2000, 10) * MS)
     np.testing.assert_array_equal(episode.command_stamps_ns, start + np.arange(0, 2000, 20) * MS)
     np.testing.assert_array_equal(episode.images, [picture(i) for i in range(40)])
-    np.testing.assert_array_equal(episode.commands[:, 0], -np.arange(0, 2000, 20))
-    np.testing.assert_array_equal(episode.commands[:, 1], np.arange(0, 2000, 20))
+    np.testing.assert_array_equal(episode.commands[:, 0], np.float32(-np.arange(0, 2000, 20) / 100))
+    np.testing.assert_array_equal(episode.commands[:, 1], np.float32(np.arange(0, 2000, 20) / 100))
     np.testing.assert_allclose(episode.imu[7], [0, 0, 0.7, 0, 0.7, 9.81], rtol=1e-6)
     assert (episode.images.dtype, episode.imu.dtype, episode.commands.dtype) == (np.uint8, np.float32, np.float32)
     assert episode.drops == {}
@@ -225,7 +226,8 @@ def test_every_drop_is_counted_and_has_words(tmp_path):
         'imu_not_plausible': 3,
         'imu_unreadable': 1,
         'imu_stamp_not_increasing': 1,
-        'command_not_finite': 2,
+        'command_not_finite': 1,
+        'command_not_plausible': 1,
         'command_unreadable': 1,
         'command_stamp_not_increasing': 1,
     }
@@ -236,7 +238,20 @@ def test_every_drop_is_counted_and_has_words(tmp_path):
     assert set(episode.drops) <= set(DROP_REASONS)
     lines = explain_drops({**episode.drops, 'image_stale': 0})
     assert lines[0] == '2 frames whose bytes or encoding do not decode (image_undecodable)'
-    assert len(lines) == 8
+    assert len(lines) == 9
+
+
+@pytest.mark.parametrize('kind', [STAMPED, ODOMETRY])
+def test_a_glitch_is_no_command(tmp_path, kind):
+    make = m.twist_stamped_message if kind == STAMPED else partial(m.odometry_message, position=(0, 0, 0))
+    given = {8: (100.1, 0.0), 9: (0.5, -4e5), 12: (100.0, -100.0)}
+    rows = [
+        ('/drive', kind, n * MS, make(n * MS, linear=(v, 0, 0), angular=(0, 0, w)))
+        for n, (v, w) in ((n, given.get(n, (0.5, n / 100))) for n in range(1, 20))
+    ]
+    episode = read_episode(write(tmp_path / 'bag', *frames(*(n * MS for n in range(1, 20))), *rows), image=SPEC)
+    assert episode.drops == {'command_not_plausible': 2}
+    assert (len(episode.commands), np.abs(episode.commands).max()) == (17, 100)
 
 
 def test_samples_that_are_read_many_at_once_are_those_that_are_read_one_by_one(tmp_path, monkeypatch):
