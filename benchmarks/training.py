@@ -31,8 +31,7 @@ from summary import add
 from lnn_controller.data.episode import Episode
 from lnn_controller.learning.build import build_network, new_spec
 from lnn_controller.learning.config import TrainConfig
-from lnn_controller.learning.held_out import FRAMES_AT_ONCE
-from lnn_controller.learning.module import PolicyModule, at_ticks
+from lnn_controller.learning.module import FRAMES_AT_ONCE, PolicyModule, at_ticks
 from lnn_controller.learning.windows import Batch, Windows
 from lnn_controller.liquid.encoder import ConvEncoder
 from lnn_controller.policy.spec import ImageSpec

@@ -167,8 +167,8 @@ class Augment:
         start, bank = int(self.rng.integers(self._noise.size)), self._noise
         # The bank is read on as it lies, from the start again where it ends: to gather rows would cost as much as all.
         noise = bank[start : start + flat.size]
-        if len(noise) < flat.size:
-            noise = np.concatenate([noise, np.resize(bank, flat.size - len(noise))])
+        while len(noise) < flat.size:
+            noise = np.concatenate([noise, bank[: flat.size - len(noise)]])
         noise = noise.reshape(flat.shape)
         return np.asarray(cv2.addWeighted(flat, 1.0, noise, 255.0 * sigma, 0.0, dtype=cv2.CV_8U), np.uint8)
 

@@ -30,8 +30,8 @@ __all__ = [
 
 # Whole episodes are measured at this rate, or the nearest to it that the policy is trained for, from a fresh state.
 VALIDATION_RATE_HZ = 50.0
-# Frames are encoded in chunks of so many: the activations of hundreds at once fall out of the processor's cache, and
-# forward and backward pass take 1.7 times as long.
+# Frames are encoded, without gradients, in chunks of so many. What they are changed by before depends on it: each chunk
+# has the same noise.
 FRAMES_AT_ONCE = 96
 # Sequences run side by side for so many ticks before those that have ended are left out: 10 s.
 TICKS_AT_ONCE = 500

@@ -35,15 +35,16 @@ class ConvEncoder(nn.Module):
                 f'a frame must be at least {SMALLEST_SIDE} pixels high and wide. Got {height}×{width} (height × width)'
             )
         self.features = features
+        # In place: nobody needs what a convolution gave below zero, and training keeps a tensor less of each.
         self.convolutions = nn.Sequential(
             nn.Conv2d(3, 16, 5, stride=3),
-            nn.ReLU(),
+            nn.ReLU(inplace=True),
             nn.Conv2d(16, 16, 3, stride=2),
-            nn.ReLU(),
+            nn.ReLU(inplace=True),
             nn.Conv2d(16, 32, 3, stride=2),
-            nn.ReLU(),
+            nn.ReLU(inplace=True),
             nn.Conv2d(32, 8, 3),
-            nn.ReLU(),
+            nn.ReLU(inplace=True),
             nn.Flatten(),
         )
         flat = self.convolutions(torch.zeros(1, 3, height, width)).shape[1]
