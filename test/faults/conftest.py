@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from faults import FAULTS, Outcome, write_page
+from rclpy.node import Node
 from rig import Rig
 from ros_fixtures import domain_id, graph, probe, real_graph
 
@@ -45,3 +46,11 @@ def rig(make_rig):
     rig = make_rig()
     rig.start()
     return rig
+
+
+@pytest.fixture
+def another(rig):
+    """Another node than the rig has."""
+    node = Node('another', context=rig.probe.context)
+    yield node
+    node.destroy_node()

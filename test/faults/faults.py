@@ -21,6 +21,7 @@ FAULTS = {
     'camera: intermittent': 'silent until the robot stops, then back until it drives, three times',
     'camera: slow': 'four pictures a second, with image_timeout_s at 0.2',
     'camera: looping': 'its last three pictures again and again, with new stamps',
+    'a second camera': 'another node that publishes image_raw too',
     'IMU: stuck': 'the very same sample again and again, with new stamps',
     'IMU: slow': 'one sample a second instead of 100',
     'IMU silent': 'no sample is sent any more',

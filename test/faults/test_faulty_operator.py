@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 from bundles import CAR
 from geometry_msgs.msg import TwistStamped
-from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rig import PERIOD_S, moves, nothing
 from ros_probe import ACTIVATE, DEACTIVATE, status
@@ -119,14 +118,6 @@ def test_an_emergency_stop_while_it_stands_already(rig, emergency_stop, outcome)
     emergency_stop.publish(Bool(data=False))
     rig.recovers(outcome)
     outcome.note = 'stood already; a camera that returns does not release it'
-
-
-@pytest.fixture
-def another(rig):
-    """Another node than the one that holds the stop."""
-    node = Node('another', context=rig.probe.context)
-    yield node
-    node.destroy_node()
 
 
 @pytest.mark.fault('emergency stop, best effort')

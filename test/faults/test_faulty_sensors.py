@@ -5,8 +5,10 @@ from functools import partial
 
 import numpy as np
 import pytest
+from rclpy.qos import qos_profile_sensor_data
 from rig import garbage, moves, nothing
 from ros_probe import to_ros
+from sensor_msgs.msg import Image
 
 from lnn_controller.data.messages.build import imu_message
 
@@ -103,6 +105,18 @@ def test_a_camera_with_a_loose_contact(rig, outcome):
 def test_a_camera_that_repeats_its_last_pictures(rig, outcome):
     rig.drives_on()  # the rig's camera does just that, all the time
     outcome.note = rig.warned('the camera has shown nothing but pictures that it had shown before')
+
+
+@pytest.mark.fault('a second camera')
+def test_a_second_camera_is_an_error_by_name(rig, another, outcome):
+    told = rig.statuses()
+    publisher = another.create_publisher(Image, 'image_raw', qos_profile_sensor_data)
+    outcome.said = rig.says(r'/image_raw: 2 publishers \(/another, /probe\)')
+    assert rig.diagnostics(told, 'graph_errors') == '1'
+    rig.drives_on(10)
+    another.destroy_publisher(publisher)
+    rig.probe.until(lambda: rig.diagnostics(told, 'graph_errors') == '0', 'it is gone')
+    outcome.note = 'an ERROR on `/diagnostics` as long as it is there'
 
 
 @pytest.mark.fault('IMU: stuck')

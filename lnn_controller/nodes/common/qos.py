@@ -24,6 +24,7 @@ __all__ = ['TWISTS', 'QosWatch', 'all_latched', 'all_reliable', 'node_of', 'qos_
 
 UNKNOWN = '_NODE_NAME_UNKNOWN_'  # of rmw: an endpoint of a program that names no node
 NAMELESS = 'without a name'
+LISTED = 4
 TWISTS = {'geometry_msgs/msg/Twist', 'geometry_msgs/msg/TwistStamped'}
 
 
@@ -90,13 +91,14 @@ class Mismatch(NamedTuple):
 
 class QosWatch:
     """
-    Compares type and QoS of a node's topics with those of the other ends, and looks for others who send its commands.
+    Compares type and QoS of a node's topics with those of the other ends, and looks for others who send its commands,
+    and for sensors that are there twice.
 
     :param node: whose topics they are
     :param publishers: its publishers
     :param subscriptions: its subscriptions
     :param alone: the publisher that must be the only one of its topic
-    :param heard: those of the subscriptions that must hear every publisher of their topics
+    :param heard: those of the subscriptions that must hear every publisher of their topics; the others need one alone
     :param error: called once with each thing that does not fit
     """
 
@@ -136,7 +138,7 @@ class QosWatch:
         """Look at who is there now; cheap enough for once a second."""
         self._counts = self._count()
         before = self.errors
-        found = (*self._listeners(), *self._talkers(), *self._strangers())
+        found = (*self._listeners(), *self._talkers(), *self._strangers(), *self._crowds())
         self._found = tuple(dict.fromkeys(found))  # two ends of one node are one matter
         # Who has just been discovered may have no name yet.
         self._due = [each for each in self.errors if each not in before or each in self._due]
@@ -172,6 +174,20 @@ class QosWatch:
                 f'{topic}: another node {own} publishes here too, and the robot gets the commands of both. Stop it, or '
                 f'start it under another name and namespace'
             )
+
+    def _crowds(self) -> Iterator[Mismatch]:
+        for each in self._subscriptions:
+            if each in self._heard:
+                continue
+            topic, kind = each.topic_name, type_name(each.msg_type)
+            others = self._node.get_publishers_info_by_topic(topic)
+            found = sorted(node_of(other) for other in others if other.topic_type == kind)
+            if len(found) > 1:
+                names = ', '.join(found[:LISTED]) + ', …' * (len(found) > LISTED)
+                yield Mismatch(
+                    f'{topic}: {len(found)} publishers ({names}), and the node takes the messages of all of them. '
+                    f'Stop all but one, or remap their topics'
+                )
 
 
 def node_of(endpoint: TopicEndpointInfo) -> str:
