@@ -25,6 +25,7 @@ SAME_ASPECT = 0.02
 # Of the frames at the same times, where two bags hold one recording: all, but for what an image decoder changes.
 SAME_PICTURES = 0.9
 LOOKED_AT = 16
+IMAGE_TIMEOUT_S = 0.2  # the controller's, unless it is told otherwise
 
 
 class Finding(NamedTuple):
@@ -182,6 +183,13 @@ def _imu(recording: Recording) -> list[Finding]:
 
 
 def _camera(recording: Recording) -> list[Finding]:
+    gaps_s = np.concatenate([np.diff(each.image_stamps_ns) for each in recording.episodes]) * 1e-9
+    if len(gaps_s) and np.median(gaps_s) > IMAGE_TIMEOUT_S:
+        text = (
+            f'{recording.name}: pictures come every {np.median(gaps_s):.2g} s, and where none has come for '
+            f'{IMAGE_TIMEOUT_S:g} s (image_timeout_s) the controller stops: it does not drive by such a camera'
+        )
+        return [Finding(text)]
     seconds = sum(repeated_pictures_s(episode) for episode in recording.episodes)
     return _hangs(recording, 'the camera shows nothing but pictures that it had shown before', seconds)
 

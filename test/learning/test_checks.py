@@ -10,10 +10,12 @@ import pytest
 from foreign_bags import ACKERMANN, ackermann_types, write_foreign
 from made_bags import MS, START_NS, TWIST_STAMPED, write_steering
 
+from lnn_controller.control import ControlSettings
 from lnn_controller.data.bags.writer import BagWriter
 from lnn_controller.data.messages.build import image_message, imu_message, odometry_message, twist_stamped_message
 from lnn_controller.data.usable import usable_spans
 from lnn_controller.errors import InputError
+from lnn_controller.learning import checks
 from lnn_controller.learning.build import new_spec
 from lnn_controller.learning.config import TrainConfig
 from lnn_controller.learning.episodes import load
@@ -28,7 +30,17 @@ def steady(ms):
 
 
 def write(
-    path, command=steady, *, every_ms=50, imu=None, shape=(24, 32), seconds=6, odometry=None, turn=None, robot=None
+    path,
+    command=steady,
+    *,
+    every_ms=50,
+    frame_ms=50,
+    imu=None,
+    shape=(24, 32),
+    seconds=6,
+    odometry=None,
+    turn=None,
+    robot=None,
 ):
     """
     A drive of frames that differ, of commands (forward, turn) by a function of the time in ms, and perhaps an IMU:
@@ -47,7 +59,9 @@ def write(
                 bag.add_topic(topic, msgtype)
         for ms in range(0, seconds * 1000, 50):
             stamp, yaw = START_NS + ms * MS, ms / 2000
-            bag.write('/image_raw', stamp, image_message(stamp, rng.integers(0, 255, (*shape, 3), dtype=np.uint8)))
+            picture = rng.integers(0, 255, (*shape, 3), dtype=np.uint8)
+            if ms % frame_ms == 0:
+                bag.write('/image_raw', stamp, image_message(stamp, picture))
             if command and ms % every_ms == 0:
                 forward, turn = command(ms)
                 message = twist_stamped_message(stamp, linear=(forward, 0, 0), angular=(0, 0, turn))
@@ -184,6 +198,13 @@ def test_two_shapes_of_frames_are_told_with_both_sizes(tmp_path):
 def test_commands_beside_measured_velocities_are_told(tmp_path):
     bags = [write(tmp_path / 'commanded'), write(tmp_path / 'measured', None, odometry=lambda ms: 0.5 + ms / 1e6)]
     assert any(f'beside what an odometry measured, which comes later: {bags[1]}' in note for note in notes(bags))
+
+
+def test_a_camera_by_which_the_controller_would_not_drive_is_told(tmp_path):
+    assert ControlSettings.image_timeout_s == checks.IMAGE_TIMEOUT_S
+    told = r'slow: pictures come every 0\.25 s, and where none has come for 0\.2 s \(image_timeout_s\) the controller'
+    assert any(re.search(told, note) for note in notes([write(tmp_path / 'slow', frame_ms=250, seconds=12)]))
+    assert notes([write(tmp_path / 'fast', lambda ms: (ms / 1000, np.sin(ms)), frame_ms=200, seconds=12)]) == ()
 
 
 def press(ms):
