@@ -8,12 +8,15 @@ at 100 Hz, commands at 20 Hz. Each row is a process of its own, which loads them
 tests as `lnn train` does. `--minutes 60` makes 4 GB of files, and `--hundred`, a hundred bags of ten minutes with a
 camera of 10 Hz, 23 GB; they take ten minutes and more, and are not part of `make bench`.
 
-Memory is what the process has to itself beyond what its libraries took (anonymous memory, sampled every 20 ms): frames
-are mapped from files, and the kernel takes those pages back whenever somebody needs them. `--limit-gb` sets a limit
-that the kernel holds the process to (RLIMIT_DATA).
+Memory is what the process has to itself (anonymous memory, sampled every 20 ms) beyond what it had after a training of
+one window of two ticks, which has all libraries loaded: frames are mapped from files, and the kernel takes those pages
+back whenever somebody needs them. *Needed* is what a step cannot do without, in its largest batch: the batch, what
+autograd keeps of it for the backward pass, and the parameters with gradient and AdamW's two moments; the peak is given
+as a multiple of that. `--limit-gb` sets a limit that the kernel holds the process to (RLIMIT_DATA).
 """
 
 import argparse
+import ctypes
 import json
 import multiprocessing
 import resource
@@ -21,6 +24,8 @@ import struct
 import tempfile
 import threading
 import time
+import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +36,7 @@ from summary import add
 from lnn_controller.data import BagWriter
 from lnn_controller.data.frame_files import FrameCache
 from lnn_controller.data.messages.build import imu_message, serialize, twist_stamped_message, typestore
+from lnn_controller.policy.spec import ImageSpec
 
 HEIGHT, WIDTH, PICTURES = 53, 200, 64
 IMU_HZ, COMMAND_HZ = 100, 20
@@ -101,6 +107,32 @@ class Peak(threading.Thread):
         return self.mb
 
 
+def needed_mb(split: Any, config: Any) -> float:
+    """What a step of training needs at least, of the batches of this training the largest, MB."""
+    import torch
+
+    from lnn_controller.learning.build import build_network, new_spec
+    from lnn_controller.learning.module import PolicyModule
+    from lnn_controller.learning.windows import Windows
+
+    spec = new_spec('needed', config, ImageSpec(HEIGHT, WIDTH), split.train)
+    module = PolicyModule(build_network(spec, config.seed), config, {})
+    own = {each.untyped_storage().data_ptr() for each in module.parameters()}
+    most = 0
+    for batch in Windows(split.train, config):
+        kept = {each.untyped_storage().data_ptr(): each.untyped_storage().nbytes() for each in batch}
+
+        def keep(tensor: Any, kept: dict[int, int] = kept) -> Any:
+            kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+            return tensor
+
+        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+            loss = module.training_step(batch, 0)
+            most = max(most, sum(size for place, size in kept.items() if place not in own))
+        del loss
+    return (most + 4 * sum(each.nbytes for each in module.parameters())) / 1e6
+
+
 def train(bags: list[Path], folder: Path, steps: int, limit_gb: float, results: Any) -> None:
     """Load and train in this process, as `lnn train` does, and put down what it took."""
     import torch
@@ -109,11 +141,16 @@ def train(bags: list[Path], folder: Path, steps: int, limit_gb: float, results: 
     from lnn_controller.learning.episodes import load
     from lnn_controller.learning.train import train as train_policy
 
+    warnings.filterwarnings('ignore', module='lightning')
     if limit_gb:
         resource.setrlimit(resource.RLIMIT_DATA, (round(limit_gb * 1e9),) * 2)
     torch.set_num_threads(1)
     config = TrainConfig(steps=steps, epochs=1, image_height=HEIGHT, image_width=WIDTH)
     cache = FrameCache(1000.0, folder / 'cache')
+    smallest = replace(config, steps=1, batch_size=1, window_ticks=2)
+    make_bag(folder / 'smallest', 0.2, 30, 1_600_000_000_000_000_000)
+    train_policy([folder / 'smallest'], folder / 'first', smallest, cache=cache, progress=False, report=_nothing)
+    ctypes.CDLL(None).malloc_trim(0)  # what that training freed is not the libraries'
     start_mb, peak = own_mb(), Peak()
     peak.start()
     began_s = time.process_time()
@@ -123,18 +160,26 @@ def train(bags: list[Path], folder: Path, steps: int, limit_gb: float, results: 
     frames = split.frames + sum(len(each.images) for each in split.validation)
     del split
     began_s = time.process_time()
-    result = train_policy(bags, folder / 'policy', config, cache=cache, progress=False, report=lambda line: None)
+    result = train_policy(bags, folder / 'policy', config, cache=cache, progress=False, report=_nothing)
+    trained_s, peak_mb = time.process_time() - began_s, peak.end() - start_mb
+    needed = needed_mb(load(bags, config, cache=cache)[1], config)
     results.put(
         {
             'frames_mb': round(frames * HEIGHT * WIDTH * 3 / 1e6),
             'load_cpu_s': round(loaded_s, 1),
-            'again_and_training_cpu_s': round(time.process_time() - began_s, 1),
+            'again_and_training_cpu_s': round(trained_s, 1),
             'loading_peak_mb': round(loading_mb),
-            'peak_mb': round(peak.end() - start_mb),
+            'peak_mb': round(peak_mb),
+            'needed_mb': round(needed),
+            'ratio': round(peak_mb / needed, 2),
             'start_mb': round(start_mb),
             'mae': result.metrics['validation']['angular_z']['mae'],
         }
     )
+
+
+def _nothing(_: str) -> None:
+    """Report nothing."""
 
 
 def measure(minutes: float, bags: int, camera_hz: int, steps: int, limit_gb: float) -> dict[str, float]:
@@ -169,7 +214,15 @@ def main() -> None:
     cases = {f'{minutes:g} min': (minutes, 1, 30) for minutes in args.minutes}
     if args.hundred:
         cases['100 × 10 min'] = (10.0, 100, 10)
-    columns = ('frames_mb', 'load_cpu_s', 'again_and_training_cpu_s', 'loading_peak_mb', 'peak_mb')
+    columns = (
+        'frames_mb',
+        'load_cpu_s',
+        'again_and_training_cpu_s',
+        'loading_peak_mb',
+        'peak_mb',
+        'needed_mb',
+        'ratio',
+    )
     if not args.json:
         print('Loading (processor time), loading again out of the cache and training, peaks of memory:\n')
         print(f'{"":<14}' + ''.join(f'{name:>{len(name) + 3}}' for name in columns))
@@ -178,7 +231,9 @@ def main() -> None:
         figures = results[name] = measure(*case, args.steps, args.limit_gb)
         add(
             f'training on {name} of recording: peak of memory beyond the libraries',
-            f'{figures["peak_mb"]} MB of {figures["frames_mb"]} MB of frames; loaded in {figures["load_cpu_s"]} s',
+            f'{figures["peak_mb"]} MB of {figures["frames_mb"]} MB of frames, {figures["ratio"]} × what a step needs; '
+            f'loaded in {figures["load_cpu_s"]} s',
+            '≤ 1.5 × what a step needs',
         )
         if not args.json:
             print(f'{name:<14}' + ''.join(f'{figures[each]:>{len(each) + 3}}' for each in columns), flush=True)
