@@ -36,7 +36,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     cells.add_argument('--scenes', nargs='+', default=['summer', 'winter'], metavar='SCENE', help='to drive in')
     cells.add_argument('--roads', type=int, nargs='+', default=[21, 47, 64], metavar='N', help='seeds of the worlds')
-    cells.add_argument('--faults', nargs='+', default=['none'], metavar='FAULT', help='none, noise, frames_lost')
+    cells.add_argument(
+        '--faults',
+        nargs='+',
+        default=['none'],
+        metavar='FAULT',
+        help='none, noise, frames_lost, imu_bias, rate_5, rate_100 (Hz)',
+    )
     cells.add_argument('--seconds', type=float, default=15.0, metavar='S', help='of each drive')
     cells.add_argument('--steps', type=int, default=300, metavar='N', help='of the optimiser')
     memory = parser.add_argument_group('of memory')
@@ -56,7 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         default=Path('out/studies'),
         metavar='DIR',
-        help='folder of STUDY.json and STUDY.md; what STUDY.json has is not run again',
+        help='folder of STUDY.json and STUDY.md; what STUDY.json has is not run again; several machines may share it',
     )
 
 
@@ -82,7 +88,8 @@ def run(args: argparse.Namespace) -> int:
     for number, row in enumerate(run_conditions(study.run, conditions, path, jobs=args.jobs), start=1):
         which = ' '.join(str(row['condition'][key]) for key in study.NAMED)
         print(f'{number} of {missing}: {which}', file=sys.stderr, flush=True)
-    rows = [row for row in read_rows(path) if row['condition'] in conditions]
+    found = read_rows(path)  # in the order of the conditions: whoever was first, the page is the same
+    rows = [row for each in conditions for row in found if row['condition'] == each]
     text = study.page(rows, _command(args))
     (args.out / f'{args.study}.md').write_text(text, encoding='utf-8')
     print(text)

@@ -1,13 +1,18 @@
 """The runner goes on where it was, and the page says what the figures say."""
 
 import json
+import math
 import os
 
+import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
 from lnn_controller.cli import main
+from lnn_controller.control import ControlSettings
 from lnn_controller.errors import InputError
+from lnn_controller.evaluation.closed_loop import run_trial
+from lnn_controller.policy import Policy, find_policy
 from lnn_controller.studies import cells
 from lnn_controller.studies.cells_page import page, summarise
 from lnn_controller.studies.registry import COMPARISONS
@@ -22,6 +27,7 @@ CHOSEN = {
     'seconds': 10.0,
     'steps': 100,
 }
+ON_TIME = ControlSettings(tick_on_frame=False)
 ERROR = {'ncp_cfc': 0.03, 'gru': 0.05, 'none': 0.03}
 
 
@@ -111,7 +117,10 @@ def test_seeds_that_a_cell_lacks_are_left_out():
     ('changes', 'told'),
     [
         ({'cells': ['rnn']}, "a cell must be one of ncp_cfc, .* Got 'rnn'"),
-        ({'faults': ['fire']}, "a fault must be one of none, noise, frames_lost. Got 'fire'"),
+        (
+            {'faults': ['fire']},
+            "a fault must be one of none, noise, frames_lost, imu_bias, rate_5, rate_100. Got 'fire'",
+        ),
         ({'encoders': ['drone_forest']}, 'of a policy of the car. Got drone_forest, of the drone'),
         ({'scenes': ['mars']}, 'summer'),
         ({'encoders': ['nothing']}, 'car_lane'),
@@ -166,6 +175,18 @@ def test_the_command_writes_page_and_json_and_says_what_is_done(tmp_path, monkey
     path.write_text(json.dumps({'rows': json.loads(whole)['rows'][:1]}))
     assert main(command) == 0
     assert path.read_text() == whole
+
+
+def test_drives_have_their_rate_and_the_gyro_its_bias():
+    policy = Policy.load(find_policy('car_lane'), runtime='onnx')
+    drives = {
+        fault: run_trial(policy, seed=21, seconds=1.0, settings=ON_TIME, **cells.FAULTS[fault])
+        for fault in ('none', 'imu_bias', 'rate_5', 'rate_100')
+    }
+    periods = {fault: np.median(np.diff(drive.command_stamp_ns)) * 1e-9 for fault, drive in drives.items()}
+    assert periods == pytest.approx({'none': 0.02, 'imu_bias': 0.02, 'rate_5': 0.2, 'rate_100': 0.01})
+    assert cells.FAULTS['imu_bias']['scenario'].at(0.0).gyro_bias_rad_s == pytest.approx(math.radians(20), abs=0.001)
+    assert np.abs(drives['imu_bias'].command - drives['none'].command).max() > 0.01
 
 
 @pytest.mark.slow
