@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -8,6 +10,7 @@ from lnn_controller.export.onnx import export
 from lnn_controller.learning.build import build_network, new_spec
 from lnn_controller.learning.config import TrainConfig
 from lnn_controller.learning.recordings import frame_size
+from lnn_controller.policy import bundle
 from lnn_controller.policy.runtime import Policy
 
 pytestmark = pytest.mark.slow
@@ -61,10 +64,21 @@ def test_options_of_the_cell_go_into_the_bundle(tmp_path):
     assert {key: value.shape for key, value in again.items()} == {k: v.shape for k, v in network.state_dict().items()}
 
 
-@pytest.mark.parametrize(('cell', 'units', 'part'), [('ltc', 1024, '400 MB'), ('ncp_cfc', 1900, 'policy.json')])
-def test_a_network_too_large_for_a_bundle_is_refused_before_it_is_trained(cell, units, part):
-    with pytest.raises(InputError, match=rf'must take at most .*{part}.*Got .*{units} neurons.*: take fewer'):
-        build(cell, units=units)
+def test_a_network_too_large_for_a_bundle_is_refused_before_it_is_trained(monkeypatch):
+    with pytest.raises(InputError, match=r'must take at most 400 MB.*Got .*1024 neurons.*: take fewer'):
+        build('ltc', units=1024)
+    # A wiring of megabytes takes seconds to write: one that is too large for a smaller limit is refused as well.
+    monkeypatch.setattr(bundle, 'SPEC_LIMIT', bundle.PROVENANCE + 100_000)
+    with pytest.raises(InputError, match=r'must take at most 0\.1 MB in policy.json.*Got .*300 neurons.*: take fewer'):
+        build('ncp_cfc', units=300)
+
+
+def test_a_wiring_may_take_nine_megabytes_of_the_spec():
+    _, spec = build('ncp_cfc')
+    room = 9_000_000 - len(replace(spec, provenance={'of': ''}).to_json())
+    bundle.check_wiring_size(replace(spec, provenance={'of': room * 'x'}))
+    with pytest.raises(InputError, match=r'must take at most 9 MB in policy\.json'):
+        bundle.check_wiring_size(replace(spec, provenance={'of': (room + 1) * 'x'}))
 
 
 def test_limits_come_from_the_demonstrations():
