@@ -44,15 +44,22 @@ def weights(out):
     return (Path(out) / 'weights.safetensors').read_bytes()
 
 
-def test_a_bag_becomes_a_policy_and_the_same_seed_the_same_weights(tmp_path):
-    result = run(tmp_path / 'a')
+@pytest.fixture(scope='module')
+def trained(tmp_path_factory):
+    """What ``run`` gives, and its result; read only."""
+    out = tmp_path_factory.mktemp('trained') / 'a'
+    return out, run(out)
+
+
+def test_a_bag_becomes_a_policy_and_the_same_seed_the_same_weights(trained, tmp_path):
+    out, result = trained
     # Frames out of a cache are the same frames.
     cache = FrameCache(folder=tmp_path / 'cache')
     load([REAL_CAR], TrainConfig(), cache=cache)
     run(tmp_path / 'b', cache=cache)
     run(tmp_path / 'c', seed=1)
-    assert weights(tmp_path / 'a') == weights(tmp_path / 'b') != weights(tmp_path / 'c')
-    policy = Policy.load(tmp_path / 'a')
+    assert weights(out) == weights(tmp_path / 'b') != weights(tmp_path / 'c')
+    policy = Policy.load(out)
     assert policy.spec.imu is None
     read = {'command': ['/cmd_vel'], 'image': ['/camera/image_raw/compressed']}
     assert policy.spec.provenance['topics'] == read
@@ -66,7 +73,7 @@ def test_a_bag_becomes_a_policy_and_the_same_seed_the_same_weights(tmp_path):
         assert again.r2 == pytest.approx(figures['r2'], abs=0.1)
         for name in ('mae', 'constant_mae'):
             assert getattr(again, name) == pytest.approx(figures[name], rel=0.03)
-    run_dir = tmp_path / 'a.training'
+    run_dir = out.with_name('a.training')
     assert (run_dir / 'loss.png').stat().st_size > 1000
     rows = list(csv.DictReader((run_dir / 'csv' / 'metrics.csv').open()))
     # Each of the three epochs, the short last one too, was validated and may give the weights.
@@ -132,7 +139,7 @@ def test_a_killed_run_goes_on_and_ends_as_if_it_had_not_been_killed(tmp_path, mo
     assert weights(whole) == weights(killed)
 
 
-def test_a_full_disk_leaves_the_checkpoint_before_and_training_goes_on_from_it(tmp_path):
+def test_a_full_disk_leaves_the_checkpoint_before_and_training_goes_on_from_it(trained, tmp_path):
     folder = tmp_path / 'full.training'
     full = ExitStack()
 
@@ -147,18 +154,18 @@ def test_a_full_disk_leaves_the_checkpoint_before_and_training_goes_on_from_it(t
     assert not list(folder.glob('.*'))
     damaged = shutil.copytree(folder, tmp_path / 'damaged.training') / 'last.ckpt'
     train([REAL_CAR], tmp_path / 'full', config, resume=True, progress=False, report=lambda line: None)
-    run(tmp_path / 'whole')
-    assert weights(tmp_path / 'full') == weights(tmp_path / 'whole')
+    assert weights(tmp_path / 'full') == weights(trained[0])
 
     os.truncate(damaged, damaged.stat().st_size // 2)
     with pytest.raises(InputError, match=r'a checkpoint must be whole\. Got .*last\.ckpt: .*--overwrite'):
         train([REAL_CAR], tmp_path / 'damaged', config, resume=True, progress=False, report=lambda line: None)
 
 
-def test_what_would_lose_something_is_refused_before_training(tmp_path):
+def test_what_would_lose_something_is_refused_before_training(trained, tmp_path):
     with pytest.raises(InputError, match='--resume needs a checkpoint'):
         train([REAL_CAR], tmp_path / 'a', TrainConfig(**QUICK), resume=True)
-    run(tmp_path / 'a')
+    for name in ('a', 'a.training'):
+        shutil.copytree(trained[0].with_name(name), tmp_path / name)
     before = weights(tmp_path / 'a')
     with pytest.raises(InputError, match=r'exists already\. Add --overwrite'):
         run(tmp_path / 'a')
