@@ -92,6 +92,8 @@ def run(args: argparse.Namespace) -> int:
     rows = [row for each in conditions for row in found if row['condition'] == each]
     text = study.page(rows, _command(args))
     (args.out / f'{args.study}.md').write_text(text, encoding='utf-8')
+    if hasattr(study, 'draw'):
+        study.draw(rows, args.out / f'{args.study}.png')
     print(text)
     return 0
 

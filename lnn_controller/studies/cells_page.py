@@ -107,6 +107,8 @@ def page(rows: Sequence[Row], command: str) -> str:
     roads = ', '.join(map(str, one['roads']))
     given = f'{one["steps"]} optimiser steps; drives of {one["seconds"]:g} s; roads {roads}.'
     text = ['# Do cells differ?', '', f'{_WHAT} {given}', '', f'```bash\n{command}\n```', '', _LEGEND]
+    if any(each['against'] is not None for each in summary):
+        text += ['', f'![Difference of each cell from {REFERENCE}, with its interval](cells.png)']
     for encoder, scene, fault in dict.fromkeys((r['encoder'], r['scene'], r['fault']) for r in summary):
         part = [r for r in summary if (r['encoder'], r['scene'], r['fault']) == (encoder, scene, fault)]
         fault_text = '' if fault == 'none' else f', {fault}'

@@ -55,7 +55,7 @@ STUDIES = {
         'adaptation.adversarial_operator',
     ),
 }
-#: of ``lnn study``: modules with ``conditions``, ``run``, ``fits``, ``page`` and ``NAMED``
+#: of ``lnn study``: modules with ``conditions``, ``run``, ``fits``, ``page`` and ``NAMED``, perhaps ``draw``
 COMPARISONS = {
     'cells': Study('liquid cells and others on the same frozen encoder, in closed loop', 'cells'),
     'memory': Study('drives with the state kept and wiped at every tick: which tasks need a memory', 'memory'),

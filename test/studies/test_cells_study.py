@@ -6,6 +6,7 @@ import os
 
 import numpy as np
 import pytest
+from matplotlib.image import imread as read_png
 from safetensors.numpy import load_file
 
 from lnn_controller.cli import main
@@ -15,6 +16,7 @@ from lnn_controller.evaluation.closed_loop import run_trial
 from lnn_controller.policy import Policy, find_policy
 from lnn_controller.studies import cells
 from lnn_controller.studies.cells_page import page, summarise
+from lnn_controller.studies.cells_plot import draw
 from lnn_controller.studies.registry import COMPARISONS
 from lnn_controller.studies.runner import read_rows, run_conditions
 
@@ -149,6 +151,7 @@ def test_the_command_writes_page_and_json_and_says_what_is_done(tmp_path, monkey
     assert main(command) == 0
     assert 'n = 1 seeds × 3 roads' in (tmp_path / 'cells.md').read_text()
     assert len(json.loads((tmp_path / 'cells.json').read_text())['rows']) == 2
+    assert (tmp_path / 'cells.png').exists()
     capsys.readouterr()
     assert main(command) == 0
     assert '2 of 2 are in' in capsys.readouterr().err
@@ -175,6 +178,24 @@ def test_the_command_writes_page_and_json_and_says_what_is_done(tmp_path, monkey
     path.write_text(json.dumps({'rows': json.loads(whole)['rows'][:1]}))
     assert main(command) == 0
     assert path.read_text() == whole
+
+
+def test_the_picture_has_a_panel_for_each_fault_and_is_named_on_the_page(tmp_path):
+    every = rows(range(5))
+    draw(every, tmp_path / 'one.png')
+    for row in every:
+        row['result']['drives'] += [each | {'fault': 'noise'} for each in row['result']['drives']]
+        row['result']['drives'] += [each | {'fault': 'rate_5'} for each in row['result']['drives'][:2]]
+    draw(every, tmp_path / 'three.png')
+    one, three = (read_png(tmp_path / f'{name}.png') for name in ('one', 'three'))
+    assert three.shape[0] > 1.5 * one.shape[0]  # two panels a row
+    red = np.abs(one[..., :3] * 255 - (0xC1, 0x12, 0x1F)).max(axis=2) < 3
+    assert red.any()  # gru is worse
+    assert '](cells.png)' in page(every, 'lnn study cells')
+    alone = [row for row in every if row['condition']['cell'] == 'ncp_cfc']
+    draw(alone, tmp_path / 'alone.png')
+    assert not (tmp_path / 'alone.png').exists()
+    assert 'cells.png' not in page(alone, 'lnn study cells')
 
 
 def test_drives_have_their_rate_and_the_gyro_its_bias():
