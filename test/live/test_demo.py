@@ -116,7 +116,6 @@ def test_a_demo_drives_and_leaves_whole_files_and_no_process(demo, bundle, tmp_p
     assert tuple(summary) == LANE_KEYS
     assert summary == json.loads((out / 'summary.json').read_text())
     assert summary['seconds'] == pytest.approx(6.0, abs=0.05)
-    assert summary['distance_m'] > 3.0
     assert summary['departures'] > 0  # this policy swerves: the demo tells it, and goes on
     assert 25 < summary['control_rate_hz'] < 65  # 60 where the machine keeps up: 50, and the camera's frames
     assert summary['step_latency_p50_us'] > 0
@@ -124,6 +123,11 @@ def test_a_demo_drives_and_leaves_whole_files_and_no_process(demo, bundle, tmp_p
     assert 'cross-track' in told
 
     drive = read_trial(out / 'bag', policy='swerver', scene='summer', seed=21, seconds=6.0)
+    # How far it came in six seconds depends on how often a busy machine let it see; not what the summary says of it.
+    assert summary['distance_m'] == pytest.approx(
+        np.linalg.norm(np.diff(drive.pose[:, :2], axis=0), axis=1).sum(), rel=0.05
+    )
+    assert summary['distance_m'] > 1.0
     # Nothing moved before all was ready: the first of the drive was recorded too, at rest and in the lane.
     assert abs(drive.speed_m_s[0]) < 0.1
     assert abs(cross_track_errors(Track(drive.seed), drive.pose)[0]) < 0.05
