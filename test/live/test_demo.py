@@ -123,11 +123,10 @@ def test_a_demo_drives_and_leaves_whole_files_and_no_process(demo, bundle, tmp_p
     assert 'cross-track' in told
 
     drive = read_trial(out / 'bag', policy='swerver', scene='summer', seed=21, seconds=6.0)
-    # How far it came in six seconds depends on how often a busy machine let it see; not what the summary says of it.
-    assert summary['distance_m'] == pytest.approx(
-        np.linalg.norm(np.diff(drive.pose[:, :2], axis=0), axis=1).sum(), rel=0.05
-    )
-    assert summary['distance_m'] > 1.0
+    # How far six seconds lead depends on how often a busy machine lets it see. Ahead it drives less than its whole path,
+    # for it skids where it swerves.
+    path_m = np.linalg.norm(np.diff(drive.pose[:, :2], axis=0), axis=1).sum()
+    assert 1.0 < 0.6 * path_m < summary['distance_m'] < 1.02 * path_m
     # Nothing moved before all was ready: the first of the drive was recorded too, at rest and in the lane.
     assert abs(drive.speed_m_s[0]) < 0.1
     assert abs(cross_track_errors(Track(drive.seed), drive.pose)[0]) < 0.05
