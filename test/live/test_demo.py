@@ -21,6 +21,7 @@ from trials import LANE_KEYS
 
 from lnn_controller.cli import main
 from lnn_controller.evaluation.from_bag import read_trial
+from lnn_controller.metrics.lane import DEPARTURE_M
 from lnn_controller.policy import ImageSpec, Policy
 from lnn_controller.replay.bag import replay_bag
 from lnn_controller.replay.result import summarise_replay
@@ -116,17 +117,19 @@ def test_a_demo_drives_and_leaves_whole_files_and_no_process(demo, bundle, tmp_p
     assert tuple(summary) == LANE_KEYS
     assert summary == json.loads((out / 'summary.json').read_text())
     assert summary['seconds'] == pytest.approx(6.0, abs=0.05)
-    assert summary['departures'] > 0  # this policy swerves: the demo tells it, and goes on
     assert 25 < summary['control_rate_hz'] < 65  # 60 where the machine keeps up: 50, and the camera's frames
     assert summary['step_latency_p50_us'] > 0
     assert 'm/s' in told
     assert 'cross-track' in told
 
     drive = read_trial(out / 'bag', policy='swerver', scene='summer', seed=21, seconds=6.0)
-    # How far six seconds lead depends on how often a busy machine lets it see. Ahead it drives less than its whole path,
-    # for it skids where it swerves.
-    path_m = np.linalg.norm(np.diff(drive.pose[:, :2], axis=0), axis=1).sum()
-    assert 1.0 < 0.6 * path_m < summary['distance_m'] < 1.02 * path_m
+    # How far six seconds lead, and whether out of the lane, depends on how often a busy machine lets the car see.
+    steps_m = np.linalg.norm(np.diff(drive.pose[:, :2], axis=0), axis=1)
+    put_back = steps_m > 0.1  # by the simulator, into the lane
+    assert summary['distance_m'] == pytest.approx(steps_m[~put_back].sum(), rel=0.1)
+    assert summary['distance_m'] > 0.1
+    outside = np.abs(cross_track_errors(Track(drive.seed), drive.pose)) > DEPARTURE_M
+    assert (summary['departures'] > 0) == (put_back.any() or outside.any())
     # Nothing moved before all was ready: the first of the drive was recorded too, at rest and in the lane.
     assert abs(drive.speed_m_s[0]) < 0.1
     assert abs(cross_track_errors(Track(drive.seed), drive.pose)[0]) < 0.05
