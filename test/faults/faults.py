@@ -146,7 +146,7 @@ reason is the right one, and that the robot drives again when the fault ends.
 them, so with their delivery, which may take a millisecond or two beyond the limit. The limit is the timeout and one
 control period: 50 Hz, `image_timeout_s` 0.2, `imu_timeout_s` 0.2, `image_frozen_timeout_s` 0.3; the process looks for
 signals every 50 ms. **Drives again** counts from the end of the fault; for a process that was ended, from its
-start. Measured on {machine}; other work was going on there.
+start. Measured on {machine}.
 
 | fault | what is done | stopped | drives again | the log says | besides |
 | --- | --- | --- | --- | --- | --- |
