@@ -147,6 +147,8 @@ def _read(
     values = {
         kind: reader.values(kind)[stream.kept].astype(np.float32) for kind, stream in streams.items() if kind != 'image'
     }
+    received_ns = np.array(reader.stamps['image'].receive, np.int64)[streams['image'].kept]
+    marks, marks_notes = read_marks(bag, received_ns, streams['image'].stamps_ns)
     return Episode(
         name=str(bag.path),
         images=_kept(reader.images, streams['image'].kept),
@@ -159,13 +161,9 @@ def _read(
         drops=_drops(bag, reader.drops, streams),
         topics=names,
         clock=clock,
-        notes=(*notes, *clock_notes, *_told_damage(bag)),
+        notes=(*notes, *clock_notes, *marks_notes, *_told_damage(bag)),
         robot=bag.custom_data.get('robot', ''),
-        marks=read_marks(
-            bag,
-            np.array(reader.stamps['image'].receive, np.int64)[streams['image'].kept],
-            streams['image'].stamps_ns,
-        ),
+        marks=marks,
     )
 
 

@@ -41,29 +41,40 @@ class Stretch(NamedTuple):
     reason: str = ''
 
 
-def read_marks(bag: Bag, received_ns: NDArray[np.int64], stamps_ns: NDArray[np.int64]) -> tuple[Mark, ...]:
+def read_marks(
+    bag: Bag, received_ns: NDArray[np.int64], stamps_ns: NDArray[np.int64]
+) -> tuple[tuple[Mark, ...], list[str]]:
     """
     Read a bag's marks. They have no stamps of their own: each is laid behind the frames that had come by then.
 
     :param bag: the bag
     :param received_ns: when each frame was received, ns, (F,)
     :param stamps_ns: the stamp that it goes by, ns, (F,)
-    :returns: in order of time, by the frames' clock; one that came before all frames is a nanosecond before them
-    :raises InputError: if a mark is none of the words
+    :returns: in order of time, by the frames' clock; one that came before all frames is a nanosecond before them. And
+        which topics have the name of one with marks, and other words alone: somebody else's, who numbers episodes, say
+    :raises InputError: if a topic has marks and other words
     """
     topics = [each.name for each in bag.topics.values() if each.msgtype == STRING and last_name(each.name) == EPISODE]
+    said = [(each, bag.deserialize(each).data.strip()) for each in (bag.messages(topics) if topics else ())]
+    marked = {message.topic for message, word in said if word.lower() in MARKS}
+    others = {message.topic: word for message, word in said if message.topic not in marked}
     marks = []
     order = np.argsort(received_ns, kind='stable')
     newest_ns = np.maximum.accumulate(stamps_ns[order])
-    for message in bag.messages(topics) if topics else ():
-        word = bag.deserialize(message).data.strip()
+    for message, word in said:
+        if message.topic in others:
+            continue
         if word not in MARKS:
             raise InputError(
                 f'bag {bag.path}, topic {message.topic}: a mark must be one of {", ".join(MARKS)}. Got {word[:40]!r}'
             )
         before = int(np.searchsorted(received_ns[order], message.stamp_ns, side='right'))
         marks.append(Mark(int(newest_ns[before - 1]) if before else int(stamps_ns.min()) - 1, word))
-    return tuple(marks)
+    return tuple(marks), [
+        f'bag {bag.path}, topic {topic}: none of its words is a mark ({", ".join(MARKS)}), as {word[:40]!r} is not. '
+        'No episode begins or ends by it'
+        for topic, word in others.items()
+    ]
 
 
 def stretches(marks: Sequence[Mark], first_ns: int, last_ns: int) -> list[Stretch]:

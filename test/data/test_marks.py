@@ -65,22 +65,32 @@ def test_marks_lie_behind_the_frames_that_had_come(tmp_path):
     received = np.arange(5) * 400 * MS + 2
     stamps = received - 30 * MS + 10**15  # by another clock
     with Bag(write(tmp_path / 'bag', {0: 'start', 900: 'keep', 1900: 'discard'})) as bag:
-        found = read_marks(bag, received, stamps)
-        assert read_marks(bag, received + 10, stamps)[0].stamp_ns == stamps[0] - 1
+        found, notes = read_marks(bag, received, stamps)
+        assert read_marks(bag, received + 10, stamps)[0][0].stamp_ns == stamps[0] - 1
     assert found == (Mark(stamps[0], 'start'), Mark(stamps[2], 'keep'), Mark(stamps[4], 'discard'))
+    assert notes == []
 
 
-def test_another_word_is_refused(tmp_path):
+@pytest.mark.parametrize('words', [{100: 'start', 300: 'keeep'}, {100: 'Discard'}])
+def test_another_word_among_marks_is_refused(tmp_path, words):
     with (
-        Bag(write(tmp_path / 'bag', {100: 'keeep'})) as bag,
-        pytest.raises(InputError, match='must be one of start, kee'),
+        Bag(write(tmp_path / 'bag', words)) as bag,
+        pytest.raises(InputError, match=r'must be one of start, kee.* Got .(keeep|Discard)'),
     ):
         read_marks(bag, np.array([0]), np.array([0]))
 
 
+def test_a_topic_whose_words_are_none_of_ours_is_told_and_left_alone(tmp_path):
+    with Bag(write(tmp_path / 'bag', {100: '17', 300: '18'})) as bag:
+        marks, notes = read_marks(bag, np.array([0]), np.array([0]))
+    assert marks == ()
+    assert len(notes) == 1
+    assert '/robot/episode: none of its words is a mark (start, keep, discard)' in notes[0]
+
+
 def test_a_topic_of_another_name_has_no_marks(tmp_path):
     with Bag(write(tmp_path / 'bag', {100: 'hello'}, topic='/words')) as bag:
-        assert read_marks(bag, np.array([0]), np.array([0])) == ()
+        assert read_marks(bag, np.array([0]), np.array([0])) == ((), [])
 
 
 def test_a_cut_holds_the_very_messages(tmp_path):
