@@ -100,8 +100,6 @@ def fine_tune(
 def _begin_with(bundle: Bundle, config: TrainConfig, tune: str) -> PolicyNetwork:
     """The policy's network, of which what is to be tuned can learn."""
     network = load_network(bundle, config.seed)
-    if config.readout == 'motor':
-        network.read_motor_neurons_alone()
     if tune == 'readout':
         network.requires_grad_(False)
         network.readout.requires_grad_(True)

@@ -74,8 +74,6 @@ class FrozenEncoder:
         network = build_network(spec, seed)
         network.encoder.load_state_dict(self._encoder)
         measure_commands(network, self._split.train)
-        if config.readout == 'motor':
-            network.read_motor_neurons_alone()
         module = PolicyModule(network, config, {'val': held_out(self._split, config)['validation']})
         score = refine(module, self._split.train, config, looks=self._looks)
         export(network, spec, out, {})

@@ -36,8 +36,8 @@ class PolicyModule(lightning.LightningModule):
     commands of later moments at every tick: an auxiliary task, as of Jaderberg et al. (*Reinforcement learning with
     unsupervised auxiliary tasks*, ICLR 2017), which pays for a memory from the moment when it is made.
 
-    :param network: the policy network
-    :param config: learning rates, loss weights, steps
+    :param network: the policy network; with ``readout`` of ``motor`` its readout is made one over these neurons alone
+    :param config: learning rates, loss weights, steps, readout
     :param validation: sequences never trained on, by name of the part; the parts count equally
     """
 
@@ -45,6 +45,8 @@ class PolicyModule(lightning.LightningModule):
         self, network: PolicyNetwork, config: TrainConfig, validation: Mapping[str, Sequence[HeldOut]]
     ) -> None:
         super().__init__()
+        if config.readout == 'motor':
+            network.read_motor_neurons_alone()
         self.network = network
         self.config = config
         self.encoder_readout = nn.Linear(network.encoder.features, network.readout.out_features)

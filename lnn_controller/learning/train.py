@@ -87,8 +87,6 @@ def train(
     spec = new_spec(out.resolve().name, config, image, split.train)
     network = build_network(spec, config.seed)
     measure_commands(network, split.train)
-    if config.readout == 'motor':
-        network.read_motor_neurons_alone()
     with training_folder(run_dir, settings, split.bags, resume=resume, overwrite=overwrite):
         return train_network(
             network,

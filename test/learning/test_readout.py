@@ -13,8 +13,6 @@ def trained(readout='all', l1=0.0, *, frozen=False):
     torch.manual_seed(0)
     cell = make_cell('ncp_cfc', input_size=4, wiring=auto_ncp(4, 12, 2))
     network = PolicyNetwork(encoder=ConvEncoder(48, 48, 4), cell=cell, channels=2, imu_scale=None, time_scale=50.0)
-    if readout == 'motor':
-        network.read_motor_neurons_alone()
     if frozen:
         network.requires_grad_(False)
         network.readout.requires_grad_(True)
