@@ -18,9 +18,9 @@ _WHAT = (
 _LEGEND = (
     "Success with Wilson's interval of 95 %. Ratio: how often the drives without memory fail, by how often those with "
     'it do, with its interval of 95 % (by logarithms, half a failure added to each side, which draws it towards 1). '
-    'Error: rms from the middle of the lane or of the told way, mean over drives; a drive that ended early has less of '
-    f'it. A task is evidence about cells where the wiped state fails at least {ENOUGH:g} times as often by the plain '
-    'count, and the interval does not hold 1: elsewhere differences between cells are not differences of memory.'
+    'Error: rms from the middle of the lane or of the branch to take, mean over drives; a drive that ended early has '
+    f'less of it. A task is evidence about cells where the wiped state fails at least {ENOUGH:g} times as often by the '
+    'plain count, and the interval does not hold 1: elsewhere differences between cells are not differences of memory.'
 )
 _HEAD = (
     '| task | policy | cell | n | kept: success | wiped: success | ratio of failures | error kept, wiped '

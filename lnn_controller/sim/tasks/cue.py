@@ -1,4 +1,4 @@
-"""Take the branch of a fork that a coloured stretch of road has told: a task for a memory."""
+"""Take the branch of a fork that the colour of the road before it stands for: a task for a memory."""
 
 from typing import Protocol
 
@@ -25,12 +25,12 @@ class ForkWorld(RoadWorld, Protocol):
 
 class Cue(Stretch):
     """
-    Take the branch that is told.
+    Take the branch that a colour stands for.
 
-    The road forks; a coloured stretch of it has told which branch to take, and has been out of view for about 3 s when
-    it does. A trial ends with ``success`` well into that branch, with ``wrong_branch`` on the other one, with
+    The road forks; the colour of a stretch of it says which branch to take, and has been out of view for about 3 s when
+    they part. A trial ends with ``success`` well into that branch, with ``wrong_branch`` on the other one, with
     ``off_road`` anywhere else out of the lane, or with ``timeout``. There is nothing in picture or motion at the fork
-    that tells the branch: who does not remember has to guess.
+    that says which: who does not remember has to guess.
 
     :param world: with a road that forks
     """
@@ -64,7 +64,7 @@ class Cue(Stretch):
         """
         Return the road.
 
-        :returns: its edges, the coloured stretch, the middle of the branch that is told, and where a trial ends
+        :returns: its edges, the coloured stretch, the middle of the branch to take, and where a trial ends
         """
         track = self.world.track
         edges = [edge for piece in track.pieces() if piece.lined for edge in (piece.left, piece.right)]
@@ -74,7 +74,7 @@ class Cue(Stretch):
             (
                 *(('edge', edge) for edge in edges),
                 *(('coloured stretch', outline) for outline in painted),
-                ('told way', track.lane_centre[goal]),
+                ('branch to take', track.lane_centre[goal]),
             ),
             targets=np.array([track.at(track.goal_m)[:2]]),
         )
