@@ -12,7 +12,7 @@ import numpy as np
 
 from lnn_controller.control import ControlSettings
 from lnn_controller.errors import InputError
-from lnn_controller.evaluation.closed_loop import run_trial
+from lnn_controller.evaluation.closed_loop import DEFAULT_RATE_HZ, run_trial
 from lnn_controller.evaluation.conditions import Conditions
 from lnn_controller.evaluation.trial import Trial
 from lnn_controller.metrics.statistics import rms
@@ -24,7 +24,7 @@ from lnn_controller.studies.cells_page import page
 from lnn_controller.studies.cells_plot import draw
 from lnn_controller.studies.runner import FIGURE, NUMBER, Row, has_shape
 
-__all__ = ['CELLS', 'FAULTS', 'NAMED', 'conditions', 'draw', 'fits', 'page', 'run']
+__all__ = ['CELLS', 'FAULTS', 'NAMED', 'conditions', 'draw', 'fits', 'page', 'run', 'with_fault']
 
 #: label → cell, units, options of cell and training. Without a number: about the default cell's 1,024 weights. With
 #: one: its 19 units.
@@ -50,13 +50,13 @@ CELLS: dict[str, tuple[str, int, dict[str, Any]]] = {
 # The tolerance of an MPU-6050's gyro at 25 °C, ±20 °/s, that nobody calibrated away (MPU-6000/MPU-6050 Product
 # Specification, revision 3.4, 2013, section 6.1).
 GYRO_BIAS_RAD_S = 0.35
-#: label → what a drive has of it, as arguments of ``run_trial``
-FAULTS: dict[str, dict[str, Any]] = {
+#: label → what a drive has of it: of ``Conditions``, ``Perturbation`` and the control rate
+FAULTS: dict[str, dict[str, float]] = {
     'none': {},
-    'noise': {'conditions': Conditions(image_noise=51.0)},
+    'noise': {'image_noise': 51.0},
     # More would measure the controller's stops: where 0.8 are lost, it is 0.2 s without a frame at 3 ticks of 4.
-    'frames_lost': {'conditions': Conditions(drop_frames=0.5)},
-    'imu_bias': {'scenario': Scenario(nominal=Perturbation(gyro_bias_rad_s=GYRO_BIAS_RAD_S))},
+    'frames_lost': {'drop_frames': 0.5},
+    'imu_bias': {'gyro_bias_rad_s': GYRO_BIAS_RAD_S},
     'rate_5': {'rate_hz': 5.0},
     'rate_100': {'rate_hz': 100.0},
 }
@@ -105,7 +105,13 @@ def conditions(
             raise InputError(f'an encoder must be of a policy of the {ROBOT}. Got {encoder}, of the {robot}')
     for scene in scenes:
         find_robot(ROBOT).find_scene(scene)
-    drives = {'scenes': list(scenes), 'roads': list(roads), 'faults': list(faults), 'seconds': seconds}
+    drives = {
+        'scenes': list(scenes),
+        'roads': list(roads),
+        # With their values: where one is changed, its drives are others.
+        'faults': {fault: dict(FAULTS[fault]) for fault in faults},
+        'seconds': seconds,
+    }
     return [
         {'cell': cell, 'seed': seed, 'encoder': encoder, 'steps': steps, **drives}
         for seed, encoder, cell in product(seeds, encoders, cells)
@@ -143,13 +149,31 @@ def run(condition: Mapping[str, Any]) -> dict[str, Any]:
                     scene=scene,
                     seconds=condition['seconds'],
                     settings=ControlSettings(tick_on_frame=False),
-                    **FAULTS[fault],
+                    **with_fault(values),
                 )
             ),
         }
-        for scene, road, fault in product(condition['scenes'], condition['roads'], condition['faults'])
+        for scene, road, (fault, values) in product(
+            condition['scenes'], condition['roads'], condition['faults'].items()
+        )
     ]
     return result
+
+
+def with_fault(values: Mapping[str, float]) -> dict[str, Any]:
+    """
+    Put a fault into a drive.
+
+    :param values: one of :data:`FAULTS`
+    :returns: arguments of :func:`~lnn_controller.evaluation.closed_loop.run_trial`
+    """
+    return {
+        'conditions': Conditions(
+            image_noise=values.get('image_noise', 0.0), drop_frames=values.get('drop_frames', 0.0)
+        ),
+        'scenario': Scenario(nominal=Perturbation(gyro_bias_rad_s=values.get('gyro_bias_rad_s', 0.0))),
+        'rate_hz': values.get('rate_hz', DEFAULT_RATE_HZ),
+    }
 
 
 def _figures(trial: Trial) -> dict[str, Any]:

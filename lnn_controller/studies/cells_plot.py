@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from lnn_controller.report.drive_plot import INK, LANE, PAPER, RED, load_matplotlib, save
-from lnn_controller.studies.cells_page import REFERENCE, summarise
+from lnn_controller.studies.cells_summary import REFERENCE, summarise
 from lnn_controller.studies.runner import Row
 
 __all__ = ['draw']

@@ -15,8 +15,9 @@ from lnn_controller.errors import InputError
 from lnn_controller.evaluation.closed_loop import run_trial
 from lnn_controller.policy import Policy, find_policy
 from lnn_controller.studies import cells
-from lnn_controller.studies.cells_page import page, summarise
+from lnn_controller.studies.cells_page import page
 from lnn_controller.studies.cells_plot import draw
+from lnn_controller.studies.cells_summary import compare_encoders, summarise
 from lnn_controller.studies.registry import COMPARISONS
 from lnn_controller.studies.runner import read_rows, run_conditions
 
@@ -149,7 +150,7 @@ def test_the_command_writes_page_and_json_and_says_what_is_done(tmp_path, monkey
         str(tmp_path),
     ]
     assert main(command) == 0
-    assert 'n = 1 seeds × 3 roads' in (tmp_path / 'cells.md').read_text()
+    assert 'n = 1 seed × 3 roads' in (tmp_path / 'cells.md').read_text()
     assert len(json.loads((tmp_path / 'cells.json').read_text())['rows']) == 2
     assert (tmp_path / 'cells.png').exists()
     capsys.readouterr()
@@ -180,6 +181,40 @@ def test_the_command_writes_page_and_json_and_says_what_is_done(tmp_path, monkey
     assert path.read_text() == whole
 
 
+def test_faults_stand_on_the_page_with_their_values_and_other_values_are_other_conditions(monkeypatch):
+    chosen = CHOSEN | {'roads': [21], 'faults': ['none', 'noise', 'rate_5']}
+    given = cells.conditions(seeds=[0], **chosen)
+    assert json.loads(json.dumps(given)) == given, 'plain values, which are found again in the file'
+    text = page([{'condition': each, 'result': made(each)} for each in given], 'lnn study cells')
+    assert 'road 21. Faults: noise: image_noise 51; rate_5: rate_hz 5.' in text
+    assert 'n = 1 seed × 1 road\n' in text
+    monkeypatch.setitem(cells.FAULTS, 'noise', {'image_noise': 26.0})
+    assert not [each for each in cells.conditions(seeds=[0], **chosen) if each in given]
+
+
+def test_encoders_are_compared_over_the_cells_that_all_have():
+    every = rows(range(5))
+    assert not compare_encoders(every), 'one alone is beside nothing'
+    other = [json.loads(json.dumps(row)) for row in every if row['condition']['cell'] != 'none']
+    for row in other:
+        row['condition']['encoder'] = 'car_lane_gru'
+        for drive in row['result']['drives']:
+            drive['error_m'] -= 0.015
+    first, second = compare_encoders(every + other)
+    assert (first['encoder'], first['cells'], first['seeds'], first['roads']) == ('car_lane', 2, 5, 2)
+    assert first['against'] is None
+    assert second['against'] == pytest.approx((-0.015, -0.015, -0.015))
+    # ncp_cfc and gru, 3 and 5 cm, and the wobble of two seeds in five.
+    assert [second[key] for key in ('error_m', 'least', 'most')] == pytest.approx([0.029, 0.019, 0.039])
+    text = page(every + other, 'lnn study cells')
+    assert '## Encoders, summer: n = 2 cells × 5 seeds × 2 roads' in text
+    assert (
+        'better than `car_lane`: car_lane_gru. Encoders are up to 1.5 cm apart, the cells of one encoder up to 2.0 cm.'
+        in text
+    )
+    assert '## Encoders' not in page(every, 'lnn study cells')
+
+
 def test_the_picture_has_a_panel_for_each_fault_and_is_named_on_the_page(tmp_path):
     every = rows(range(5))
     draw(every, tmp_path / 'one.png')
@@ -201,12 +236,14 @@ def test_the_picture_has_a_panel_for_each_fault_and_is_named_on_the_page(tmp_pat
 def test_drives_have_their_rate_and_the_gyro_its_bias():
     policy = Policy.load(find_policy('car_lane'), runtime='onnx')
     drives = {
-        fault: run_trial(policy, seed=21, seconds=1.0, settings=ON_TIME, **cells.FAULTS[fault])
+        fault: run_trial(policy, seed=21, seconds=1.0, settings=ON_TIME, **cells.with_fault(cells.FAULTS[fault]))
         for fault in ('none', 'imu_bias', 'rate_5', 'rate_100')
     }
     periods = {fault: np.median(np.diff(drive.command_stamp_ns)) * 1e-9 for fault, drive in drives.items()}
     assert periods == pytest.approx({'none': 0.02, 'imu_bias': 0.02, 'rate_5': 0.2, 'rate_100': 0.01})
-    assert cells.FAULTS['imu_bias']['scenario'].at(0.0).gyro_bias_rad_s == pytest.approx(math.radians(20), abs=0.001)
+    plain = run_trial(policy, seed=21, seconds=1.0, settings=ON_TIME)
+    assert np.array_equal(plain.command, drives['none'].command), 'no fault leaves a drive as it is'
+    assert cells.FAULTS['imu_bias'] == {'gyro_bias_rad_s': pytest.approx(math.radians(20), abs=0.001)}
     assert np.abs(drives['imu_bias'].command - drives['none'].command).max() > 0.01
 
 
