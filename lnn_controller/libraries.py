@@ -5,7 +5,7 @@ import shutil
 
 from lnn_controller.errors import how_to_install
 
-__all__ = ['COMPILERS', 'HOW_BY_LIBRARY', 'HOW_BY_PART', 'LIBRARIES', 'find_compiler']
+__all__ = ['HOW_BY_LIBRARY', 'HOW_BY_PART', 'LIBRARIES', 'compiler_names', 'find_compiler']
 
 # How the libraries of a part are installed.
 HOW_BY_PART = {
@@ -35,14 +35,25 @@ LIBRARIES = {
     'view': ('rerun', 'rerun_cli'),
 }
 HOW_BY_LIBRARY = {library: HOW_BY_PART[part] for part, libraries in LIBRARIES.items() for library in libraries}
-COMPILERS = ('cc', 'gcc', 'clang')
+_COMPILERS = ('cc', 'gcc', 'clang')
 
 
-def find_compiler() -> str | None:
+def find_compiler() -> list[str] | None:
     """
-    Find a C compiler: that of the environment variable CC, or cc, gcc or clang.
+    Find a C compiler: that of the environment variable CC, which may have arguments as make's has, or cc, gcc or clang.
 
-    :returns: its path; ``None`` where there is none
+    :returns: its path, and those arguments; ``None`` where there is none
     """
-    named = os.environ.get('CC')
-    return next(filter(None, map(shutil.which, [named] if named else COMPILERS)), None)
+    named = os.environ.get('CC', '').split()
+    commands = [named] if named else [[name] for name in _COMPILERS]
+    return next(([path, *rest] for name, *rest in commands if (path := shutil.which(name))), None)
+
+
+def compiler_names() -> str:
+    """
+    Return which compilers :func:`find_compiler` looks for.
+
+    :returns: their names, for an error
+    """
+    named = os.environ.get('CC', '').strip()
+    return f'CC={named}' if named else f'{", ".join(_COMPILERS)}, or CC'

@@ -14,7 +14,7 @@ from typing import Any
 
 from lnn_controller import __version__
 from lnn_controller.doctor.children import run_probes
-from lnn_controller.libraries import COMPILERS, HOW_BY_PART, LIBRARIES, find_compiler
+from lnn_controller.libraries import HOW_BY_PART, LIBRARIES, compiler_names, find_compiler
 
 __all__ = [
     'Finding',
@@ -194,17 +194,17 @@ def hears_multicast(interface: str = '127.0.0.1') -> bool:
             return False
 
 
-def judge_compiler(path: str | None) -> Finding:
+def judge_compiler(command: Sequence[str] | None) -> Finding:
     """
     Judge whether ``lnn compile`` can work.
 
-    :param path: of the C compiler; ``None``: there is none
+    :param command: the C compiler's path, and its arguments; ``None``: there is none
     :returns: what comes of it
     """
-    if path is None:
-        text = f'none ({", ".join(COMPILERS)}, or CC): policies run in ONNX Runtime, which is slower: apt install gcc'
+    if command is None:
+        text = f'none ({compiler_names()}): policies run in ONNX Runtime, which is slower: apt install gcc'
         return Finding('C compiler', text, False)
-    return Finding('C compiler', f'{path}: lnn compile POLICY makes a policy run in C (runtime native)')
+    return Finding('C compiler', f'{" ".join(command)}: lnn compile POLICY makes a policy run in C (runtime native)')
 
 
 def judge_computer(cores: int, free_disk: int) -> Finding:

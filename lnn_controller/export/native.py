@@ -14,7 +14,7 @@ from pathlib import Path
 from lnn_controller.errors import InputError
 from lnn_controller.export.c import encoder_source, project_files, read_network
 from lnn_controller.export.c.text import template
-from lnn_controller.libraries import COMPILERS, find_compiler
+from lnn_controller.libraries import compiler_names, find_compiler
 from lnn_controller.policy import Bundle, find_policy, read_bundle
 from lnn_controller.policy.native import lanes, library_path, load_native, seal
 from lnn_controller.policy.native_network import Differences, NativeNetwork, check_agreement
@@ -66,7 +66,7 @@ def compile_policy(name_or_path: str | Path, vectors: str = '') -> Compiled:
     bundle = read_bundle(find_policy(name_or_path))
     compiler, path, vectors = find_compiler(), library_path(bundle.spec), vectors or lanes()
     if compiler is None:
-        raise InputError(f'a C compiler is needed ({", ".join(COMPILERS)}, or CC). Got none: apt install gcc')
+        raise InputError(f'a C compiler is needed ({compiler_names()}). Got none: apt install gcc')
     if path is None:
         raise InputError('a cache folder is needed (XDG_CACHE_HOME, or a home folder). Got none')
     files = _sources(bundle)
@@ -95,23 +95,27 @@ def _sources(bundle: Bundle) -> dict[str, str]:
     return project_files(network, encoder_source(network)) | {'policy_python.c': template('policy_python.c')}
 
 
-def _build(compiler: str, folder: Path, vectors: str) -> Path:
+def _build(compiler: list[str], folder: Path, vectors: str) -> Path:
     """Compile the sources in a folder, each with its flags, and link them."""
     objects = []
     for source, flags in SOURCES.items():
         objects.append(source.replace('.c', '.o'))
-        _run([compiler, *COMMON, *flags, *LANES[vectors], '-c', source, '-o', objects[-1]], folder)
+        _run([*compiler, *COMMON, *flags, *LANES[vectors], '-c', source, '-o', objects[-1]], folder)
     made = folder / f'{folder.name}.so'  # no two that are loaded have one name
-    _run([compiler, '-shared', *objects, '-lm', '-o', made.name], folder)
+    _run([*compiler, '-shared', *objects, '-lm', '-o', made.name], folder)
     made.chmod(0o600)
     return made
 
 
 def _run(command: list[str], folder: Path) -> None:
+    """Run a command that makes the file which it ends with."""
     try:
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
     except subprocess.TimeoutExpired:
         raise InputError(f'{command[0]} must come to an end. Got none after {TIMEOUT_S:g} s') from None
-    if done.returncode:
+    except OSError as error:  # no program
+        raise InputError(f'{command[0]} must compile the policy. Got: {error.strerror}') from None
+    if done.returncode or not (folder / command[-1]).is_file():
         said = next((line for line in done.stderr.splitlines() if 'error' in line), done.stderr[-200:])
-        raise InputError(f'{command[0]} must compile the policy. Got: {" ".join(said.split())}')
+        got = ' '.join(said.split()) or f'exit status {done.returncode} and no message'
+        raise InputError(f'{command[0]} must compile the policy. Got: {got}')

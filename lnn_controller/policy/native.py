@@ -58,14 +58,17 @@ def find_native(spec: PolicySpec) -> Native | None:
 
     :param spec: of the policy
     :returns: its functions; ``None`` where it was not compiled
-    :raises InputError: if somebody else may have written the library, it is damaged, or it does not load
+    :raises InputError: if somebody else may have written the library, or it cannot be read, is damaged or does not load
     """
     path = library_path(spec)
-    if path is None or not path.exists():
-        return None
-    for each in (path.parent, path):
-        _check_owner(each)
-    _check_whole(path)
+    try:
+        if path is None or not path.exists():
+            return None
+        for each in (path.parent, path):
+            _check_owner(each)
+        _check_whole(path)
+    except OSError as error:  # such as another user's cache, which HOME still names
+        raise InputError(f'a compiled policy must be readable. Got {path}: {error.strerror}') from None
     return load_native(path)
 
 
@@ -145,10 +148,7 @@ def seal(path: Path) -> None:
 
 def _check_whole(path: Path) -> None:
     """Refuse a library that is not as it was written, as where the disk was full or the power failed."""
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise InputError(f'a compiled policy must be readable. Got {path}: {error.strerror}') from None
+    content = path.read_bytes()
     if hashlib.sha256(content[:-_DIGEST]).digest() != content[-_DIGEST:]:
         raise InputError(f'a compiled policy must be as it was written. Got {path}, damaged: run lnn compile again')
 

@@ -209,9 +209,9 @@ def test_multicast_by_an_interface_that_is_not_there():
 
 
 def test_without_a_c_compiler_a_policy_runs_in_onnx_runtime():
-    found, missing = judge_compiler('/usr/bin/cc'), judge_compiler(None)
+    found, missing = judge_compiler(['/usr/bin/cc', '-m64']), judge_compiler(None)
     assert found.ok
-    assert found.text == '/usr/bin/cc: lnn compile POLICY makes a policy run in C (runtime native)'
+    assert found.text == '/usr/bin/cc -m64: lnn compile POLICY makes a policy run in C (runtime native)'
     assert not missing.ok
     assert not missing.essential
     assert 'policies run in ONNX Runtime' in missing.text

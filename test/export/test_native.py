@@ -7,13 +7,12 @@ import shutil
 import numpy as np
 import pytest
 import torch
-from compiled import needs_compiler
+from compiled import COMPILER, needs_compiler
 from made_episode import make_episode
 from recorded_drive import drive
 
 from lnn_controller.cli import main
 from lnn_controller.errors import InputError
-from lnn_controller.export import native as compiling
 from lnn_controller.export.native import compile_policy
 from lnn_controller.export.onnx import export
 from lnn_controller.learning.build import build_network, new_spec
@@ -273,15 +272,49 @@ def test_other_weights_are_another_library(bundle, cache, tmp_path):
 
 def test_no_compiler(bundle, monkeypatch, tmp_path):
     monkeypatch.setenv('CC', str(tmp_path / 'none'))
-    with pytest.raises(InputError, match='a C compiler is needed'):
+    with pytest.raises(InputError, match=r'a C compiler is needed \(CC=.*none\)'):
         compile_policy(bundle)
-    broken = tmp_path / 'cc'
-    broken.write_text('#!/bin/sh\necho "x.c:1: error: no such thing" >&2; exit 1\n')
-    broken.chmod(0o755)
-    monkeypatch.setenv('CC', str(broken))
-    with pytest.raises(InputError, match=r'cc must compile the policy. Got: x\.c:1: error: no such thing'):
+    monkeypatch.delenv('CC')
+    monkeypatch.setenv('PATH', str(tmp_path))
+    with pytest.raises(InputError, match=r'a C compiler is needed \(cc, gcc, clang, or CC\)'):
         compile_policy(bundle)
-    assert not list(compiling.library_path(read_bundle(bundle).spec).parent.glob('.compile-*'))
+
+
+@pytest.mark.parametrize(
+    ('program', 'got'),
+    [
+        ('#!/bin/sh\necho "x.c:1: error: no such thing" >&2; exit 1\n', r'x\.c:1: error: no such thing'),
+        ('#!/bin/sh\nkill -9 $$\n', 'exit status -9 and no message'),
+        ('#!/bin/sh\n', 'exit status 0 and no message'),  # and no file
+        ('text', 'Exec format error'),
+    ],
+)
+def test_a_compiler_that_fails(bundle, monkeypatch, tmp_path, program, got):
+    compiler = tmp_path / 'cc'
+    compiler.write_text(program)
+    compiler.chmod(0o755)
+    monkeypatch.setenv('CC', str(compiler))
+    with pytest.raises(InputError, match=f'cc must compile the policy. Got: {got}'):
+        compile_policy(bundle)
+    assert not list(library_path(read_bundle(bundle).spec).parent.glob('.compile-*'))
+
+
+def test_a_compiler_with_arguments_and_a_cache_of_its_own(bundle, monkeypatch, tmp_path):
+    monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path / 'cache'))
+    monkeypatch.setenv('CC', f'{COMPILER} -DNDEBUG')
+    assert compile_policy(bundle).path.is_relative_to(tmp_path / 'cache')
+
+
+def test_a_cache_that_cannot_be(bundle, monkeypatch, tmp_path):
+    (tmp_path / 'file').touch()
+    monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path / 'file'))
+    with pytest.raises(InputError, match=r'the cache folder must be writable. Got .*: Not a directory'):
+        compile_policy(bundle)
+    # Not even to be looked at, as another user's is; a name that is too long shows it to root as well.
+    monkeypatch.setenv('XDG_CACHE_HOME', f'/{"x" * 300}')
+    policy = Policy.load(bundle)
+    assert policy.runtime == 'onnx'
+    assert 'a compiled policy must be readable. Got /xxx' in policy.runtime_note
 
 
 def test_a_native_drive_is_replayed_natively_to_the_bit(blind, tmp_path, capsys):
