@@ -219,6 +219,20 @@ def test_values_of_8_bits_are_near_enough(tmp_path):
     assert encoder.scratch_bytes < encoder_source(network).scratch_bytes / 3
 
 
+@pytest.mark.parametrize('silent', [slice(None), slice(0, 1)], ids=['layer', 'channel'])
+def test_values_of_8_bits_where_nothing_was_above_zero(silent, tmp_path):
+    network, _ = made_network(51, 91, 10)
+    weights = dict(network.weights)
+    for part in ('weight', 'bias'):
+        weights[f'encoder.convolutions.2.{part}'] = np.array(weights[f'encoder.convolutions.2.{part}'])
+        weights[f'encoder.convolutions.2.{part}'][silent] = 0
+    network = Network(network.spec, weights, 'made')
+    whole = Built(network, tmp_path / 'int8', *PLAIN, encoder=quantized(network))
+    exact = Built(network, tmp_path / 'float', *PLAIN)
+    for frame in recorded(network.spec.image):
+        np.testing.assert_allclose(whole.encode(frame), exact.encode(frame), rtol=0, atol=0.05)
+
+
 def test_values_of_8_bits_need_frames():
     network, _ = made_network(51, 91, 10)
     with pytest.raises(InputError, match=r'measured on at least 30 frames. Got 3'):

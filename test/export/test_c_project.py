@@ -3,6 +3,7 @@
 import re
 import subprocess
 from dataclasses import replace
+from shutil import which
 
 import pytest
 from compiled import COMPILER, STRICT, needs_compiler
@@ -62,6 +63,19 @@ def test_it_needs_no_library(more, tmp_path):
     assert run(tmp_path, 'make').returncode == 0
     names = run(tmp_path, 'nm', '--undefined-only', '--format=just-symbols', 'car_lane_lib.a').stdout.split()
     assert [name for name in names if not name.startswith('car_lane_')] == []
+
+
+@pytest.mark.skipif(which('g++') is None, reason='needs a C++ compiler')
+def test_its_header_is_one_of_cpp_too(tmp_path):
+    assert export('car_lane', tmp_path, '--attention') == 0
+    assert run(tmp_path, 'make').returncode == 0
+    (tmp_path / 'main.cpp').write_text(
+        '#include "car_lane.h"\nint main() { float state[CAR_LANE_STATE] = {1}; car_lane_reset(state); '
+        'return state[0] != 0; }\n'
+    )
+    done = run(tmp_path, 'g++', '-Wall', '-Wextra', '-Werror', 'main.cpp', 'car_lane_lib.a', '-o', 'main')
+    assert (done.returncode, done.stderr) == (0, '')
+    assert run(tmp_path, './main').returncode == 0
 
 
 def test_an_occupied_folder_is_kept(tmp_path, capsys):

@@ -53,7 +53,8 @@ def encoder_int8_source(network: Network, frames: NDArray[np.uint8]) -> Encoder:
     steps: list[Array] = [np.ones(3, np.float32)]
     for values in largest_values(network, frames)[:-1]:
         # A channel that was never above zero may be so later: then as much as the layer's others.
-        steps.append(np.where(values > 0, values, values.max()) * np.float32(ROOM / 255))
+        most = values.max() or np.float32(1)
+        steps.append(np.where(values > 0, values, most) * np.float32(ROOM / 255))
     steps.append(np.ones(convolutions[-1].channels, np.float32))  # which go on as floats
     text = preamble(network)
     for n, layer in enumerate(convolutions, 1):

@@ -23,6 +23,10 @@
 
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 $sizes
 
 /* Bytes that policy_encode works in; 0: there is no encoder here. */
@@ -142,5 +146,9 @@ struct policy_limits {
 int policy_limit(
     const struct policy_limits *limits, int reason, float frame_age_s, float dt_s, float state[POLICY_STATE],
     float ramp[POLICY_OUTPUTS], float command[POLICY_OUTPUTS]);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif
