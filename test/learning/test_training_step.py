@@ -1,5 +1,8 @@
 """A training step gives what the same arithmetic gives that saves neither time nor memory."""
 
+import subprocess
+import sys
+
 import cv2
 import numpy as np
 import pytest
@@ -46,3 +49,29 @@ def test_noise_is_read_on_from_the_start_of_its_bank_where_it_ends(values, monke
         bank = rng.standard_normal(values, dtype=np.float32)
         noise = np.resize(np.roll(bank, -int(rng.integers(values))), flat.shape)
         np.testing.assert_array_equal(changed, cv2.addWeighted(flat, 1.0, noise, 25.5, 0.0, dtype=cv2.CV_8U))
+
+
+# How many pages a step's memory brings, the second time that it is asked for and freed; before and after.
+FAULTS = """
+import resource
+import torch
+from lnn_controller.learning.fit import keep_freed_memory
+
+def faults():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    blocks = [torch.ones(2**20) for _ in range(30)]
+    del blocks
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+faults()
+print(faults())
+keep_freed_memory()
+faults()
+print(faults())
+"""
+
+
+def test_memory_that_a_step_freed_is_there_for_the_next_one():
+    done = subprocess.run([sys.executable, '-c', FAULTS], check=True, capture_output=True, text=True)
+    before, kept = map(int, done.stdout.split())
+    assert 10 * kept < before
