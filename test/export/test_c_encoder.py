@@ -130,10 +130,13 @@ def test_plain_arithmetic_has_the_same_bits_however_it_is_compiled(tmp_path):
         np.testing.assert_array_equal(bits(first, frames), bits(other, frames))
 
 
+# The second has more values than their sums of squares find place for in 32 bits.
 @needs_fma
-def test_fused_arithmetic_has_the_same_bits_with_and_without_lanes(tmp_path):
-    network, _ = made_network(51, 91, 12)
+@pytest.mark.parametrize(('height', 'width'), [(51, 91), (47, 4001)])
+def test_fused_arithmetic_has_the_same_bits_with_and_without_lanes(height, width, tmp_path):
+    network, _ = made_network(height, width, 12)
     frames = recorded(network.spec.image)
+    frames.append(np.random.default_rng(1).integers(240, 256, frames[0].shape, np.uint8))  # the largest sums
     lanes, single = (
         Built(network, tmp_path / 'lanes', *FUSED),
         Built(network, tmp_path / 'single', '-O2', '-DLNN_FUSED'),

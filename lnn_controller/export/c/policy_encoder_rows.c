@@ -22,19 +22,52 @@ static float inverse_root(float x) {
     return guess.f;
 }
 
-/* The frame's mean and 1 / sqrt(variance + 1), from whole numbers, which are exact. */
-static void standard(const uint8_t *rgb, float *mean, float *per_deviation) {
-    uint64_t sum = 0, squares = 0, variance;
+/* The sums of the frame's values and of their squares. */
+#if WIDTH == 8
+static void add_up(const uint8_t *rgb, uint64_t *sum, uint64_t *squares) {
+    enum { COUNT = H0 * W0 * C0, MOST = 1 << 19 }; /* of so many values the squares, in eight sums, fit in 32 bits each */
+    const __m256i zero = _mm256_setzero_si256();
+    for (int i = 0; i < COUNT;) {
+        const int end = COUNT - i < MOST ? COUNT : i + MOST;
+        __m256i sums = zero, sums_of_squares = zero;
+        uint64_t four[4];
+        uint32_t eight[8];
+        for (; i + 32 <= end; i += 32) { /* a quarter of the time that GCC's own vectors take */
+            const __m256i x = _mm256_loadu_si256((const void *)(rgb + i));
+            const __m256i low = _mm256_unpacklo_epi8(x, zero), high = _mm256_unpackhi_epi8(x, zero);
+            sums = _mm256_add_epi64(sums, _mm256_sad_epu8(x, zero));
+            sums_of_squares = _mm256_add_epi32(sums_of_squares, _mm256_madd_epi16(low, low));
+            sums_of_squares = _mm256_add_epi32(sums_of_squares, _mm256_madd_epi16(high, high));
+        }
+        _mm256_storeu_si256((void *)four, sums);
+        _mm256_storeu_si256((void *)eight, sums_of_squares);
+        for (int k = 0; k < 4; k++) *sum += four[k];
+        for (int k = 0; k < 8; k++) *squares += eight[k];
+        for (; i < end; i++) {
+            *sum += rgb[i];
+            *squares += (uint32_t)(rgb[i] * rgb[i]);
+        }
+    }
+}
+#else
+static void add_up(const uint8_t *rgb, uint64_t *sum, uint64_t *squares) {
     for (int y = 0; y < H0; y++) {
-        int32_t row_sum = 0, row_squares = 0; /* signed, for the multiply-add that x86 has */
+        int32_t row_sum = 0, row_squares = 0;
         for (int i = 0; i < W0 * C0; i++) {
             const int16_t x = rgb[y * W0 * C0 + i];
             row_sum += x;
             row_squares += x * x;
         }
-        sum += (uint32_t)row_sum;
-        squares += (uint32_t)row_squares;
+        *sum += (uint32_t)row_sum;
+        *squares += (uint32_t)row_squares;
     }
+}
+#endif
+
+/* The frame's mean and 1 / sqrt(variance + 1), from whole numbers, which are exact. */
+static void standard(const uint8_t *rgb, float *mean, float *per_deviation) {
+    uint64_t sum = 0, squares = 0, variance;
+    add_up(rgb, &sum, &squares);
     variance = squares * (H0 * W0 * C0) - sum * sum; /* times the count squared */
     *mean = (float)(uint32_t)sum / (H0 * W0 * C0);
     *per_deviation = inverse_root(((float)(uint32_t)(variance >> 32) * 4294967296.0f + (float)(uint32_t)variance) *
