@@ -40,7 +40,7 @@ from lnn_controller.live.sensor_findings import judge_camera, judge_clock, judge
 from lnn_controller.nodes.common.endpoint import find
 from lnn_controller.nodes.common.environment import dds_environment
 from lnn_controller.nodes.common.message_types import type_name
-from lnn_controller.nodes.common.qos import TWISTS, node_of
+from lnn_controller.nodes.common.qos import TWISTS, UNREADABLE, node_of
 from lnn_controller.nodes.common.topics import CONTROLLER
 from lnn_controller.nodes.controller.waiting import waiting_for
 from lnn_controller.policy.spec import PolicySpec
@@ -291,7 +291,7 @@ def run_check(names: Names, policy: PolicySpec | None) -> list[Finding]:
     :param names: of the topics
     :param policy: that is to drive; ``None``: whichever
     :returns: what was found
-    :raises InputError: if a name is none that ROS has
+    :raises InputError: if a name is none that ROS has, or one in the graph is no text
     """
     given = {'--namespace': names.namespace, '--image': names.image, '--imu': names.imu, '--cmd-vel': names.command}
     for flag, name in given.items():
@@ -303,6 +303,8 @@ def run_check(names: Names, policy: PolicySpec | None) -> list[Finding]:
     check = GraphCheck(names, policy, context)
     try:
         return check.findings()
+    except UnicodeDecodeError:
+        raise InputError(f'names in the graph must be text. Got another: {UNREADABLE}') from None
     finally:
         check.close()
         rclpy.try_shutdown(context=context)

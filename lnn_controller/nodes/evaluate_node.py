@@ -22,7 +22,7 @@ from lnn_controller.nodes.common.endpoint import find
 from lnn_controller.nodes.common.message_types import message_class
 from lnn_controller.nodes.common.messages import channel_velocities
 from lnn_controller.nodes.common.parameters import declare
-from lnn_controller.nodes.common.qos import TWISTS, all_reliable, qos_profile
+from lnn_controller.nodes.common.qos import TWISTS, all_reliable, qos_profile, read_graph
 from lnn_controller.nodes.common.run import drain, run_node, spin
 from lnn_controller.nodes.common.topics import EVALUATOR, QUEUE_DEPTH
 from lnn_controller.replay.comparison import Comparison, commands_at, summarise_comparison, usual_period_s
@@ -114,7 +114,7 @@ class EvaluateNode(Node):
         )
 
     def _discover(self) -> None:
-        publishers = self.get_publishers_info_by_topic(self._topic)
+        publishers = read_graph(self.get_publishers_info_by_topic, self._topic)
         if not publishers:
             return
         self.destroy_timer(self._discovery)

@@ -32,7 +32,7 @@ from lnn_controller.nodes.common.marker import Marker
 from lnn_controller.nodes.common.message_definitions import message_definition
 from lnn_controller.nodes.common.message_types import message_class
 from lnn_controller.nodes.common.parameters import declare
-from lnn_controller.nodes.common.qos import all_latched, all_reliable, qos_profile
+from lnn_controller.nodes.common.qos import UNREADABLE, all_latched, all_reliable, qos_profile, read_graph
 from lnn_controller.nodes.common.run import drain, run_node, spin
 from lnn_controller.nodes.common.topics import QUEUE_DEPTH, RECORDED, RECORDER
 from lnn_controller.nodes.controller.polled import take_all
@@ -160,7 +160,9 @@ class RecordNode(Node):
 
     def _follow(self, topic: str) -> None:
         """Record a topic on terms that all its publishers keep: those of one that comes back may be others."""
-        publishers = self.get_publishers_info_by_topic(topic)
+        publishers = read_graph(self.get_publishers_info_by_topic, topic)
+        if publishers is None:
+            self._refuse(topic, '', f'{topic}: {UNREADABLE}')
         if not publishers:
             return
         taken = self._taken.get(topic)

@@ -3,6 +3,7 @@
 import time
 
 import pytest
+from foreign_names import nameless_publisher
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from ros_probe import DEADLINE_S
@@ -74,6 +75,17 @@ def test_a_press_that_is_let_go_of_at_once_is_one(stop, calls, probe, reliabilit
         until(lambda tap=tap: len(calls) >= tap)
         until(lambda: not stop.holders)
     assert len(calls) == 20
+
+
+def test_a_publisher_whose_name_is_no_text_is_heard(stop, probe, domain_id):
+    with nameless_publisher(domain_id, Bool, 'emergency_stop') as stranger:
+        until(lambda: stranger.get_subscription_count() == 2 * len(FILTERS))
+        stranger.publish(Bool(data=True))
+        until(lambda: stop.holders)
+        stop.look()
+        assert stop.set_service(False) == ('an unknown publisher',), 'that it has gone is not known'
+        stranger.publish(Bool(data=False))
+        until(lambda: not stop.holders)
 
 
 @pytest.mark.parametrize(

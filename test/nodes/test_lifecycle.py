@@ -6,13 +6,15 @@ import sys
 import pytest
 import yaml
 from bundles import make_tiny_bundle
+from diagnostic_msgs.msg import DiagnosticArray
+from foreign_names import nameless_publisher
 from geometry_msgs.msg import Twist, TwistStamped
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import GetState
 from rcl_interfaces.srv import GetParameters, ListParameters
 from rclpy.parameter import parameter_value_to_python
 from rclpy.qos import DurabilityPolicy, QoSProfile
-from ros_probe import ACTIVATE, CLEAN_UP, CONFIGURE, DEACTIVATE, Probe, stands
+from ros_probe import ACTIVATE, CLEAN_UP, CONFIGURE, DEACTIVATE, Probe, stands, status
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import Image
 from std_msgs.msg import Bool
@@ -156,6 +158,27 @@ def test_types_and_qos_that_do_not_fit_are_told_by_name(graph, probe, domain_id,
         probe.until(lambda text=line: text in log.read_text(), line)
     assert 'enable_stamped_cmd_vel' in log.read_text()
     other.close()
+
+
+def test_a_name_that_is_no_text_ends_nothing_and_hides_nobody(graph, probe, domain_id, tiny_bundle, tmp_path):
+    graph.start('controller', CONTROLLER, parameters={'policy': str(tiny_bundle), 'autostart': True})
+    commands, told = probe.commands(), probe.collect(DiagnosticArray, '/diagnostics')
+    probe.camera()
+    probe.imu()
+    probe.until(drives(commands), 'it drives')
+    said = '/emergency_stop: the name of a node here is no text (UTF-8)'
+    log = tmp_path / 'logs' / 'controller.log'
+    with nameless_publisher(domain_id, Bool, 'emergency_stop'):
+        probe.until(lambda: said in log.read_text(), 'it is told')
+        probe.until(stopped(commands), 'nobody knows who else would stop it')
+        button = probe.node.create_publisher(Bool, 'emergency_stop', 10)
+        probe.until(button.get_subscription_count, 'the controller listens')
+        button.publish(Bool(data=True))
+        holders = lambda: (status(told, 'controller: control') or {}).get('emergency_stop')  # noqa: E731
+        probe.until(lambda: holders() not in (None, 'released'), 'a stop is heard, and diagnostics go on')
+        button.publish(Bool(data=False))
+        probe.until(lambda: holders() == 'released', 'it is let go')
+    probe.until(drives(commands), 'it drives again')
 
 
 def test_the_log_says_what_it_waits_for(graph, probe, tiny_bundle, tmp_path):

@@ -18,12 +18,17 @@ from rclpy.qos import (
 from rclpy.subscription import Subscription
 from rclpy.topic_endpoint_info import TopicEndpointInfo
 
+from lnn_controller.errors import printable
 from lnn_controller.nodes.common.message_types import type_name
 
-__all__ = ['TWISTS', 'QosWatch', 'all_latched', 'all_reliable', 'node_of', 'qos_profile', 'qos_text']
+__all__ = [
+    *('TWISTS', 'UNREADABLE', 'QosWatch', 'all_latched', 'all_reliable'),
+    *('node_of', 'qos_profile', 'qos_text', 'read_graph'),
+]
 
 UNKNOWN = '_NODE_NAME_UNKNOWN_'  # of rmw: an endpoint of a program that names no node
 NAMELESS = 'without a name'
+UNREADABLE = 'the name of a node here is no text (UTF-8), so nobody knows who else is here. Stop that node'
 LISTED = 4
 TWISTS = {'geometry_msgs/msg/Twist', 'geometry_msgs/msg/TwistStamped'}
 
@@ -75,6 +80,20 @@ def all_latched(endpoints: Iterable[TopicEndpointInfo]) -> bool:
     :returns: whether all are transient local
     """
     return all(each.qos_profile.durability == DurabilityPolicy.TRANSIENT_LOCAL for each in endpoints)
+
+
+def read_graph(ask: Callable[[str], list[TopicEndpointInfo]], topic: str) -> list[TopicEndpointInfo] | None:
+    """
+    Ask the graph who is on a topic.
+
+    :param ask: a node's ``get_publishers_info_by_topic`` or ``get_subscriptions_info_by_topic``
+    :param topic: the topic
+    :returns: the endpoints; ``None`` where one of them has a name that is no text, of which rclpy reads none then
+    """
+    try:
+        return ask(topic)
+    except UnicodeDecodeError:
+        return None
 
 
 class Mismatch(NamedTuple):
@@ -139,7 +158,8 @@ class QosWatch:
         self._counts = self._count()
         before = self.errors
         found = (*self._listeners(), *self._talkers(), *self._strangers(), *self._crowds())
-        self._found = tuple(dict.fromkeys(found))  # two ends of one node are one matter
+        # Two ends of one node are one matter. Names are others'.
+        self._found = tuple(dict.fromkeys(Mismatch(printable(text), unheard) for text, unheard in found))
         # Who has just been discovered may have no name yet.
         self._due = [each for each in self.errors if each not in before or each in self._due]
         for text in [each for each in self._due if NAMELESS not in each or each in before]:
@@ -152,18 +172,28 @@ class QosWatch:
 
     def _listeners(self) -> Iterator[Mismatch]:
         for publisher in self._publishers:
-            for other in self._node.get_subscriptions_info_by_topic(publisher.topic_name):
+            found = read_graph(self._node.get_subscriptions_info_by_topic, publisher.topic_name)
+            if found is None:
+                yield _unreadable(publisher.topic_name)
+            for other in found or ():
                 yield from map(Mismatch, _compare(publisher, other, other.qos_profile, publisher.qos_profile))
 
     def _talkers(self) -> Iterator[Mismatch]:
         for subscription in self._subscriptions:
-            for other in self._node.get_publishers_info_by_topic(subscription.topic_name):
+            unheard = subscription in self._heard
+            found = read_graph(self._node.get_publishers_info_by_topic, subscription.topic_name)
+            if found is None:
+                yield _unreadable(subscription.topic_name, unheard=unheard)
+            for other in found or ():
                 for text in _compare(subscription, other, subscription.qos_profile, other.qos_profile):
-                    yield Mismatch(text, subscription in self._heard)
+                    yield Mismatch(text, unheard)
 
     def _strangers(self) -> Iterator[Mismatch]:
         topic, own = self._alone.topic_name, self._node.get_fully_qualified_name()
-        others = [node_of(each) for each in self._node.get_publishers_info_by_topic(topic)]
+        found = read_graph(self._node.get_publishers_info_by_topic, topic)
+        if found is None:
+            yield _unreadable(topic)
+        others = [node_of(each) for each in found or ()]
         for who in sorted(set(others) - {own}):
             yield Mismatch(
                 f'{topic}: node {who} publishes here too, and the robot gets the commands of both. Stop it, or remap '
@@ -180,7 +210,7 @@ class QosWatch:
             if each in self._heard:
                 continue
             topic, kind = each.topic_name, type_name(each.msg_type)
-            others = self._node.get_publishers_info_by_topic(topic)
+            others = read_graph(self._node.get_publishers_info_by_topic, topic) or ()
             found = sorted(node_of(other) for other in others if other.topic_type == kind)
             if len(found) > 1:
                 names = ', '.join(found[:LISTED]) + ', …' * (len(found) > LISTED)
@@ -199,7 +229,11 @@ def node_of(endpoint: TopicEndpointInfo) -> str:
     """
     if endpoint.node_name in ('', UNKNOWN):
         return NAMELESS
-    return f'{endpoint.node_namespace.rstrip("/")}/{endpoint.node_name}'
+    return printable(f'{endpoint.node_namespace.rstrip("/")}/{endpoint.node_name}')
+
+
+def _unreadable(topic: str, *, unheard: bool = False) -> Mismatch:
+    return Mismatch(f'{topic}: {UNREADABLE}', unheard)
 
 
 def _compare(

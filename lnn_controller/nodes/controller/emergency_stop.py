@@ -12,7 +12,7 @@ from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy
 
 from lnn_controller.data.topic_names import EMERGENCY_STOP
-from lnn_controller.nodes.common.qos import node_of
+from lnn_controller.nodes.common.qos import node_of, read_graph
 from lnn_controller.nodes.common.topics import CONTROLLER
 from lnn_controller.nodes.controller.control_loop import PRIORITY, ask_for_punctuality
 from lnn_controller.nodes.controller.polled import Polled, take_all_with_info
@@ -123,7 +123,9 @@ class EmergencyStop:
     def look(self) -> None:
         """Look at which publishers there are; cheap enough for once a second."""
         asked_s = time.monotonic()
-        found = self._node.get_publishers_info_by_topic(self.subscription.topic_name)
+        found = read_graph(self._node.get_publishers_info_by_topic, self.subscription.topic_name)
+        if found is None:
+            return  # nobody is known to have gone, and QosWatch does not let the robot drive
         latched = [bytes(each.endpoint_gid) for each in found if each.qos_profile.durability == LATCHED]
         until_s = asked_s + GRACE_S
         self._expected = {gid: self._expected.get(gid, until_s) for gid in latched}

@@ -166,7 +166,10 @@ class Session:
             if self._simulated:
                 self._log.waiting('waits for /clock (use_sim_time): nobody has published the time yet')
         elif (awaited := self._inputs.awaited(self.decision.reason)) is not None:
-            names = self._node.get_topic_names_and_types()
+            try:
+                names = self._node.get_topic_names_and_types()
+            except UnicodeDecodeError:  # of a name that is no text, of which rclpy reads none then
+                names = []
             published = {name: kinds for name, kinds in names if self._node.count_publishers(name)}
             self._log.waiting(waiting_for(awaited.topic_name, type_name(awaited.msg_type), published))
 
