@@ -8,7 +8,7 @@ from rclpy.qos import QoSProfile
 from ros_probe import DEADLINE_S
 from std_msgs.msg import UInt8
 
-from lnn_controller.nodes.controller.polled import Polled, take_newest
+from lnn_controller.nodes.controller.polled import Polled, take_all, take_newest
 from lnn_controller.nodes.controller.subscription_thread import SubscriptionThread
 
 DEPTH = 4
@@ -104,3 +104,16 @@ def test_no_more_than_asked_for_is_taken_at_once(numbers):
     assert (count, message.data) == (1, 3)
     assert 0 <= time.time_ns() - info['received_timestamp'] < DEADLINE_S * 1e9
     assert take_newest(subscription, 3) == (0, (None, None))
+
+
+def test_who_publishes_without_end_keeps_nobody(numbers):
+    subscription, publisher = numbers
+    publisher.publish(UInt8(data=0))
+    assert publisher.wait_for_all_acked()
+    taken = []
+    for message in take_all(subscription):
+        taken.append(message.data)
+        assert len(taken) <= DEPTH
+        publisher.publish(UInt8(data=len(taken)))
+        assert publisher.wait_for_all_acked()
+    assert taken == list(range(len(taken)))

@@ -53,10 +53,13 @@ def take_all(subscription: Subscription[Any]) -> Iterator[Any]:
     """
     Take what has arrived, oldest first.
 
+    No more than the queue holds: who publishes without end must not keep the tick.
+
     :param subscription: of a :class:`Polled` group
     :returns: messages, or bytes where the subscription is raw
     """
-    return (message for message, _ in take_all_with_info(subscription))
+    most = max(subscription.qos_profile.depth, 1)
+    return (message for message, _ in islice(take_all_with_info(subscription), most))
 
 
 def take_all_with_info(subscription: Subscription[Any]) -> Iterator[tuple[Any, Any]]:
