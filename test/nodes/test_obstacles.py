@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rclpy.serialization import serialize_message
 from sensor_msgs.msg import LaserScan, PointCloud2, PointField
 
 from lnn_controller.control import Footprint
@@ -433,6 +434,24 @@ class TestClouds:
         message.fields = [*message.fields, *[PointField(name=f'f{index}') for index in range(61)]]
         with pytest.raises(InputError, match=r'at most 64 fields, each with a name of its own. Got 65'):
             cloud_points(message, **LEVEL)
+        with pytest.raises(InputError, match=r'at most 64 fields, each with a name of its own. Got 65'):
+            obstacles.cloud_from_cdr(serialize_message(message))
+
+    @pytest.mark.parametrize('kind', ['<f4', '>f8'])
+    @pytest.mark.parametrize('frame_id', ['', 'a', 'lidar_optical_frame'])
+    def test_its_bytes_are_the_cloud(self, kind, frame_id):
+        message = cloud([(1, 2, 0.5), (3, 4, 0.5)], kind, frame_id)
+        message.header.stamp.sec, message.header.stamp.nanosec, message.is_dense = -1, 2**32 - 1, True
+        assert obstacles.cloud_from_cdr(serialize_message(message)) == message
+
+    def test_fields_that_are_announced_are_not_made(self):
+        """Of a million fields none is looked at: there need not even be bytes for them."""
+        whole = bytearray(serialize_message(PointCloud2()))
+        at = 4 + 12 + 4 + 8  # after the header with an empty frame_id, height and width
+        assert whole[at : at + 4] == bytes(4)
+        whole[at : at + 4] = (10**6).to_bytes(4, 'little')
+        with pytest.raises(InputError, match='at most 64 fields'):
+            obstacles.cloud_from_cdr(whole)
 
 
 @given(st.data())
@@ -450,6 +469,17 @@ def test_no_layout_reads_what_is_not_there(data):
     else:
         assert np.isfinite(points).all()
         assert len(points) <= message.height * message.width
+
+
+@given(st.data())
+def test_bytes_that_are_no_cloud_are_told_in_a_line(data):
+    whole = bytearray(serialize_message(cloud([(1, 2, 0.5), (3, 4, 0.5)])))
+    for at in data.draw(st.lists(st.integers(0, len(whole) - 1), max_size=3)):
+        whole[at] = data.draw(st.integers(0, 255))
+    try:
+        obstacles.cloud_from_cdr(whole[: data.draw(st.integers(0, len(whole)))])
+    except InputError as error:
+        assert '\n' not in str(error)
 
 
 def quaternion(roll, pitch):

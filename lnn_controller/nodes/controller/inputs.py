@@ -16,7 +16,7 @@ from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.node import Node
 from rclpy.qos_overriding_options import QoSOverridingOptions
 from rclpy.subscription import Subscription
-from sensor_msgs.msg import LaserScan, PointCloud2
+from sensor_msgs.msg import LaserScan
 
 from lnn_controller.control import Controller
 from lnn_controller.data.messages.cdr import IncompleteImuError, imu_from_cdr, points_down
@@ -30,7 +30,15 @@ from lnn_controller.nodes.common.exclusive import Exclusive
 from lnn_controller.nodes.common.messages import channel_velocities, pose_and_twist
 from lnn_controller.nodes.common.topics import CAMERA_DEPTH, CONTROLLER, uses_odometry
 from lnn_controller.nodes.controller.event_log import EventLog
-from lnn_controller.nodes.controller.obstacles import Seen, Tilt, cloud_points, place, scan_points, supported
+from lnn_controller.nodes.controller.obstacles import (
+    Seen,
+    Tilt,
+    cloud_from_cdr,
+    cloud_points,
+    place,
+    scan_points,
+    supported,
+)
 from lnn_controller.nodes.controller.polled import Polled, take_all, take_newest
 from lnn_controller.nodes.controller.subscription_thread import SubscriptionThread
 
@@ -89,7 +97,8 @@ class InputTopics:
         self.override = self._poll(OVERRIDE)
         guard = None
         if source != 'none':
-            guard = self._subscribe(*{'scan': (SCAN, self._on_scan), 'points': (POINTS, self._on_points)}[source])
+            name, callback = {'scan': (SCAN, self._on_scan), 'points': (POINTS, self._on_points)}[source]
+            guard = self._subscribe(name, callback, raw=source == 'points')
         sensors = {'image': self._camera, 'imu': self._imu, 'scan': guard}
         self._rates = {name: Rate() for name, each in sensors.items() if each is not None}
         self._awaited = {f'no_{name}': each for name, each in (sensors | {'height': self._odometry}).items()}
@@ -217,7 +226,13 @@ class InputTopics:
     def _on_scan(self, message: LaserScan) -> None:
         self._take_obstacles(message, lambda scan: scan_points(scan, self._values['guard.min_valid']))
 
-    def _on_points(self, message: PointCloud2) -> None:
+    def _on_points(self, data: bytes) -> None:
+        try:
+            message = cloud_from_cdr(data)
+        except InputError as error:
+            self._rates['scan'].tick()
+            self._count_undecodable('scan', error)
+            return
         values = {name: self._values[f'guard.{name}'] for name in CLOUD}
         slice_m, min_valid = values['slice_m'], values['min_valid']
         if not slice_m:

@@ -1,5 +1,6 @@
 """From range sensors' messages to the guard's points: laser scans, point clouds, and where the sensor sits."""
 
+import array
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -13,9 +14,10 @@ from lnn_controller.control.attitude import HeadingFrame
 from lnn_controller.control.safety.guard import inside
 from lnn_controller.control.safety.sight import Sight, half_turn
 from lnn_controller.control.settings.guard import Footprint
+from lnn_controller.data.messages.cdr import Cdr
 from lnn_controller.errors import InputError
 
-__all__ = ['Seen', 'Tilt', 'cloud_points', 'place', 'scan_points', 'supported']
+__all__ = ['Seen', 'Tilt', 'cloud_from_cdr', 'cloud_points', 'place', 'scan_points', 'supported']
 
 Floats = NDArray[np.float64]
 
@@ -168,6 +170,39 @@ def _announced(message: LaserScan) -> int:
     if not (math.isfinite(span) and abs(increment) >= FINEST_RAD and span * increment > 0.0):
         return 0
     return min(round(min(abs(span), TURN_RAD) / abs(increment)) + 1, MAX_RAYS)
+
+
+def cloud_from_cdr(buffer: bytes) -> PointCloud2:
+    """
+    Read the serialised bytes of a point cloud; of one with more fields than a cloud has, nothing is read.
+
+    rclpy would make an object of each field, of millions too, and keep the control tick waiting meanwhile.
+
+    :param buffer: CDR with its encapsulation header
+    :returns: the cloud
+    :raises InputError: if the bytes are none, or it has more than 64 fields
+    """
+    cdr = Cdr(buffer, 'sensor_msgs/PointCloud2')
+    cloud = PointCloud2()
+    cloud.header.stamp.sec, cloud.header.stamp.nanosec = cdr.numbers('iI')
+    cloud.header.frame_id = cdr.string()
+    cloud.height, cloud.width, count = cdr.numbers('3I')
+    if count > MAX_FIELDS:
+        raise _fields_error(count)
+    for _ in range(count):
+        name, (offset,) = cdr.string(), cdr.numbers('I')
+        (datatype,), (elements,) = cdr.numbers('B', align=1), cdr.numbers('I')
+        cloud.fields.append(PointField(name=name, offset=offset, datatype=datatype, count=elements))
+    (bigendian,) = cdr.numbers('B', align=1)
+    cloud.is_bigendian = bool(bigendian)
+    cloud.point_step, cloud.row_step = cdr.numbers('2I')
+    data = array.array('B')
+    data.frombytes(cdr.octets().data)
+    cloud.data = data
+    (dense,) = cdr.numbers('B', align=1)
+    cloud.is_dense = bool(dense)
+    cdr.end()
+    return cloud
 
 
 def cloud_points(
@@ -324,8 +359,7 @@ def _coordinates(message: PointCloud2) -> tuple[NDArray[Any], NDArray[Any], NDAr
     """Views of x, y and z, (N,) each, of the type that the cloud has; the layout is checked before a byte is read."""
     fields = {field.name: field for field in message.fields[: MAX_FIELDS + 1]}
     if len(message.fields) > MAX_FIELDS or len(fields) < len(message.fields):
-        msg = f'a point cloud must have at most {MAX_FIELDS} fields, each with a name of its own.'
-        raise InputError(f'{msg} Got {len(message.fields)}')
+        raise _fields_error(len(message.fields))
     if not all(name in fields and fields[name].datatype in FLOATS for name in 'xyz'):
         got = ', '.join(f'{name} (type {field.datatype})' for name, field in fields.items()) or 'none'
         raise InputError(f'a point cloud must have float fields x, y and z. Got {got}')
@@ -348,6 +382,10 @@ def _coordinates(message: PointCloud2) -> tuple[NDArray[Any], NDArray[Any], NDAr
         return np.zeros(0), np.zeros(0), np.zeros(0)
     x, y, z = (np.ndarray(shape, formats[n], message.data, fields[n].offset, strides).ravel() for n in 'xyz')
     return x, y, z
+
+
+def _fields_error(count: int) -> InputError:
+    return InputError(f'a point cloud must have at most {MAX_FIELDS} fields, each with a name of its own. Got {count}')
 
 
 def _require_sight(kind: str, what: str, measured: int, count: int, min_valid: float) -> None:
