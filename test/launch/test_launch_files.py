@@ -222,6 +222,18 @@ def parameters_of(node, name, wanted):
     return [parameter_value_to_python(each) for each in answer.result().values]
 
 
+def test_only_the_start_sets_the_robot_going(launch, tiny_bundle, domain_id, tmp_path):
+    """Who configures the controller again, to look at it, finds one that stays inactive."""
+    drive = launch('drive.launch.py', 'sim:=false', f'policy:={tiny_bundle}')
+    read_until(drive, r'no camera image has arrived yet')
+    environment = dict(os.environ, ROS_DOMAIN_ID=str(domain_id), ROS_LOG_DIR=str(tmp_path / 'log'))
+    for transition in ('deactivate', *3 * ('cleanup', 'configure')):  # an active one cannot be cleaned up
+        command = ['ros2', 'lifecycle', 'set', '/controller', transition]
+        done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=DEADLINE_S)
+        assert 'Transitioning successful' in done.stdout, (transition, done)
+    assert 'no camera image has arrived yet' not in end(drive)
+
+
 def test_the_robots_own_topics_are_arguments(launch, tiny_bundle, tmp_path, domain_id):
     names = {'/camera/image', '/camera/imu', '/base/cmd_vel'}
     own = ['image:=/camera/image', 'imu:=/camera/imu', 'cmd_vel:=/base/cmd_vel', 'stamped:=false', 'namespace:=r1']
@@ -288,6 +300,8 @@ def test_the_documented_commands_of_a_running_controller(launch, tiny_bundle, tm
     lines = [words for words in pages if groups & {*words[1:2]} and len(words) > 3 and words[3] == '/controller']
     lines += [words for words in pages if words[1:3] == ('service', 'call')]
     assert len(lines) > 10
+    lines += [words for words in pages if words[1:3] == ('topic', 'info')]
+    lines += [words for words in pages if words[1:4] == ('topic', 'pub', '--once') and len(words) > 4]
     for words in lines:
         filled = [str(tiny_bundle) if word == '/path/to/policy' else word for word in words if word != '>']
         done = subprocess.run(

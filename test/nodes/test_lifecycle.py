@@ -171,6 +171,10 @@ def test_a_name_that_is_no_text_ends_nothing_and_hides_nobody(graph, probe, doma
     with nameless_publisher(domain_id, Bool, 'emergency_stop'):
         probe.until(lambda: said in log.read_text(), 'it is told')
         probe.until(stopped(commands), 'nobody knows who else would stop it')
+        assert probe.set_parameters({'allow_unheard_publishers': True})[0].successful
+        probe.until(drives(commands), 'the operator wants it nevertheless')
+        assert probe.set_parameters({'allow_unheard_publishers': False})[0].successful
+        probe.until(stopped(commands), 'and no longer')
         button = probe.node.create_publisher(Bool, 'emergency_stop', 10)
         probe.until(button.get_subscription_count, 'the controller listens')
         button.publish(Bool(data=True))
