@@ -185,8 +185,9 @@ def test_a_name_that_is_no_text_ends_nothing_and_hides_nobody(graph, probe, doma
     probe.until(drives(commands), 'it drives again')
 
 
-def test_the_log_says_what_it_waits_for(graph, probe, tiny_bundle, tmp_path):
-    parameters = {'policy': str(tiny_bundle), 'autostart': True, 'use_sim_time': True}
+def test_the_log_says_what_it_waits_for(graph, probe, tmp_path):
+    policy = make_tiny_bundle(tmp_path / 'policy', attention=True)
+    parameters = {'policy': str(policy), 'autostart': True, 'use_sim_time': True}
     graph.start('controller', CONTROLLER, parameters=parameters)
     log = tmp_path / 'logs' / 'controller.log'
     camera = probe.node.create_publisher(Image, 'camera/image_raw', 1)
@@ -195,6 +196,7 @@ def test_the_log_says_what_it_waits_for(graph, probe, tiny_bundle, tmp_path):
     clock = probe.node.create_publisher(Clock, '/clock', 1)
     probe.feed('clock', clock, 50.0, lambda now_ns: Clock(clock=stamp(now_ns)))
     said('remap it with -r /image_raw:=/camera/image_raw')
+    assert '/controller/attention' not in log.read_text(), 'its own pictures are no camera'
     probe.node.destroy_publisher(camera)
 
 

@@ -170,7 +170,8 @@ class Session:
                 names = self._node.get_topic_names_and_types()
             except UnicodeDecodeError:  # of a name that is no text, of which rclpy reads none then
                 names = []
-            published = {name: kinds for name, kinds in names if self._node.count_publishers(name)}
+            own = {each.topic_name for each in self._node.publishers}  # of attention, which are pictures too
+            published = {name: kinds for name, kinds in names if name not in own and self._node.count_publishers(name)}
             self._log.waiting(waiting_for(awaited.topic_name, type_name(awaited.msg_type), published))
 
     def look_at_change(self) -> None:
