@@ -1,4 +1,4 @@
-"""A node whose name is bytes that are no text: rclpy gives nobody such a name, other DDS programs may have one."""
+"""A node whose name is no text, or acts on a terminal: rclpy gives nobody such a name, other DDS programs may."""
 
 import ctypes
 import re
@@ -14,17 +14,18 @@ NAME, NO_TEXT = 'foreigner', b'\xff\xfeA\xff\xffBCDE'
 
 
 @contextmanager
-def nameless_publisher(domain_id, kind, topic):
-    """A publisher whose node's name is no text, in ROS's own description of the graph."""
+def renamed_publisher(domain_id, kind, topic, name=NO_TEXT):
+    """A publisher whose node has this name in ROS's own description of the graph."""
+    assert len(name) == len(NAME)
     context = Context()
     rclpy.init(context=context, domain_id=domain_id)
     options = {'context': context, 'enable_rosout': False, 'start_parameter_services': False}
     node = Node(NAME, **options)
     publisher = node.create_publisher(kind, topic, 10)
-    rename(NAME.encode(), NO_TEXT)
+    rename(NAME.encode(), name)
     other = Node('other', **options)  # with this the process is described anew
     yield publisher
-    rename(NO_TEXT, NAME.encode())
+    rename(name, NAME.encode())
     for each in (other, node):
         each.destroy_node()
     rclpy.shutdown(context=context)

@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from foreign_names import nameless_publisher
+from foreign_names import renamed_publisher
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from ros_probe import DEADLINE_S
@@ -78,7 +78,7 @@ def test_a_press_that_is_let_go_of_at_once_is_one(stop, calls, probe, reliabilit
 
 
 def test_a_publisher_whose_name_is_no_text_is_heard(stop, probe, domain_id):
-    with nameless_publisher(domain_id, Bool, 'emergency_stop') as stranger:
+    with renamed_publisher(domain_id, Bool, 'emergency_stop') as stranger:
         until(lambda: stranger.get_subscription_count() == 2 * len(FILTERS))
         stranger.publish(Bool(data=True))
         until(lambda: stop.holders)

@@ -7,7 +7,7 @@ import pytest
 import yaml
 from bundles import make_tiny_bundle
 from diagnostic_msgs.msg import DiagnosticArray
-from foreign_names import nameless_publisher
+from foreign_names import renamed_publisher
 from geometry_msgs.msg import Twist, TwistStamped
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import GetState
@@ -168,7 +168,7 @@ def test_a_name_that_is_no_text_ends_nothing_and_hides_nobody(graph, probe, doma
     probe.until(drives(commands), 'it drives')
     said = '/emergency_stop: the name of a node here is no text (UTF-8)'
     log = tmp_path / 'logs' / 'controller.log'
-    with nameless_publisher(domain_id, Bool, 'emergency_stop'):
+    with renamed_publisher(domain_id, Bool, 'emergency_stop'):
         probe.until(lambda: said in log.read_text(), 'it is told')
         probe.until(stopped(commands), 'nobody knows who else would stop it')
         assert probe.set_parameters({'allow_unheard_publishers': True})[0].successful
@@ -183,6 +183,14 @@ def test_a_name_that_is_no_text_ends_nothing_and_hides_nobody(graph, probe, doma
         button.publish(Bool(data=False))
         probe.until(lambda: holders() == 'released', 'it is let go')
     probe.until(drives(commands), 'it drives again')
+
+
+def test_a_name_that_acts_on_a_terminal_is_shown(graph, probe, domain_id, tiny_bundle, tmp_path):
+    graph.start('controller', CONTROLLER, parameters={'policy': str(tiny_bundle), 'autostart': True})
+    log = tmp_path / 'logs' / 'controller.log'
+    with renamed_publisher(domain_id, TwistStamped, 'cmd_vel', b'\x1b[2J\x07ABCD'):
+        probe.until(lambda: r'/\x1b[2J\x07ABCD publishes here too' in log.read_text(), 'it is told by name')
+    assert '\x1b[2J' not in log.read_text()
 
 
 def test_the_log_says_what_it_waits_for(graph, probe, tmp_path):
