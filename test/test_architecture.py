@@ -23,7 +23,7 @@ MAY_IMPORT = {
     'data': {'parallel', 'policy', 'control'},
     'metrics': {'data'},
     'learning': {'liquid', 'policy', 'data', 'export', 'metrics'},
-    'sim': {'policy', 'data', 'metrics'},
+    'sim': {'parallel', 'policy', 'data', 'metrics'},
     'explain': {'parallel', 'liquid', 'learning', 'policy', 'control', 'data', 'metrics', 'replay', 'evaluation'},
     'replay': {'policy', 'control', 'data', 'metrics'},
     'evaluation': {'parallel', 'policy', 'control', 'data', 'sim', 'metrics'},

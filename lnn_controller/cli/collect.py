@@ -26,12 +26,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--no-disturbances', action='store_true', help='the expert is not led astray: no recovery is demonstrated'
     )
+    parser.add_argument('--jobs', type=int, metavar='N', help='worlds at once (default: as many as there are cores)')
 
 
 def run(args: argparse.Namespace) -> int:
+    from lnn_controller.errors import InputError
+    from lnn_controller.parallel import cores
     from lnn_controller.sim.collect import collect
     from lnn_controller.sim.robots import find_robot
 
+    if args.jobs is not None and args.jobs < 1:
+        raise InputError(f'--jobs must be at least 1. Got {args.jobs}')
     robot = find_robot(args.robot)
     bags = collect(
         args.out,
@@ -42,6 +47,7 @@ def run(args: argparse.Namespace) -> int:
         seconds=args.seconds,
         seed=args.seed,
         disturbed=not args.no_disturbances,
+        jobs=args.jobs or cores(),
         progress=sys.stderr.isatty(),
     )
     print(f'{len(bags)} bags in {args.out}')

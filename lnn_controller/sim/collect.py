@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from tqdm import tqdm
 from lnn_controller.data.bags.writer import BagWriter
 from lnn_controller.data.messages.build import image_message, imu_message, odometry_message, twist_stamped_message
 from lnn_controller.errors import InputError
+from lnn_controller.parallel import in_processes
 from lnn_controller.sim.interface import Disturbance, Expert, Task, check_seed, schedule
 from lnn_controller.sim.robots import find_robot
 
@@ -95,6 +97,7 @@ def collect(
     seconds: float = 60.0,
     seed: int = 0,
     disturbed: bool = True,
+    jobs: int = 1,
     progress: bool = True,
 ) -> list[Path]:
     """
@@ -110,39 +113,79 @@ def collect(
         4.2 s, too short to be trained on, is left out
     :param seed: of starts, disturbances and scenery
     :param disturbed: whether the expert is led astray, so that it demonstrates how to come back
+    :param jobs: processes, each with a task in a world at a time; the bags are the same whatever their number
     :param progress: whether to show a progress bar
-    :returns: the bags, in the order of recording
+    :returns: the bags, world by world and task by task
     :raises InputError: if robot, task or scene is unknown, a number is out of range, OpenGL is missing, or a bag of
         that name exists or cannot be written
     """
     entry = find_robot(robot)
-    make_expert = entry.find_expert()
+    entry.find_expert()
     entry.find_scene(scene)
     for task in tasks:
         entry.find_task(task)
     if len(set(tasks)) < len(tasks):
         raise InputError(f'collecting must name each task once. Got {", ".join(tasks)}')
     seeds = _worlds(seeds, seconds)
-    plan = [(task, each, _stem(Path(out_dir), task, scene, each)) for each in seeds for task in tasks]
-    taken = [path for _, _, stem in plan for path in sorted(stem.parent.glob(f'{stem.name}_*'))]
+    plan = [
+        _Recording(robot, task, scene, each, seed, disturbed, seconds, _stem(Path(out_dir), task, scene, each))
+        for each in seeds
+        for task in tasks
+    ]
+    taken = [path for each in plan for path in each.bags()]
     if taken:
         raise InputError(f'{taken[0]} exists already and is not overwritten: choose another folder or remove it')
     bags: list[Path] = []
     bar = tqdm(total=round(seconds * len(plan), 3), unit='s', desc=f'collect ({scene})', disable=not progress)
     with bar:
-        for task, each, stem in plan:
-            asked = entry.make(task, each, scene, scenery_seed=seed)
-            said = {'robot': robot, 'task': task, 'scene': scene, 'seed': str(each)}
-            # Of one source two tasks would begin with the same flight, and a recording may be learnt once.
-            rng = np.random.default_rng([seed, each, 2, list(entry.tasks).index(task)])
-            disturb = entry.disturbance if disturbed else _not_disturbed
-            with closing(asked.world):
-                for path, recorded in _episodes(asked, make_expert, disturb, rng, stem, seconds, said):
-                    bar.update(recorded)
-                    if recorded < SHORTEST_S:
-                        shutil.rmtree(path)
-                    else:
-                        bags.append(path)
+        try:
+            for made in in_processes(_record, plan, jobs=jobs):
+                bags += made
+                bar.update(seconds)
+        except BaseException:
+            for each in plan:
+                each.remove_halves()
+            raise
+    return bags
+
+
+@dataclass(frozen=True)
+class _Recording:
+    """A task in a world, as :func:`collect` takes it, and what its bags' names begin with."""
+
+    robot: str
+    task: str
+    scene: str
+    world: int
+    seed: int
+    disturbed: bool
+    seconds: float
+    stem: Path
+
+    def bags(self) -> list[Path]:
+        return sorted(self.stem.parent.glob(f'{self.stem.name}_*'))
+
+    def remove_halves(self) -> None:
+        """Remove what a process that was ended has left open."""
+        for bag in self.bags():
+            if not (bag / 'metadata.yaml').exists():
+                shutil.rmtree(bag)
+
+
+def _record(asked: _Recording) -> list[Path]:
+    """Record a task in a world, in bags of an episode each."""
+    entry, bags = find_robot(asked.robot), list[Path]()
+    task = entry.make(asked.task, asked.world, asked.scene, scenery_seed=asked.seed)
+    said = {'robot': asked.robot, 'task': asked.task, 'scene': asked.scene, 'seed': str(asked.world)}
+    # Of one source two tasks would begin with the same flight, and a recording may be learnt once.
+    rng = np.random.default_rng([asked.seed, asked.world, 2, list(entry.tasks).index(asked.task)])
+    disturb = entry.disturbance if asked.disturbed else _not_disturbed
+    with closing(task.world):
+        for path, recorded in _episodes(task, entry.find_expert(), disturb, rng, asked.stem, asked.seconds, said):
+            if recorded < SHORTEST_S:
+                shutil.rmtree(path)
+            else:
+                bags.append(path)
     return bags
 
 

@@ -1,5 +1,10 @@
 import itertools
 import math
+import os
+import signal
+import subprocess
+import sys
+import time
 
 import numpy as np
 import pytest
@@ -76,6 +81,33 @@ def test_an_expert_that_is_not_led_astray_keeps_to_its_lane(tmp_path):
     positions = [each.pose.pose.position for _, each in messages(bag, '/odom')]
     aside = [Track(5).project(each.x, each.y)[1] - LANE_OFFSET_M for each in positions]
     assert np.abs(aside[100:]).max() < 0.03  # after it has come in from where it began; disturbed, it is 24 cm aside
+
+
+def test_several_processes_write_the_same_demonstrations(bags, tmp_path):
+    again = collect(tmp_path, seeds=[5, 60], seconds=4.5, seed=1, jobs=2, progress=False)
+    assert [bag.name for bag in again] == [bag.name for bag in bags]
+    for new, old in zip(again, bags, strict=True):
+        assert [path.name for path in new.iterdir()] == [path.name for path in old.iterdir()]
+        for topic in TOPICS:
+            with Bag(new) as one, Bag(old) as other:
+                assert [m.data for m in one.messages([topic])] == [m.data for m in other.messages([topic])]
+
+
+def test_an_interrupted_collection_leaves_no_half_bags(tmp_path):
+    line = 'from lnn_controller.cli import main; raise SystemExit(main())'
+    asked = ['collect', '--out', str(tmp_path), '--tracks', '1', '2', '3', '--seconds', '3000', '--jobs', '2']
+    process = subprocess.Popen([sys.executable, '-c', line, *asked], start_new_session=True, stderr=subprocess.PIPE)
+    try:
+        deadline = time.monotonic() + 120
+        while len(list(tmp_path.glob('*/*.mcap'))) < 2:  # one of each process
+            assert process.poll() is None and time.monotonic() < deadline
+            time.sleep(0.05)
+    finally:
+        os.killpg(process.pid, signal.SIGINT)
+        process.communicate(timeout=60)
+    assert process.returncode != 0
+    for bag in tmp_path.iterdir():
+        assert (bag / 'metadata.yaml').exists()
 
 
 def test_the_same_seed_writes_the_same_demonstrations(bags, tmp_path):
