@@ -24,11 +24,13 @@ def renamed_publisher(domain_id, kind, topic, name=NO_TEXT):
     publisher = node.create_publisher(kind, topic, 10)
     rename(NAME.encode(), name)
     other = Node('other', **options)  # with this the process is described anew
-    yield publisher
-    rename(name, NAME.encode())
-    for each in (other, node):
-        each.destroy_node()
-    rclpy.shutdown(context=context)
+    try:
+        yield publisher
+    finally:
+        rename(name, NAME.encode())
+        for each in (other, node):
+            each.destroy_node()
+        rclpy.shutdown(context=context)
 
 
 def rename(before, after):

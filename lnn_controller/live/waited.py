@@ -2,6 +2,8 @@
 
 from rclpy.node import Node
 
+from lnn_controller.nodes.common.qos import UNREADABLE
+
 __all__ = ['waited_for']
 
 
@@ -14,7 +16,10 @@ def waited_for(node: Node, controller: str) -> list[str]:
     :returns: one line each
     """
     domain = node.context.get_domain_id()
-    others = sorted(f'{space.rstrip("/")}/{name}' for name, space in node.get_node_names_and_namespaces())
+    try:
+        others = sorted(f'{space.rstrip("/")}/{name}' for name, space in node.get_node_names_and_namespaces())
+    except UnicodeDecodeError:  # of a name that is no text, of which rclpy reads none then
+        return [f'{controller} is waited for in ROS domain {domain}: {UNREADABLE}']
     others.remove(node.get_fully_qualified_name())
     if controller in others:
         return [f'{controller} is there; its diagnostics, once a second, are waited for']

@@ -22,7 +22,7 @@ from lnn_controller.nodes.common.endpoint import find
 from lnn_controller.nodes.common.message_types import message_class
 from lnn_controller.nodes.common.messages import channel_velocities
 from lnn_controller.nodes.common.parameters import declare
-from lnn_controller.nodes.common.qos import TWISTS, all_reliable, qos_profile, read_graph
+from lnn_controller.nodes.common.qos import TWISTS, UNREADABLE, all_reliable, qos_profile, read_graph
 from lnn_controller.nodes.common.run import drain, run_node, spin
 from lnn_controller.nodes.common.topics import EVALUATOR, QUEUE_DEPTH
 from lnn_controller.replay.comparison import Comparison, commands_at, summarise_comparison, usual_period_s
@@ -115,6 +115,8 @@ class EvaluateNode(Node):
 
     def _discover(self) -> None:
         publishers = read_graph(self.get_publishers_info_by_topic, self._topic)
+        if publishers is None:
+            self.get_logger().error(f'{self._topic}: {UNREADABLE}', throttle_duration_sec=10.0)
         if not publishers:
             return
         self.destroy_timer(self._discovery)

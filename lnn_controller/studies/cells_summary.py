@@ -52,10 +52,8 @@ def compare_encoders(rows: Sequence[Row]) -> list[dict[str, Any]]:
     runs = [{(cell, seed) for cell, each in by_cell.items() for seed in each} for by_cell in by_encoder.values()]
     shared = set.intersection(*runs) if len(runs) > 1 else set()
     seeds = sorted({seed for _, seed in shared})
-    cells = [
-        cell for cell in dict.fromkeys(cell for cell, _ in shared) if all((cell, seed) in shared for seed in seeds)
-    ]
-    if not cells:
+    cells = [cell for cell in next(iter(by_encoder.values()), {}) if all((cell, seed) in shared for seed in seeds)]
+    if not shared or not cells:
         return []
     found = []
     first = next(iter(by_encoder))

@@ -4,7 +4,7 @@ import threading
 import time
 
 import pytest
-from rclpy.qos import QoSProfile
+from rclpy.qos import HistoryPolicy, QoSProfile
 from ros_probe import DEADLINE_S
 from std_msgs.msg import UInt8
 
@@ -117,3 +117,17 @@ def test_who_publishes_without_end_keeps_nobody(numbers):
         publisher.publish(UInt8(data=len(taken)))
         assert publisher.wait_for_all_acked()
     assert taken == list(range(len(taken)))
+
+
+def test_of_a_queue_that_keeps_all_none_waits_for_another_tick(probe):
+    """As qos_overrides may ask: its depth, 1, would leave commands of an operator who has let go for later ticks."""
+    qos = QoSProfile(history=HistoryPolicy.KEEP_ALL, depth=1)
+    subscription = probe.node.create_subscription(UInt8, 'all', lambda _: None, qos, callback_group=Polled())
+    publisher = probe.node.create_publisher(UInt8, 'all', QoSProfile(depth=100))
+    probe.until(lambda: subscription.get_publisher_count() and publisher.get_subscription_count(), 'they meet')
+    for number in range(10):
+        publisher.publish(UInt8(data=number))
+    assert publisher.wait_for_all_acked()
+    found = []
+    eventually(lambda: found.append([each.data for each in take_all(subscription)]) or found[-1])
+    assert found[-1] == list(range(10))

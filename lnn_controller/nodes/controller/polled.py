@@ -7,9 +7,13 @@ from itertools import islice
 from typing import Any
 
 from rclpy.callback_groups import CallbackGroup
+from rclpy.qos import HistoryPolicy
 from rclpy.subscription import Subscription
 
 __all__ = ['Polled', 'take_all', 'take_all_with_info', 'take_newest']
+
+# Taken at once of a queue that keeps all, as qos_overrides may ask: its depth says nothing.
+MOST_OF_ALL = 1000
 
 
 class Polled(CallbackGroup):
@@ -53,12 +57,13 @@ def take_all(subscription: Subscription[Any]) -> Iterator[Any]:
     """
     Take what has arrived, oldest first.
 
-    No more than the queue holds: who publishes without end must not keep the tick.
+    No more than the queue holds, and never more than a thousand: who publishes without end must not keep the tick.
 
     :param subscription: of a :class:`Polled` group
     :returns: messages, or bytes where the subscription is raw
     """
-    most = max(subscription.qos_profile.depth, 1)
+    qos = subscription.qos_profile
+    most = MOST_OF_ALL if qos.history == HistoryPolicy.KEEP_ALL else max(qos.depth, 1)
     return (message for message, _ in islice(take_all_with_info(subscription), most))
 
 
