@@ -173,7 +173,7 @@ def _lesions(neurons: Neurons, log: Log, spec: PolicySpec) -> list[Lesion]:
     for role in ('inter', 'command', 'motor'):
         group = {each.number: mean[each.number] for each in neurons.each if each.role == role}
         if group:
-            lesions.append(Lesion(f'all {len(group)} {role} neurons', group))
+            lesions.append(Lesion(f'the {len(group)} {role} neurons', group))
     lesions.append(Lesion('the camera', features=tuple(np.mean(log.features, axis=0).tolist())))
     if spec.imu is not None:
         lesions.append(Lesion('the IMU', imu=tuple(np.mean(log.imu, axis=0).tolist())))

@@ -9,7 +9,7 @@ from lnn_controller.explain.inspection import Inspection, Outcome
 from lnn_controller.report.html import plot, row, table, write_page
 from lnn_controller.report.inspect_plots import draw_lesions, draw_looks, draw_synapses
 
-__all__ = ['findings', 'write_inspection']
+__all__ = ['findings', 'lesions', 'write_inspection']
 
 # A lesion matters where the figure gets this many times as bad; what is less may be chance.
 MATTERS = 1.5
@@ -36,8 +36,8 @@ def write_inspection(path: str | Path, found: Inspection) -> Path:
         '<ul>' + ''.join(f'<li>{escape(each)}</li>' for each in findings(found)) + '</ul>',
         *_lesions(found),
         '<h2>Neurons</h2>',
-        '<p class="note">Mean and deviation of the state; correlation with each command; share of what the readout '
-        'takes (weight by deviation); time constants from the 5th to the 95th percentile.</p>',
+        '<p class="note">Mean and deviation of the state; r: its correlation with each command; share of what the '
+        'readout takes (weight by deviation); time constants from the 5th to the 95th percentile.</p>',
         _neurons(found),
     ]
     if found.synapses is not None:
@@ -52,7 +52,8 @@ def write_inspection(path: str | Path, found: Inspection) -> Path:
         parts += [
             '<h2>Attention</h2>',
             '<p class="note">VisualBackProp: where the convolutions answer. It is of the encoder alone: what the cell '
-            'makes of that, occlusion shows (lnn replay). SSIM: 1 where noise leaves the map as it is.</p>',
+            'makes of that, occlusion shows (lnn replay). All maps of a row lie over its frame without noise. SSIM: 1 '
+            'where noise leaves the map as it is.</p>',
             plot('frames and where the encoder looks', lambda file: draw_looks(file, found.looks)),
         ]
     write_page(folder / 'inspect.html', f'{found.spec.name}: an inspection', parts)
@@ -80,13 +81,25 @@ def findings(found: Inspection) -> list[str]:
     ]
 
 
+def lesions(found: Inspection) -> dict[str, Outcome]:
+    """
+    Order lesions as they are drawn.
+
+    :param found: what an inspection found
+    :returns: by what is held: groups, memory, then single neurons, of which the worst comes first
+    """
+    single = sorted(found.single, key=lambda each: _severity(found, each), reverse=True)
+    return {_name(found, each): each for each in (*found.groups, found.wiped, *single)}
+
+
 def _is_recorded(found: Inspection) -> bool:
     return not found.intact.figures
 
 
 def _fails(found: Inspection) -> bool:
     """Whether the intact network does not do what is asked."""
-    return found.intact.figures.get('success', 1) < 1
+    figures = found.intact.figures
+    return figures.get('success', 1) < 1 or figures.get('departures', 0) > 0
 
 
 def _name(found: Inspection, each: Outcome) -> str:
@@ -109,7 +122,8 @@ def _value(found: Inspection, each: Outcome) -> float:
     return 100 * value if key != 'time_s' else value if np.isfinite(value) else 0.0
 
 
-def _text(found: Inspection, each: Outcome) -> str:
+def _text(found: Inspection, each: Outcome, of: str = '') -> str:
+    """What became of a drive; ``of``: what a distance is, where that is not said beside it."""
     key, _ = _measure(found)
     value = _value(found, each)
     if key == 'change':
@@ -120,7 +134,7 @@ def _text(found: Inspection, each: Outcome) -> str:
     ended = each.outcome if each.outcome not in ('', 'success', 'departure') else ''
     if departures:
         ended = f'{departures} departure{"s" if departures > 1 else ""}'
-    return f'{value:.1f} cm' + (f' and {ended}' if ended else '')
+    return f'{value:.1f} cm{of}' + (f' and {ended}' if ended else '')
 
 
 def _is_bad(found: Inspection, each: Outcome) -> bool:
@@ -154,7 +168,7 @@ def _intact(found: Inspection) -> str:
             'There is no world to drive in: lesions are measured by how far they move the command in this recording. '
             f'The command itself is {100 * found.moves:.1f} % of its range from its mean, on average.'
         )
-    return f'Intact: {_text(found, found.intact)}.'
+    return f'Intact: {_text(found, found.intact, " rms from the lane centre")}.'
 
 
 def _memory(found: Inspection) -> str:
@@ -174,7 +188,8 @@ def _single(found: Inspection) -> str:
     name = _name(found, worst)
     if not bad:
         return f'No single neuron matters much: the worst is {name}, held at its mean: {_text(found, worst)}.'
-    return f'{len(bad)} of {len(found.single)} neurons matter by themselves, most {name}: {_text(found, worst)}.'
+    matter = 'matters by itself' if len(bad) == 1 else 'matter by themselves'
+    return f'{len(bad)} of {len(found.single)} neurons {matter}, most {name}: {_text(found, worst)}.'
 
 
 def _groups(found: Inspection) -> list[str]:
@@ -200,7 +215,7 @@ def _readout(found: Inspection) -> str:
 def _components(found: Inspection) -> str:
     first = found.neurons.components
     count = int(np.argmax(np.cumsum(first) >= 0.9)) + 1 if sum(first) >= 0.9 else 0
-    rest = f'; {count} hold 90 %' if count > 1 else ''
+    rest = f'; the first {count} hold 90 %' if count > 1 else ''
     units = len(found.neurons.each)
     return f'The first principal component has {100 * first[0]:.0f} % of the variance of {units} neurons{rest}.'
 
@@ -211,8 +226,9 @@ def _recurrent(found: Inspection) -> list[str]:
         return []
     if not loops:
         return ['No neuron lies on a loop of synapses: the wiring keeps nothing beyond a tick.']
+    lie = 'lies' if len(loops) == 1 else 'lie'
     return [
-        f'{len(loops)} of {len(found.neurons.each)} neurons lie on a loop of synapses: {", ".join(map(str, loops))}.'
+        f'{len(loops)} of {len(found.neurons.each)} neurons {lie} on a loop of synapses: {", ".join(map(str, loops))}.'
     ]
 
 
@@ -220,7 +236,7 @@ def _attention(found: Inspection) -> list[str]:
     if not found.looks:
         return ['The bundle has no attention.onnx: no attention is shown.']
     means = {s: float(np.mean([each.alike[s] for each in found.looks])) for s in found.looks[0].alike}
-    parts = ', '.join(f'{value:.2f} with noise of {sigma:g}/255' for sigma, value in means.items())
+    parts = ', '.join(f'{value:.3f} with noise of {sigma:g}/255' for sigma, value in means.items())
     return [f'Attention keeps a likeness (SSIM, mean of {len(found.looks)} frames) of {parts}.']
 
 
@@ -229,8 +245,6 @@ def _lesions(found: Inspection) -> list[str]:
     key, unit = _measure(found)
     over = 'recording' if _is_recorded(found) else 'intact drive'
     inputs = 'the camera' if found.spec.imu is None else 'camera and IMU'
-    shown = [*found.groups, found.wiped, *sorted(found.single, key=lambda each: _severity(found, each))]
-    bars = {_name(found, each): each for each in shown}
     rows = [
         row(
             _name(found, each),
@@ -242,11 +256,26 @@ def _lesions(found: Inspection) -> list[str]:
     return [
         '<h2>Lesions</h2>',
         f'<p class="note">Each neuron held at its mean over the {over}, within the step, so that neurons that hear it '
-        f'hear that value; the groups; {inputs} at the mean; the state wiped before every tick.</p>',
-        plot('what lesions do', lambda file: draw_lesions(file, found, bars, lambda each: _value(found, each), unit)),
+        f'hear that value; the groups; {inputs} at the mean; the state wiped before every tick.{_matters(found)}</p>',
+        plot(
+            'what lesions do',
+            lambda file: draw_lesions(file, found, lesions(found), lambda each: _value(found, each), unit),
+        ),
         # A cell has its unit beside it.
         table(('held', 'outcome' if key == 'time_s' else unit.partition(',')[0], ''), rows),
     ]
+
+
+def _matters(found: Inspection) -> str:
+    """What is meant by that, as in :func:`_is_bad`."""
+    key, _ = _measure(found)
+    if _fails(found):
+        return ''
+    if key == 'change':
+        return f' It matters where the command changes by more than {100 * CHANGED:.0f} % of the largest change here.'
+    if key == 'time_s':
+        return f' It matters where the task fails or takes more than {MATTERS:g} times as long as intact.'
+    return f' It matters where a departure is added, or the distance is more than {MATTERS:g} times that of intact.'
 
 
 def _neurons(found: Inspection) -> str:
@@ -258,5 +287,6 @@ def _neurons(found: Inspection) -> str:
         correlations = [f'{value:+.2f}' if np.isfinite(value) else '–' for value in each.correlation]
         figures = f'{each.mean:+.2f}', f'{each.deviation:.2f}', *correlations, f'{100 * each.readout:.0f} %', tau
         rows.append(row(f'{each.role} {each.number}', *figures))
-    heads = 'neuron', 'mean', 'deviation', *found.spec.channels, 'readout', 'time constants, ms'
+    correlated = [f'r, {channel}' for channel in found.spec.channels]
+    heads = 'neuron', 'mean', 'deviation', *correlated, 'readout', 'time constants, ms'
     return table(heads, rows)

@@ -131,7 +131,7 @@ def draw_looks(path: Path, looks: Sequence[Look]) -> None:
         zip(looks, figure.subplots(len(looks), 2 + len(noises), squeeze=False), strict=True)
     ):
         maps = [None, look.attention, *look.noisy.values()]
-        titles = ['frame', 'attention', *(f'noise of {sigma:g}: SSIM {look.alike[sigma]:.2f}' for sigma in noises)]
+        titles = ['frame', 'attention', *(f'noise of {sigma:g}/255: SSIM {look.alike[sigma]:.3f}' for sigma in noises)]
         for axes, seen, title in zip(panels, maps, titles, strict=True):
             axes.imshow(look.frame)
             if seen is not None:

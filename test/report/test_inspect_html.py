@@ -9,7 +9,7 @@ import pytest
 from lnn_controller.explain.inspection import Inspection, Look, Outcome
 from lnn_controller.explain.neurons import Neuron, Neurons, Synapses
 from lnn_controller.policy import find_policy, read_spec
-from lnn_controller.report.inspect_html import findings, write_inspection
+from lnn_controller.report.inspect_html import findings, lesions, write_inspection
 
 ROLES = ('motor', 'command', 'inter', 'inter')
 
@@ -27,7 +27,7 @@ def found():
     )
     random = np.random.default_rng(0)
     seen = random.random((24, 40)).astype(np.float32)
-    look = Look(random.integers(0, 256, (24, 40, 3), dtype=np.uint8), seen, {26.0: seen}, {26.0: 0.9})
+    look = Look(random.integers(0, 256, (24, 40, 3), dtype=np.uint8), seen, {26.0: seen}, {26.0: 0.996})
     return Inspection(
         spec=read_spec(find_policy('car_lane')),
         where='road 21, winter, 12.0 s',
@@ -38,7 +38,7 @@ def found():
         intact=outcome('intact', 0.04),
         wiped=outcome('state wiped at each tick', 0.05),
         single=tuple(outcome(f'neuron {n}', 0.045, neurons=(n,)) for n in range(4)),
-        groups=(outcome('all 2 inter neurons', 0.3, 2, (2, 3)), outcome('the camera', 0.5, 4)),
+        groups=(outcome('the 2 inter neurons', 0.3, 2, (2, 3)), outcome('the camera', 0.5, 4)),
         looks=(look,),
     )
 
@@ -47,11 +47,12 @@ def test_sentences_follow_from_figures(found):
     text = '\n'.join(findings(found))
     assert 'It needs no memory here: with the state wiped at each tick, 5.0 cm' in text
     assert 'No single neuron matters much' in text
-    assert 'Without all 2 inter neurons (held at the mean): 30.0 cm and 2 departures.' in text
+    assert 'Without the 2 inter neurons (held at the mean): 30.0 cm and 2 departures.' in text
     assert '10 % motor, 20 % command, 70 % inter): the circuit is not the whole way to it' in text
-    assert 'The first principal component has 80 % of the variance of 4 neurons; 2 hold 90 %.' in text
-    assert '1 of 4 neurons lie on a loop of synapses: 1.' in text
-    assert '0.90 with noise of 26/255' in text
+    assert 'The first principal component has 80 % of the variance of 4 neurons; the first 2 hold 90 %.' in text
+    assert 'Intact: 4.0 cm rms from the lane centre.' in text
+    assert '1 of 4 neurons lies on a loop of synapses: 1.' in text
+    assert '0.996 with noise of 26/255' in text
 
 
 def test_a_recording_of_the_training_is_named_first(found):
@@ -71,7 +72,7 @@ def test_other_figures_give_other_sentences(found):
     )
     text = '\n'.join(findings(other))
     assert 'It uses its memory here: with the state wiped at each tick, 20.0 cm' in text
-    assert '1 of 4 neurons matter by themselves, most inter 3: 4.1 cm and 1 departure.' in text
+    assert '1 of 4 neurons matters by itself, most inter 3: 4.1 cm and 1 departure.' in text
     assert 'the circuit is the way to it' in text
     assert 'Without the IMU (held at the mean): 4.1 cm: not needed here.' in text
     assert 'no attention.onnx' in text
@@ -89,7 +90,7 @@ def test_of_a_flight_and_of_a_recording(found):
     text = '\n'.join(findings(flown))
     assert 'Intact: success (8.0 s).' in text
     assert 'It uses its memory here' in text
-    assert '1 of 2 neurons matter by themselves, most command 1: crash.' in text
+    assert '1 of 2 neurons matters by itself, most command 1: crash.' in text
 
     def change(name, share, neurons=()):
         return Outcome(name, neurons, {}, '', share)
@@ -104,7 +105,7 @@ def test_of_a_flight_and_of_a_recording(found):
         'Its memory makes little difference here: the state wiped at each tick moves the command by 0.2 % of the range.'
         in text
     )
-    assert '1 of 2 neurons matter by themselves, most command 1: 5.0 % of the range.' in text
+    assert '1 of 2 neurons matters by itself, most command 1: 5.0 % of the range.' in text
 
 
 def test_a_crash_is_worse_than_a_slow_flight_and_a_failure_says_nothing(found):
@@ -122,6 +123,9 @@ def test_a_crash_is_worse_than_a_slow_flight_and_a_failure_says_nothing(found):
     assert 'What fails as it is cannot tell what it needs' in text
     assert 'memory' not in text
     assert 'matter' not in text
+    departed = '\n'.join(findings(replace(found, intact=outcome('intact', 0.3, 2))))
+    assert 'Intact: 30.0 cm rms from the lane centre and 2 departures.' in departed
+    assert 'What fails as it is cannot tell what it needs' in departed
 
 
 def test_a_stretch_of_road_may_end_without_departure(found):
@@ -149,3 +153,12 @@ def test_the_page(found, tmp_path):
     assert 'time constants, ms' in page
     assert '<th>distance from the lane centre</th>' in page
     assert '<td>4.0 cm</td>' in page
+    assert '<th>r, angular_z</th>' in page
+    assert 'a departure is added, or the distance is more than 1.5 times that of intact' in page
+
+
+def test_the_worst_neuron_is_drawn_first(found):
+    single = tuple(outcome(f'neuron {n}', rms_m, neurons=(n,)) for n, rms_m in enumerate((0.045, 0.2, 0.041, 0.05)))
+    names = list(lesions(replace(found, single=single)))
+    assert names[:3] == ['the 2 inter neurons', 'the camera', 'state wiped at each tick']
+    assert names[3:] == ['command 1', 'inter 3', 'motor 0', 'inter 2']
