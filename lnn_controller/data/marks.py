@@ -55,23 +55,26 @@ def read_marks(
     :raises InputError: if a topic has marks and other words
     """
     topics = [each.name for each in bag.topics.values() if each.msgtype == STRING and last_name(each.name) == EPISODE]
-    said = [(each, bag.deserialize(each).data.strip()) for each in (bag.messages(topics) if topics else ())]
-    marked = {message.topic for message, word in said if word.lower() in MARKS}
-    others = {message.topic: word for message, word in said if message.topic not in marked}
-    marks = []
+    marks: list[Mark] = []
+    marked: set[str] = set()
+    others: dict[str, str] = {}  # by topic, the first word that is no mark; a text may be long, and there may be many
     order = np.argsort(received_ns, kind='stable')
     newest_ns = np.maximum.accumulate(stamps_ns[order])
-    for message, word in said:
-        if message.topic in others:
-            continue
+    for message in bag.messages(topics) if topics else ():
+        topic, word = message.topic, bag.deserialize(message).data.strip()
+        if word.lower() in MARKS:
+            marked.add(topic)
         if word not in MARKS:
+            others.setdefault(topic, word[:40])
+        if topic in marked and topic in others:
             raise InputError(
-                f'bag {bag.path}, topic {message.topic}: a mark must be one of {", ".join(MARKS)}. Got {word[:40]!r}'
+                f'bag {bag.path}, topic {topic}: a mark must be one of {", ".join(MARKS)}. Got {others[topic]!r}'
             )
-        before = int(np.searchsorted(received_ns[order], message.stamp_ns, side='right'))
-        marks.append(Mark(int(newest_ns[before - 1]) if before else int(stamps_ns.min()) - 1, word))
+        if word in MARKS:
+            before = int(np.searchsorted(received_ns[order], message.stamp_ns, side='right'))
+            marks.append(Mark(int(newest_ns[before - 1]) if before else int(stamps_ns.min()) - 1, word))
     return tuple(marks), [
-        f'bag {bag.path}, topic {topic}: none of its words is a mark ({", ".join(MARKS)}), as {word[:40]!r} is not. '
+        f'bag {bag.path}, topic {topic}: none of its words is a mark ({", ".join(MARKS)}), as {word!r} is not. '
         'No episode begins or ends by it'
         for topic, word in others.items()
     ]

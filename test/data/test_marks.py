@@ -1,5 +1,7 @@
 """What marks of episodes keep and leave out."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from recordings import MS
@@ -86,6 +88,24 @@ def test_a_topic_whose_words_are_none_of_ours_is_told_and_left_alone(tmp_path):
     assert marks == ()
     assert len(notes) == 1
     assert '/robot/episode: none of its words is a mark (start, keep, discard)' in notes[0]
+
+
+def test_texts_of_another_are_not_kept(tmp_path):
+    with BagWriter(tmp_path / 'bag') as bag:
+        bag.add_topic('/episode', STRING)
+        for number in range(400):
+            bag.write('/episode', number * MS, string(f'{number} ' + 20_000 * 'text '))  # 40 MB in all
+    with Bag(tmp_path / 'bag') as bag:
+        tracemalloc.start()
+        try:
+            marks, notes = read_marks(bag, np.array([0]), np.array([0]))
+            most = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+    assert marks == ()
+    assert len(notes) == 1
+    assert len(notes[0]) < 300
+    assert most < 10e6
 
 
 def test_a_topic_of_another_name_has_no_marks(tmp_path):
