@@ -12,7 +12,7 @@ from lnn_controller.control import Footprint
 from lnn_controller.control.attitude import heading_frame
 from lnn_controller.control.safety.guard import clearance, outside
 from lnn_controller.errors import InputError
-from lnn_controller.nodes.controller import obstacles
+from lnn_controller.nodes.controller import obstacles, point_clouds
 from lnn_controller.nodes.controller.obstacles import Seen, place
 
 LEVEL = {'min_height_m': 0.05, 'max_height_m': 1.0, 'sensor_z_m': 0.0}
@@ -25,7 +25,7 @@ def scan_points(message, min_valid=0.1):
 
 
 def cloud_points(message, min_height_m, max_height_m, sensor_z_m, min_valid=0.1):
-    return obstacles.cloud_points(message, min_height_m, max_height_m, sensor_z_m, min_valid).points
+    return point_clouds.cloud_points(message, min_height_m, max_height_m, sensor_z_m, min_valid).points
 
 
 def placed(points, *pose):
@@ -331,7 +331,7 @@ class TestClouds:
         rows[np.abs(rows[:, 0]) < 5.0 / 3] = NAN
         blind = cloud(rows, frame_id='camera_optical', height=10, width=40, row_step=18 * 40)
         for message, seen in ((whole, True), (blind, False)):
-            _, sight = place(obstacles.cloud_points(message, 0.05, 1.0, 0.5, 0.1), 0.3, 0.0, 0.0, ROBOT)
+            _, sight = place(point_clouds.cloud_points(message, 0.05, 1.0, 0.5, 0.1), 0.3, 0.0, 0.0, ROBOT)
             assert sight.covers((1.0, 0.0, 0.0), ROBOT, 1.5, 0.1) == seen
             assert sight.covers((0.1, 0.0, -1.0), ROBOT, 0.2, 0.1)
 
@@ -343,7 +343,7 @@ class TestClouds:
         rows = np.stack((np.cos(np.radians(degrees)), np.sin(np.radians(degrees)), np.full(360, 0.1)), axis=1) * 5.0
         rows[np.abs(degrees) <= half] = NAN
         message = cloud(np.tile(rows, (4, 1)), height=4, width=360, row_step=18 * 360)
-        _, sight = place(obstacles.cloud_points(message, 0.05, 1.0, 0.0, 0.1), 0.0, 0.0, 0.0, ROBOT)
+        _, sight = place(point_clouds.cloud_points(message, 0.05, 1.0, 0.0, 0.1), 0.0, 0.0, 0.0, ROBOT)
         assert not sight.covers((1.0, 0.0, 0.0), ROBOT, 1.0, 0.1)
         assert sight.covers((-1.0, 0.0, 0.0), ROBOT, 1.0, 0.1)
 
@@ -353,7 +353,7 @@ class TestClouds:
         rows = np.stack((np.cos(angles), np.sin(angles), np.full(40, 0.1)), axis=1) * 4.0
         rows[lost] = NAN
         message = cloud(np.tile(rows, (2, 1)), height=2, width=40, row_step=18 * 40)
-        _, sight = place(obstacles.cloud_points(message, 0.05, 1.0, 0.0, 0.1), 0.3, 0.0, 0.0, ROBOT)
+        _, sight = place(point_clouds.cloud_points(message, 0.05, 1.0, 0.0, 0.1), 0.3, 0.0, 0.0, ROBOT)
         assert sight.covers((1.0, 0.0, 0.0), ROBOT, 1.5, 0.1)
         side = math.copysign(1.0, lost.start - 10)
         bearings = np.radians(np.arange(30, 50)) * side
@@ -372,9 +372,9 @@ class TestClouds:
         every, single = (
             cloud(np.tile(each, (8, 1)), height=8, width=columns, row_step=18 * columns) for each in (rows, one)
         )
-        assert obstacles.cloud_points(every, **LEVEL, min_valid=0.01).bearings.measured.tolist() == [1.0] * columns
+        assert point_clouds.cloud_points(every, **LEVEL, min_valid=0.01).bearings.measured.tolist() == [1.0] * columns
         with pytest.raises(InputError, match=rf'of {columns} columns must have measured in two .* Got 1'):
-            obstacles.cloud_points(single, **LEVEL, min_valid=0.01)
+            point_clouds.cloud_points(single, **LEVEL, min_valid=0.01)
 
     @pytest.mark.parametrize('row', [0, 1, 3])
     def test_a_few_rows_of_many_tell_where_it_is_blind(self, row):
@@ -383,7 +383,7 @@ class TestClouds:
         rows = np.full((480, 20, 3), NAN)
         rows[row::10, :8] = (np.stack((np.cos(angles), np.sin(angles), np.full(20, 0.1)), axis=1) * 4.0)[:8]
         message = cloud(rows.reshape(-1, 3), height=480, width=20, row_step=18 * 20)
-        _, sight = place(obstacles.cloud_points(message, 0.05, 1.0, 0.0, 0.01), 0.3, 0.0, 0.0, ROBOT)
+        _, sight = place(point_clouds.cloud_points(message, 0.05, 1.0, 0.0, 0.01), 0.3, 0.0, 0.0, ROBOT)
         assert not sight.covers((1.0, 0.0, 0.0), ROBOT, 1.5, 0.05)
         assert sight.covers((0.5, -0.5, 0.0), Footprint(0.1, 0.1, 0.1, 0.1), 1.5, 0.05)
 
@@ -392,9 +392,9 @@ class TestClouds:
     )
     def test_a_heap_of_points_does_not_tell_where_it_is_blind(self, rows):
         message = cloud(rows, height=1 + len(rows) // 8, width=min(len(rows), 4), row_step=72)
-        assert place(obstacles.cloud_points(message, **LEVEL, min_valid=0.1), 0, 0, 0, ROBOT)[1] is None
+        assert place(point_clouds.cloud_points(message, **LEVEL, min_valid=0.1), 0, 0, 0, ROBOT)[1] is None
         message = cloud(rows, height=len(rows), width=1, row_step=18)
-        assert place(obstacles.cloud_points(message, **LEVEL, min_valid=0.1), 0, 0, 0, ROBOT)[1] is None
+        assert place(point_clouds.cloud_points(message, **LEVEL, min_valid=0.1), 0, 0, 0, ROBOT)[1] is None
 
     def test_malformed(self):
         for wrong in (cloud([(1, 1, 1)], names='xyw'), cloud([(1, 1, 1)], kind='<i2')):
@@ -435,14 +435,14 @@ class TestClouds:
         with pytest.raises(InputError, match=r'at most 64 fields, each with a name of its own. Got 65'):
             cloud_points(message, **LEVEL)
         with pytest.raises(InputError, match=r'at most 64 fields, each with a name of its own. Got 65'):
-            obstacles.cloud_from_cdr(serialize_message(message))
+            point_clouds.cloud_from_cdr(serialize_message(message))
 
     @pytest.mark.parametrize('kind', ['<f4', '>f8'])
     @pytest.mark.parametrize('frame_id', ['', 'a', 'lidar_optical_frame'])
     def test_its_bytes_are_the_cloud(self, kind, frame_id):
         message = cloud([(1, 2, 0.5), (3, 4, 0.5)], kind, frame_id)
         message.header.stamp.sec, message.header.stamp.nanosec, message.is_dense = -1, 2**32 - 1, True
-        assert obstacles.cloud_from_cdr(serialize_message(message)) == message
+        assert point_clouds.cloud_from_cdr(serialize_message(message)) == message
 
     def test_fields_that_are_announced_are_not_made(self):
         """Of a million fields none is looked at: there need not even be bytes for them."""
@@ -451,7 +451,7 @@ class TestClouds:
         assert whole[at : at + 4] == bytes(4)
         whole[at : at + 4] = (10**6).to_bytes(4, 'little')
         with pytest.raises(InputError, match='at most 64 fields'):
-            obstacles.cloud_from_cdr(whole)
+            point_clouds.cloud_from_cdr(whole)
 
 
 @given(st.data())
@@ -477,7 +477,7 @@ def test_bytes_that_are_no_cloud_are_told_in_a_line(data):
     for at in data.draw(st.lists(st.integers(0, len(whole) - 1), max_size=3)):
         whole[at] = data.draw(st.integers(0, 255))
     try:
-        obstacles.cloud_from_cdr(whole[: data.draw(st.integers(0, len(whole)))])
+        point_clouds.cloud_from_cdr(whole[: data.draw(st.integers(0, len(whole)))])
     except InputError as error:
         assert '\n' not in str(error)
 
@@ -507,12 +507,12 @@ def test_a_drone_that_tilts_sees_the_ground_below_its_slice_and_a_trunk_within(r
     cos, sin = math.cos(yaw), math.sin(yaw)
     in_sensor = in_body @ np.array([[cos, -sin, 0.0], [sin, cos, 0.0], [0.0, 0.0, 1.0]])
     frame = heading_frame(quaternion(roll, pitch))
-    tilt = obstacles.Tilt.of(frame, x, y, z, yaw)
-    seen = obstacles.cloud_points(cloud(in_sensor, '<f8'), -0.3, 0.3, 0.0, 0.1, tilt)
+    tilt = point_clouds.Tilt.of(frame, x, y, z, yaw)
+    seen = point_clouds.cloud_points(cloud(in_sensor, '<f8'), -0.3, 0.3, 0.0, 0.1, tilt)
     points, _ = place(seen, x, y, yaw, ROBOT)
     np.testing.assert_allclose(points, [(3.0, 0.4)] * 3, atol=1e-9)
     if pitch == 0.35 and not yaw:
         untilted, _ = place(
-            obstacles.cloud_points(cloud(in_sensor, '<f8'), -0.3 + z, 0.3 + z, z, 0.1), x, y, yaw, ROBOT
+            point_clouds.cloud_points(cloud(in_sensor, '<f8'), -0.3 + z, 0.3 + z, z, 0.1), x, y, yaw, ROBOT
         )
         assert len(untilted) != 3 or not np.allclose(untilted, points), 'taken as level the ground would be in the way'

@@ -30,15 +30,8 @@ from lnn_controller.nodes.common.exclusive import Exclusive
 from lnn_controller.nodes.common.messages import channel_velocities, pose_and_twist
 from lnn_controller.nodes.common.topics import CAMERA_DEPTH, CONTROLLER, uses_odometry
 from lnn_controller.nodes.controller.event_log import EventLog
-from lnn_controller.nodes.controller.obstacles import (
-    Seen,
-    Tilt,
-    cloud_from_cdr,
-    cloud_points,
-    place,
-    scan_points,
-    supported,
-)
+from lnn_controller.nodes.controller.obstacles import Seen, place, scan_points, supported
+from lnn_controller.nodes.controller.point_clouds import Tilt, cloud_from_cdr, cloud_points
 from lnn_controller.nodes.controller.polled import Polled, take_all, take_newest
 from lnn_controller.nodes.controller.subscription_thread import SubscriptionThread
 
