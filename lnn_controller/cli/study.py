@@ -32,7 +32,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     cells.add_argument('--cells', nargs='+', metavar='CELL', help='labels of cells (default: all)')
     cells.add_argument('--seeds', type=int, nargs='+', default=[0, 1, 2, 3, 4], metavar='N', help='of training')
     cells.add_argument(
-        '--encoders', nargs='+', default=['car_lane'], metavar='POLICY', help='policies whose encoder is taken'
+        '--encoders',
+        nargs='+',
+        default=['car_lane'],
+        metavar='POLICY',
+        help='policies whose encoder is taken as it is; joint: encoder and cell learn together, from nothing',
     )
     cells.add_argument('--scenes', nargs='+', default=['summer', 'winter'], metavar='SCENE', help='to drive in')
     cells.add_argument('--roads', type=int, nargs='+', default=[21, 47, 64], metavar='N', help='seeds of the worlds')

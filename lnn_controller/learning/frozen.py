@@ -1,7 +1,7 @@
 """Other cells on the frozen encoder of a policy: trained in seconds, on features that it gave once."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +15,37 @@ from lnn_controller.learning.held_out import held_out
 from lnn_controller.learning.module import PolicyModule
 from lnn_controller.learning.refine import encoded_looks, refine
 from lnn_controller.policy.bundle import find_policy, read_bundle
+from lnn_controller.policy.spec import PolicySpec
+from lnn_controller.settings import settings_of
 
-__all__ = ['FrozenEncoder']
+__all__ = ['FrozenEncoder', 'by_setting', 'recipe']
 
 # Of refine's windows an eighth: they are 64 ticks long.
 WINDOW_TICKS, BATCH, VALIDATIONS = 8, 16, 2
+
+
+def recipe(spec: PolicySpec) -> TrainConfig:
+    """
+    Return how a policy was trained, for other cells.
+
+    :param spec: the policy's
+    :returns: its config, without its cell's options and refinement, with one thread and the seed 0
+    :raises InputError: if its provenance has no such config
+    """
+    base = known(spec.provenance.get('config', {}), f'policy {spec.name}, provenance.config')
+    changes: dict[str, Any] = {'mixed_memory': False, 'readout': 'all', 'cell_options': {}}
+    return dataclasses.replace(TrainConfig(**base), refine_steps=0, seed=0, threads=1, **changes)
+
+
+def by_setting(options: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    Sort what a cell is trained with into settings of a config.
+
+    :param options: settings of training by name, and options of the cell's own
+    :returns: the settings, with the cell's own as ``cell_options``
+    """
+    own = {name: value for name, value in options.items() if name not in settings_of(TrainConfig)}
+    return {name: value for name, value in options.items() if name not in own} | {'cell_options': own}
 
 
 class FrozenEncoder:
@@ -34,11 +60,8 @@ class FrozenEncoder:
     def __init__(self, policy: str, bags: Sequence[Path]) -> None:
         torch.set_num_threads(1)
         bundle = read_bundle(find_policy(policy))
-        spec = bundle.spec
-        base = known(spec.provenance.get('config', {}), f'policy {spec.name}, provenance.config')
-        changes: dict[str, Any] = {'refine_steps': 1, 'seed': 0, 'threads': 1, 'cell_options': {}}
-        self._config = dataclasses.replace(TrainConfig(**base), **changes)
-        self._image = spec.image
+        self._config = dataclasses.replace(recipe(bundle.spec), refine_steps=1)
+        self._image = bundle.spec.image
         self._split = load(bags, self._config)[1]
         network = load_network(bundle).eval()
         self._encoder = network.encoder.state_dict()
@@ -53,7 +76,7 @@ class FrozenEncoder:
         :param units: its neurons
         :param seed: of weights, wiring and windows
         :param steps: of the optimiser
-        :param options: the cell's own, ``mixed_memory`` and ``readout``
+        :param options: the cell's own, ``mixed_memory``, ``readout`` and ``cell_learning_rate``
         :returns: ``parameters`` of the cell, and ``validation``: its error on what it was not trained on, as a share of
             the command's variance
         """
@@ -61,14 +84,12 @@ class FrozenEncoder:
             self._config,
             cell=cell,
             units=units,
-            mixed_memory=options.pop('mixed_memory', False),
-            readout=options.pop('readout', 'all'),
-            cell_options=options,
             seed=seed,
             refine_steps=steps,
             window_ticks=WINDOW_TICKS,
             batch_size=BATCH,
             epochs=VALIDATIONS,
+            **by_setting(options),
         )
         spec = new_spec(out.name, config, self._image, self._split.train)
         network = build_network(spec, seed)

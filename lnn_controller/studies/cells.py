@@ -1,4 +1,4 @@
-"""Do cells differ? One frozen encoder, the same windows and steps, another cell; then a drive in closed loop."""
+"""Do cells differ? The same encoder, frozen or learnt with each, windows and steps; then a drive in closed loop."""
 
 import tempfile
 import time
@@ -22,6 +22,7 @@ from lnn_controller.sim.collect import collect
 from lnn_controller.sim.robots import find_robot
 from lnn_controller.studies.cells_page import page
 from lnn_controller.studies.cells_plot import draw
+from lnn_controller.studies.cells_summary import JOINT
 from lnn_controller.studies.runner import FIGURE, NUMBER, Row, has_shape
 
 __all__ = ['CELLS', 'FAULTS', 'NAMED', 'conditions', 'draw', 'fits', 'page', 'run', 'with_fault']
@@ -65,8 +66,10 @@ NAMED = ('encoder', 'cell', 'seed')
 _DRIVE = {'scene': str, 'road': int, 'fault': str, 'error_m': FIGURE, 'success': int, 'roughness': FIGURE}
 _RESULT = {'parameters': NUMBER, 'validation': NUMBER, 'train_cpu_s': NUMBER, 'drives': [_DRIVE]}
 ROBOT, TASK = 'car', 'lane'
-# Roads that no policy is tested on.
-DEMONSTRATED, DEMONSTRATED_S = range(101, 105), 15.0
+# Roads that no policy is tested on: to an encoder that knows none yet, more of them.
+DEMONSTRATED, DEMONSTRATED_JOINTLY, DEMONSTRATED_S = range(101, 105), range(101, 113), 15.0
+#: whose recipe trains encoder and cell together
+RECIPE = 'car_lane'
 
 
 def conditions(
@@ -85,7 +88,7 @@ def conditions(
 
     :param cells: keys of :data:`CELLS`; ``None``: all
     :param seeds: of weights, wiring and windows
-    :param encoders: policies whose encoder is taken
+    :param encoders: policies whose encoder is taken; ``joint``: learnt with each cell, from nothing
     :param scenes: to drive in
     :param roads: seeds of the worlds
     :param faults: keys of :data:`FAULTS`
@@ -100,6 +103,8 @@ def conditions(
         if wrong:
             raise InputError(f'{what} must be one of {", ".join(known)}. Got {wrong[0]!r}')
     for encoder in encoders:
+        if encoder == JOINT:
+            continue
         robot = read_spec(find_policy(encoder)).robot or ROBOT
         if robot != ROBOT:
             raise InputError(f'an encoder must be of a policy of the {ROBOT}. Got {encoder}, of the {robot}')
@@ -127,10 +132,10 @@ def run(condition: Mapping[str, Any]) -> dict[str, Any]:
         ``success`` and ``roughness`` (rms rate of the last channel's command, its unit/s)
     """
     name, units, options = CELLS[condition['cell']]
-    encoder = _encoder(condition['encoder'])
+    training = _training(condition['encoder'])
     with tempfile.TemporaryDirectory() as folder:
         out, started = Path(folder) / 'policy', time.process_time()
-        result: dict[str, Any] = encoder.train(
+        result: dict[str, Any] = training.train(
             out, cell=name, units=units, seed=condition['seed'], steps=condition['steps'], **options
         )
         result['train_cpu_s'] = round(time.process_time() - started, 1)
@@ -187,21 +192,23 @@ def _figures(trial: Trial) -> dict[str, Any]:
 
 
 @cache
-def _encoder(policy: str) -> Any:
-    """An encoder and its demonstrations, made once in each process."""
+def _training(encoder: str) -> Any:
+    """An encoder, or a recipe, and its demonstrations, made once in each process."""
     from lnn_controller.learning.frozen import FrozenEncoder  # PyTorch takes seconds to load
+    from lnn_controller.learning.joint import JointTraining
 
+    jointly = encoder == JOINT
     with tempfile.TemporaryDirectory() as folder:
         bags = collect(
             Path(folder) / 'demonstrations',
-            seeds=DEMONSTRATED,
+            seeds=DEMONSTRATED_JOINTLY if jointly else DEMONSTRATED,
             robot=ROBOT,
             tasks=[TASK],
             seconds=DEMONSTRATED_S,
             seed=5,
             progress=False,
         )
-        return FrozenEncoder(policy, bags)
+        return JointTraining(RECIPE, bags) if jointly else FrozenEncoder(encoder, bags)
 
 
 def fits(row: Row) -> bool:

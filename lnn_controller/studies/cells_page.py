@@ -3,15 +3,22 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lnn_controller.studies.cells_summary import REFERENCE, compare_encoders, summarise
+from lnn_controller.studies.cells_summary import JOINT, REFERENCE, compare_encoders, summarise
 from lnn_controller.studies.runner import Row
 
 __all__ = ['page']
 
-_WHAT = (
+_FROZEN = (
     'The encoder of a policy stays as it is; each cell and its readout are trained anew on it, with the same windows '
-    'and steps, and drive the same roads. A seed draws weights, wiring and windows. This page and its figures are '
-    'written by the command below, from the results in `cells.json` beside it.'
+    'and steps, and drive the same roads.'
+)
+_JOINT = (
+    'joint: encoder, cell and readout are trained together, from nothing, with the same windows and steps for each '
+    'cell, and drive the same roads.'
+)
+_SEED = (
+    'A seed draws weights, wiring and windows. This page and its figures are written by the command below, from the '
+    'results in `cells.json` beside it.'
 )
 _LEGEND = (
     f'Error: rms from the lane, mean over seeds and roads. Against `{REFERENCE}`: the difference, with its interval of '
@@ -39,7 +46,9 @@ def page(rows: Sequence[Row], command: str) -> str:
     one = rows[0]['condition']
     roads = ('road ' if len(one['roads']) == 1 else 'roads ') + ', '.join(map(str, one['roads']))
     given = f'{one["steps"]} optimiser steps; drives of {one["seconds"]:g} s; {roads}.{_faults(one["faults"])}'
-    text = ['# Do cells differ?', '', f'{_WHAT} {given}', '', f'```bash\n{command}\n```', '', _LEGEND]
+    encoders = [row['condition']['encoder'] for row in rows]
+    what = [_FROZEN] * (set(encoders) != {JOINT}) + [_JOINT] * (JOINT in encoders) + [_SEED]
+    text = ['# Do cells differ?', '', f'{" ".join(what)} {given}', '', f'```bash\n{command}\n```', '', _LEGEND]
     if any(each['against'] is not None for each in summary):
         text += ['', f'![Difference of each cell from {REFERENCE}, with its interval](cells.png)']
     for encoder, scene, fault in dict.fromkeys((r['encoder'], r['scene'], r['fault']) for r in summary):
@@ -47,7 +56,7 @@ def page(rows: Sequence[Row], command: str) -> str:
         fault_text = '' if fault == 'none' else f', {fault}'
         text += [
             '',
-            f'## Encoder of {encoder}, {scene}{fault_text}: '
+            f'## {_trained(encoder)}, {scene}{fault_text}: '
             f'n = {_count(part[0]["seeds"], "seed")} × {_count(part[0]["roads"], "road")}',
             '',
             _HEAD,
@@ -58,6 +67,10 @@ def page(rows: Sequence[Row], command: str) -> str:
         ]
     text += _encoders(compare_encoders(rows))
     return '\n'.join(text) + '\n'
+
+
+def _trained(encoder: str) -> str:
+    return 'Encoder and cell together' if encoder == JOINT else f'Encoder of {encoder}'
 
 
 def _encoders(compared: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -10,9 +10,11 @@ from lnn_controller.metrics.comparison import paired_bootstrap, probability_bett
 from lnn_controller.metrics.success import wilson_interval
 from lnn_controller.studies.runner import Row
 
-__all__ = ['REFERENCE', 'compare_encoders', 'summarise']
+__all__ = ['JOINT', 'REFERENCE', 'compare_encoders', 'summarise']
 
 REFERENCE = 'ncp_cfc'
+#: in place of an encoder: it is learnt together with each cell
+JOINT = 'joint'
 
 
 def summarise(rows: Sequence[Row]) -> list[dict[str, Any]]:
@@ -41,14 +43,14 @@ def summarise(rows: Sequence[Row]) -> list[dict[str, Any]]:
 
 def compare_encoders(rows: Sequence[Row]) -> list[dict[str, Any]]:
     """
-    Compare encoders, each by the drives of all its cells, with the first one.
+    Compare encoders, each by the drives of all its cells, with the first one; without one learnt with each cell.
 
     :param rows: of the study, of the same drives; cells and seeds that not all encoders have are left out
     :returns: of each scene, fault and encoder: ``seeds``, ``roads``, ``error_m`` (mean over cells, seeds and roads),
         ``least`` and ``most`` (of one cell's means, m), ``against`` (mean difference from the first encoder and its
         interval, m; ``None`` of itself). Nothing of a single encoder, or without a cell and seed that all have
     """
-    by_encoder = _by_encoder(rows)
+    by_encoder = {encoder: by_cell for encoder, by_cell in _by_encoder(rows).items() if encoder != JOINT}
     runs = [{(cell, seed) for cell, each in by_cell.items() for seed in each} for by_cell in by_encoder.values()]
     shared = set.intersection(*runs) if len(runs) > 1 else set()
     seeds = sorted({seed for _, seed in shared})

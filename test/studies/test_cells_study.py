@@ -82,7 +82,14 @@ def test_a_file_that_is_no_study_is_refused(tmp_path):
         read_rows(path)
 
 
-@pytest.mark.parametrize('wrong', [('--seconds', 'nan'), ('--seconds', '-1'), ('--roads', '-1')])
+@pytest.mark.parametrize(
+    'wrong',
+    [
+        ('--seconds', 'nan'),
+        ('--seconds', '-1'),
+        ('--roads', '-1'),
+    ],
+)
 def test_a_drive_that_cannot_be_is_refused_before_anything_is_trained(tmp_path, capsys, wrong):
     assert main(['study', 'cells', '--out', str(tmp_path / 'out'), *wrong]) == 2
     assert f'{wrong[0]} ' in capsys.readouterr().err
@@ -215,6 +222,20 @@ def test_encoders_are_compared_over_the_cells_that_all_have():
     assert '## Encoders' not in page(every, 'lnn study cells')
 
 
+def test_an_encoder_learnt_with_each_cell_is_called_that_and_is_beside_no_other():
+    every = rows(range(5))
+    assert 'stays as it is' in page(every, 'lnn study cells')
+    joint = [{**row, 'condition': {**row['condition'], 'encoder': 'joint'}} for row in every]
+    text = page(joint, 'lnn study cells')
+    assert '## Encoder and cell together, summer: n = 5 seeds × 2 roads' in text
+    assert 'from nothing' in text
+    assert 'stays as it is' not in text
+    assert not compare_encoders(every + joint)
+    both = page(every + joint, 'lnn study cells')
+    assert 'stays as it is' in both
+    assert 'from nothing' in both
+
+
 def test_the_picture_has_a_panel_for_each_fault_and_is_named_on_the_page(tmp_path):
     every = rows(range(5))
     draw(every, tmp_path / 'one.png')
@@ -259,7 +280,32 @@ def test_a_cell_is_trained_on_a_frozen_encoder_and_drives(tmp_path, monkeypatch)
     assert result['drives'][0]['roughness'] > 0.0
 
     name, units, options = cells.CELLS['ncp_cfc motor readout']
-    cells._encoder('car_lane').train(tmp_path / 'motor', cell=name, units=units, seed=0, steps=2, **options)
+    cells._training('car_lane').train(tmp_path / 'motor', cell=name, units=units, seed=0, steps=2, **options)
     readout = load_file(tmp_path / 'motor' / 'weights.safetensors')['readout.weight']
     assert readout[:, :2].all()
     assert not readout[:, 2:].any()
+
+
+@pytest.mark.slow
+def test_encoder_and_cell_are_trained_together_from_nothing_and_drive(tmp_path, monkeypatch):
+    monkeypatch.setattr(cells, 'DEMONSTRATED_JOINTLY', (101, 102))
+    monkeypatch.setattr(cells, 'DEMONSTRATED_S', 5.0)
+    chosen = CHOSEN | {'encoders': ['joint'], 'cells': ['none'], 'roads': [21], 'seconds': 2.0, 'steps': 4}
+    (condition,) = cells.conditions(seeds=[0], **chosen)
+    result = cells.run(condition)
+    assert cells.fits({'condition': condition, 'result': result})
+    weights = []
+    for number, (seed, steps, rate) in enumerate([(0, 4, 0.004), (0, 4, 0.004), (1, 4, 0.004), (0, 8, 0.004)]):
+        out = tmp_path / str(number)
+        again = cells._training('joint').train(
+            out, cell='none', units=26, seed=seed, steps=steps, cell_learning_rate=rate
+        )
+        weights.append(load_file(out / 'weights.safetensors'))
+        assert again['parameters'] == 26 * (32 + 6) + 26
+        assert (number > 1) != (again['validation'] == result['validation'])
+    encoder = [name for name in weights[0] if name.startswith('encoder.') and 'weight' in name]
+    assert encoder
+    for name in encoder:
+        assert np.array_equal(weights[0][name], weights[1][name]), 'the same seed, the same weights'
+        assert not np.array_equal(weights[0][name], weights[2][name])
+        assert not np.array_equal(weights[0][name], weights[3][name]), 'the encoder learns'
