@@ -18,7 +18,7 @@ EXAMPLE = (
 )
 # What each study takes; the rest is its own business.
 TAKES = {
-    'cells': ('cells', 'seeds', 'encoders', 'scenes', 'roads', 'faults', 'seconds', 'steps'),
+    'cells': ('cells', 'seeds', 'encoders', 'scenes', 'roads', 'faults', 'seconds', 'steps', 'learning_rates'),
     'memory': ('drives', 'worlds'),
 }
 WORLDS = [list(range(3000, 3020))]
@@ -49,6 +49,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     cells.add_argument('--seconds', type=float, default=15.0, metavar='S', help='of each drive')
     cells.add_argument('--steps', type=int, default=300, metavar='N', help='of the optimiser')
+    cells.add_argument(
+        '--learning-rates',
+        type=float,
+        nargs='+',
+        metavar='RATE',
+        help="of the cell, each tried; the one of the least validation error drives (default: the recipe's alone)",
+    )
     memory = parser.add_argument_group('of memory')
     memory.add_argument(
         '--drives',
@@ -77,6 +84,8 @@ def run(args: argparse.Namespace) -> int:
         raise InputError('--jobs and --steps must be at least 1, --seeds at least 0. Got a smaller number')
     if min(args.roads) < 0 or not 0 < args.seconds <= LONGEST_S:
         raise InputError(f'--roads must be at least 0, --seconds above 0 and at most {LONGEST_S}. Got another number')
+    if any(not 0 < rate <= 1 for rate in args.learning_rates or ()):
+        raise InputError('--learning-rates must be above 0 and at most 1. Got another number')
     study = COMPARISONS[args.study].load()
     conditions = study.conditions(**{name: getattr(args, name) for name in TAKES[args.study]})
     path = args.out / f'{args.study}.json'
@@ -109,5 +118,5 @@ def _command(args: argparse.Namespace) -> str:
         if name == 'worlds':
             value = [str(each[0]) if len(each) == 1 else f'{each[0]}-{each[-1]}' for each in value]
         if value is not None:
-            words += [f'--{name}', *(map(str, value) if isinstance(value, list) else [str(value)])]
+            words += [f'--{name.replace("_", "-")}', *(map(str, value) if isinstance(value, list) else [str(value)])]
     return shlex.join(words)

@@ -82,6 +82,7 @@ def conditions(
     faults: Sequence[str],
     seconds: float,
     steps: int,
+    learning_rates: Sequence[float] | None = None,
 ) -> list[dict[str, Any]]:
     """
     List what is run: a cell of a seed on an encoder each, with all its drives; seeds outermost, so that a part is fair.
@@ -94,6 +95,7 @@ def conditions(
     :param faults: keys of :data:`FAULTS`
     :param seconds: of each drive, s
     :param steps: of the optimiser
+    :param learning_rates: of the cell, each tried; ``None``: the recipe's
     :returns: plain values
     :raises InputError: if a cell, fault, task or scene is unknown, or an encoder's policy cannot be read
     """
@@ -117,8 +119,9 @@ def conditions(
         'faults': {fault: dict(FAULTS[fault]) for fault in faults},
         'seconds': seconds,
     }
+    tried = {} if learning_rates is None else {'learning_rates': list(learning_rates)}
     return [
-        {'cell': cell, 'seed': seed, 'encoder': encoder, 'steps': steps, **drives}
+        {'cell': cell, 'seed': seed, 'encoder': encoder, 'steps': steps, **tried, **drives}
         for seed, encoder, cell in product(seeds, encoders, cells)
     ]
 
@@ -127,19 +130,32 @@ def run(condition: Mapping[str, Any]) -> dict[str, Any]:
     """
     Train one cell and let it drive.
 
+    With learning rates, it is trained with each; the one with the least error on the demonstrations that validate
+    drives.
+
     :param condition: one of :func:`conditions`
-    :returns: ``parameters``, ``validation``, ``train_cpu_s``, and ``drives``: scene, road, fault, ``error_m``,
-        ``success`` and ``roughness`` (rms rate of the last channel's command, its unit/s)
+    :returns: ``parameters``, ``validation``, ``train_cpu_s`` (of all tries), and ``drives``: scene, road, fault,
+        ``error_m``, ``success`` and ``roughness`` (rms rate of the last channel's command, its unit/s); with learning
+        rates ``tried``, the validation error of each
     """
     name, units, options = CELLS[condition['cell']]
     training = _training(condition['encoder'])
+    rates = condition.get('learning_rates')
+    tries = [{}] if rates is None else [{'cell_learning_rate': rate} for rate in rates]
     with tempfile.TemporaryDirectory() as folder:
-        out, started = Path(folder) / 'policy', time.process_time()
-        result: dict[str, Any] = training.train(
-            out, cell=name, units=units, seed=condition['seed'], steps=condition['steps'], **options
-        )
-        result['train_cpu_s'] = round(time.process_time() - started, 1)
-        policy = Policy.load(out, runtime='onnx')
+        outs, started = [Path(folder) / f'policy_{number}' for number in range(len(tries))], time.process_time()
+        trained = [
+            training.train(
+                out, cell=name, units=units, seed=condition['seed'], steps=condition['steps'], **options, **tried
+            )
+            for out, tried in zip(outs, tries, strict=True)
+        ]
+        errors = [each['validation'] for each in trained]
+        best = errors.index(min(errors))
+        result: dict[str, Any] = trained[best] | {'train_cpu_s': round(time.process_time() - started, 1)}
+        if rates is not None:
+            result['tried'] = errors
+        policy = Policy.load(outs[best], runtime='onnx')
     result['drives'] = [
         {
             'scene': scene,
@@ -221,6 +237,9 @@ def fits(row: Row) -> bool:
     if not has_shape(row['result'], _RESULT):
         return False
     drives, condition = row['result']['drives'], row['condition']
+    rates = condition.get('learning_rates', [])
+    if rates and not (has_shape(row['result'], {'tried': [NUMBER]}) and len(row['result']['tried']) == len(rates)):
+        return False
     driven = [(each['scene'], each['road'], each['fault']) for each in drives]
     asked = [*product(condition['scenes'], condition['roads'], condition['faults'])]
     return driven == asked and all(each['success'] in (0, 1) for each in drives)

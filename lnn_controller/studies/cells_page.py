@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lnn_controller.studies.cells_summary import JOINT, REFERENCE, compare_encoders, summarise
+from lnn_controller.studies.cells_summary import JOINT, REFERENCE, compare_encoders, summarise, tried
 from lnn_controller.studies.runner import Row
 
 __all__ = ['page']
@@ -19,6 +19,10 @@ _JOINT = (
 _SEED = (
     'A seed draws weights, wiring and windows. This page and its figures are written by the command below, from the '
     'results in `cells.json` beside it.'
+)
+_TRIED = (
+    'Each cell has been trained with the same learning rates, once a seed; the one with the least validation error '
+    'drives. The wiring is drawn by the seed and is not chosen, so that no cell has more tries than another.'
 )
 _LEGEND = (
     f'Error: rms from the lane, mean over seeds and roads. Against `{REFERENCE}`: the difference, with its interval of '
@@ -48,6 +52,7 @@ def page(rows: Sequence[Row], command: str) -> str:
     given = f'{one["steps"]} optimiser steps; drives of {one["seconds"]:g} s; {roads}.{_faults(one["faults"])}'
     encoders = [row['condition']['encoder'] for row in rows]
     what = [_FROZEN] * (set(encoders) != {JOINT}) + [_JOINT] * (JOINT in encoders) + [_SEED]
+    what += [_TRIED] * ('learning_rates' in one)
     text = ['# Do cells differ?', '', f'{" ".join(what)} {given}', '', f'```bash\n{command}\n```', '', _LEGEND]
     if any(each['against'] is not None for each in summary):
         text += ['', f'![Difference of each cell from {REFERENCE}, with its interval](cells.png)']
@@ -65,12 +70,31 @@ def page(rows: Sequence[Row], command: str) -> str:
             '',
             _verdict(part),
         ]
-    text += _encoders(compare_encoders(rows))
+    text += _encoders(compare_encoders(rows)) + _tried(tried(rows))
     return '\n'.join(text) + '\n'
 
 
 def _trained(encoder: str) -> str:
     return 'Encoder and cell together' if encoder == JOINT else f'Encoder of {encoder}'
+
+
+def _tried(found: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Say which learning rate each cell took: by encoder a table of cells by rates."""
+    text = []
+    for encoder in dict.fromkeys(r['encoder'] for r in found):
+        part = [r for r in found if r['encoder'] == encoder]
+        rates = list(dict.fromkeys(r['rate'] for r in part))
+        text += [
+            '',
+            f'## {_trained(encoder)}: seeds by learning rate, and its mean validation error',
+            '',
+            f'| cell | {" | ".join(f"{rate:g}" for rate in rates)} |',
+            '| --- |' + ' --- |' * len(rates),
+        ]
+        for cell in dict.fromkeys(r['cell'] for r in part):
+            cells = [f'{r["chosen"]} ({r["validation"]:.3f})' for r in part if r['cell'] == cell]
+            text.append(f'| {cell} | {" | ".join(cells)} |')
+    return text
 
 
 def _encoders(compared: Sequence[Mapping[str, Any]]) -> list[str]:

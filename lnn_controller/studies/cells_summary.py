@@ -10,7 +10,7 @@ from lnn_controller.metrics.comparison import paired_bootstrap, probability_bett
 from lnn_controller.metrics.success import wilson_interval
 from lnn_controller.studies.runner import Row
 
-__all__ = ['JOINT', 'REFERENCE', 'compare_encoders', 'summarise']
+__all__ = ['JOINT', 'REFERENCE', 'compare_encoders', 'summarise', 'tried']
 
 REFERENCE = 'ncp_cfc'
 #: in place of an encoder: it is learnt together with each cell
@@ -81,6 +81,31 @@ def compare_encoders(rows: Sequence[Row]) -> list[dict[str, Any]]:
                     'against': against,
                 }
             )
+    return found
+
+
+def tried(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """
+    Sum up which learning rate each cell took of those that were tried.
+
+    :param rows: of the study, all with the same learning rates; without any, nothing is found
+    :returns: of each encoder, cell and rate: ``encoder``, ``cell``, ``rate``, ``validation`` (mean over seeds) and
+        ``chosen``, the number of seeds whose best it is
+    """
+    found = []
+    for encoder, by_cell in _by_encoder(rows).items():
+        for cell, results in by_cell.items():
+            errors = np.array([each.get('tried', []) for each in results.values()])
+            for number, rate in enumerate(rows[0]['condition'].get('learning_rates', [])):
+                found.append(
+                    {
+                        'encoder': encoder,
+                        'cell': cell,
+                        'rate': rate,
+                        'validation': float(errors[:, number].mean()),
+                        'chosen': int((errors.argmin(axis=1) == number).sum()),
+                    }
+                )
     return found
 
 

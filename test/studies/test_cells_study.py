@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import shutil
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from lnn_controller.policy import Policy, find_policy
 from lnn_controller.studies import cells
 from lnn_controller.studies.cells_page import page
 from lnn_controller.studies.cells_plot import draw
-from lnn_controller.studies.cells_summary import compare_encoders, summarise
+from lnn_controller.studies.cells_summary import compare_encoders, summarise, tried
 from lnn_controller.studies.registry import COMPARISONS
 from lnn_controller.studies.runner import read_rows, run_conditions
 
@@ -88,6 +89,8 @@ def test_a_file_that_is_no_study_is_refused(tmp_path):
         ('--seconds', 'nan'),
         ('--seconds', '-1'),
         ('--roads', '-1'),
+        ('--learning-rates', '0'),
+        ('--learning-rates', 'nan'),
     ],
 )
 def test_a_drive_that_cannot_be_is_refused_before_anything_is_trained(tmp_path, capsys, wrong):
@@ -236,6 +239,64 @@ def test_an_encoder_learnt_with_each_cell_is_called_that_and_is_beside_no_other(
     assert 'from nothing' in both
 
 
+def tuned(condition):
+    """A result of tries: the default cell's best is the last, the others' the first; of one seed it is the second."""
+    last = condition['cell'] == 'ncp_cfc'
+    errors = [0.3, 0.2, 0.1] if last else [0.1, 0.2, 0.3]
+    if condition['seed'] == 3:
+        errors[1] = 0.05
+    return made(condition) | {'tried': errors, 'validation': min(errors)}
+
+
+def test_the_page_says_which_learning_rates_were_tried_and_taken():
+    rates = [0.001, 0.004, 0.016]
+    given = cells.conditions(seeds=range(5), learning_rates=rates, **CHOSEN)
+    every = [{'condition': each, 'result': tuned(each)} for each in given]
+    found = {(r['cell'], r['rate']): (r['chosen'], r['validation']) for r in tried(every)}
+    assert [found['ncp_cfc', rate] for rate in rates] == [
+        (0, pytest.approx(0.3)),
+        (1, pytest.approx(0.17)),
+        (4, pytest.approx(0.1)),
+    ]
+    text = page(every, 'lnn study cells')
+    assert 'the one with the least validation error drives' in text
+    assert '| gru | 4 (0.100) | 1 (0.170) | 0 (0.300) |' in text
+    plain = page(rows(range(5)), 'lnn study cells')
+    assert 'learning rate' not in plain
+    # Results without tries stay those of the same conditions.
+    assert 'learning_rates' not in cells.conditions(seeds=[0], **CHOSEN)[0]
+    assert cells.fits(every[0])
+    for errors in ([0.1, 0.2], None, ['0.1', 0.2, 0.3]):
+        assert not cells.fits({**every[0], 'result': every[0]['result'] | {'tried': errors}})
+
+
+class Trained:
+    """Stands for a training whose validation error is the learning rate's distance from 0.004."""
+
+    def __init__(self):
+        self.rates = []
+
+    def train(self, out, *, cell_learning_rate, **options):
+        self.rates.append(cell_learning_rate)
+        shutil.copytree(find_policy('car_lane' if cell_learning_rate == 0.004 else 'car_lane_gru'), out)
+        return {'parameters': round(cell_learning_rate * 1000), 'validation': abs(cell_learning_rate - 0.004)}
+
+
+def test_of_the_learning_rates_the_one_that_validates_best_drives(monkeypatch):
+    training = Trained()
+    monkeypatch.setattr(cells, '_training', lambda encoder: training)
+    chosen = CHOSEN | {'cells': ['gru'], 'roads': [21], 'seconds': 1.0}
+    (condition,) = cells.conditions(seeds=[0], learning_rates=[0.001, 0.004, 0.016], **chosen)
+    result = cells.run(condition)
+    assert training.rates == [0.001, 0.004, 0.016]
+    assert result['tried'] == pytest.approx([0.003, 0.0, 0.012])
+    assert (result['validation'], result['parameters']) == (0.0, 4)
+    policy = Policy.load(find_policy('car_lane'), runtime='onnx')
+    drive = cells._figures(run_trial(policy, seed=21, seconds=1.0, settings=ON_TIME))
+    assert result['drives'] == [{'scene': 'summer', 'road': 21, 'fault': 'none', **drive}]
+    assert cells.fits({'condition': condition, 'result': result})
+
+
 def test_the_picture_has_a_panel_for_each_fault_and_is_named_on_the_page(tmp_path):
     every = rows(range(5))
     draw(every, tmp_path / 'one.png')
@@ -291,9 +352,10 @@ def test_encoder_and_cell_are_trained_together_from_nothing_and_drive(tmp_path, 
     monkeypatch.setattr(cells, 'DEMONSTRATED_JOINTLY', (101, 102))
     monkeypatch.setattr(cells, 'DEMONSTRATED_S', 5.0)
     chosen = CHOSEN | {'encoders': ['joint'], 'cells': ['none'], 'roads': [21], 'seconds': 2.0, 'steps': 4}
-    (condition,) = cells.conditions(seeds=[0], **chosen)
+    (condition,) = cells.conditions(seeds=[0], learning_rates=[0.004], **chosen)
     result = cells.run(condition)
     assert cells.fits({'condition': condition, 'result': result})
+    assert result['tried'] == [result['validation']]
     weights = []
     for number, (seed, steps, rate) in enumerate([(0, 4, 0.004), (0, 4, 0.004), (1, 4, 0.004), (0, 8, 0.004)]):
         out = tmp_path / str(number)
