@@ -74,10 +74,8 @@ policy: $(VENV)/.test gl ## make the shipped policies anew: collect demonstratio
 	$(BIN)/lnn train out/flights/training out/flights/validation --config config/drone.yaml --cell none --out policies/drone_forest_none --overwrite && wait $$lstm
 	$(BIN)/lnn evaluate --policy policies/drone_forest --task fly tight --scene summer autumn winter urban --seed 6000-6019
 
-experiments: $(VENV)/.demo gl ## does online adaptation help? figures and pictures in out/experiments (docs/adaptation.md)
-	for policy in car_lane car_lane_lstm car_lane_gru; do for name in worn-steering new-driver tilted-camera malice; do \
-	  $(BIN)/lnn adapt $$name --policy $$policy --out out/experiments/$$policy/$$name || exit 1; done; done
-	$(BIN)/lnn adapt recording --out out/experiments/real_car/recording
+experiments: $(VENV)/.demo gl ## does online adaptation help? page, figures and picture in out/studies (docs/adaptation.md)
+	$(BIN)/lnn study adaptation --jobs $$(nproc)
 
 soak: $(VENV)/.test gl ## break everything, for an hour, and write docs/faults.md (SOAK_MINUTES=30 of them one drive)
 	FAULT_PAGE=docs/faults.md $(BIN)/python -m pytest test/faults -m 'soak or not soak'

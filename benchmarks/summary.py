@@ -24,7 +24,6 @@ COMMANDS = (
     'big_messages.py',
     'transport.py --sizes 640x480',
     'adaptation.py',
-    'flight_adaptation.py',
     'long_memory.py --tasks gradients --seeds 0 --out out/long_memory.json',
     'attention_noise.py',
     'worlds.py',

@@ -31,6 +31,7 @@ MAY_IMPORT = {
     'report': {'parallel', 'policy', 'data', 'sim', 'metrics', 'evaluation', 'replay', 'explain', 'tuning'},
     'studies': {
         'parallel',
+        'share',
         'policy',
         'control',
         'data',

@@ -320,7 +320,7 @@ def test_the_examples_of_the_help_are_commands_that_there_are(name):
         'lnn replya BAG',
         'lnn train BAG --out x --stpes 5',
         'lnn train BAG',
-        'lnn adapt worn-steerin',
+        'lnn study adaptation --experiments worn-steerin',
         'lnn evaluate --track many',
         'lnn evaluate --trac 21',
         'make dmeo',

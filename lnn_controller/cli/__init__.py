@@ -36,7 +36,6 @@ COMMANDS = (
     'record',
     'play',
     'replay',
-    'adapt',
     'study',
     'export',
     'info',
@@ -62,8 +61,8 @@ examples:
   lnn record --out my_bag                              record topics; Ctrl-C ends it
   lnn play my_bag --rate 0.5 --clock 100               play them again
   lnn replay BAG --policy policies/mine                compare with a recording
-  lnn adapt worn-steering                              does online adaptation help? see docs/adaptation.md
   lnn study cells --encoders car_lane                  do cells differ? over seeds, resumable; docs/liquid.md
+  lnn study adaptation --jobs 2                        does it help to learn while driving? docs/adaptation.md
   lnn export car_lane --target c --out out/c           the policy as C, for a microcontroller
   lnn inspect policies/mine                            print a policy's card
   lnn info my_bag --out my_bag.html                    what is in a bag, and what would training learn of it?

@@ -7,19 +7,21 @@ from pathlib import Path
 
 from lnn_controller.cli.arguments import add_seeds_argument
 from lnn_controller.errors import InputError
-from lnn_controller.studies.registry import COMPARISONS
+from lnn_controller.studies.registry import COMPARISONS, EXPERIMENTS
 
 __all__ = ['EXAMPLE', 'SUMMARY', 'add_arguments', 'run']
 
-SUMMARY = 'compare, over seeds, what can be trained: resumable'
+SUMMARY = 'run a study: cells, memory, online adaptation; resumable'
 EXAMPLE = (
     'lnn study cells --seeds 0 1 2 3 4 --encoders car_lane car_lane_gru --jobs 2 --out out/studies; '
-    'lnn study memory --drives lane=car_lane hidden=drone_forest --worlds 3000-3019 --out out/studies'
+    'lnn study memory --drives lane=car_lane hidden=drone_forest --worlds 3000-3019 --out out/studies; '
+    'lnn study adaptation --experiments worn-steering new-driver --policies car_lane --out out/studies'
 )
 # What each study takes; the rest is its own business.
 TAKES = {
     'cells': ('cells', 'seeds', 'encoders', 'scenes', 'roads', 'faults', 'seconds', 'steps', 'learning_rates'),
     'memory': ('drives', 'worlds'),
+    'adaptation': ('experiments', 'policies', 'seeds', 'bag', 'bag_policy'),
 }
 WORLDS = [list(range(3000, 3020))]
 LONGEST_S = 86_400  # a day
@@ -30,7 +32,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('study', choices=COMPARISONS, metavar='STUDY', help=listed)
     cells = parser.add_argument_group('of cells')
     cells.add_argument('--cells', nargs='+', metavar='CELL', help='labels of cells (default: all)')
-    cells.add_argument('--seeds', type=int, nargs='+', default=[0, 1, 2, 3, 4], metavar='N', help='of training')
     cells.add_argument(
         '--encoders',
         nargs='+',
@@ -67,6 +68,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_seeds_argument(
         memory, '--worlds', dest='worlds', default=WORLDS, help='seeds of the worlds (default: 3000-3019)'
     )
+    adaptation = parser.add_argument_group('of adaptation')
+    experiments = '; '.join(f'{name}: {summary}' for name, summary in EXPERIMENTS.items())
+    adaptation.add_argument(
+        '--experiments',
+        nargs='+',
+        choices=EXPERIMENTS,
+        default=list(EXPERIMENTS),
+        metavar='EXPERIMENT',
+        help=f'{experiments} (default: all)',
+    )
+    adaptation.add_argument(
+        '--policies', nargs='+', default=['car_lane'], metavar='POLICY', help='that drive on the roads'
+    )
+    adaptation.add_argument('--bag', type=Path, metavar='BAG', help="for recording: another bag than the real car's")
+    adaptation.add_argument(
+        '--bag-policy', default='real_car', metavar='POLICY', help='for recording: that predicts its commands'
+    )
+    parser.add_argument(
+        '--seeds',
+        type=int,
+        nargs='+',
+        default=[0, 1, 2, 3, 4],
+        metavar='N',
+        help='of training (cells), of roads and flights (adaptation)',
+    )
     parser.add_argument('--jobs', type=int, default=1, metavar='N', help='processes')
     parser.add_argument(
         '--out',
@@ -92,14 +118,14 @@ def run(args: argparse.Namespace) -> int:
     before = [row for row in read_rows(path) if row['condition'] in conditions]
     for row in before:
         if not study.fits(row):
-            which = ' '.join(f'{key} {row["condition"][key]}' for key in study.NAMED)
+            which = ' '.join(f'{key} {row["condition"][key]}' for key in study.NAMED if key in row['condition'])
             msg = f'{path}: a result must be what this study writes, with every figure. Got another of {which}'
             raise InputError(f'{msg}: take that row out, and it is run again')
     done = [row['condition'] for row in before]
     missing = sum(each not in done for each in conditions)
     print(f'{len(conditions) - missing} of {len(conditions)} are in {path}', file=sys.stderr)
     for number, row in enumerate(run_conditions(study.run, conditions, path, jobs=args.jobs), start=1):
-        which = ' '.join(str(row['condition'][key]) for key in study.NAMED)
+        which = ' '.join(str(row['condition'][key]) for key in study.NAMED if key in row['condition'])
         print(f'{number} of {missing}: {which}', file=sys.stderr, flush=True)
     found = read_rows(path)  # in the order of the conditions: whoever was first, the page is the same
     rows = [row for each in conditions for row in found if row['condition'] == each]

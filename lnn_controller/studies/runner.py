@@ -12,7 +12,7 @@ from typing import Any
 from lnn_controller.errors import InputError
 from lnn_controller.parallel import in_processes
 from lnn_controller.policy.files import parse_json, read_text
-from lnn_controller.report.json import write_json
+from lnn_controller.report.json import write_rows
 
 __all__ = ['FIGURE', 'NUMBER', 'Row', 'has_shape', 'read_rows', 'run_conditions']
 
@@ -100,7 +100,7 @@ def _run_one(
             return None
         row = {'condition': condition, 'result': dict(run(condition))}
         with _locked(path.with_suffix('.write.lock'), 0, wait=True):
-            write_json(path, {'rows': [*read_rows(path), row]})
+            write_rows(path, [*read_rows(path), row])
         return row
 
 

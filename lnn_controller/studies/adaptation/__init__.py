@@ -1,1 +1,1 @@
-"""Studies of online adaptation, each reproducible by one command: ``lnn adapt NAME``."""
+"""The study of online adaptation: drives, flights and a recording, frozen and adapted; ``lnn study adaptation``."""

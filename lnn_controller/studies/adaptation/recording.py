@@ -1,6 +1,6 @@
 """Replay only: a recording's second half as if its driver overrode, tick by tick; what would have been learnt of it."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,45 +13,61 @@ from lnn_controller.data import Bag, Episode, read_episode
 from lnn_controller.errors import InputError
 from lnn_controller.policy import Policy
 from lnn_controller.replay.at_rate import replay_episode
+from lnn_controller.share import find_share
+from lnn_controller.studies.runner import NUMBER
 
-__all__ = ['Prediction', 'draw', 'run', 'table']
+__all__ = ['PREDICTIONS', 'RESULT', 'list_recording', 'run_recording']
 
-RATE_HZ = 50.0
-BEGINS, JUDGED = 0.5, 0.75  # shares of the recording: learning begins, and the last quarter counts
-RIDGE = 10.0  # of the readout that is fitted to all at once: as the online learner's prior
-CONDITIONS = ('frozen', 'adapted', 'lms', 'offline', 'last')
-COLOURS = {
-    'recorded': '#111827',
-    'frozen': '#dc2626',
-    'adapted': '#2563eb',
-    'lms': '#7c3aed',
-    'offline': '#0f766e',
-    'last': '#94a3b8',
+SHIPPED = 'bags/real_car/metadata.yaml'
+PREDICTIONS = ('frozen', 'adapted', 'lms', 'offline', 'last')
+#: shape of a result
+RESULT = {
+    'channels': [str],
+    'ticks': int,
+    'mae': dict.fromkeys(PREDICTIONS, NUMBER),
+    'mae_by_channel': {name: [NUMBER] for name in PREDICTIONS},
+    'begins_s': NUMBER,
+    'every_s': NUMBER,
+    'command': {name: [NUMBER] for name in ('recorded', 'frozen', 'adapted')},
+    'error': {name: [NUMBER] for name in PREDICTIONS},
 }
+EVERY_S = 0.25  # of the pictures' commands and errors
 
 Floats = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class Prediction:
+def list_recording(policy: str, weights: str, bag: Path | None) -> list[dict[str, Any]]:
     """
-    The recording's commands and what predicted them, at the T ticks of its second half.
+    List what is predicted: one recording, all of it at once.
 
-    :param summary: figures by condition
-    :param channels: names, C
-    :param at_s: the ticks since the recording's start, (T,), s
-    :param recorded: the driver's commands, (T, C)
-    :param predicted: by condition, (T, C); online ones before they learnt from that tick
+    :param policy: its name; one that has not been trained on the second half
+    :param weights: hash of its weights
+    :param bag: the recording; ``None``: the real car's
+    :returns: plain values. ``begins`` and ``judged`` are shares of the recording: learning begins, and what counts
+    :raises InputError: if the bag cannot be read
     """
+    with Bag(_find(bag)) as opened:
+        sha256 = opened.sha256()
+    return [
+        {
+            'experiment': 'recording',
+            'policy': policy,
+            'weights': weights,
+            'bag': str(bag) if bag else None,
+            'sha256': sha256[:12],
+            'rate_hz': 50.0,
+            'begins': 0.5,
+            'judged': 0.75,
+            'adaptation': {
+                'adapted': {'mode': 'live', 'respond': False},
+                'lms': {'mode': 'live', 'respond': False, 'method': 'lms'},
+            },
+            'ridge': 10.0,  # of the readout that is fitted to all at once: as the online learner's prior
+        }
+    ]
 
-    summary: dict[str, Any]
-    channels: tuple[str, ...]
-    at_s: Floats
-    recorded: Floats
-    predicted: dict[str, Floats]
 
-
-def run(policy: Policy, bag: str | Path, *, settings: AdaptationSettings | None = None) -> Prediction:
+def run_recording(condition: Mapping[str, Any]) -> dict[str, Any]:
     """
     Predict, then learn, through the second half of a recording.
 
@@ -59,121 +75,73 @@ def run(policy: Policy, bag: str | Path, *, settings: AdaptationSettings | None 
     network's state can do much better, and it has seen what it predicts. *last* predicts that the driver goes on as
     at the tick before: no policy, for it needs the driver, but the measure of what following them closely is worth.
 
-    :param policy: a policy that has not been trained on the second half
-    :param bag: the recording
-    :param settings: how to learn; without, as a controller does by itself
-    :returns: commands and figures
+    :param condition: of :func:`list_recording`
+    :returns: ``channels``, ``ticks`` (those that count); by prediction ``mae`` (over all channels, as shares of their
+        command ranges) and ``mae_by_channel`` (in their units); of the last channel from ``begins_s`` on, means of each
+        ``every_s``: the ``command`` and the ``error``
     :raises InputError: if the bag cannot be read, or nobody drives in its second half
     """
-    spec = policy.spec
-    with Bag(bag) as opened:
+    policy = Policy.load(condition['policy'], runtime='onnx')
+    spec, far = policy.spec, policy.spec.command_range
+    with Bag(_find(condition['bag'])) as opened:
         episode = read_episode(opened, image=spec.image, channels=spec.channels, use_imu=spec.imu is not None)
-    at_s, recorded, command, basis = _ticks(episode, policy)
-    far = spec.command_range
-    chosen = settings or AdaptationSettings(mode='live', respond=False)
+    at_s, recorded, command, basis = _ticks(episode, policy, condition['rate_hz'], condition['begins'])
     predicted = {'frozen': command}
-    for name, method in (('adapted', chosen), ('lms', AdaptationSettings(mode='live', method='lms'))):
-        predicted[name] = _online(Imitation(far, spec.network.units, method), basis, command, recorded, at_s)
+    for name, settings in condition['adaptation'].items():
+        imitation = Imitation(far, spec.network.units, AdaptationSettings(**settings))
+        predicted[name] = _online(imitation, basis, command, recorded, at_s, 1.0 / condition['rate_hz'])
     x = np.hstack([basis, np.ones((len(basis), 1))])
-    fitted = np.linalg.solve(x.T @ x + RIDGE * np.eye(x.shape[1]), x.T @ (recorded - command))
+    fitted = np.linalg.solve(x.T @ x + condition['ridge'] * np.eye(x.shape[1]), x.T @ (recorded - command))
     predicted['offline'] = np.clip(command + x @ fitted, -far, far)
     predicted['last'] = np.vstack([recorded[:1], recorded[:-1]])
-    counted = at_s >= JUDGED * at_s[-1]
-    summary: dict[str, Any] = {
-        'experiment': 'recording',
-        'policy': spec.name,
-        'bag': Path(bag).resolve().name,
-        'ticks': int(np.count_nonzero(counted)),
-    }
-    for name in CONDITIONS:
-        error = np.abs(predicted[name] - recorded)[counted]
-        by_channel = dict(zip(spec.channels, error.mean(axis=0).tolist(), strict=True))
+    errors = {name: np.abs(predicted[name] - recorded) for name in PREDICTIONS}
+    counts = at_s >= condition['judged'] * at_s[-1]
+    by_channel = {name: error[counts].mean(axis=0) for name, error in errors.items()}
+    every = round(EVERY_S * condition['rate_hz'])
+    return {
+        'channels': list(spec.channels),
+        'ticks': int(np.count_nonzero(counts)),
         # One figure for all channels needs one unit: shares of each channel's command range.
-        summary[name] = {
-            'mae': float((error / far).mean()),
-            'mae_by_channel': by_channel,
-            'departures': None,
-            'recovery_s': None,
-        }
-    summary['adapted_to_frozen'] = summary['adapted']['mae'] / summary['frozen']['mae']
-    return Prediction(summary, spec.channels, at_s, recorded, predicted)
+        'mae': {name: float((mae / far).mean()) for name, mae in by_channel.items()},
+        'mae_by_channel': {name: mae.tolist() for name, mae in by_channel.items()},
+        'begins_s': float(at_s[0]),
+        'every_s': EVERY_S,
+        'command': {
+            name: _means(values[:, -1], every)
+            for name, values in (('recorded', recorded), ('frozen', command), ('adapted', predicted['adapted']))
+        },
+        'error': {name: _means(error[:, -1], every) for name, error in errors.items()},
+    }
 
 
-def table(summary: dict[str, Any]) -> str:
-    """
-    Lay the figures out, one condition a row.
-
-    :param summary: of a :class:`Prediction`
-    :returns: text without a closing newline
-    """
-    channels = list(summary['frozen']['mae_by_channel'])
-    head = f'{"":<12}{"MAE/range":>12}' + ''.join(f'{name:>12}' for name in channels)
-    lines = [f'recording: {summary["policy"]} on {summary["bag"]}, its last quarter, {summary["ticks"]} ticks', head]
-    for name in CONDITIONS:
-        row = summary[name]
-        values = ''.join(f'{row["mae_by_channel"][each]:>12.3f}' for each in channels)
-        lines.append(f'{name:<12}{row["mae"]:>12.4f}{values}')
-    return '\n'.join([*lines, f'adapted to frozen: {summary["adapted_to_frozen"]:.2f}'])
+def _find(bag: str | Path | None) -> Path:
+    return Path(bag) if bag else find_share(SHIPPED).parent
 
 
-def draw(result: Prediction, path: str | Path) -> Path:
-    """
-    Draw commands and running errors.
-
-    :param result: the prediction
-    :param path: PNG to write; its folder is made
-    :returns: the file
-    """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    channels = len(result.channels)
-    figure = Figure(figsize=(9.0, 2.6 * channels + 2.2), dpi=110, layout='constrained')
-    FigureCanvasAgg(figure)
-    rows = figure.subplots(channels + 1, 1, sharex=True)
-    for index, name in enumerate(result.channels):
-        axes = rows[index]
-        for condition in ('recorded', 'frozen', 'adapted'):
-            values = result.recorded if condition == 'recorded' else result.predicted[condition]
-            axes.plot(result.at_s, values[:, index], color=COLOURS[condition], linewidth=1.0, label=condition)
-        axes.set_ylabel(f'{name}, {"rad/s" if name.startswith("angular") else "m/s"}')
-    rows[0].legend(loc='lower right', bbox_to_anchor=(1.0, 1.0), ncols=3, frameon=False, borderaxespad=0.1)
-    rows[0].set_title(f'{result.summary["bag"]}: {result.summary["policy"]}', loc='left', fontsize=11)
-    width = round(2.0 * RATE_HZ)
-    steering = result.channels.index('angular_z') if 'angular_z' in result.channels else 0
-    for condition in CONDITIONS:
-        error = np.abs(result.predicted[condition] - result.recorded)[:, steering]
-        smooth = np.convolve(error, np.ones(width), 'same') / np.convolve(np.ones(error.size), np.ones(width), 'same')
-        rows[-1].plot(result.at_s, smooth, color=COLOURS[condition], linewidth=1.2, label=condition)
-    rows[-1].set_ylabel(f'error of {result.channels[steering]},\nmean over 2 s')
-    rows[-1].set_xlabel('time, s')
-    rows[-1].set_ylim(bottom=0.0)
-    rows[-1].legend(loc='lower right', bbox_to_anchor=(1.0, 1.0), ncols=5, frameon=False, borderaxespad=0.1)
-    for axes in rows:
-        axes.grid(alpha=0.25)
-        axes.margins(x=0.0)
-    figure.savefig(path)
-    return path
-
-
-def _ticks(episode: Episode, policy: Policy) -> tuple[Floats, Floats, Floats, Floats]:
-    """Commands and neurons of the frozen policy at the ticks of the second half that were driven."""
-    replayed = replay_episode(episode, policy, rate_hz=RATE_HZ)
+def _ticks(episode: Episode, policy: Policy, rate_hz: float, begins: float) -> tuple[Floats, Floats, Floats, Floats]:
+    """Times, commands and neurons of the frozen policy at the ticks that were driven, from a share of it on."""
+    replayed = replay_episode(episode, policy, rate_hz=rate_hz)
     basis = np.array([each.neurons for each in replayed.decisions], np.float64)
     driven = np.isfinite(replayed.recorded).all(axis=1) & np.isfinite(replayed.policy_command).all(axis=1)
-    driven &= replayed.at_s >= BEGINS * replayed.at_s[-1]
+    driven &= replayed.at_s >= begins * replayed.at_s[-1]
     if not driven.any():
         raise InputError(f'{episode.name}: somebody must drive in its second half. Got no command there')
     return replayed.at_s[driven], replayed.recorded[driven], replayed.policy_command[driven], basis[driven]
 
 
-def _online(imitation: Imitation, basis: Floats, command: Floats, recorded: Floats, at_s: Floats) -> Floats:
+def _online(
+    imitation: Imitation, basis: Floats, command: Floats, recorded: Floats, at_s: Floats, period_s: float
+) -> Floats:
+    """Predictions, each before its tick is learnt."""
     predicted = np.empty_like(command)
     for tick in range(len(at_s)):
         state = basis[tick].astype(np.float32)
         predicted[tick] = command[tick] + imitation.correction(state)
-        dt_s = float(at_s[tick] - at_s[tick - 1]) if tick else 1.0 / RATE_HZ
+        dt_s = float(at_s[tick] - at_s[tick - 1]) if tick else period_s
         imitation.learn(state, command[tick], recorded[tick], dt_s)
     return predicted
+
+
+def _means(values: Floats, every: int) -> list[float]:
+    whole = len(values) // every * every
+    return [round(float(each), 3) for each in values[:whole].reshape(-1, every).mean(axis=1)]
