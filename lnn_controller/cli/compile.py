@@ -16,6 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from lnn_controller.export.native import compile_policy
+    from lnn_controller.policy.native import clear_cache
 
     for name in args.policies:
         made = compile_policy(name)
@@ -23,4 +24,5 @@ def run(args: argparse.Namespace) -> int:
             f'{name}: compiled in {made.seconds:.0f} s by {made.compiler}; from ONNX Runtime features differ by '
             f'{made.differences.features:.1g}, steps by {made.differences.step:.1g}. In {made.path}'
         )
+    clear_cache()
     return 0

@@ -112,6 +112,7 @@ def _compile(policy: Path, report: Callable[[str], None]) -> None:
     """Make it C for this machine, where that is possible."""
     from lnn_controller.export.native import compile_policy
     from lnn_controller.libraries import find_compiler
+    from lnn_controller.policy.native import clear_cache
 
     if find_compiler() is None:
         return
@@ -119,6 +120,7 @@ def _compile(policy: Path, report: Callable[[str], None]) -> None:
         report(f'Compiled for this machine in {compile_policy(policy).seconds:.0f} s')
     except InputError as error:
         report(f'Not compiled for this machine: {error}')
+    clear_cache()
 
 
 def _table(metrics: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:

@@ -9,8 +9,11 @@ import ctypes
 import hashlib
 import os
 import platform
+import shutil
 import stat
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -21,13 +24,15 @@ from numpy.typing import NDArray
 from lnn_controller.errors import InputError
 from lnn_controller.policy.spec import PolicySpec
 
-__all__ = ['Native', 'find_native', 'lanes', 'library_path', 'load_native', 'native_state', 'seal']
+__all__ = ['Native', 'clear_cache', 'find_native', 'lanes', 'library_path', 'load_native', 'native_state', 'seal']
 
 Array = NDArray[np.float32]
 
 # What the C is made by: a change in any of it makes another library.
 _MAKERS = Path(__file__).parents[1] / 'export'
 _DIGEST = hashlib.sha256().digest_size
+UNUSED_S = 90 * 86400.0
+KILLED_S = 86400.0  # a compilation takes minutes at the most
 
 
 @dataclass(frozen=True)
@@ -67,9 +72,25 @@ def find_native(spec: PolicySpec) -> Native | None:
         for each in (path.parent, path):
             _check_owner(each)
         _check_whole(path)
+        _note_use(path)
     except OSError as error:  # such as another user's cache, which HOME still names
         raise InputError(f'a compiled policy must be readable. Got {path}: {error.strerror}') from None
     return load_native(path)
+
+
+def clear_cache() -> None:
+    """
+    Remove what nobody uses from the cache: libraries that none has looked for in 90 days, such as those of an older
+    version or of other weights, and folders that a compilation was killed in.
+
+    By their age alone, so beside a process that compiles or drives, and as far as it can: what cannot be removed stays.
+    """
+    folder, now_s = _folder(), time.time()
+    for pattern, longest_s in (('*.so', UNUSED_S), ('.compile-*', KILLED_S)):
+        for path in folder.glob(pattern) if folder is not None and folder.is_dir() else ():
+            with suppress(OSError):  # another process may remove the same
+                if now_s - path.lstat().st_mtime > longest_s:
+                    shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def native_state(spec: PolicySpec) -> str:
@@ -93,13 +114,28 @@ def library_path(spec: PolicySpec) -> Path | None:
     :param spec: of the policy
     :returns: the file; ``None`` for a user without a home folder
     """
-    base = Path(os.environ.get('XDG_CACHE_HOME', ''))
-    try:
-        folder = base if base.is_absolute() else Path.home() / '.cache'
-    except RuntimeError:
+    folder = _folder()
+    if folder is None:
         return None
     key = hashlib.sha256('\0'.join((platform.machine(), lanes(), _sources(), spec.to_json())).encode()).hexdigest()
-    return folder / 'lnn_controller' / 'native' / f'{spec.name}-{key[:32]}.so'
+    return folder / f'{spec.name}-{key[:32]}.so'
+
+
+def _folder() -> Path | None:
+    base = Path(os.environ.get('XDG_CACHE_HOME', ''))
+    try:
+        cache = base if base.is_absolute() else Path.home() / '.cache'
+    except RuntimeError:
+        return None
+    return cache / 'lnn_controller' / 'native'
+
+
+def _note_use(path: Path) -> None:
+    """Keep a library for as long as it is used; a clock that a robot booted with, years back, notes nothing."""
+    now_s = time.time()
+    with suppress(OSError):  # a file system may be read-only
+        if path.stat().st_mtime < now_s:
+            os.utime(path, (now_s, now_s))
 
 
 @cache

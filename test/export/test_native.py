@@ -2,7 +2,9 @@
 
 import json
 import logging
+import os
 import shutil
+import time
 
 import numpy as np
 import pytest
@@ -20,7 +22,7 @@ from lnn_controller.learning.config import TrainConfig
 from lnn_controller.learning.recordings import frame_size
 from lnn_controller.policy import Policy, fit_frame, native_network, read_bundle
 from lnn_controller.policy import native as loading
-from lnn_controller.policy.native import lanes, library_path, load_native, seal
+from lnn_controller.policy.native import clear_cache, lanes, library_path, load_native, seal
 from lnn_controller.policy.native_network import NativeNetwork
 
 pytestmark = [needs_compiler, pytest.mark.slow]
@@ -303,6 +305,43 @@ def test_a_compiler_with_arguments_and_a_cache_of_its_own(bundle, monkeypatch, t
     monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path / 'cache'))
     monkeypatch.setenv('CC', f'{COMPILER} -DNDEBUG')
     assert compile_policy(bundle).path.is_relative_to(tmp_path / 'cache')
+
+
+def test_what_nobody_uses_leaves_the_cache_and_what_is_used_stays(bundle, monkeypatch, tmp_path):
+    monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path))
+    library = compile_policy(bundle).path
+    days = {'old.so': 91, 'recent.so': 89, '.compile-killed': 2, '.compile-now': 0.5, 'notes.txt': 1000}
+    for name, age in days.items():
+        path = library.with_name(name)
+        if name.startswith('.compile'):
+            path.mkdir()
+            (path / 'policy_core.c').touch()
+        else:
+            path.touch()
+        os.utime(path, (time.time() - 86400 * age,) * 2)
+    # A library that is loaded has been used, however long ago it was compiled.
+    os.utime(library, (0, 0))
+    assert Policy.load(bundle).runtime == 'native'
+    clear_cache()
+    left = {each.name for each in library.parent.iterdir()}
+    assert left == {library.name, 'recent.so', '.compile-now', 'notes.txt'}
+    os.utime(library, (0, 0))
+    clear_cache()
+    assert not library.exists()
+    killed = library.with_name('.compile-killed')
+    killed.mkdir()
+    os.utime(killed, (0, 0))
+    assert main(['compile', str(bundle)]) == 0
+    assert library.exists()
+    assert not killed.exists()
+
+
+def test_a_clock_that_is_years_back_makes_no_library_old(bundle, monkeypatch):
+    library = library_path(read_bundle(bundle).spec)
+    written_s, now_s = library.stat().st_mtime, time.time()
+    monkeypatch.setattr(loading.time, 'time', lambda: now_s - 1e9)
+    assert Policy.load(bundle).runtime == 'native'
+    assert library.stat().st_mtime == written_s
 
 
 def test_a_cache_that_cannot_be(bundle, monkeypatch, tmp_path):
