@@ -61,14 +61,14 @@ def _drives(rows: Sequence[Row]) -> list[str]:
             changed = r['variant'] in ('frozen', 'adapted')
             cells.append('–' if not changed else 'no' if r['recovery_s'] is None else f'{r["recovery_s"]} s')
         lines.append(_line(cells))
-    given = f'{_given(rows)} n = {_count(summary[0]["seeds"], "seed")}.{slow if asked else ""}'
+    given = f'{_given(rows)} {_n(summary)}{slow if asked else ""}'
     verdicts = [_verdict(r) for r in summary if r['variant'] == 'adapted']
     return [given, '', *_head(columns), *lines, '', *_paragraphs(verdicts)]
 
 
 def _given(rows: Sequence[Row]) -> str:
-    """Say what happens, by the values of the last variant."""
-    condition = rows[-1]['condition']
+    """Say what happens, by the values of the adapted variant."""
+    condition = next(row['condition'] for row in rows if row['condition']['variant'] == 'adapted')
     parts = [f'Drives of {condition["seconds"]:g} s; what comes from {condition["judged_s"]:g} s on counts']
     for change in condition['changes']:
         values = ', '.join(f'`{name}` {value:g}' for name, value in change.items() if name != 'at_s')
@@ -87,7 +87,7 @@ def _given(rows: Sequence[Row]) -> str:
 
 def _verdict(r: Mapping[str, Any]) -> str:
     parts = [
-        f'{_ratio(against)} of {"that of " if other != "frozen" else ""}the {other} one ({_shown(against)})'
+        f'{_ratio(against)} of the {other} one ({_shown(against)})'
         for other, against in r['against'].items()
         if against is not None
     ]
@@ -110,10 +110,10 @@ def _malice(rows: Sequence[Row]) -> list[str]:
         cells.append(f'{len(took)} of {r["seeds"]}, {max(took):.1f} s' if took else '–')
         lines.append(_line(cells))
     given = (
-        f'{_given(rows)} n = {_count(summary[0]["seeds"], "seed")}. Harmed: drives whose error in the 10 s before the '
-        f'honest operator was more than {HARM:g} × that of the frozen policy; after: still so after them. Rolled back: '
-        'in how many drives, and how long after the takeover, the slowest. The other columns are of the adapted '
-        'drives, but for the error of the frozen ones.'
+        f'{_given(rows)} {_n(summary)} Harmed: drives whose error in the 10 s before the honest operator was more than '
+        f'{HARM:g} × that of the frozen policy; after: still so after them. Rolled back: in how many drives, and how '
+        'long after the takeover, the slowest. The other columns are of the adapted drives, but for the error of the '
+        'frozen ones.'
     )
     policies = dict.fromkeys(r['policy'] for r in summary)
     verdicts = [_malice_verdict(policy, [r for r in summary if r['policy'] == policy]) for policy in policies]
@@ -147,7 +147,7 @@ def _flight(rows: Sequence[Row]) -> list[str]:
         f'Flights of {one["seconds"]:g} s; another velocity on all four channels every {one["hold_s"]:g} s; from '
         f'{one["changed_s"]:g} s on the change ({values}). The error is that of the mean over the last '
         f'{one["steady_s"]:g} s of each velocity, from {one["judged_s"]:g} s on; `lag_s` is '
-        f'{one["adaptation"]["lag_s"]:g}. n = {_count(summary[0]["seeds"], "seed")}. Better, worse: those whose ratio, '
+        f'{one["adaptation"]["lag_s"]:g}. {_n(summary)} Better, worse: those whose ratio, '
         'adapted to frozen, has an interval without 1.'
     )
     columns = ['flight controller', 'change', *(f'{name}, frozen → adapted' for name in _CHANNELS), 'better', 'worse']
@@ -204,6 +204,11 @@ def _ratio(against: tuple[float, float, float] | None) -> str:
 def _shown(against: tuple[float, float, float]) -> str:
     _, low, high = against
     return 'less' if high < 1.0 else 'more' if low > 1.0 else 'no difference shown'
+
+
+def _n(summary: Sequence[Mapping[str, Any]]) -> str:
+    fewest, most = (which(r['seeds'] for r in summary) for which in (min, max))
+    return f'n = {"" if fewest == most else f"{fewest} to "}{_count(most, "seed")}.'
 
 
 def _count(number: int, word: str) -> str:

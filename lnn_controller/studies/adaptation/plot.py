@@ -1,6 +1,6 @@
 """What the study of adaptation found, as a picture: the error over time, and what was learnt below."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -50,8 +50,9 @@ def draw(rows: Sequence[Row], path: Path) -> None:
         else:
             for policy in dict.fromkeys(row['condition']['policy'] for row in part):
                 of_policy = [row for row in part if row['condition']['policy'] == policy]
-                if whole_seeds(of_policy, 'policy'):
-                    panels.append((f'{experiment}: {policy}', partial(_drives, of_policy)))
+                groups = whole_seeds(of_policy, *(['attack'] if 'attack' in of_policy[0]['condition'] else []))
+                if variants := _by_variant(groups.values()):
+                    panels.append((f'{experiment}: {policy}', partial(_drives, variants)))
     if not panels:
         return
     make_figure, _ = load_matplotlib()
@@ -85,15 +86,24 @@ def draw(rows: Sequence[Row], path: Path) -> None:
     save(figure, path)
 
 
-def _drives(rows: Sequence[Row], top: Any, bottom: Any) -> None:
-    """The drives of a policy; all attacks together."""
-    for variant in dict.fromkeys(row['condition']['variant'] for row in rows):
-        errors = 100 * np.array([row['result']['error_m'] for row in rows if row['condition']['variant'] == variant])
+def _by_variant(groups: Iterable[Mapping[str, Mapping[int, Row]]]) -> dict[str, list[Row]]:
+    """All attacks together."""
+    found: dict[str, list[Row]] = {}
+    for variants in groups:
+        for name, drives in variants.items():
+            found.setdefault(name, []).extend(drives.values())
+    return found
+
+
+def _drives(variants: Mapping[str, Sequence[Row]], top: Any, bottom: Any) -> None:
+    """The drives of a policy."""
+    for variant, rows in variants.items():
+        errors = 100 * np.array([row['result']['error_m'] for row in rows])
         at_s = np.arange(errors.shape[1]) + 0.5
         top.plot(at_s, errors.T, color=COLOURS[variant], alpha=0.25, linewidth=0.6)
         top.plot(at_s, _rms(errors), color=COLOURS[variant], linewidth=2.0, label=variant)
     labelled = set()
-    for row in rows:
+    for row in variants['adapted']:
         for name, values in row['result']['learnt'].items():
             text, colour = LEARNT[name]
             label = None if name in labelled else text
@@ -103,7 +113,7 @@ def _drives(rows: Sequence[Row], top: Any, bottom: Any) -> None:
     top.set_ylim(bottom=0.0)
     bottom.set_ylabel('learnt', fontsize=8)
     bottom.set_xlabel('time, s', fontsize=8)
-    for text, moment_s in _marks(rows[-1]['condition']):
+    for text, moment_s in _marks(variants['adapted'][0]['condition']):
         for axes in (top, bottom):
             axes.axvline(moment_s, color=INK, linewidth=0.8, linestyle=':')
         place = (moment_s, top.get_ylim()[1])

@@ -91,7 +91,7 @@ def sum_up_drives(rows: Sequence[Row]) -> list[dict[str, Any]]:
         first = next(iter(variants))
         for name, drives in variants.items():
             results = [row['result'] for row in drives.values()]
-            compared = [other for other in (first, 'frozen') if other != name and name == 'adapted']
+            compared = [other for other in ('frozen', first) if other != name and name == 'adapted']
             found.append(
                 {
                     'policy': policy,
