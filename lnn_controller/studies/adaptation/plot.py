@@ -60,7 +60,7 @@ def draw(rows: Sequence[Row], path: Path) -> None:
     across = min(len(panels), max(ACROSS, len(policies)))
     down = -(-len(panels) // across)
     size = (WIDTH_INCHES * across, HEIGHT_INCHES * down)
-    figure = make_figure(figsize=size, dpi=100, facecolor=PAPER, layout='constrained')
+    figure = make_figure(figsize=size, dpi=85, facecolor=PAPER, layout='constrained')
     places = np.atleast_1d(figure.subfigures(down, across)).flat
     for place, (title, fill) in zip(places, panels, strict=False):
         top, bottom = place.subplots(2, 1, sharex=True, height_ratios=(3, 2))
