@@ -111,10 +111,22 @@ def test_a_result_that_somebody_edited_does_not_fit():
         for name in row['result']:
             assert not study.fits(row | {'result': row['result'] | {name: 'x'}}), (row['condition'], name)
         assert not study.fits(row | {'result': {}})
-    (worn, *_), flown = rows('worn-steering', seeds=[0]), rows('flight', seeds=[0])[0]
-    assert not study.fits(worn | {'result': worn['result'] | {'error_m': [0.1] * 59}})
-    assert not study.fits(worn | {'result': worn['result'] | {'learnt': {'gain': [None]}}})
-    assert not study.fits(flown | {'result': flown['result'] | {'error': [0.1] * 3}})
+    (replayed,) = rows('recording')
+    edited = {
+        'worn-steering': [{'error_m': [0.1] * 59}, {'rms_m': 0.0}, {'learnt': {'gian': [0.1] * 60}}],
+        'flight': [{'error': [0.1] * 3}, {'error': [0.0] * 4}, {'level_m_s': [0.1] * 59}],
+        'recording': [
+            {'channels': ['angular_z']},
+            {'command': replayed['result']['command'] | {'frozen': [0.1]}},
+            {'mae': replayed['result']['mae'] | {'frozen': 0.0}},
+        ],
+    }
+    edited['worn-steering'] += [{'learnt': {'gain': [value] * 60}} for value in (None, 'x')]
+    edited['worn-steering'] += [{'learnt': {'gain': [0.1] * 59}}]
+    for experiment, changes in edited.items():
+        row = rows(experiment, seeds=[0])[0]
+        for change in changes:
+            assert not study.fits(row | {'result': row['result'] | change}), (experiment, change)
 
 
 def test_recovery_is_for_good():

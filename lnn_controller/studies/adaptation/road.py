@@ -18,7 +18,7 @@ from lnn_controller.sim import CarWorld, PurePursuit, Track, read_scenario
 from lnn_controller.sim.tasks.lane import cross_track_errors
 from lnn_controller.studies.runner import FIGURE, NUMBER
 
-__all__ = ['EXPERIMENTS', 'RESULT', 'list_drives', 'operator_of', 'run_drive']
+__all__ = ['EXPERIMENTS', 'LEARNT', 'RESULT', 'list_drives', 'operator_of', 'run_drive']
 
 FIRST_ROAD, ROADS_APART = 21, 12  # roads 1 to 12 are those that policies are trained on
 FROZEN = {'mode': 'frozen'}
@@ -87,6 +87,8 @@ EXPERIMENTS: dict[str, list[dict[str, Any]]] = {
         )
     ],
 }
+#: what may have been learnt, second by second
+LEARNT = ('gain', 'trim', 'correction')
 #: shape of a result
 RESULT = {
     'rms_m': NUMBER,

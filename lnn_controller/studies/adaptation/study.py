@@ -12,7 +12,7 @@ from lnn_controller.studies.adaptation import flight, recording, road
 from lnn_controller.studies.adaptation.page import page
 from lnn_controller.studies.adaptation.plot import draw
 from lnn_controller.studies.registry import EXPERIMENTS
-from lnn_controller.studies.runner import Row, has_shape
+from lnn_controller.studies.runner import NUMBER, Row, has_shape
 
 __all__ = ['NAMED', 'conditions', 'draw', 'fits', 'page', 'run']
 
@@ -87,10 +87,17 @@ def fits(row: Row) -> bool:
     if not has_shape(result, shapes.get(condition['experiment'], road.RESULT)):
         return False
     if condition['experiment'] == 'flight':
-        return all(len(result[name]) == len(flight.CHANNELS) for name in ('error', 'gain', 'trim'))
+        lengths = {len(result[name]) for name in ('error', 'gain', 'trim')}
+        whole = len(result['level_m_s']) == round(condition['seconds'] / condition['hold_s'])
+        return whole and lengths == {len(flight.CHANNELS)} and min(result['error']) > 0.0
     if condition['experiment'] == 'recording':
-        return all(len(result['mae_by_channel'][name]) == len(result['channels']) for name in recording.PREDICTIONS)
-    seconds = round(condition['seconds'])
-    return len(result['error_m']) == seconds and all(
-        has_shape(series, [(int, float)]) for series in result['learnt'].values()
+        by_channel = {len(each) for each in result['mae_by_channel'].values()}
+        series = {len(each) for name in ('command', 'error') for each in result[name].values()}
+        return by_channel == {len(result['channels'])} and len(series) == 1 and result['mae']['frozen'] > 0.0
+    seconds, learnt = round(condition['seconds']), result['learnt']
+    return (
+        len(result['error_m']) == seconds
+        and learnt.keys() <= set(road.LEARNT)
+        and all(has_shape(each, [NUMBER]) and len(each) == seconds for each in learnt.values())
+        and result['rms_m'] > 0.0
     )
