@@ -13,7 +13,7 @@ _FROZEN = (
     'and steps, and drive the same roads.'
 )
 _JOINT = (
-    'joint: encoder, cell and readout are trained together, from nothing, with the same windows and steps for each '
+    'Encoder, cell and readout of `joint` are trained together, from nothing, with the same windows and steps for each '
     'cell, and drive the same roads.'
 )
 _SEED = (
