@@ -30,7 +30,28 @@ LONGEST_S = 86_400  # a day
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     listed = '; '.join(f'{name}: {study.summary}' for name, study in COMPARISONS.items())
     parser.add_argument('study', choices=COMPARISONS, metavar='STUDY', help=listed)
-    cells = parser.add_argument_group('of cells')
+    _add_cells(parser.add_argument_group('of cells'))
+    _add_memory(parser.add_argument_group('of memory'))
+    _add_adaptation(parser.add_argument_group('of adaptation'))
+    parser.add_argument(
+        '--seeds',
+        type=int,
+        nargs='+',
+        default=[0, 1, 2, 3, 4],
+        metavar='N',
+        help='of training (cells), of roads and flights (adaptation)',
+    )
+    parser.add_argument('--jobs', type=int, default=1, metavar='N', help='processes')
+    parser.add_argument(
+        '--out',
+        type=Path,
+        default=Path('out/studies'),
+        metavar='DIR',
+        help='folder of STUDY.json and STUDY.md; what STUDY.json has is not run again; several machines may share it',
+    )
+
+
+def _add_cells(cells: argparse._ArgumentGroup) -> None:
     cells.add_argument('--cells', nargs='+', metavar='CELL', help='labels of cells (default: all)')
     cells.add_argument(
         '--encoders',
@@ -57,7 +78,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar='RATE',
         help="of the cell, each tried; the one of the least validation error drives (default: the recipe's alone)",
     )
-    memory = parser.add_argument_group('of memory')
+
+
+def _add_memory(memory: argparse._ArgumentGroup) -> None:
     memory.add_argument(
         '--drives',
         nargs='+',
@@ -68,7 +91,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_seeds_argument(
         memory, '--worlds', dest='worlds', default=WORLDS, help='seeds of the worlds (default: 3000-3019)'
     )
-    adaptation = parser.add_argument_group('of adaptation')
+
+
+def _add_adaptation(adaptation: argparse._ArgumentGroup) -> None:
     experiments = '; '.join(f'{name}: {summary}' for name, summary in EXPERIMENTS.items())
     adaptation.add_argument(
         '--experiments',
@@ -84,22 +109,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     adaptation.add_argument('--bag', type=Path, metavar='BAG', help="for recording: another bag than the real car's")
     adaptation.add_argument(
         '--bag-policy', default='real_car', metavar='POLICY', help='for recording: that predicts its commands'
-    )
-    parser.add_argument(
-        '--seeds',
-        type=int,
-        nargs='+',
-        default=[0, 1, 2, 3, 4],
-        metavar='N',
-        help='of training (cells), of roads and flights (adaptation)',
-    )
-    parser.add_argument('--jobs', type=int, default=1, metavar='N', help='processes')
-    parser.add_argument(
-        '--out',
-        type=Path,
-        default=Path('out/studies'),
-        metavar='DIR',
-        help='folder of STUDY.json and STUDY.md; what STUDY.json has is not run again; several machines may share it',
     )
 
 

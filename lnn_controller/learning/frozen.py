@@ -10,15 +10,15 @@ import torch
 from lnn_controller.export.onnx import export
 from lnn_controller.learning.build import build_network, load_network, measure_commands, new_spec
 from lnn_controller.learning.config import TrainConfig, known
-from lnn_controller.learning.episodes import load
+from lnn_controller.learning.episodes import Split, load
 from lnn_controller.learning.held_out import held_out
 from lnn_controller.learning.module import PolicyModule
 from lnn_controller.learning.refine import encoded_looks, refine
 from lnn_controller.policy.bundle import find_policy, read_bundle
-from lnn_controller.policy.spec import PolicySpec
+from lnn_controller.policy.spec import ImageSpec, PolicySpec
 from lnn_controller.settings import settings_of
 
-__all__ = ['FrozenEncoder', 'by_setting', 'recipe']
+__all__ = ['FrozenEncoder', 'begin', 'by_setting', 'finish', 'recipe']
 
 # Of refine's windows an eighth: they are 64 ticks long.
 WINDOW_TICKS, BATCH, VALIDATIONS = 8, 16, 2
@@ -91,11 +91,41 @@ class FrozenEncoder:
             epochs=VALIDATIONS,
             **by_setting(options),
         )
-        spec = new_spec(out.name, config, self._image, self._split.train)
-        network = build_network(spec, seed)
-        network.encoder.load_state_dict(self._encoder)
-        measure_commands(network, self._split.train)
-        module = PolicyModule(network, config, {'val': held_out(self._split, config)['validation']})
+        spec, module = begin(out, config, self._image, self._split, self._encoder)
         score = refine(module, self._split.train, config, looks=self._looks)
-        export(network, spec, out, {})
-        return {'parameters': sum(each.numel() for each in network.cell.parameters()), 'validation': score['after']}
+        return finish(out, spec, module, score['after'])
+
+
+def begin(
+    out: Path, config: TrainConfig, image: ImageSpec, split: Split, encoder: Mapping[str, torch.Tensor] | None = None
+) -> tuple[PolicySpec, PolicyModule]:
+    """
+    Make a network to be trained.
+
+    :param out: folder of its bundle, which names it
+    :param config: of the training
+    :param image: what it sees
+    :param split: the demonstrations
+    :param encoder: weights that its encoder begins with; ``None``: those of the config's seed
+    :returns: its spec, and the network with the demonstrations that validate it
+    """
+    spec = new_spec(out.name, config, image, split.train)
+    network = build_network(spec, config.seed)
+    if encoder is not None:
+        network.encoder.load_state_dict(encoder)
+    measure_commands(network, split.train)
+    return spec, PolicyModule(network, config, {'val': held_out(split, config)['validation']})
+
+
+def finish(out: Path, spec: PolicySpec, module: PolicyModule, validation: float) -> dict[str, Any]:
+    """
+    Write a trained network's bundle.
+
+    :param out: its folder
+    :param spec: its spec
+    :param module: the network
+    :param validation: its error
+    :returns: ``parameters`` of its cell, and ``validation``
+    """
+    export(module.network, spec, out, {})
+    return {'parameters': sum(each.numel() for each in module.network.cell.parameters()), 'validation': validation}

@@ -8,13 +8,9 @@ from typing import Any
 
 import torch
 
-from lnn_controller.export.onnx import export
-from lnn_controller.learning.build import build_network, measure_commands, new_spec
 from lnn_controller.learning.episodes import load
 from lnn_controller.learning.fit import Data, fit
-from lnn_controller.learning.frozen import by_setting, recipe
-from lnn_controller.learning.held_out import held_out
-from lnn_controller.learning.module import PolicyModule
+from lnn_controller.learning.frozen import begin, by_setting, finish, recipe
 from lnn_controller.policy.bundle import find_policy, read_bundle
 
 __all__ = ['JointTraining']
@@ -58,11 +54,7 @@ class JointTraining:
             **by_setting(options),
             epochs=VALIDATIONS,
         )
-        spec = new_spec(out.name, config, self._image, self._split.train)
-        network = build_network(spec, seed)
-        measure_commands(network, self._split.train)
-        module = PolicyModule(network, config, {'val': held_out(self._split, config)['validation']})
+        spec, module = begin(out, config, self._image, self._split)
         with tempfile.TemporaryDirectory() as folder:
             score = fit(module, Data(self._split.train, config), Path(folder), config, resume=False, progress=False)
-        export(network, spec, out, {})
-        return {'parameters': sum(each.numel() for each in network.cell.parameters()), 'validation': round(score, 6)}
+        return finish(out, spec, module, round(score, 6))
